@@ -1,0 +1,1 @@
+"""Hardware operators, one a file; each answers every question about itself (see base.py)."""

@@ -1,0 +1,207 @@
+"""What every hardware operator answers, in one place: streams, folding, cycles, cost, golden function, RTL.
+
+An operator is a frozen dataclass: its fields are its shape, its datatypes and its folding, nothing else, so it can be
+compared, hashed and written into a graph node. Weights, coefficients and thresholds travel beside it as ``Params``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bvit_hw.errors import FoldingError
+
+IntArray = NDArray[np.int64]
+Params = Mapping[str, np.ndarray]
+
+
+def divisors(n: int) -> list[int]:
+    """All positive divisors of ``n``, ascending."""
+    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
+    return sorted({*small, *(n // d for d in small)})
+
+
+def clog2(n: int) -> int:
+    """Smallest b with 2**b >= n (SystemVerilog's ``$clog2``)."""
+    return max(n - 1, 0).bit_length()
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Smallest two's-complement width that holds every integer in [low, high]."""
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """One AXI-Stream between operators.
+
+    Tokens come in raster order, channels ascend within a token, ``lanes`` channels a beat; lane 0 lies in the low
+    bits. A binary tensor has ``bits=1, signed=False``: 1 stands for +1, 0 for -1.
+    """
+
+    tokens: int
+    channels: int
+    lanes: int
+    bits: int
+    signed: bool
+
+    def __post_init__(self) -> None:
+        if self.channels % self.lanes:
+            raise FoldingError(
+                f"stream: lanes={self.lanes} does not divide {self.channels} channels; "
+                f"allowed: {divisors(self.channels)}"
+            )
+
+    @property
+    def beats(self) -> int:
+        """Beats a frame."""
+        return self.tokens * self.channels // self.lanes
+
+    @property
+    def width(self) -> int:
+        """Width of tdata in bits (no padding between or after lanes)."""
+        return self.lanes * self.bits
+
+    @property
+    def low(self) -> int:
+        """Smallest value a lane can hold."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Largest value a lane can hold."""
+        return (1 << (self.bits - self.signed)) - 1
+
+    def pack(self, frame: np.ndarray) -> list[int]:
+        """Beats of one frame; ``frame`` is tokens x channels, integers within the stream's range."""
+        values = np.asarray(frame, dtype=np.int64).reshape(self.tokens, self.channels)
+        if values.size and (values.min() < self.low or values.max() > self.high):
+            raise OverflowError(f"values {values.min()}..{values.max()} do not fit {self.low}..{self.high}")
+        mask = (1 << self.bits) - 1
+        beats = []
+        for row in (values.reshape(self.beats, self.lanes) & mask).tolist():
+            word = 0
+            for lane, value in enumerate(row):
+                word |= value << (lane * self.bits)
+            beats.append(word)
+        return beats
+
+    def unpack(self, beats: Sequence[int]) -> IntArray:
+        """Inverse of :meth:`pack`: tokens x channels, int64."""
+        mask, sign = (1 << self.bits) - 1, 1 << (self.bits - 1)
+        flat = [(word >> (lane * self.bits)) & mask for word in beats for lane in range(self.lanes)]
+        values = np.array(flat, dtype=np.int64).reshape(self.tokens, self.channels)
+        return np.where(values & sign, values - (1 << self.bits), values) if self.signed else values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a circuit takes of an FPGA. LUTs count LUTRAM; ``bram18`` counts 18-Kbit halves."""
+
+    lut: float = 0
+    ff: float = 0
+    bram18: float = 0
+    uram: float = 0
+    dsp: float = 0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Contents of one memory that RTL loads with ``$readmemh``: one word a line, address 0 first."""
+
+    width: int
+    words: Sequence[int]
+
+    def write(self, path: Path) -> None:
+        """Write the hexadecimal text atomically."""
+        digits = (self.width + 3) // 4
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text("".join(f"{word:0{digits}x}\n" for word in self.words))
+        temporary.replace(path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RtlInstance:
+    """How to instantiate the operator's module of rtl/.
+
+    ``memories`` maps the name of a file-name parameter to the contents; the code generator chooses the file names.
+    ``inputs`` and ``outputs`` are port prefixes, in the order of the operator's streams.
+    """
+
+    module: str
+    parameters: Mapping[str, int | str]
+    inputs: tuple[str, ...] = ("s_axis",)
+    outputs: tuple[str, ...] = ("m_axis",)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+
+
+def port_prefixes(side: str, count: int) -> tuple[str, ...]:
+    """``s_axis`` for one stream, ``s0_axis, s1_axis, ...`` for several (``side`` is "s" or "m")."""
+    return (f"{side}_axis",) if count == 1 else tuple(f"{side}{i}_axis" for i in range(count))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HwOp(ABC):
+    """Base of the hardware operators: an immutable configuration that answers every question about itself.
+
+    Subclasses validate themselves in ``__post_init__`` and raise :class:`FoldingError` for an illegal folding and
+    :class:`~bvit_hw.errors.ConfigError` for an illegal shape, naming what was given and what is allowed.
+    """
+
+    op_type: ClassVar[str]
+    #: names of the fields that are folding (the solver may change them); all others are the shape
+    folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
+    #: files of rtl/ that the module needs, in compile order, its own last
+    rtl_sources: ClassVar[tuple[str, ...]]
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[Stream, ...]:
+        """The input streams, in order."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[Stream, ...]:
+        """The output streams, in order."""
+
+    @property
+    @abstractmethod
+    def cycles(self) -> int:
+        """Cycles a frame in steady state, back to back, never starved nor stalled."""
+
+    @abstractmethod
+    def foldings(self) -> Iterator[Self]:
+        """Every legal folding of this operator worth considering, slowest first."""
+
+    @abstractmethod
+    def resources(self) -> Resources:
+        """Predicted cost; the model is fitted to Yosys ``synth_xilinx`` counts (see benchmarks/)."""
+
+    @abstractmethod
+    def check_params(self, params: Params) -> None:
+        """Raise ConfigError unless ``params`` has exactly the arrays needed, rightly shaped and within range."""
+
+    @abstractmethod
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """One frame in, one frame out, as integers: arrays tokens x channels, one for each stream."""
+
+    @abstractmethod
+    def rtl(self, params: Params) -> RtlInstance:
+        """The module, its parameters and its memory contents."""
+
+    def fold(self, **folding: int) -> Self:
+        """The same operator folded differently."""
+        return replace(self, **folding)
+
+    def attributes(self) -> dict[str, Any]:
+        """The fields as a plain dictionary, as a graph node carries them."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
