@@ -1,0 +1,226 @@
+"""Runs named steps in order, keeps each step's files whole, and skips what has not changed.
+
+Every step writes into a folder of its own under the output folder: first under a temporary name, renamed when the step
+has finished. ``manifest.json`` holds for each step the key of everything it depended on, its files with their hashes,
+and its results; it is rewritten, atomically, after each step. So a build that was stopped at any moment goes on where
+it was, and a file that was changed by hand is made anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bvit_hw import __version__
+from bvit_hw.build.progress import Progress
+from bvit_hw.errors import OutputError
+
+MANIFEST = "manifest.json"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class StepNotRun(Exception):
+    """A step could not run for a reason that is no error (a vendor tool is not here); says how to go on."""
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What became of one step. ``status`` is "done", "cached" or "not run"; ``note`` says why."""
+
+    name: str
+    status: str
+    seconds: float
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The line of the report."""
+        return {"name": self.name, "status": self.status, "seconds": round(self.seconds, 2), "note": self.note}
+
+
+@dataclass
+class StepContext:
+    """What a step is given: its own folder, earlier steps' folders and results, and a progress display."""
+
+    folder: Path
+    progress: Callable[[float, float], None]
+    earlier: Mapping[str, Path]
+    results: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A named step. ``run`` writes files into ``context.folder`` and returns JSON-ready results.
+
+    ``inputs`` is JSON-ready data that the step depends on besides the steps named in ``after``; ``code`` are the source
+    files or folders whose text it depends on, so that a changed pass runs again.
+    """
+
+    name: str
+    title: str
+    run: Callable[[StepContext], Mapping[str, Any]]
+    after: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    code: tuple[Path, ...] = ()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _code_hash(paths: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for root in paths:
+        files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
+        for file in files:
+            if "__pycache__" not in file.parts:
+                digest.update(str(file.relative_to(root.parent)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _full_disk_is_an_output_error(folder: Path, step: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise OutputError(
+            f"{folder}: {os.strerror(error.errno or 0)} while the step {step!r} was writing; finished steps are kept. "
+            "Free some space, or name another folder by --out, and run the same command again"
+        ) from error
+
+
+class BuildFolder:
+    """The output folder of one build: its identity, its lock, its manifest.
+
+    ``identity`` says whose folder it is (board, model); a folder of another identity is refused. Raises OutputError.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, str], *, overwrite: bool = False) -> None:
+        self.path = path
+        self.identity = dict(identity)
+        self._lock: Any = None
+        self._steps: dict[str, dict[str, Any]] = {}
+        self._overwrite = overwrite
+
+    def __enter__(self) -> BuildFolder:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            if error.errno in _NO_SPACE:
+                raise OutputError(f"{self.path}: {error.strerror}; free some space or choose another --out") from error
+            raise OutputError(f"{self.path}: cannot be used as output folder: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(f"{self.path}: another build is running there; wait for it or choose another --out") from error
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+    def _open(self) -> None:
+        manifest = self.path / MANIFEST
+        content = sorted(p.name for p in self.path.iterdir() if p.name != ".lock")
+        if not content:
+            return
+        found: dict[str, Any] = {}
+        if manifest.is_file():
+            try:
+                found = json.loads(manifest.read_text())
+            except ValueError:
+                found = {}
+        if not isinstance(found, dict) or "identity" not in found:
+            if set(content) <= {MANIFEST} or all(name.startswith(".tmp-") for name in content):
+                return
+            if not self._overwrite:
+                raise OutputError(
+                    f"{self.path}: is not empty and was not written by bvit-hw (found {', '.join(content[:5])}); "
+                    "choose another --out, or pass --overwrite to build there all the same"
+                )
+            return
+        differences = [
+            f"{key} {found['identity'].get(key)!r}, asked for {value!r}"
+            for key, value in self.identity.items()
+            if found["identity"].get(key) != value
+        ]
+        if differences and not self._overwrite:
+            raise OutputError(
+                f"{self.path}: holds another build ({'; '.join(differences)}); choose another --out, "
+                "or pass --overwrite to replace it"
+            )
+        self._steps = {} if differences else dict(found.get("steps", {}))
+
+    def _write_manifest(self) -> None:
+        temporary = self.path / (MANIFEST + ".tmp")
+        data = {"tool": "bvit-hw", "version": __version__, "identity": self.identity, "steps": self._steps}
+        temporary.write_text(json.dumps(data, indent=1, sort_keys=True))
+        temporary.replace(self.path / MANIFEST)
+
+    def _intact(self, name: str, key: str) -> bool:
+        entry = self._steps.get(name)
+        if entry is None or entry["key"] != key:
+            return False
+        folder = self.path / name
+        return all((folder / f).is_file() and _sha256(folder / f) == h for f, h in entry["files"].items())
+
+    def run(self, steps: Sequence[Step], progress: Progress) -> list[StepOutcome]:
+        """Run the steps in order; returns one outcome a step, the last one "not run" if a tool is missing.
+
+        An error of a step is raised; all steps finished before stay valid. KeyboardInterrupt passes through likewise.
+        """
+        outcomes: list[StepOutcome] = []
+        results: dict[str, Mapping[str, Any]] = {}
+        keys: dict[str, str] = {}
+        for stale in self.path.glob(".tmp-*"):
+            shutil.rmtree(stale)
+        for step in steps:
+            material = {
+                "version": __version__,
+                "inputs": step.inputs,
+                "code": _code_hash(step.code),
+                "after": {name: keys[name] for name in step.after},
+            }
+            keys[step.name] = key = hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
+            start = time.monotonic()
+            with progress.step(step.title) as update, _full_disk_is_an_output_error(self.path, step.name):
+                if self._intact(step.name, key):
+                    results[step.name] = self._steps[step.name]["results"]
+                    outcomes.append(StepOutcome(step.name, "cached", time.monotonic() - start))
+                    continue
+                temporary = self.path / f".tmp-{step.name}"
+                temporary.mkdir()
+                earlier = {name: self.path / name for name in results}
+                try:
+                    result = step.run(StepContext(temporary, update, earlier, results))
+                except StepNotRun as reason:
+                    shutil.rmtree(temporary)
+                    outcomes.append(StepOutcome(step.name, "not run", time.monotonic() - start, str(reason)))
+                    break
+                final = self.path / step.name
+                # The manifest forgets the step before its folder changes, so no moment claims files that are not there.
+                if self._steps.pop(step.name, None) is not None:
+                    self._write_manifest()
+                if final.exists():
+                    shutil.rmtree(final)
+                temporary.rename(final)
+                seconds = time.monotonic() - start
+                files = {str(f.relative_to(final)): _sha256(f) for f in sorted(final.rglob("*")) if f.is_file()}
+                self._steps[step.name] = {"key": key, "files": files, "results": result, "seconds": round(seconds, 2)}
+                self._write_manifest()
+                results[step.name] = result
+                outcomes.append(StepOutcome(step.name, "done", seconds))
+        return outcomes

@@ -1,0 +1,221 @@
+"""Synthesis estimates by Yosys ``synth_xilinx``: what each operator takes of a Xilinx FPGA, counted from mapped cells.
+
+Many instances are synthesized in one process, each kept apart from the others by a wrapper module that may not be
+dissolved, so that the start-up of Yosys is paid once and every instance still gets its own count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+from bvit_hw.flows.tool import run_tool
+
+from bvit_hw.errors import ToolError
+from bvit_hw.ops.base import HwOp, Params, Resources
+
+#: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
+LUTS_PER_CELL: Mapping[str, int] = {
+    **{f"LUT{n}": 1 for n in range(1, 7)},
+    "LUT6_2": 1,
+    "INV": 0,
+    "SRL16E": 1,
+    "SRLC32E": 1,
+    "RAM32X1S": 1,
+    "RAM64X1S": 1,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1S": 2,
+    "RAM128X1D": 4,
+    "RAM256X1S": 4,
+    "RAM32M": 4,
+    "RAM64M": 4,
+    "RAM32M16": 8,
+    "RAM64M8": 8,
+}
+FFS = ("FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "LDCE", "LDPE")
+BRAM18S: Mapping[str, int] = {"RAMB18E1": 1, "RAMB36E1": 2, "RAMB18E2": 1, "RAMB36E2": 2}
+URAMS = ("URAM288", "URAM288_BASE")
+DSPS = ("DSP48E1", "DSP48E2")
+
+#: how Yosys names the device families that the boards use
+FAMILIES: Mapping[str, str] = {"zynq-7000": "xc7", "zynq-ultrascale+": "xcup", "alveo": "xcup"}
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("bvit_hw.flows"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    autoescape=False,
+)
+
+# The instance is flattened into its wrapper; the wrapper stays apart in the bag.
+_SCRIPT = """\
+read_slang --top bag bag.sv {sources}
+synth_xilinx -family {family} -top bag -flatten -noiopad -noclkbuf -run begin:check
+tee -q -o stat.json stat -json
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthJob:
+    """One module instance to be counted; ``inputs`` and ``outputs`` map AXI-Stream prefixes to tdata widths in bits.
+
+    ``memories`` maps file names (as the parameters spell them) to their text.
+    """
+
+    name: str
+    module: str
+    sources: tuple[Path, ...]
+    parameters: Mapping[str, int | str]
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+    memories: Mapping[str, str] = field(default_factory=dict)
+    #: expected LUTs, to balance the processes
+    weight: float = 1.0
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """All stream prefixes, inputs first."""
+        return (*self.inputs, *self.outputs)
+
+    def key(self, family: str) -> str:
+        """Hash of all that the count depends on."""
+        digest = hashlib.sha256()
+        for source in self.sources:
+            digest.update(source.read_bytes())
+        parts = [family, self.module, sorted(self.parameters.items()), list(self.inputs.items())]
+        digest.update(json.dumps([*parts, list(self.outputs.items()), sorted(self.memories.items())]).encode())
+        return digest.hexdigest()
+
+
+def job_of(name: str, op: HwOp, params: Params, rtl_dir: Path) -> SynthJob:
+    """The job that counts one operator with its real memory contents."""
+    instance = op.rtl(params)
+    parameters = dict(instance.parameters)
+    memories = {}
+    for parameter, memory in instance.memories.items():
+        # Content-addressed file names: two instances of a bag cannot mix up their contents.
+        digits = (memory.width + 3) // 4
+        text = "".join(f"{word:0{digits}x}\n" for word in memory.words)
+        file = hashlib.sha256(text.encode()).hexdigest()[:16] + ".mem"
+        memories[file] = text
+        parameters[parameter] = file
+    return SynthJob(
+        name=name,
+        module=instance.module,
+        sources=tuple(rtl_dir / source for source in op.rtl_sources),
+        parameters=parameters,
+        inputs={p: s.width for p, s in zip(instance.inputs, op.inputs, strict=True)},
+        outputs={p: s.width for p, s in zip(instance.outputs, op.outputs, strict=True)},
+        memories=memories,
+        weight=max(op.resources().lut, 1.0),
+    )
+
+
+def count_cells(cells: Mapping[str, int]) -> Resources:
+    """Resources of a mapped netlist, given the number of cells by type."""
+    known = {*LUTS_PER_CELL, *FFS, *BRAM18S, *URAMS, *DSPS}
+    memory_like = [c for c in cells if c not in known and c.startswith(("RAM", "SRL", "$mem", "DSP", "URAM"))]
+    if memory_like:
+        raise ToolError(f"yosys: mapped cells that the counting rule does not know: {', '.join(memory_like)}")
+    return Resources(
+        lut=sum(LUTS_PER_CELL.get(c, 0) * n for c, n in cells.items()),
+        ff=sum(cells.get(c, 0) for c in FFS),
+        bram18=sum(BRAM18S.get(c, 0) * n for c, n in cells.items()),
+        uram=sum(cells.get(c, 0) for c in URAMS),
+        dsp=sum(cells.get(c, 0) for c in DSPS),
+    )
+
+
+def _cells_by_type(module: Mapping[str, object]) -> dict[str, int]:
+    cells = module["num_cells_by_type"]
+    assert isinstance(cells, dict)
+    return {str(k).lstrip("\\"): int(v) for k, v in cells.items()}
+
+
+def _run_bag(jobs: Sequence[SynthJob], family: str, work: Path) -> list[Resources]:
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "bag.sv").write_text(_TEMPLATES.get_template("yosys_bag.sv.j2").render(jobs=jobs))
+    for job in jobs:
+        for file, text in job.memories.items():
+            (work / file).write_text(text)
+    sources = list(dict.fromkeys(source for job in jobs for source in job.sources))
+    for source in sources:
+        shutil.copyfile(source, work / source.name)
+    (work / "synth.ys").write_text(
+        _SCRIPT.format(sources=" ".join(source.name for source in sources), family=FAMILIES[family])
+    )
+    program = "from pyosys import libyosys as ys; ys.run_pass('script synth.ys', ys.Design())"
+    run_tool("yosys", [sys.executable, "-c", program], cwd=work, log=work / "yosys.log")
+    text = (work / "stat.json").read_text()
+    modules = json.loads(text[text.index("{") :])["modules"]
+    by_name = {name.lstrip("\\"): module for name, module in modules.items()}
+    return [count_cells(_cells_by_type(by_name[f"job_{j}"])) for j in range(len(jobs))]
+
+
+def _bags(jobs: Iterable[SynthJob], limit: float) -> list[list[SynthJob]]:
+    """Jobs put together so that a bag holds about ``limit`` LUTs, the largest first."""
+    bags: list[list[SynthJob]] = []
+    room = 0.0
+    for job in sorted(jobs, key=lambda j: -j.weight):
+        if not bags or room < job.weight:
+            bags.append([])
+            room = limit
+        bags[-1].append(job)
+        room -= job.weight
+    return bags
+
+
+def synthesize(
+    jobs: Sequence[SynthJob],
+    *,
+    family: str,
+    work: Path,
+    cache: Path,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Resources]:
+    """Count every job's cells; identical jobs are synthesized once, known ones are taken from ``cache``.
+
+    ``family`` is a board's family (``zynq-7000``, ...); ``progress`` is called with jobs done and jobs in all.
+    Raises ToolError, naming the log, when Yosys fails.
+    """
+    if family not in FAMILIES:
+        raise ToolError(f"yosys: no synthesis for family {family!r}; known: {', '.join(sorted(FAMILIES))}")
+    keys = {job.name: job.key(family) for job in jobs}
+    unique = {keys[job.name]: job for job in jobs}
+    counts: dict[str, Resources] = {}
+    for key in unique:
+        file = cache / f"{key}.json"
+        if file.is_file():
+            counts[key] = Resources(**json.loads(file.read_text()))
+    todo = [job for key, job in unique.items() if key not in counts]
+    workers = processes or min(os.cpu_count() or 1, 4)
+    total = sum(job.weight for job in todo)
+    bags = _bags(todo, max(total / (4 * workers), 200.0))
+    cache.mkdir(parents=True, exist_ok=True)
+    done = len(counts)
+    if progress:
+        progress(done, len(unique))
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {pool.submit(_run_bag, bag, family, work / f"bag{i}"): bag for i, bag in enumerate(bags)}
+        for future in as_completed(futures):
+            for job, resources in zip(futures[future], future.result(), strict=True):
+                key = keys[job.name]
+                counts[key] = resources
+                temporary = cache / f"{key}.json.tmp{os.getpid()}"
+                temporary.write_text(json.dumps({f: getattr(resources, f) for f in resources.__dataclass_fields__}))
+                temporary.replace(cache / f"{key}.json")
+            done += len(futures[future])
+            if progress:
+                progress(done, len(unique))
+    return {name: counts[key] for name, key in keys.items()}
