@@ -125,7 +125,9 @@ class BuildFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OutputError(f"{self.path}: another build is running there; wait for it or choose another --out") from error
+            raise OutputError(
+                f"{self.path}: another build is running there; wait for it or choose another --out"
+            ) from error
         self._open()
         return self
 

@@ -1,0 +1,42 @@
+# Two commands do everything: `make build` and `make test`. PYTHON may name another interpreter (3.11 or later).
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+BOARD  ?= pynq-z2
+JOBS   ?= $(shell nproc)
+
+.PHONY: build test test-slow lint env clean help
+
+help:
+	@echo "make build      environment, then bvit-hw build --board $(BOARD)"
+	@echo "make test       environment, then all tests but the slow ones"
+	@echo "make test-slow  the slow suites: all test images, full sizes, mutations"
+	@echo "make lint       ruff and mypy"
+
+# The stamp changes with what is to be installed, so that a pull brings its new dependencies with it.
+STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+
+env: $(STAMP)
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name one by: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+build: env
+	$(BIN)/bvit-hw build --board $(BOARD)
+
+test: env
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests sim
+
+test-slow: env
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict bvit_hw/ops bvit_hw/lower bvit_hw/codegen bvit_hw/boards.py bvit_hw/models/config.py
+
+clean:
+	rm -rf $(VENV) build

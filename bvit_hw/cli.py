@@ -1,0 +1,69 @@
+"""The command line: `bvit-hw COMMAND`. Results go to stdout, logs and progress to stderr; a mistake exits with 2."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from bvit_hw import __version__
+from bvit_hw.errors import BvitError
+
+#: commands by name, imported when called: `doctor` and `--help` must not wait for PyTorch
+_COMMANDS = {
+    "boards": "bvit_hw.cli_boards:boards_command",
+    "build": "bvit_hw.cli_build:build_command",
+    "doctor": "bvit_hw.cli_doctor:doctor_command",
+    "train": "bvit_hw.cli_train:train_command",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bvit-hw")
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what is being done in more detail.")
+def cli(debug: bool, verbose: bool) -> None:
+    """BinaryViT from a trained checkpoint to an FPGA accelerator, proven step by step."""
+    level = logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point. Exit code 0: done; 2: a mistake of the caller's, an unusable environment, or an interruption."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        cli.main(args=arguments, prog_name="bvit-hw", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except BvitError as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: finished steps are kept; the same command goes on from there", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

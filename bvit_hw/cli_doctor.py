@@ -1,0 +1,27 @@
+"""`bvit-hw doctor`: lists each tool, found or not, what it is for and how to get it."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bvit_hw.doctor import examine
+
+
+@click.command("doctor")
+def doctor_command() -> None:
+    """List each tool: found or not, what it is for, how to get it. Exits with 2 if a required one is missing."""
+    findings = examine()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("tool", "found", "for", "how to get it"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        tool = finding.tool
+        missing = "[bold red]missing, required[/]" if tool.required else "[yellow]not found[/]"
+        table.add_row(tool.name, finding.version or missing, tool.purpose, "" if finding.version else tool.how_to_get)
+    console = Console()
+    # Piped into a file or a bug report, the table must not be folded to 80 columns.
+    (console if console.is_terminal else Console(width=180)).print(table)
+    if any(f.tool.required and f.version is None for f in findings):
+        raise click.exceptions.Exit(2)
