@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Tool:
-    """An external tool or Python package; without a ``required`` one ``bvit-hw build`` cannot reach the package step."""
+    """A tool or Python package; without a ``required`` one ``bvit-hw build`` cannot reach the package step."""
 
     name: str
     purpose: str

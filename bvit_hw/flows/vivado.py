@@ -46,7 +46,7 @@ class IpContents:
 
 
 def write_scripts(folder: Path, board: Board, clock_mhz: float, ip: IpContents, *, jobs: int = 4) -> None:
-    """Write ``ip/package_ip.tcl`` and ``build_zynq.tcl`` under ``folder``. Raises ToolError for a board without a Zynq."""
+    """Write ``ip/package_ip.tcl`` and ``build_zynq.tcl`` under ``folder``; ToolError for a board without a Zynq-7000."""
     if board.family != "zynq-7000":
         raise ToolError(f"vivado: no project script for family {board.family!r} of {board.name}; known: zynq-7000")
     values = {

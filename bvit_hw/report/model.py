@@ -1,0 +1,131 @@
+"""The report as data: what report.json holds, and what the page and the terminal table are drawn from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cycles(_Record):
+    """Cycles a frame in steady state: by the cycle model, and counted in simulation (None: not simulated)."""
+
+    model: int
+    simulated: float | None
+
+
+class Accuracy(_Record):
+    """Shares of right answers, 0..1. ``images`` were given to ``qat`` and ``frozen``, ``rtl_images`` to ``rtl``.
+
+    ``rtl_equal_to_frozen`` says whether every simulated logit was the frozen model's.
+    """
+
+    qat: float | None
+    frozen: float
+    rtl: float | None
+    images: int
+    rtl_images: int
+    rtl_equal_to_frozen: bool | None
+
+
+class Resource(_Record):
+    """One kind of resource: predicted by the cost model, counted after synthesis, allowed, and on the FPGA."""
+
+    model: float
+    synthesized: float | None
+    budget: float
+    available: float
+
+
+class OperatorRow(_Record):
+    """One operator of the accelerator."""
+
+    name: str
+    op: str
+    group: str
+    folding: dict[str, int]
+    cycles: int
+    predicted: dict[str, float]
+    synthesized: dict[str, float] | None
+
+
+class Edge(_Record):
+    """One stream between operators, with the FIFO on it: ``depth`` beats of ``width`` bits."""
+
+    source: str
+    target: str
+    depth: int
+    width: int
+    tensor: str
+
+
+class StepRow(_Record):
+    """One step of the build; ``status`` is done, cached or not run."""
+
+    name: str
+    status: str
+    seconds: float
+    note: str = ""
+
+
+class Bitstream(_Record):
+    """Whether there is a bitstream, and how to get one if not."""
+
+    built: bool
+    note: str
+    command: str
+
+
+class Report(_Record):
+    """All that a build knows of its accelerator."""
+
+    board: str
+    board_title: str
+    part: str
+    clock_mhz: float
+    clock_note: str
+    model: str
+    model_hash: str
+    cycles_per_frame: Cycles
+    frames_per_second: float
+    latency_cycles: int | None
+    accuracy: Accuracy
+    resources: dict[str, Resource]
+    fifo_bits: int
+    steps: list[StepRow]
+    bitstream: Bitstream
+    operators: list[OperatorRow]
+    edges: list[Edge]
+    versions: dict[str, str]
+
+    def write(self, path: Path) -> None:
+        """Write report.json atomically."""
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(json.dumps(self.model_dump(), indent=1) + "\n")
+        temporary.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Report:
+        """Read report.json."""
+        return cls.model_validate_json(path.read_text())
+
+    @property
+    def bottleneck(self) -> OperatorRow:
+        """The operator that limits the frame rate by the cycle model."""
+        return max(self.operators, key=lambda row: row.cycles)
+
+    def summary(self) -> dict[str, Any]:
+        """Figures for the head of page and table, formatted."""
+        simulated = self.cycles_per_frame.simulated
+        return {
+            "frames/s": f"{self.frames_per_second:,.0f}",
+            "cycles/frame": f"{self.cycles_per_frame.model:,} model, "
+            + (f"{simulated:,.0f} simulated" if simulated is not None else "not simulated"),
+            "latency": f"{self.latency_cycles:,} cycles" if self.latency_cycles is not None else "not simulated",
+        }

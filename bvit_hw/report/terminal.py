@@ -1,0 +1,47 @@
+"""The compact table that a build prints on stdout."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from bvit_hw.report.model import Report
+
+
+def _share(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2%}"
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print frame rate, accuracy three times, resources against the budget, and what became of each step."""
+    a = report.accuracy
+    head = Table(box=None, show_header=False, pad_edge=False)
+    head.add_row("board", f"{report.board_title}, {report.part}")
+    head.add_row("clock", f"{report.clock_mhz:g} MHz ({report.clock_note})")
+    for name, value in report.summary().items():
+        head.add_row(name, value)
+    head.add_row("limited by", f"{report.bottleneck.name} ({report.bottleneck.op}, {report.bottleneck.cycles:,} cycles)")
+    head.add_row("accuracy", f"QAT {_share(a.qat)}, frozen {_share(a.frozen)} on {a.images} images")
+    equal = {True: "logits equal to frozen", False: "LOGITS DIFFER FROM FROZEN", None: ""}[a.rtl_equal_to_frozen]
+    head.add_row("", f"RTL {_share(a.rtl)} on {a.rtl_images} images; {equal}")
+    console.print(head)
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("resource", "model", "Yosys", "budget", "on chip"):
+        table.add_column(heading, justify="left" if heading == "resource" else "right")
+    for name, r in report.resources.items():
+        if r.available:
+            synthesized = "not run" if r.synthesized is None else f"{r.synthesized:,.0f}"
+            over = " !" if (r.synthesized or r.model) > r.budget else ""
+            table.add_row(name, f"{r.model:,.0f}", synthesized + over, f"{r.budget:,.0f}", f"{r.available:,.0f}")
+    console.print(table)
+
+    steps = Table(box=None, pad_edge=False)
+    for heading in ("step", "status", "seconds"):
+        steps.add_column(heading, justify="right" if heading == "seconds" else "left")
+    for step in report.steps:
+        steps.add_row(step.name, step.status, f"{step.seconds:.1f}")
+    console.print(steps)
+    console.print(report.bitstream.note, markup=False)
+    if not report.bitstream.built:
+        console.print(f"  where Vivado is: {report.bitstream.command}", markup=False, soft_wrap=True)
