@@ -1,0 +1,8 @@
+"""BinaryViT in PyTorch: configuration, network, checkpoints, import of the paper's checkpoints."""
+
+from bvit_hw.models.binaryvit import BinaryViT
+from bvit_hw.models.config import BinaryViTConfig
+from bvit_hw.models.paper import from_paper_state
+from bvit_hw.models.presets import PRESETS, preset
+
+__all__ = ["PRESETS", "BinaryViT", "BinaryViTConfig", "from_paper_state", "preset"]

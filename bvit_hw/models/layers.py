@@ -1,0 +1,221 @@
+"""Binary layers of BinaryViT on token tensors, batch x tokens x channels (channels last throughout)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bvit_hw.models.quant import ActQuant, WeightQuant
+
+
+class _Sign(torch.autograd.Function):
+    """+1 for x >= 0, else -1; gradient 2 + 2x on [-1, 0], 2 - 2x on (0, 1], 0 elsewhere."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return x.abs().mul_(-2).add_(2).clamp_(min=0).mul_(grad)
+
+
+class _BinaryWeight(torch.autograd.Function):
+    """Row scale times sign of the (centred) weight; straight-through where the centred weight lies in [-1, 1]."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor, centred: bool) -> Tensor:
+        signs, scale, offset = binarize_weight(weight, centred)
+        ctx.save_for_backward(((weight - offset).abs() <= 1).to(weight.dtype))
+        return signs * scale
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        (mask,) = ctx.saved_tensors
+        return grad * mask, None
+
+
+class _BitProbability(torch.autograd.Function):
+    """t * clamp(round(p / t), 0, 1) with the gradients of a learned-step quantizer (BiT's 1-bit probabilities)."""
+
+    @staticmethod
+    def forward(ctx, p: Tensor, t: Tensor) -> Tensor:
+        ratio = p / t
+        bits = ratio.round().clamp_(0, 1)
+        ctx.save_for_backward(ratio, bits)
+        return bits * t
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor]:
+        ratio, bits = ctx.saved_tensors
+        inside = ratio <= 1
+        step = torch.where(inside, bits - ratio, 1.0)
+        return grad * inside, (grad * step).sum() / grad.numel() ** 0.5
+
+
+def sign(x: Tensor) -> Tensor:
+    """Binarize activations to +-1 (0 becomes +1) with the paper's piecewise quadratic gradient."""
+    return _Sign.apply(x)
+
+
+def bit_probability(p: Tensor, t: Tensor) -> Tensor:
+    """Attention probabilities as {0, t}: t where p / t rounds to 1 or more (exactly one half rounds to 0)."""
+    return _BitProbability.apply(p, t)
+
+
+@torch.no_grad()
+def binarize_weight(weight: Tensor, centred: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Signs (+-1, rows x cols), row scale mean(|w|) and row offset (rows x 1 each) of a real weight."""
+    scale = weight.abs().mean(dim=1, keepdim=True)
+    offset = weight.mean(dim=1, keepdim=True) if centred else torch.zeros_like(scale)
+    signs = torch.where(weight - offset >= 0, 1.0, -1.0).to(weight.dtype)
+    return signs, scale, offset
+
+
+class BinaryLinear(nn.Module):
+    """Linear layer of +-1 inputs with weights scale_row * (+-1), no bias; ``weight`` is rows x cols, real.
+
+    Linear layers centre each row before taking signs, the patch merges' convolutions do not (``centred=False``).
+    """
+
+    def __init__(self, cols: int, rows: int, *, centred: bool = True) -> None:
+        super().__init__()
+        self.centred = centred
+        self.weight = nn.Parameter(torch.empty(rows, cols))
+        nn.init.normal_(self.weight, std=0.02)
+
+    def binary(self) -> tuple[Tensor, Tensor]:
+        """Signs as int8 (rows x cols) and the positive scale of each row, as freezing stores them."""
+        signs, scale, _ = binarize_weight(self.weight.detach(), self.centred)
+        return signs.to(torch.int8), scale[:, 0]
+
+    def forward(self, bits: Tensor) -> Tensor:
+        return F.linear(bits, _BinaryWeight.apply(self.weight, self.centred))
+
+
+class ChannelNorm(nn.BatchNorm1d):
+    """BatchNorm over the last axis of a token tensor, statistics over batch and tokens, eps 1e-5."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
+
+    def scale_shift(self) -> tuple[Tensor, Tensor]:
+        """What the norm does in eval mode, as scale * x + shift, each per channel, without gradient."""
+        scale = self.weight.detach() * torch.rsqrt(self.running_var + self.eps)
+        return scale, self.bias.detach() - self.running_mean * scale
+
+
+class RPReLU(nn.Module):
+    """PReLU(x - move_1) + move_2 with a slope for each channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.move_1 = nn.Parameter(torch.zeros(channels))
+        self.slope = nn.Parameter(torch.full((channels,), 0.25))
+        self.move_2 = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x - self.move_1
+        return torch.where(x >= 0, x, x * self.slope) + self.move_2
+
+
+class Affine(nn.Module):
+    """LayerScale with a shift: alpha * x + move, per channel."""
+
+    def __init__(self, channels: int, alpha: float) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.full((channels,), alpha))
+        self.move = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.move, x, self.alpha)
+
+
+class BinaryUnit(nn.Module):
+    """The step repeated all over the network: quant(rprelu(norm(linear(sign(x + move))) + shortcut))."""
+
+    def __init__(self, cols: int, rows: int, bits: int) -> None:
+        super().__init__()
+        self.move = nn.Parameter(torch.zeros(cols))
+        self.linear = BinaryLinear(cols, rows)
+        self.norm = ChannelNorm(rows)
+        self.rprelu = RPReLU(rows)
+        self.quant = ActQuant(bits)
+
+    def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
+        return self.quant(self.rprelu(self.norm(self.linear(sign(x + self.move))) + shortcut))
+
+
+class PatchLinear(nn.Module):
+    """Full-precision patch convolution and its norm, the weight quantized with the norm's scale folded in.
+
+    ``weight`` is rows x cols, columns in the order (ky, kx, input channel). Quantized, the layer computes with
+    Q(weight * fold) / fold where ``fold`` = norm scale x ``column_scale``: freezing takes Q(weight * fold) as is, and
+    hardware needs no multiplier behind it. ``column_scale`` is the factor from hardware's input integers to the layer's
+    real inputs where that is no power of two: 1 / (255 std) for pixels.
+    """
+
+    def __init__(
+        self, cols: int, rows: int, bits: int, *, bias: bool, norm: bool, column_scale: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(rows, cols))
+        nn.init.trunc_normal_(self.weight, std=cols**-0.5)
+        self.bias = nn.Parameter(torch.zeros(rows)) if bias else None
+        self.norm = ChannelNorm(rows) if norm else None
+        self.quant_weight = WeightQuant(bits)
+        self.register_buffer("column_scale", column_scale, persistent=False)
+
+    def fold(self) -> Tensor:
+        """Factor (rows x 1 or rows x cols, never 0) between the real weight and the one that hardware holds."""
+        scale = torch.ones(len(self.weight)) if self.norm is None else self.norm.scale_shift()[0]
+        # A norm that switches a channel off still needs an invertible factor here.
+        scale = torch.where(scale.abs() < 1e-8, 1e-8, scale).to(self.weight)[:, None]
+        return scale if self.column_scale is None else scale * self.column_scale
+
+    def folded_weight(self) -> Tensor:
+        """The real weight times :meth:`fold`: what :attr:`quant_weight` turns into integers."""
+        return self.weight.detach() * self.fold()
+
+    def forward(self, patches: Tensor) -> Tensor:
+        weight = self.weight
+        if self.quant_weight.mode == "quant":
+            fold = self.fold()
+            weight = self.quant_weight(weight * fold) / fold
+        x = F.linear(patches, weight, self.bias)
+        return x if self.norm is None else self.norm(x)
+
+
+def gather_patches(x: Tensor, side: int, window: int) -> Tensor:
+    """Cut B x side^2 x C into non-overlapping windows: B x (side/window)^2 x (window^2 C), order (ky, kx, c)."""
+    batch, _, channels = x.shape
+    out = side // window
+    x = x.reshape(batch, out, window, out, window, channels).transpose(2, 3)
+    return x.reshape(batch, out * out, window * window * channels)
+
+
+def pool_grid(x: Tensor, side: int, window: int) -> Tensor:
+    """Mean over non-overlapping ``window`` x ``window`` tokens: B x side^2 x C to B x (side/window)^2 x C."""
+    batch, _, channels = x.shape
+    out = side // window
+    return x.reshape(batch, out, window, out, window, channels).mean(dim=(2, 4)).view(batch, out * out, channels)
+
+
+def upsample_grid(x: Tensor, side: int, factor: int) -> Tensor:
+    """Nearest neighbour: B x side^2 x C to B x (side*factor)^2 x C."""
+    batch, _, channels = x.shape
+    x = x.view(batch, side, 1, side, 1, channels).expand(-1, -1, factor, -1, factor, -1)
+    return x.reshape(batch, (side * factor) ** 2, channels)
+
+
+def pool_channels(x: Tensor, group: int) -> Tensor:
+    """Mean over consecutive groups of ``group`` channels."""
+    return x if group == 1 else x.unflatten(-1, (-1, group)).mean(dim=-1)
+
+
+def repeat_channels(x: Tensor, copies: int) -> Tensor:
+    """Whole copies of the channels, one after the other."""
+    return x if copies == 1 else x.repeat(1, 1, copies)

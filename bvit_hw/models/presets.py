@@ -1,0 +1,71 @@
+"""Named networks: the shipped tiny one, the paper's, and the rows of its ablation."""
+
+from __future__ import annotations
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.models.config import BinaryViTConfig
+
+_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+
+
+def _tiny(**changes: object) -> BinaryViTConfig:
+    sizes = {
+        "image_size": 32,
+        "channels": (32, 64, 128, 256),
+        "depths": (1, 1, 2, 1),
+        "heads": (1, 2, 4, 8),
+        "mlp_widths": (128, 256, 512, 1024),
+        "reductions": (4, 2, 1, 1),
+        "classes": 10,
+    }
+    return BinaryViTConfig.create(**(sizes | changes))
+
+
+def _small(**changes: object) -> BinaryViTConfig:
+    sizes = {
+        "image_size": 224,
+        "channels": (64, 128, 256, 512),
+        "depths": (3, 4, 8, 4),
+        "heads": (1, 2, 4, 8),
+        "mlp_widths": (512, 1024, 1024, 2048),
+        "reductions": (8, 4, 1, 1),
+        "classes": 1000,
+    }
+    return BinaryViTConfig.create(**(sizes | _IMAGENET | changes))
+
+
+def _deit(**changes: object) -> BinaryViTConfig:
+    sizes = {
+        "image_size": 224,
+        "patch_size": 16,
+        "channels": (384,),
+        "depths": (12,),
+        "heads": (6,),
+        "mlp_widths": (1536,),
+        "reductions": (1,),
+        "classes": 1000,
+        "stem_norm": False,
+        "affine": False,
+        "pool_branches": False,
+    }
+    return BinaryViTConfig.create(**(sizes | _IMAGENET | changes))
+
+
+PRESETS: dict[str, BinaryViTConfig] = {
+    "tiny-digits": _tiny(),
+    "tiny-digits-some-fp": _tiny(full_precision_merges=True),
+    "small-224": _small(),
+    "small-224-some-fp": _small(full_precision_merges=True),
+    "deit-baseline": _deit(class_token=True),
+    "deit-avg_pool": _deit(),
+    "deit-multi_branch": _deit(pool_branches=True),
+    "deit-affine": _deit(pool_branches=True, affine=True),
+}
+
+
+def preset(name: str) -> BinaryViTConfig:
+    """The configuration called ``name``; an unknown name raises :class:`ConfigError` listing the known ones."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise ConfigError(f"preset {name!r} is unknown; allowed: {', '.join(PRESETS)}") from None
