@@ -68,8 +68,12 @@ def _half(shift: int) -> int:
 
 
 def _require_finite(name: str, real: RealAffine) -> None:
-    for label, values in (*((f"factor {i}", f) for i, f in enumerate(real.factors)), ("bias", real.bias),
-                          ("slope", real.slope), ("bias2", real.bias2)):
+    for label, values in (
+        *((f"factor {i}", f) for i, f in enumerate(real.factors)),
+        ("bias", real.bias),
+        ("slope", real.slope),
+        ("bias2", real.bias2),
+    ):
         if values is not None and not np.all(np.isfinite(values)):
             raise FreezeError(f"{name}: {label} holds a value that is not finite")
 

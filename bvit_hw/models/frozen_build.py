@@ -115,9 +115,7 @@ class _Builder:
     def affine(self, name: str, *inputs: FrozenTensor, residual: bool = False) -> FrozenTensor:
         first = inputs[0]
         bits = self.config.residual_bits if residual else self.config.act_bits
-        output = self.tensor(
-            name, first.height, first.width, first.channels, bits, exponent=self.source.exponent(name)
-        )
+        output = self.tensor(name, first.height, first.width, first.channels, bits, exponent=self.source.exponent(name))
         real = self.source.affine(name, inputs, first.height * first.width, first.channels)
         factors = tuple(f / self.divisor.get(x.name, 1) for x, f in zip(inputs, real.factors, strict=True))
         real = RealAffine(factors=factors, bias=real.bias, slope=real.slope, bias2=real.bias2)
@@ -243,9 +241,7 @@ class _Builder:
         )  # fmt: skip
 
 
-def build_graph(
-    config: BinaryViTConfig, source: Source, *, coef_bits: int = 8, slope_bits: int = 8
-) -> FrozenGraph:
+def build_graph(config: BinaryViTConfig, source: Source, *, coef_bits: int = 8, slope_bits: int = 8) -> FrozenGraph:
     """The frozen graph of ``config`` with the numbers of ``source``, proven exact.
 
     Raises :class:`FreezeError` for a class token (the contract's tensors are grids) and for numbers that do not fit.
