@@ -46,7 +46,3 @@ class OutputError(BvitError):
 
 class ToolError(BvitError):
     """An external tool is missing or failed; names the tool, its exit code and its log file."""
-
-
-class DeviceError(BvitError):
-    """The accelerator, on a board or simulated, did not do what it was asked."""

@@ -1,0 +1,10 @@
+"""The driver: runs a packaged accelerator from Python on a board. NumPy and pynq only; works from Python 3.10 on.
+
+This folder is copied to the board as it is, so it imports nothing else of bvit_hw.
+"""
+
+from .driver import Accelerator
+from .errors import DeviceError, DeviceTimeoutError, FrameError, IdentityError
+from .model_info import ModelInfo
+
+__all__ = ["Accelerator", "DeviceError", "DeviceTimeoutError", "FrameError", "IdentityError", "ModelInfo"]

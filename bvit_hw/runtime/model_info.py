@@ -1,0 +1,45 @@
+"""model.json of a package: what the driver must know of the model inside the bitstream."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Identity and shapes. Images are uint8, ``height`` x ``width`` x ``channels``; logits are integers times
+    2**``logits_exponent``. ``model_hash`` is the SHA-256 of the frozen model, 64 hexadecimal digits.
+    """
+
+    model_hash: str
+    height: int
+    width: int
+    channels: int
+    classes: int
+    logits_exponent: int
+    class_names: tuple[str, ...]
+    clock_mhz: float
+    interface_version: int
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one image on the input stream."""
+        return self.height * self.width * self.channels
+
+    @classmethod
+    def read(cls, path: str | Path) -> ModelInfo:
+        """Read model.json; raises ValueError naming the file when it does not fit."""
+        try:
+            data = json.loads(Path(path).read_text())
+            return cls(**{**data, "class_names": tuple(data["class_names"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path}: not a model.json of this driver: {error}") from error
+
+    def write(self, path: str | Path) -> None:
+        """Write model.json atomically."""
+        target = Path(path)
+        temporary = target.with_name(target.name + ".tmp")
+        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        temporary.replace(target)
