@@ -67,9 +67,9 @@ class Accelerator:
     def _check_identity(self) -> None:
         magic, version = self._registers.read(reg.MAGIC), self._registers.read(reg.VERSION)
         if magic != reg.MAGIC_VALUE:
-            raise IdentityError(f"no BinaryViT accelerator is loaded: magic is {magic:#010x}, not {reg.MAGIC_VALUE:#010x}")
+            raise IdentityError(f"no BinaryViT accelerator: magic is {magic:#010x}, not {reg.MAGIC_VALUE:#010x}")
         if version != self.info.interface_version:
-            raise IdentityError(f"register interface is version {version}; this package needs {self.info.interface_version}")
+            raise IdentityError(f"register interface version {version}; this driver needs {self.info.interface_version}")
         words = [self._registers.read(reg.MODEL_HASH + 4 * i) for i in range(8)]
         loaded = "".join(f"{word:08x}" for word in words)
         if loaded != self.info.model_hash:
