@@ -217,7 +217,7 @@ class _Builder:
         patch = self.gather(t + "patch", self.binarize(t + "h_bit", h), 2)
         acc = self.binary_linear(t + "acc", patch, rows)
         short = self.repeat(t + "short", self.spatial_pool(t + "short_sum", h, 2, 2), rows // x.channels)
-        return self.affine(t + "x0", acc, short, residual=True)
+        return self.affine(t + "x", acc, short, residual=True)
 
     def build(self) -> FrozenGraph:
         config = self.config

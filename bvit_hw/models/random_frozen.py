@@ -11,7 +11,7 @@ from bvit_hw.models.frozen_build import build_graph
 from bvit_hw.models.presets import preset
 
 #: ChannelAffine nodes with an RPReLU
-_RPRELU = frozenset({"q", "g", "k", "v", "ctx", "o", "f", "z", "x0"})
+_RPRELU = frozenset({"q", "g", "k", "v", "ctx", "o", "f", "z"})
 
 
 class RandomSource:
@@ -38,10 +38,11 @@ class RandomSource:
 
     def affine(self, tensor: str, inputs: tuple[FrozenTensor, ...], tokens: int, channels: int) -> RealAffine:
         kind = tensor.rpartition(".")[2]
-        embedded = tensor == "stem.x" or (tensor.startswith("t") and kind in ("x", "x0"))
+        merge = tensor.startswith("t") and kind == "x"
+        embedded = tensor == "stem.x" or merge
         rows = tokens if embedded else 1
         position = self.rng.normal(0.0, 0.3, (rows, channels))
-        if kind in ("acc", "logits") or tensor == "stem.x" or (tensor.startswith("t") and kind == "x"):
+        if len(inputs) == 1 and (kind == "logits" or embedded):
             return RealAffine(factors=(1.0,), bias=position)
         if kind in ("h", "h2") or tensor == "head.f":
             return RealAffine(factors=(self._spread(channels),), bias=position)
@@ -54,7 +55,7 @@ class RandomSource:
         else:
             first = 1.0
         factors = (first, *(1.0 for _ in inputs[1:]))
-        if kind not in _RPRELU:
+        if kind not in _RPRELU and not merge:
             return RealAffine(factors=factors, bias=position)
         slope = self.rng.uniform(-0.2, 1.2, channels)
         bias = self.rng.normal(0.0, 0.3, (1, channels))
