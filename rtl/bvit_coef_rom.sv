@@ -1,0 +1,47 @@
+// Coefficient memory: data is the word at the address of the last enabled cycle (latency one).
+//
+// BLOCK keeps the words in block RAM, otherwise they become lookup tables. ADDR_REG matters for
+// lookup tables only: 0 registers the word, 1 registers the address and leaves the word
+// combinational, so that logic behind the memory can merge into its tables.
+// Throughput one word a cycle; no reset, the address comes from a counter that has one.
+`default_nettype none
+
+module bvit_coef_rom #(
+  parameter int WIDTH = 8,
+  parameter int DEPTH = 2,
+  parameter bit BLOCK = 1'b0,
+  parameter bit ADDR_REG = 1'b0,
+  parameter string INIT_FILE = "",
+  localparam int ADDR_BITS = (DEPTH > 1) ? $clog2(DEPTH) : 1
+) (
+  input  wire logic                 clk,
+  input  wire logic                 en,
+  input  wire logic [ADDR_BITS-1:0] addr,
+  output      logic [WIDTH-1:0]     data
+);
+  if (WIDTH < 1 || DEPTH < 1) begin : gen_illegal
+    $error("bvit_coef_rom: WIDTH=%0d and DEPTH=%0d must be positive", WIDTH, DEPTH);
+  end
+
+  if (BLOCK) begin : gen_block
+    (* rom_style = "block" *) logic [WIDTH-1:0] mem[DEPTH];
+    logic [WIDTH-1:0] data_q;
+    initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+    always_ff @(posedge clk) if (en) data_q <= mem[addr];
+    assign data = data_q;
+  end else if (ADDR_REG) begin : gen_address
+    (* rom_style = "logic" *) logic [WIDTH-1:0] mem[DEPTH];
+    logic [ADDR_BITS-1:0] addr_q;
+    initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+    always_ff @(posedge clk) if (en) addr_q <= addr;
+    assign data = mem[addr_q];
+  end else begin : gen_word
+    (* rom_style = "logic" *) logic [WIDTH-1:0] mem[DEPTH];
+    logic [WIDTH-1:0] data_q;
+    initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+    always_ff @(posedge clk) if (en) data_q <= mem[addr];
+    assign data = data_q;
+  end
+endmodule
+
+`default_nettype wire
