@@ -1,0 +1,385 @@
+"""Folding, solved: the largest frame rate under a board's budget, or the least area at a rate asked for.
+
+At a given number of cycles a frame, T, an operator may use any of its foldings that take at most T. Whether all fit
+the budgets at once is an integer programme, and so is the cheapest choice (HiGHS, through SciPy). T is found by
+bisection over the cycle counts that occur, with operators of equal shape counted together; the last step chooses for
+each operator by itself and counts in FIFOs and width converters, so that neighbours get equal lanes where that pays.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import coo_array
+
+from bvit_hw.boards import Board
+from bvit_hw.errors import FoldingError
+from bvit_hw.lower.glue import duplicate_op, link_cost
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.lower.lag import held_fractions
+from bvit_hw.ops.base import HwOp, Resources, Stream
+from bvit_hw.ops.registry import GLUE
+
+log = logging.getLogger(__name__)
+
+KINDS = tuple(f.name for f in fields(Resources))
+#: what the accelerator's border takes: registers, frame guard, stream ends
+BORDER = Resources(lut=900, ff=1200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldingResult:
+    """The folded graph, its predicted ``cycles`` a frame, and its cost with estimated glue against the limits."""
+
+    graph: HwGraph
+    cycles: int
+    resources: Resources
+    limits: Resources
+    limited_by: str
+
+    @property
+    def utilisation(self) -> dict[str, float]:
+        """Fraction of each limit that is used (kinds that the FPGA has)."""
+        return {
+            kind: getattr(self.resources, kind) / getattr(self.limits, kind)
+            for kind in KINDS
+            if getattr(self.limits, kind) > 0
+        }
+
+
+@dataclass(frozen=True)
+class _Choice:
+    op: HwOp
+    cycles: int
+    cost: tuple[float, ...]
+    lanes: tuple[int, ...]
+
+
+def _vector(resources: Resources) -> tuple[float, ...]:
+    return tuple(float(getattr(resources, kind)) for kind in KINDS)
+
+
+@cache
+def _choices(op: HwOp) -> tuple[_Choice, ...]:
+    """Every folding of an operator with its cycles, cost and lanes; only itself for glue."""
+    candidates = [op] if op.op_type in GLUE else list(op.foldings())
+    if not candidates:
+        raise FoldingError(f"{op.op_type}: has no legal folding")
+    return tuple(
+        _Choice(c, c.cycles, _vector(c.resources()), tuple(s.lanes for s in (*c.inputs, *c.outputs)))
+        for c in candidates
+    )
+
+
+def _pareto(choices: Sequence[_Choice], *, by_lanes: bool) -> list[_Choice]:
+    """Choices that no other one beats in every resource (among those of equal lanes, if ``by_lanes``)."""
+    kept: list[_Choice] = []
+    for c in sorted(choices, key=lambda c: (c.cost, c.cycles)):
+        rivals = (k for k in kept if not by_lanes or k.lanes == c.lanes)
+        if not any(all(a <= b for a, b in zip(k.cost, c.cost, strict=True)) for k in rivals):
+            kept.append(c)
+    return kept
+
+
+def _weights(limits: tuple[float, ...]) -> np.ndarray:
+    """Price of one unit of each resource: a part of the budget; flip-flops are cheap, they lie beside the LUTs."""
+    return np.array(
+        [(0.1 if kind == "ff" else 1.0) / max(limit, 1.0) for kind, limit in zip(KINDS, limits, strict=True)]
+    )
+
+
+class _Programme:
+    """An integer programme, grown variable by variable and row by row."""
+
+    def __init__(self) -> None:
+        self.cost: list[float] = []
+        self.integer: list[int] = []
+        self.upper: list[float] = []
+        self.rows: list[int] = []
+        self.cols: list[int] = []
+        self.values: list[float] = []
+        self.row_low: list[float] = []
+        self.row_high: list[float] = []
+
+    def variable(self, cost: float, upper: float, *, integer: bool) -> int:
+        self.cost.append(cost)
+        self.integer.append(int(integer))
+        self.upper.append(upper)
+        return len(self.cost) - 1
+
+    def row(self, terms: Sequence[tuple[int, float]], low: float, high: float) -> None:
+        index = len(self.row_low)
+        for column, value in terms:
+            self.rows.append(index)
+            self.cols.append(column)
+            self.values.append(value)
+        self.row_low.append(low)
+        self.row_high.append(high)
+
+    def solve(self, *, gap: float, seconds: float) -> np.ndarray | None:
+        """Values of the variables; None where there is no solution (or none was found in time)."""
+        shape = (len(self.row_low), len(self.cost))
+        matrix = coo_array((self.values, (self.rows, self.cols)), shape=shape).tocsc()
+        result = milp(
+            np.array(self.cost),
+            integrality=np.array(self.integer),
+            bounds=Bounds(0, np.array(self.upper)),
+            constraints=LinearConstraint(matrix, np.array(self.row_low), np.array(self.row_high)),
+            options={"mip_rel_gap": gap, "time_limit": seconds},
+        )
+        return None if result.x is None else np.asarray(result.x)
+
+
+def _budget_rows(programme: _Programme, costs: Mapping[int, tuple[float, ...]], limits: tuple[float, ...]) -> None:
+    for kind, limit in enumerate(limits):
+        terms = [(column, cost[kind]) for column, cost in costs.items() if cost[kind]]
+        if terms:
+            programme.row(terms, -np.inf, limit)
+
+
+class _Solver:
+    """The programmes for one graph and one set of limits."""
+
+    def __init__(self, graph: HwGraph, limits: Resources) -> None:
+        self.graph = graph
+        self.limits = tuple(limit - border for limit, border in zip(_vector(limits), _vector(BORDER), strict=True))
+        self.weights = _weights(self.limits)
+        self.held = held_fractions(graph)
+        self.consumers = graph.consumers()
+        self.shapes: dict[HwOp, int] = {}
+        for node in graph.nodes:
+            self.shapes[node.op] = self.shapes.get(node.op, 0) + 1
+        self.slowest_fastest = max(min(c.cycles for c in _choices(op)) for op in self.shapes)
+        self._output_links: dict[tuple[str, tuple[int, ...]], tuple[float, ...]] = {}
+
+    def candidates(self) -> list[int]:
+        """All cycle counts worth asking for, ascending."""
+        counts = {c.cycles for op in self.shapes for c in _choices(op)}
+        return sorted(count for count in counts if count >= self.slowest_fastest)
+
+    def link_estimate(self) -> np.ndarray:
+        """Cost of all streams at one lane each, the least that glue can be."""
+        total = np.zeros(len(KINDS))
+        for node in self.graph.nodes:
+            for port, tensor in enumerate(node.outputs):
+                stream = node.op.outputs[port]
+                for sink, sink_port in self.consumers.get(tensor, []):
+                    held = self.held[tensor, sink.name, sink_port]
+                    total += _vector(link_cost(stream, stream.lanes, held))
+        return total
+
+    def coarse(self, cycles: int) -> dict[HwOp, list[tuple[_Choice, int]]] | None:
+        """Cheapest numbers of each choice for each shape at ``cycles``, width converters left out; None: none fits."""
+        programme = _Programme()
+        costs: dict[int, tuple[float, ...]] = {}
+        columns: dict[HwOp, list[tuple[_Choice, int]]] = {}
+        for op, count in self.shapes.items():
+            choices = _pareto([c for c in _choices(op) if c.cycles <= cycles], by_lanes=False)
+            columns[op] = []
+            for choice in choices:
+                column = programme.variable(float(self.weights @ choice.cost), count, integer=True)
+                costs[column] = choice.cost
+                columns[op].append((choice, column))
+            programme.row([(column, 1.0) for _, column in columns[op]], count, count)
+        _budget_rows(programme, costs, tuple(np.array(self.limits) - self.link_estimate()))
+        values = programme.solve(gap=1e-3, seconds=20)
+        if values is None:
+            return None
+        return {op: [(c, round(values[column])) for c, column in pairs] for op, pairs in columns.items()}
+
+    def fine(self, cycles: int) -> dict[str, HwOp] | None:
+        """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits."""
+        programme = _Programme()
+        costs: dict[int, tuple[float, ...]] = {}
+        columns: dict[str, list[tuple[_Choice, int]]] = {}
+        for node in self.graph.nodes:
+            choices = _pareto([c for c in _choices(node.op) if c.cycles <= cycles], by_lanes=True)
+            columns[node.name] = []
+            for choice in choices:
+                column = programme.variable(float(self.weights @ choice.cost), 1, integer=True)
+                costs[column] = choice.cost
+                columns[node.name].append((choice, column))
+            programme.row([(column, 1.0) for _, column in columns[node.name]], 1, 1)
+        for node in self.graph.nodes:
+            for port, tensor in enumerate(node.outputs):
+                readers = self.consumers.get(tensor, [])
+                index = len(node.op.inputs) + port
+                ours = _by_lanes(columns[node.name], index)
+                for reader, reader_port in readers:
+                    theirs = _by_lanes(columns[reader.name], reader_port)
+                    held = self.held[tensor, reader.name, reader_port]
+                    self._link(programme, costs, node.op.outputs[port], ours, theirs, held, len(readers))
+        _budget_rows(programme, costs, self.limits)
+        values = programme.solve(gap=2e-3, seconds=40)
+        if values is None:
+            return None
+        return {name: max(pairs, key=lambda pair: values[pair[1]])[0].op for name, pairs in columns.items()}
+
+    def _link(
+        self,
+        programme: _Programme,
+        costs: dict[int, tuple[float, ...]],
+        stream: Stream,
+        ours: Mapping[int, list[int]],
+        theirs: Mapping[int, list[int]],
+        held: float,
+        copies: int,
+    ) -> None:
+        """Variables for one stream, one for each pair of lanes: a little transport problem between the two operators."""
+        pairs: dict[tuple[int, int], int] = {}
+        for a in ours:
+            source = Stream(
+                tokens=stream.tokens, channels=stream.channels, lanes=a, bits=stream.bits, signed=stream.signed
+            )
+            fork = np.array(_vector(duplicate_op(source, copies).resources())) / copies if copies > 1 else 0.0
+            for b in theirs:
+                cost = tuple(np.array(_vector(link_cost(source, b, held))) + fork)
+                column = programme.variable(float(self.weights @ cost), 1, integer=False)
+                costs[column] = cost
+                pairs[a, b] = column
+        for a, columns in ours.items():
+            programme.row([(pairs[a, b], 1.0) for b in theirs] + [(c, -1.0) for c in columns], 0, 0)
+        for b, columns in theirs.items():
+            programme.row([(pairs[a, b], 1.0) for a in ours] + [(c, -1.0) for c in columns], 0, 0)
+
+
+def _by_lanes(pairs: Sequence[tuple[_Choice, int]], index: int) -> dict[int, list[int]]:
+    lanes: dict[int, list[int]] = {}
+    for choice, column in pairs:
+        lanes.setdefault(choice.lanes[index], []).append(column)
+    return lanes
+
+
+def estimate(graph: HwGraph) -> Resources:
+    """Cost of a folded graph with its forks, FIFOs, width converters and border, before there are any."""
+    held, consumers = held_fractions(graph), graph.consumers()
+    total = graph.resources() + BORDER
+    for node in graph.nodes:
+        for port, tensor in enumerate(node.outputs):
+            readers = consumers.get(tensor, [])
+            stream = node.op.outputs[port]
+            if len(readers) > 1:
+                total += duplicate_op(stream, len(readers)).resources()
+            for reader, reader_port in readers:
+                lanes = reader.op.inputs[reader_port].lanes
+                total += link_cost(stream, lanes, held[tensor, reader.name, reader_port])
+    return total
+
+
+def _least(graph: HwGraph, limits: Resources) -> None:
+    """Raise FoldingError where one resource alone is too small at every folding."""
+    for kind in KINDS:
+        limit = getattr(limits, kind)
+        need = {n.name: min(getattr(c.op.resources(), kind) for c in _choices(n.op)) for n in graph.nodes}
+        total = sum(need.values())
+        if total > limit:
+            worst = sorted(need, key=lambda name: -need[name])[:3]
+            most = ", ".join(f"{name} {need[name]:.0f}" for name in worst)
+            raise FoldingError(
+                f"{graph.name}: needs at least {total:.0f} {kind} at any folding, the budget is {limit:.0f}; "
+                f"most of it: {most}"
+            )
+
+
+def _limited_by(solver: _Solver, cycles: int, resources: Resources, limits: Resources) -> str:
+    if cycles == solver.slowest_fastest:
+        name = next(n.name for n in solver.graph.nodes if min(c.cycles for c in _choices(n.op)) == cycles)
+        return f"{name}, which takes {cycles} cycles at its widest folding"
+    fractions = {k: getattr(resources, k) / getattr(limits, k) for k in KINDS if getattr(limits, k) > 0}
+    kind = max(fractions, key=lambda k: fractions[k])
+    return f"{kind} ({getattr(resources, kind):.0f} of {getattr(limits, kind):.0f} in the budget)"
+
+
+def fold(graph: HwGraph, board: Board, *, target_fps: float | None = None) -> FoldingResult:
+    """Fold every operator of ``graph`` (without glue) for ``board``.
+
+    Without ``target_fps`` the frame rate is the largest that the board's budgets allow; with it, the cheapest folding
+    that reaches it at the board's clock. Raises FoldingError, naming the best rate and what limits it, if the rate
+    cannot be had, or if not even the slowest folding fits.
+    """
+    limits = board.limits
+    _least(graph, limits)
+    solver = _Solver(graph, limits)
+    candidates = solver.candidates()
+    if target_fps is None:
+        start = _bisect(solver, candidates)
+        return _first_fitting(solver, board, candidates[start:])
+    allowed = int(board.cycles_at(target_fps))
+    within = [c for c in candidates if c <= allowed]
+    if within:
+        chosen = solver.fine(allowed) if solver.coarse(allowed) is not None else None
+        if chosen is not None:
+            result = _result(solver, board, chosen)
+            if all(fraction <= 1 for fraction in result.utilisation.values()):
+                return result
+    best = fold(graph, board)
+    raise FoldingError(
+        f"{graph.name}: {target_fps:g} frames a second at {board.clock_mhz:g} MHz leave {allowed} cycles a frame; the "
+        f"best on {board.name} is {best.cycles} cycles, {board.clock_mhz * 1e6 / best.cycles:.0f} frames a second, "
+        f"limited by {best.limited_by}"
+    )
+
+
+def _bisect(solver: _Solver, candidates: Sequence[int]) -> int:
+    """Index of the smallest cycle count that fits without width converters."""
+    low, high = 0, len(candidates) - 1
+    if solver.coarse(candidates[high]) is None:
+        raise FoldingError(
+            f"{solver.graph.name}: does not fit the budget even at {candidates[high]} cycles a frame, when every "
+            f"operator is folded as far as it goes"
+        )
+    while low < high:
+        middle = (low + high) // 2
+        if solver.coarse(candidates[middle]) is None:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _first_fitting(solver: _Solver, board: Board, candidates: Sequence[int]) -> FoldingResult:
+    """The first of ``candidates`` whose folding fits with glue; steps grow, then the last one is narrowed again."""
+    low, step, best = -1, 1, None
+    index = 0
+    while best is None:
+        chosen = solver.fine(candidates[index])
+        if chosen is not None:
+            best = _result(solver, board, chosen)
+            break
+        low = index
+        if index == len(candidates) - 1:
+            raise FoldingError(
+                f"{solver.graph.name}: does not fit the budget of {board.name} with its FIFOs and width converters"
+            )
+        index = min(index + step, len(candidates) - 1)
+        step *= 2
+    while index - low > 1:
+        middle = (low + index) // 2
+        chosen = solver.fine(candidates[middle])
+        if chosen is None:
+            low = middle
+        else:
+            index, best = middle, _result(solver, board, chosen)
+    return best
+
+
+def _result(solver: _Solver, board: Board, chosen: Mapping[str, HwOp]) -> FoldingResult:
+    graph = solver.graph.with_ops(chosen)
+    resources = estimate(graph)
+    result = FoldingResult(
+        graph=graph,
+        cycles=graph.cycles,
+        resources=resources,
+        limits=board.limits,
+        limited_by=_limited_by(solver, graph.cycles, resources, board.limits),
+    )
+    log.info(
+        "folded %s: %d cycles a frame, %.0f LUT, %.0f BRAM18, %.0f DSP",
+        graph.name, result.cycles, resources.lut, resources.bram18, resources.dsp,
+    )  # fmt: skip
+    return result

@@ -1,0 +1,39 @@
+"""How long streams wait for each other: a rough, folding-free estimate of what FIFOs have to hold.
+
+Unit is the frame: with operators folded to equal rates, a tensor's first useful value appears a fraction of a frame
+after the input's. Where an operator joins streams, the early one waits in a FIFO. Real depths come from simulation
+(:mod:`bvit_hw.lower.fifo_sizing`); this is what the folding solver budgets before there is one.
+"""
+
+from __future__ import annotations
+
+from bvit_hw.lower.graph import HwGraph, HwNode
+
+
+def own_lag(node: HwNode) -> float:
+    """Fraction of a frame that passes in the operator between its first input and its first output."""
+    op = node.op
+    fields = op.attributes()
+    if op.op_type == "BinaryAttention":
+        # Queries wait until all keys and values are in.
+        return 1.0
+    if op.op_type in ("SpatialPool", "PatchGather"):
+        return float(fields["window_h"] / fields["height"])
+    if op.op_type == "MultiPool":
+        return float(min(1.0, (2 * fields["width"] + 2) / (fields["height"] * fields["width"])))
+    if op.op_type in ("BinaryMVAU", "IntMVAU"):
+        return 1.0 / float(fields["tokens"])
+    return 0.0
+
+
+def held_fractions(graph: HwGraph) -> dict[tuple[str, str, int], float]:
+    """(tensor, consumer's name, port) -> frames of the tensor that wait before that consumer."""
+    ready: dict[str, float] = {graph.input: 0.0}
+    held: dict[tuple[str, str, int], float] = {}
+    for node in graph.nodes:
+        start = max(ready[t] for t in node.inputs)
+        for port, tensor in enumerate(node.inputs):
+            held[tensor, node.name, port] = start - ready[tensor]
+        for tensor in node.outputs:
+            ready[tensor] = start + own_lag(node)
+    return held
