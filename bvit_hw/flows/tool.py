@@ -1,0 +1,141 @@
+"""The one way to run an external program: command line, output and exit code in a log, nothing left running behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bvit_hw.doctor import TOOLS
+from bvit_hw.errors import ToolError
+
+_GRACE = 5.0  # seconds between asking a process group to end and killing it
+_LOG_TAIL = 15  # lines of the log that an error message repeats
+
+_running: set[subprocess.Popen[bytes]] = set()
+_running_lock = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompletedTool:
+    """A program that has run: ``returncode`` as from the shell, ``seconds`` of wall-clock time."""
+
+    name: str
+    argv: tuple[str, ...]
+    returncode: int
+    log: Path
+    seconds: float
+
+    @property
+    def output(self) -> str:
+        """The log's text: the command line, what the program wrote (both streams in order), the exit code."""
+        return self.log.read_text(errors="replace")
+
+
+def find_tool(name: str, path: str | None = None) -> Path:
+    """Where a program lies on ``path`` (default: $PATH); raises ToolError that says what it is for and how to get it."""
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise ToolError(_missing(name, name))
+    return Path(found)
+
+
+def _missing(name: str, program: str) -> str:
+    known = {tool.name: tool for tool in TOOLS}
+    tool = known.get(name) or known.get(Path(program).name)
+    where = f"{name}: program {program!r} was not found"
+    if tool is None:
+        return f"{where}; install it and put it on PATH"
+    return f"{where}. It is for: {tool.purpose}. To get it: {tool.how_to_get}."
+
+
+def stop_running_tools() -> None:
+    """End every program that :func:`run_tool` has running in any thread (for callers that keep a pool of them)."""
+    with _running_lock:
+        processes = list(_running)
+    for process in processes:
+        _end_group(process)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    for sig, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, None)):
+        # The group may outlive its leader (make is gone, its compilers are not), so it is signalled whatever poll() says.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, sig)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+
+
+def run_tool(
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+) -> CompletedTool:
+    """Run ``argv`` in ``cwd``; both output streams go to the file ``log``, which begins with the command line.
+
+    ``name`` is what messages call the tool. ``env`` replaces the environment, ``timeout`` is in seconds. The program
+    runs in a process group of its own that is ended as a whole on a timeout, on Ctrl-C and on any other exception.
+
+    Raises ToolError, naming tool, exit code and log, when the program is missing, takes longer than ``timeout`` or
+    (unless ``check`` is False) exits with anything but 0.
+    """
+    words = tuple(str(word) for word in argv)
+    if not words:
+        raise ToolError(f"{name}: no program given to run")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ if env is None else env)
+    start = time.monotonic()
+    with log.open("wb") as stream:
+        stream.write(f"$ cd {shlex.quote(str(cwd))} && {shlex.join(words)}\n".encode())
+        stream.flush()
+        # Looked up by hand: Popen would search our PATH, not the one in env, and could not tell a missing cwd apart.
+        program = shutil.which(words[0], path=environment.get("PATH", os.defpath))
+        if program is None:
+            raise ToolError(_missing(name, words[0]))
+        if not cwd.is_dir():
+            raise ToolError(f"{name}: cannot run in {cwd}: no such folder")
+        process = subprocess.Popen(
+            words,
+            executable=program,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        with _running_lock:
+            _running.add(process)
+        try:
+            returncode = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _end_group(process)
+            stream.write(f"\n[stopped after {timeout:g} s]\n".encode())
+            raise ToolError(f"{name}: not finished after {timeout:g} s, stopped; log: {log}") from None
+        except BaseException:
+            _end_group(process)
+            stream.write(b"\n[interrupted]\n")
+            raise
+        finally:
+            with _running_lock:
+                _running.discard(process)
+        stream.write(f"[exit code {returncode}]\n".encode())
+    if check and returncode != 0:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL - 1 : -1])
+        raise ToolError(f"{name}: exit code {returncode}; log: {log}\n{tail}")
+    return CompletedTool(
+        name=name, argv=words, returncode=returncode, log=log, seconds=time.monotonic() - start
+    )

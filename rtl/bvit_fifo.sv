@@ -1,0 +1,146 @@
+// First-word-fall-through FIFO between two operators; ready, valid and data all come from registers.
+//
+// Full rate at every depth: one beat in and one out each cycle. It holds DEPTH beats, the output
+// register included. Latency from empty: 1 cycle (BLOCK = 0), 3 cycles (BLOCK = 1).
+// In simulation `max_count_q` tells the most beats ever held since reset, for sizing.
+`default_nettype none
+
+module bvit_fifo #(
+  parameter int W = 8,        // width of tdata in bits
+  parameter int DEPTH = 2,    // beats held, >= 2 (>= 4 with BLOCK)
+  parameter bit BLOCK = 1'b0  // 0: registers or LUT RAM, 1: block RAM with its output register
+) (
+  input  wire logic         clk,
+  input  wire logic         rst,
+  input  wire logic [W-1:0] s_axis_tdata,
+  input  wire logic         s_axis_tvalid,
+  output logic              s_axis_tready,
+  output logic [W-1:0]      m_axis_tdata,
+  output logic              m_axis_tvalid,
+  input  wire logic         m_axis_tready
+);
+  if (W < 1) begin : gen_bad_width
+    $error("bvit_fifo: W must be at least 1");
+  end
+  if (DEPTH < (BLOCK ? 4 : 2)) begin : gen_bad_depth
+    $error("bvit_fifo: DEPTH must be at least 2, with BLOCK at least 4");
+  end
+
+  localparam int CountW = $clog2(DEPTH + 1);
+
+  logic push, pop;
+  assign push = s_axis_tvalid && s_axis_tready;
+  assign pop = m_axis_tvalid && m_axis_tready;
+
+  // All beats inside, whichever stage they are in: ready is a register because it looks one cycle ahead.
+  logic [CountW-1:0] count_d, count_q;
+  logic ready_q;
+  assign count_d = count_q + CountW'(push) - CountW'(pop);
+  assign s_axis_tready = ready_q;
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      count_q <= '0;
+      ready_q <= 1'b0;
+    end else begin
+      count_q <= count_d;
+      ready_q <= count_d != CountW'(DEPTH);
+    end
+  end
+
+  logic [W-1:0] out_q;
+  logic         valid_q;
+  logic         free;  // the output register takes a new beat
+  assign free = !valid_q || m_axis_tready;
+  assign m_axis_tdata = out_q;
+  assign m_axis_tvalid = valid_q;
+
+  if (DEPTH == 2) begin : gen_skid
+    logic [W-1:0] skid_q;
+    logic         skid_valid_q;
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        valid_q <= 1'b0;
+        skid_valid_q <= 1'b0;
+      end else if (free) begin
+        valid_q <= skid_valid_q || push;
+        skid_valid_q <= skid_valid_q && push;
+      end else if (push) begin
+        skid_valid_q <= 1'b1;
+      end
+    end
+    always_ff @(posedge clk) begin
+      if (push) skid_q <= s_axis_tdata;
+      if (free) out_q <= skid_valid_q ? skid_q : s_axis_tdata;
+    end
+  end else if (!BLOCK) begin : gen_lutram
+    localparam int Words = DEPTH - 1;
+    localparam int AddrW = $clog2(Words);
+    (* ram_style = "distributed" *)
+    logic [W-1:0] mem[Words];
+    logic [AddrW-1:0] write_q, read_q;
+    logic stored_q;              // the memory holds at least one beat
+    logic write, read;
+    assign read = free && stored_q;
+    assign write = push && !(free && !stored_q);
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        valid_q <= 1'b0;
+        stored_q <= 1'b0;
+        write_q <= '0;
+        read_q <= '0;
+      end else begin
+        if (free) valid_q <= stored_q || push;
+        // The memory holds all but the beat in the output register, which is full whenever it holds any.
+        if (write) stored_q <= 1'b1;
+        else if (read) stored_q <= count_q != CountW'(2);
+        if (write) write_q <= (write_q == AddrW'(Words - 1)) ? '0 : write_q + 1'b1;
+        if (read) read_q <= (read_q == AddrW'(Words - 1)) ? '0 : read_q + 1'b1;
+      end
+    end
+    always_ff @(posedge clk) begin
+      if (write) mem[write_q] <= s_axis_tdata;
+      if (free) out_q <= stored_q ? mem[read_q] : s_axis_tdata;
+    end
+  end else begin : gen_block
+    localparam int AddrW = $clog2(DEPTH);
+    (* ram_style = "block" *)
+    logic [W-1:0] mem[DEPTH];
+    logic [W-1:0] latch_q;       // the block RAM's read latch; out_q becomes its output register
+    logic latch_valid_q;
+    logic [AddrW-1:0] write_q, read_q;
+    logic [CountW-1:0] stored_q; // beats in the memory alone
+    logic read;
+    assign read = (stored_q != '0) && (!latch_valid_q || free);
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        valid_q <= 1'b0;
+        latch_valid_q <= 1'b0;
+        write_q <= '0;
+        read_q <= '0;
+        stored_q <= '0;
+      end else begin
+        stored_q <= stored_q + CountW'(push) - CountW'(read);
+        if (push) write_q <= (write_q == AddrW'(DEPTH - 1)) ? '0 : write_q + 1'b1;
+        if (read) read_q <= (read_q == AddrW'(DEPTH - 1)) ? '0 : read_q + 1'b1;
+        if (free) valid_q <= latch_valid_q;
+        if (read) latch_valid_q <= 1'b1;
+        else if (free) latch_valid_q <= 1'b0;
+      end
+    end
+    always_ff @(posedge clk) begin
+      if (push) mem[write_q] <= s_axis_tdata;
+      if (read) latch_q <= mem[read_q];
+      if (free) out_q <= latch_q;
+    end
+  end
+
+`ifndef SYNTHESIS
+  logic [CountW-1:0] max_count_q /*verilator public_flat_rd*/;
+  always_ff @(posedge clk) begin
+    if (rst) max_count_q <= '0;
+    else if (count_d > max_count_q) max_count_q <= count_d;
+  end
+`endif
+endmodule
+
+`default_nettype wire

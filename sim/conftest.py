@@ -1,0 +1,16 @@
+"""What every bench in this folder has in common: the marker, so that `-m "not sim"` leaves them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_HERE = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder ``sim``."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.sim)

@@ -1,0 +1,297 @@
+"""Benches for hardware operators: ``check_op`` plays frames through an operator's RTL and compares every output beat.
+
+See README.md beside this file for how to use it in a test.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cocotb_tools.config
+import jinja2
+import numpy as np
+from find_libpython import find_libpython
+
+from bvit_hw.errors import ToolError
+from bvit_hw.flows.tool import run_tool
+from bvit_hw.flows.verilator import build_model
+from bvit_hw.ops.base import HwOp, Memory, Params, Stream
+
+SIM = Path(__file__).resolve().parent
+RTL = SIM.parent / "rtl"
+PATTERNS = ("full", "starved", "stalled", "both", "reset")
+#: simulated cycles a frame may differ from ``HwOp.cycles`` by this fraction
+CYCLES_TOLERANCE = 0.02
+_TIMEOUT = 1800.0  # seconds; the bench itself finds hangs of the operator much earlier
+
+_log = logging.getLogger(__name__)
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(SIM),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DutStream:
+    """A stream of the device under test: port prefix, bits that carry data, width of the tdata port."""
+
+    prefix: str
+    width: int
+    port_width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dut:
+    """A device under test: any module with AXI-Streams, not only those of rtl/.
+
+    ``parameters`` includes the file names of ``memories`` (file name -> contents, written into the run's folder).
+    """
+
+    module: str
+    sources: tuple[Path, ...]
+    inputs: tuple[DutStream, ...]
+    outputs: tuple[DutStream, ...]
+    parameters: Mapping[str, int | str] = field(default_factory=dict)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+    clock: str = "clk"
+    reset: str = "rst"
+    reset_active_low: bool = False
+    upper: bool = False  #: ports end in _TDATA rather than _tdata
+
+    def suffix(self, signal: str) -> str:
+        """The end of a port's name: ``_tdata`` or ``_TDATA``."""
+        return "_" + (signal.upper() if self.upper else signal)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """What the simulation showed at full rate, in clock cycles; empty when "full" was not among the patterns."""
+
+    cycles_per_frame: float = float("nan")  #: steady state, between last output beats of consecutive frames
+    intervals: tuple[int, ...] = ()  #: between last output beats of consecutive frames, all frames
+    latency_first: int = -1  #: first input beat taken to first output beat
+    latency_last: int = -1  #: first input beat taken to last output beat of the first frame
+
+
+def find_sources(names: Sequence[str], override: Path | None = None) -> tuple[Path, ...]:
+    """Paths of RTL files; a file of the same name in ``override`` (a mutation) comes before the one in rtl/."""
+    found = []
+    for name in names:
+        mutated = override / name if override is not None else None
+        found.append(mutated if mutated is not None and mutated.is_file() else RTL / name)
+    return tuple(found)
+
+
+def dut_of(op: HwOp, params: Params, sources_override: Path | None = None) -> Dut:
+    """The operator's own module. Memory files get names that depend on the parameter only, so one model serves all."""
+    instance = op.rtl(params)
+    files = {name: f"{name.lower()}.mem" for name in instance.memories}
+    return Dut(
+        module=instance.module,
+        sources=find_sources(op.rtl_sources, sources_override),
+        inputs=tuple(
+            DutStream(prefix=p, width=s.width, port_width=s.width)
+            for p, s in zip(instance.inputs, op.inputs, strict=True)
+        ),
+        outputs=tuple(
+            DutStream(prefix=p, width=s.width, port_width=s.width)
+            for p, s in zip(instance.outputs, op.outputs, strict=True)
+        ),
+        parameters={**instance.parameters, **files},
+        memories={files[name]: memory for name, memory in instance.memories.items()},
+    )
+
+
+def simulate(
+    executable: Path,
+    *,
+    top: str,
+    module: str,
+    folder: Path,
+    seed: int = 1,
+    env: Mapping[str, str] | None = None,
+    log_name: str = "sim.log",
+) -> None:
+    """Run a cocotb model in ``folder`` with the tests of the Python module ``module``; AssertionError if one fails."""
+    environment = {
+        **os.environ,
+        # What cocotb_tools.runner sets; it has no timeout and ends the interpreter on a failure, so it is not used.
+        "GPI_USERS": f"{find_libpython()};{cocotb_tools.config.pygpi_entry_point()}",
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "PYTHONPATH": os.pathsep.join([str(SIM), str(SIM.parent), *sys.path]),
+        "COCOTB_TOPLEVEL": top,
+        "COCOTB_TEST_MODULES": module,
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_TRUST_INERTIAL_WRITES": "1",
+        "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
+        "COCOTB_RANDOM_SEED": str(seed),
+        **(env or {}),
+    }
+    environment.pop("PYTEST_CURRENT_TEST", None)
+    # Registers and memories without reset start with random contents, so that a forgotten reset is found.
+    argv = [str(executable), "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
+    run = run_tool(
+        top, argv, cwd=folder, log=folder / log_name, env=environment, timeout=_TIMEOUT, check=False
+    )
+    failures = _failures(folder / "results.xml")
+    if run.returncode != 0 or failures is None or failures:
+        words = failures or [
+            line for line in run.output.splitlines() if any(w in line for w in ("%Error", "Error:", "FATAL", "Assertion"))
+        ]
+        raise AssertionError(
+            "\n".join([f"simulation failed (exit code {run.returncode}, seed {seed}; log: {run.log})", *words[:20]])
+        )
+
+
+def _failures(results: Path) -> list[str] | None:
+    """Messages of the failed tests, or None when there are no results (the simulation was stopped)."""
+    if not results.is_file():
+        return None
+    try:
+        cases = list(ElementTree.parse(results).getroot().iter("testcase"))
+    except ElementTree.ParseError:
+        return None
+    if not cases:
+        return None
+    return [
+        f"{case.get('name')}: {problem.get('message') or problem.get('error_msg') or problem.text or 'failed'}"
+        for case in cases
+        for problem in [*case.findall("failure"), *case.findall("error")]
+    ]
+
+
+def cocotb_model(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None) -> Path:
+    """The (cached) executable of ``top`` linked with cocotb; only signals marked public in the source are visible."""
+    libs = cocotb_tools.config.libs_dir
+    return build_model(
+        sources,
+        top,
+        parameters=parameters,
+        cpp=[Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"],
+        flags=["--vpi", "--assert", "-Wno-fatal", "--x-assign", "unique", "--x-initial", "unique",
+               "--timescale", "1ns/1ps"],
+        ldflags=f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator",
+    )  # fmt: skip
+
+
+def bench_model(dut: Dut, folder: Path) -> Path:
+    """Write bench_top.sv around ``dut`` into ``folder`` and build it."""
+    top = folder / "bench_top.sv"
+    top.write_text(_TEMPLATES.get_template("bench_top.sv.j2").render(dut=dut))
+    shared = [SIM / "bench_source.sv", SIM / "bench_sink.sv", RTL / "bvit_axis_check.sv"]
+    extra = [path for path in shared if path.name not in {s.name for s in dut.sources}]
+    return cocotb_model([*dut.sources, *extra, top], "bench_top")
+
+
+def _write_beats(path: Path, width: int, beats: Sequence[int]) -> None:
+    digits = (width + 3) // 4
+    path.write_text("".join(f"{beat:0{digits}x}\n" for beat in beats))
+
+
+def _per_frame(frames: Sequence[object], inputs: int) -> list[tuple[np.ndarray, ...]]:
+    """Frames as one tuple of arrays each; with one input stream a bare array will do."""
+    result = []
+    for frame in frames:
+        arrays = (frame,) if isinstance(frame, np.ndarray) else tuple(frame)  # type: ignore[arg-type]
+        assert len(arrays) == inputs, f"a frame has {len(arrays)} arrays, the operator {inputs} input streams"
+        result.append(tuple(np.asarray(a) for a in arrays))
+    return result
+
+
+def random_frame(op: HwOp, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """One frame for every input stream, uniform over the whole range of its lanes."""
+    return tuple(rng.integers(s.low, s.high, (s.tokens, s.channels), endpoint=True) for s in op.inputs)
+
+
+def check_op(
+    op: HwOp,
+    params: Params,
+    frames: Sequence[np.ndarray | Sequence[np.ndarray]],
+    *,
+    patterns: Sequence[str] = PATTERNS,
+    seed: int = 1,
+    min_frames: int = 4,
+    sources_override: Path | None = None,
+    dut: Dut | None = None,
+    check_cycles: bool = True,
+) -> Measurements:
+    """Play ``frames`` back to back through the operator's RTL under each traffic pattern; AssertionError on any fault.
+
+    A frame is one array (tokens x channels) for each input stream, a bare array with one stream. The frames are
+    repeated until there are ``min_frames``. Expected beats come from ``op.golden``. Under "full" the steady state's
+    cycles a frame must equal ``op.cycles`` within 2 % (unless ``check_cycles`` is False). ``dut`` puts another device
+    (from HLS, or a mutation) in the place of the operator's own module. The run's folder is kept when it fails.
+    """
+    unknown = set(patterns) - set(PATTERNS)
+    assert not unknown, f"unknown patterns {sorted(unknown)}; there are {PATTERNS}"
+    given = _per_frame(frames, len(op.inputs))
+    assert given, "no frames"
+    count = max(min_frames, len(given))
+    golden = [op.golden(params, *frame) for frame in given]
+    dut = dut or dut_of(op, params, sources_override)
+    folder = Path(tempfile.mkdtemp(prefix=f"bvit-sim-{dut.module}-"))
+
+    def beats(stream: Stream, arrays: Sequence[np.ndarray]) -> list[int]:
+        packed = [stream.pack(array) for array in arrays]
+        return [beat for n in range(count) for beat in packed[n % len(packed)]]
+
+    for i, stream in enumerate(op.inputs):
+        _write_beats(folder / f"in{i}.hex", stream.width, beats(stream, [frame[i] for frame in given]))
+    for i, stream in enumerate(op.outputs):
+        _write_beats(folder / f"exp{i}.hex", stream.width, beats(stream, [outs[i] for outs in golden]))
+    for name, memory in dut.memories.items():
+        memory.write(folder / name)
+    config = {
+        "inputs": len(op.inputs),
+        "outputs": len(op.outputs),
+        "in_total": [count * s.beats for s in op.inputs],
+        "out_beats": [s.beats for s in op.outputs],
+        "frames": count,
+        "cycles": op.cycles,
+        "seed": seed,
+    }
+    (folder / "bench.json").write_text(json.dumps(config))
+    executable = bench_model(dut, folder)
+    _log.info("%s: patterns %s, %d frames, seed %d, in %s", op, ",".join(patterns), count, seed, folder)
+    environment = {"BVIT_BENCH_PATTERNS": json.dumps(list(patterns))}
+    simulate(executable, top="bench_top", module="bench_cocotb", folder=folder, seed=seed, env=environment)
+    measured = _measure(folder / "full.json", [s.beats for s in op.outputs], count) if "full" in patterns else None
+    if measured and check_cycles:
+        difference = abs(measured.cycles_per_frame - op.cycles)
+        assert difference <= CYCLES_TOLERANCE * op.cycles, (
+            f"{op}: {measured.cycles_per_frame} cycles a frame simulated, {op.cycles} in the model; "
+            f"intervals {measured.intervals}; run: {folder}"
+        )
+    shutil.rmtree(folder)
+    return measured or Measurements()
+
+
+def _measure(path: Path, beats: Sequence[int], frames: int) -> Measurements:
+    """From the cycle stamps of all output beats."""
+    if not path.is_file():
+        raise ToolError(f"bench: the full-rate run left no {path}")
+    data = json.loads(path.read_text())
+    # A frame is out when the slowest of its output streams is.
+    ends = [max(s[(n + 1) * b - 1] for s, b in zip(data["stamps"], beats, strict=True)) for n in range(frames)]
+    intervals = [after - before for before, after in zip(ends, ends[1:], strict=False)]
+    # The first frame fills the pipeline and the last has none behind it: neither is steady state.
+    steady = intervals[1:-1] or intervals[1:] or intervals
+    return Measurements(
+        cycles_per_frame=float(np.mean(steady)) if steady else float("nan"),
+        intervals=tuple(intervals),
+        latency_first=min(s[0] for s in data["stamps"]) - data["first_in"],
+        latency_last=ends[0] - data["first_in"],
+    )
