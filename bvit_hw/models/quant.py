@@ -39,8 +39,10 @@ class FixedPointQuant(nn.Module):
         self.bits = bits
         self.mode: Mode = "float"
         self.impl = qnn.QuantIdentity(act_quant=_PowerOfTwoQuant, bit_width=bits, return_quant_tensor=False)
-        # Brevitas keeps the logarithm of the threshold 2**(exponent + bits - 1); calibration sets it, no gradient does.
+        # Brevitas keeps the logarithm of the threshold 2**(exponent + bits - 1). Calibration sets it, no gradient does;
+        # loading a state makes Brevitas create the parameter anew.
         self._threshold().requires_grad_(False)
+        self.register_load_state_dict_post_hook(lambda module, _keys: module._threshold().requires_grad_(False))
 
     def _threshold(self) -> nn.Parameter:
         return self.impl.act_quant.fused_activation_quant_proxy.tensor_quant.scaling_impl.value

@@ -1,0 +1,126 @@
+"""Checkpoints of trained models: one safetensors file, the configuration in its metadata.
+
+Activation exponents are stored as ``<quantizer>.exponent``, so that the file does not depend on how Brevitas names things.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bvit_hw.errors import CheckpointError, ConfigError, OutputError
+from bvit_hw.models.binaryvit import BinaryViT
+from bvit_hw.models.config import BinaryViTConfig
+from bvit_hw.models.quant import FixedPointQuant
+
+_KEY = "bvit_hw"
+_FORMAT = 1
+
+
+def shipped_checkpoint(name: str = "tiny-digits") -> Path:
+    """Path of a trained checkpoint that comes with the package; an unknown name raises :class:`CheckpointError`."""
+    folder = Path(__file__).parent / "checkpoints"
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        known = sorted(p.stem for p in folder.glob("*.safetensors"))
+        raise CheckpointError(f"no checkpoint {name!r} ships with bvit-hw; allowed: {', '.join(known) or 'none'}")
+    return path
+
+
+def _quantizers(model: BinaryViT) -> dict[str, FixedPointQuant]:
+    return {name: module for name, module in model.named_modules() if isinstance(module, FixedPointQuant)}
+
+
+def _tensors(model: BinaryViT) -> dict[str, Tensor]:
+    """The model's state with one exponent in place of each Brevitas quantizer's own tensors."""
+    quantizers = _quantizers(model)
+    inside = tuple(f"{name}." for name in quantizers)
+    state = {name: t.detach().contiguous() for name, t in model.state_dict().items() if not name.startswith(inside)}
+    return state | {f"{name}.exponent": torch.tensor(q.exponent, dtype=torch.int32) for name, q in quantizers.items()}
+
+
+def save_checkpoint(model: BinaryViT, path: Path | str, info: Mapping[str, object] | None = None) -> None:
+    """Write ``model`` (weights, statistics, exponents, mode, configuration) atomically; ``info`` is free JSON data."""
+    path = Path(path)
+    head = {"format": _FORMAT, "config": model.config.model_dump(mode="json"), "mode": model.mode, "info": info or {}}
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(_tensors(model), temporary, metadata={_KEY: json.dumps(head, sort_keys=True)})
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"checkpoint {path} cannot be written: {error}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise CheckpointError(f"checkpoint {path} does not exist") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"checkpoint {path} is damaged or no safetensors file: {error}") from error
+    try:
+        head = json.loads(metadata[_KEY])
+    except (KeyError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"checkpoint {path} was not written by bvit-hw: no {_KEY!r} entry in its metadata"
+        ) from error
+    if not isinstance(head, dict) or head.get("format") != _FORMAT:
+        found = head.get("format") if isinstance(head, dict) else None
+        raise CheckpointError(f"checkpoint {path} has format {found}; this version reads {_FORMAT}")
+    return head, tensors
+
+
+def checkpoint_info(path: Path | str) -> dict[str, object]:
+    """The free data that :func:`save_checkpoint` was given (training recipe, accuracy)."""
+    info = _read(Path(path))[0].get("info")
+    return dict(info) if isinstance(info, dict) else {}
+
+
+def load_checkpoint(path: Path | str, config: BinaryViTConfig | None = None) -> BinaryViT:
+    """The model of a file that :func:`save_checkpoint` wrote, in eval mode and in the mode it was saved in.
+
+    With ``config`` the file must fit that network rather than the one it names. Anything missing, truncated, not finite or
+    of other sizes raises :class:`CheckpointError` naming the file and the tensor.
+    """
+    path = Path(path)
+    head, tensors = _read(path)
+    if config is None:
+        stored = head.get("config")
+        try:
+            config = BinaryViTConfig.create(**(stored if isinstance(stored, dict) else {}))
+        except ConfigError as error:
+            raise CheckpointError(f"checkpoint {path}: {error}") from error
+    model = BinaryViT(config)
+    expected = _tensors(model)
+    for name, tensor in expected.items():
+        if name not in tensors:
+            raise CheckpointError(f"checkpoint {path}: tensor {name} is missing")
+        if tensors[name].shape != tensor.shape:
+            given, wanted = tuple(tensors[name].shape), tuple(tensor.shape)
+            raise CheckpointError(f"checkpoint {path}: {name} has shape {given}; this network has {wanted}")
+        if tensors[name].is_floating_point() and not torch.isfinite(tensors[name]).all():
+            raise CheckpointError(f"checkpoint {path}: {name} holds values that are not finite")
+    left = sorted(set(tensors) - set(expected))
+    if left:
+        raise CheckpointError(f"checkpoint {path}: tensor {left[0]} has no place in this network")
+    exponents = {name: int(tensors.pop(f"{name}.exponent")) for name in _quantizers(model)}
+    model.load_state_dict(tensors, strict=False)
+    # After loading, which lets Brevitas set up its quantizers anew.
+    for name, quantizer in _quantizers(model).items():
+        quantizer.exponent = exponents[name]
+    try:
+        model.set_mode("quant" if head.get("mode") == "quant" else "float")
+    except ConfigError as error:
+        raise CheckpointError(f"checkpoint {path}: {error}") from error
+    return model.eval()
