@@ -1,0 +1,6 @@
+"""QONNX: the integer contract on disk, readable and executable by other tools."""
+
+from bvit_hw.export.execute import execute_qonnx
+from bvit_hw.export.qonnx_file import export_qonnx, load_qonnx, to_qonnx
+
+__all__ = ["execute_qonnx", "export_qonnx", "load_qonnx", "to_qonnx"]

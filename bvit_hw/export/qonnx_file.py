@@ -1,0 +1,87 @@
+"""A frozen graph as a QONNX file, complete in itself: nodes, weights, datatypes, exponents, configuration, hash."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from bvit_hw import __version__
+from bvit_hw.errors import ExportError
+from bvit_hw.export.emitter import QONNX_DOMAIN, Emitter
+from bvit_hw.export.ops import DOMAIN
+from bvit_hw.export.patterns import Patterns, datatype_of, shape_of
+from bvit_hw.models.contract import FrozenGraph
+from bvit_hw.models.exactness import check_exact
+from bvit_hw.models.frozen_io import model_hash
+
+OPSET = 17
+#: layout of nodes and metadata, docs/qonnx.md; a reader refuses any other
+FORMAT = "1"
+
+
+def to_qonnx(graph: FrozenGraph) -> ModelWrapper:
+    """The graph as a QONNX model; raises :class:`FreezeError` if it is not exact in float32."""
+    check_exact(graph)
+    emitter = Emitter()
+    patterns = Patterns(emitter, graph.tensors)
+    source = graph.tensors[graph.input]
+    emitter.declare(source.name, shape_of(source), datatype_of(source))
+    for node in graph.nodes:
+        patterns.write(node)
+    model = helper.make_model(
+        emitter.graph("binaryvit", [graph.input], [graph.output]),
+        producer_name="bvit-hw",
+        producer_version=__version__,
+        opset_imports=[
+            helper.make_opsetid("", OPSET), helper.make_opsetid(QONNX_DOMAIN, 1), helper.make_opsetid(DOMAIN, 1)
+        ],
+    )  # fmt: skip
+    model.ir_version = 8
+    exponents = {name: tensor.exponent for name, tensor in graph.tensors.items()}
+    helper.set_model_props(
+        model,
+        {
+            "bvit.format": FORMAT,
+            "bvit.model_hash": model_hash(graph),
+            "bvit.config": json.dumps(graph.config, sort_keys=True),
+            "bvit.exponents": json.dumps(exponents, sort_keys=True),
+        },
+    )
+    return ModelWrapper(model)
+
+
+def export_qonnx(graph: FrozenGraph, path: Path | str) -> ModelWrapper:
+    """Write ``graph`` to ``path``, atomically, and return the model; the same graph gives the same bytes."""
+    path = Path(path)
+    model = to_qonnx(graph)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(model.model.SerializeToString(deterministic=True))
+        temporary.replace(path)
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return model
+
+
+def load_qonnx(path: Path | str) -> ModelWrapper:
+    """Read a file of :func:`export_qonnx`; anything else raises :class:`ExportError` naming the file and the reason."""
+    path = Path(path)
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+        onnx.checker.check_model(model)
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (DecodeError, onnx.checker.ValidationError) as error:
+        raise ExportError(f"{path}: not a valid ONNX file: {error}") from error
+    found = {prop.key: prop.value for prop in model.metadata_props}.get("bvit.format")
+    if found != FORMAT:
+        raise ExportError(f"{path}: bvit.format is {found!r}; this version reads {FORMAT!r}, written by export_qonnx")
+    return ModelWrapper(model)
