@@ -1,0 +1,247 @@
+"""BinaryAttention: scores, the row rule and the sum over attended values, all heads, in integers (docs/attention.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.base import (
+    HwOp,
+    IntArray,
+    Memory,
+    Params,
+    Resources,
+    RtlInstance,
+    Stream,
+    clog2,
+    divisors,
+    port_prefixes,
+    signed_bits,
+)
+
+#: widths that the RTL's one multiplier and NumPy's int64 hold with room to spare
+MAX_TABLE_BITS = 24
+MAX_TABLE_SHIFT = 24
+#: the threshold is an INT32 at most
+MAX_THRESHOLD = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryAttention(HwOp):
+    """For each head and query: which keys it attends to, and per channel the sum of their +-1 values.
+
+    Shape: ``queries`` x (``heads`` * ``head_dim``) query bits on ``keys`` tokens of key and value bits of the same
+    channels; head h owns the channels h*head_dim .. (h+1)*head_dim - 1. ``table_bits`` is the width of a table entry,
+    ``table_shift`` the number of fraction bits of the threshold.
+
+    Folding: ``simd`` channels a beat of q, k and v; ``kp`` keys scored at once; ``mp`` keys at once and ``pe`` output
+    channels at once in the second product. ``simd`` and ``pe`` divide ``head_dim`` and one of them the other, ``kp``
+    and ``mp`` divide ``keys``.
+
+    Parameters: ``table`` (head_dim + 1 entries E[p], 0 <= E < 2**table_bits) and ``threshold`` (scalar T >= 0). Key j
+    is attended iff E[p_j] * 2**table_shift > T * sum_j E[p_j], p_j the number of equal bits of query and key.
+    """
+
+    op_type: ClassVar[str] = "BinaryAttention"
+    folding_fields: ClassVar[tuple[str, ...]] = ("simd", "kp", "mp", "pe")
+    rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_attention_ram.sv",
+        "bvit_attention_delay.sv",
+        "bvit_attention_gather.sv",
+        "bvit_attention_slots.sv",
+        "bvit_attention_popcount.sv",
+        "bvit_attention_sum.sv",
+        "bvit_binary_attention.sv",
+    )
+
+    queries: int
+    keys: int
+    heads: int
+    head_dim: int
+    table_bits: int = 15
+    table_shift: int = 16
+    simd: int = 1
+    kp: int = 1
+    mp: int = 1
+    pe: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("queries", "keys", "heads", "head_dim"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"BinaryAttention: {name}={getattr(self, name)}; allowed: 1 or more")
+        for name, most in (("table_bits", MAX_TABLE_BITS), ("table_shift", MAX_TABLE_SHIFT)):
+            if not 1 <= getattr(self, name) <= most:
+                raise ConfigError(f"BinaryAttention: {name}={getattr(self, name)}; allowed: 1 to {most}")
+        for name, whole in (("simd", "head_dim"), ("pe", "head_dim"), ("kp", "keys"), ("mp", "keys")):
+            part, total = getattr(self, name), getattr(self, whole)
+            if part < 1 or total % part:
+                raise FoldingError(
+                    f"BinaryAttention: {name}={part} does not divide {whole}={total}; allowed: {divisors(total)}"
+                )
+        if self.simd % self.pe and self.pe % self.simd:
+            raise FoldingError(
+                f"BinaryAttention: simd={self.simd} and pe={self.pe}; allowed: one of them divides the other"
+            )
+
+    @property
+    def channels(self) -> int:
+        """Channels of a token, all heads."""
+        return self.heads * self.head_dim
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """q (queries x channels bits), k and v (keys x channels bits)."""
+        return tuple(
+            Stream(tokens=tokens, channels=self.channels, lanes=self.simd, bits=1, signed=False)
+            for tokens in (self.queries, self.keys, self.keys)
+        )
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """The accumulators, queries x channels, each in [-keys, keys]."""
+        return (
+            Stream(
+                tokens=self.queries,
+                channels=self.channels,
+                lanes=self.pe,
+                bits=signed_bits(-self.keys, self.keys),
+                signed=True,
+            ),
+        )
+
+    @property
+    def row_cycles(self) -> int:
+        """Cycles of one query and head: the longest of its query's beats, its score phase and its output phase."""
+        return max(
+            self.head_dim // self.simd,
+            self.keys // self.kp,
+            self.head_dim // self.pe * (self.keys // self.mp),
+        )
+
+    @property
+    def load_cycles(self) -> int:
+        """Cycles in which a frame's k and v, side by side, are stored; v is stored ``pe`` channels at once at most."""
+        return self.keys * self.channels // min(self.simd, self.pe)
+
+    @property
+    def cycles(self) -> int:
+        """Rows follow each other without bubbles while the next frame's k and v are stored."""
+        return max(self.queries * self.heads * self.row_cycles, self.load_cycles)
+
+    def foldings(self) -> Iterator[Self]:
+        """For each speed a row can have: the least ``kp`` and ``simd``, and the least ``pe`` for every ``mp``.
+
+        ``simd`` equal to ``pe`` is offered too where it is more: it saves its neighbours a width converter.
+        """
+        lanes, groups = divisors(self.head_dim), divisors(self.keys)
+        speeds = {self.keys // kp for kp in groups} | {self.head_dim // s for s in lanes}
+        speeds |= {self.head_dim // pe * (self.keys // mp) for pe in lanes for mp in groups}
+        found: set[tuple[int, int, int, int]] = set()
+        for speed in speeds:
+            kp = min(kp for kp in groups if self.keys // kp <= speed)
+            for mp in groups:
+                fitting = [pe for pe in lanes if self.head_dim // pe * (self.keys // mp) <= speed]
+                if not fitting:
+                    continue
+                pe = fitting[0]
+                load = max(self.queries * self.heads * speed, self.keys * self.channels // pe)
+                simd = min(
+                    (
+                        s
+                        for s in lanes
+                        if self.head_dim // s <= speed
+                        and self.keys * self.channels // min(s, pe) <= load
+                        and (s % pe == 0 or pe % s == 0)
+                    ),
+                    default=self.head_dim,
+                )
+                found.add((simd, kp, mp, pe))
+                if pe > simd:
+                    found.add((pe, kp, mp, pe))
+        candidates = [self.fold(simd=simd, kp=kp, mp=mp, pe=pe) for simd, kp, mp, pe in sorted(found)]
+        yield from sorted(candidates, key=lambda op: -op.cycles)
+
+    def check_params(self, params: Params) -> None:
+        """Raise ConfigError unless there are exactly ``table`` and ``threshold``, rightly shaped and within range."""
+        if set(params) != {"table", "threshold"}:
+            raise ConfigError(f"BinaryAttention: parameters {sorted(params)}; allowed: exactly ['table', 'threshold']")
+        table, threshold = np.asarray(params["table"]), np.asarray(params["threshold"])
+        for name, array in (("table", table), ("threshold", threshold)):
+            if not np.issubdtype(array.dtype, np.integer):
+                raise ConfigError(f"BinaryAttention: {name} has dtype {array.dtype}; allowed: integers")
+        if table.shape != (self.head_dim + 1,):
+            raise ConfigError(
+                f"BinaryAttention: table has shape {table.shape}; allowed: ({self.head_dim + 1},), "
+                f"an entry for each score of head_dim={self.head_dim}"
+            )
+        if table.min() < 0 or table.max() >= 1 << self.table_bits:
+            raise ConfigError(
+                f"BinaryAttention: table entries {table.min()}..{table.max()}; "
+                f"allowed: 0..{(1 << self.table_bits) - 1} (table_bits={self.table_bits})"
+            )
+        if threshold.size != 1 or threshold.ndim > 1:
+            raise ConfigError(f"BinaryAttention: threshold has shape {threshold.shape}; allowed: a scalar")
+        if not 0 <= int(threshold.reshape(())) <= MAX_THRESHOLD:
+            raise ConfigError(f"BinaryAttention: threshold={int(threshold.reshape(()))}; allowed: 0..{MAX_THRESHOLD}")
+
+    def attended(self, params: Params, q: np.ndarray, k: np.ndarray) -> np.ndarray:
+        """Which keys each row attends to: bool, heads x queries x keys; ``q`` and ``k`` are bits, tokens x channels."""
+        table = np.asarray(params["table"], dtype=np.int64)
+        threshold = int(np.asarray(params["threshold"]).reshape(()))
+        signed_q = 2 * self._by_head(q, self.queries) - 1
+        signed_k = 2 * self._by_head(k, self.keys) - 1
+        equal = (signed_q @ signed_k.transpose(0, 2, 1) + self.head_dim) // 2
+        entries = table[equal]
+        result: np.ndarray = (entries << self.table_shift) > threshold * entries.sum(axis=-1, keepdims=True)
+        return result
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """q (queries x channels), k and v (keys x channels), all bits, to the accumulators (queries x channels)."""
+        self.check_params(params)
+        q, k, v = frames
+        signed_v = 2 * self._by_head(v, self.keys) - 1
+        acc = self.attended(params, q, k).astype(np.int64) @ signed_v
+        return (acc.transpose(1, 0, 2).reshape(self.queries, self.channels),)
+
+    def _by_head(self, bits: np.ndarray, tokens: int) -> IntArray:
+        """Tokens x channels to heads x tokens x head_dim, int64."""
+        return np.asarray(bits, dtype=np.int64).reshape(tokens, self.heads, self.head_dim).transpose(1, 0, 2)
+
+    def resources(self) -> Resources:
+        """TODO"""
+        return Resources(lut=300)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """``bvit_binary_attention`` with the table and the threshold as memories.
+
+        T above 2**table_shift attends to nothing, exactly as 2**table_shift does: E_j never exceeds the sum. So the
+        RTL gets at most that.
+        """
+        self.check_params(params)
+        threshold = min(int(np.asarray(params["threshold"]).reshape(())), 1 << self.table_shift)
+        table = [int(entry) for entry in np.asarray(params["table"])]
+        return RtlInstance(
+            module="bvit_binary_attention",
+            parameters={
+                "QUERIES": self.queries,
+                "KEYS": self.keys,
+                "HEADS": self.heads,
+                "HEAD_DIM": self.head_dim,
+                "TABLE_BITS": self.table_bits,
+                "TABLE_SHIFT": self.table_shift,
+                "SIMD": self.simd,
+                "KP": self.kp,
+                "MP": self.mp,
+                "PE": self.pe,
+            },
+            inputs=port_prefixes("s", 3),
+            outputs=port_prefixes("m", 1),
+            memories={
+                "TABLE_FILE": Memory(width=self.table_bits, words=table),
+                "THRESHOLD_FILE": Memory(width=self.table_shift + 1, words=[threshold]),
+            },
+        )
