@@ -24,8 +24,8 @@ module bvit_binary_mvau_rom #(
     initial if (MEM_FILE != "") $readmemh(MEM_FILE, memory);
     always_ff @(posedge clk) if (en) word_q <= memory[address];
   end else if (STYLE == "distributed") begin : gen_distributed
-    // Yosys calls a memory made of LUTs "logic" and knows no distributed one that is only read.
-`ifdef YOSYS
+    // Yosys (by its slang front end) calls it "logic", and knows "distributed" for RAM only.
+`ifdef __slang__
     (* rom_style = "logic" *) logic [WIDTH-1:0] memory[DEPTH];
 `else
     (* rom_style = "distributed" *) logic [WIDTH-1:0] memory[DEPTH];
