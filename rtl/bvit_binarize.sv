@@ -2,8 +2,9 @@
 //
 // Throughput: one beat a cycle, no bubbles. Latency: 2 cycles. Ready is combinational on the
 // output's ready.
-// THRESHOLD_FILE: a word for each beat of a token, lane PE-1 .. lane 0 from high to low bits, signed
-// thresholds of IN_BITS + 1 bits, so that "never" fits too. THRESHOLD_BLOCK puts it into block RAM.
+// THRESHOLD_FILE: a word for each beat of a token, lane PE-1 .. lane 0 from high to low bits,
+// signed thresholds of IN_BITS + 1 bits, so that "never" fits too. THRESHOLD_BLOCK puts it into
+// block RAM.
 `default_nettype none
 
 module bvit_binarize #(
@@ -40,7 +41,7 @@ module bvit_binarize #(
   end
 
   logic [BEAT_BITS-1:0] beat;
-  bvit_affine_counter #(
+  bvit_beat_counter #(
     .BEATS(BEATS)
   ) u_counter (
     .clk(clk),

@@ -1,8 +1,8 @@
 // Signed product in lookup tables, combinational: radix-4 Booth over the coefficient.
 //
 // A row adds -2, -1, 0, 1 or 2 times x to the running sum. One result bit depends on three
-// coefficient bits, two bits of x and one bit of the sum: six inputs, hence one LUT6 with its carry
-// cell, ceil(C_BITS/2) * (X_BITS + 3) tables in all.
+// coefficient bits, two bits of x and one bit of the sum: six inputs, hence one LUT6 with its
+// carry cell, ceil(C_BITS/2) * (X_BITS + 3) tables in all.
 `default_nettype none
 
 module bvit_booth_mul #(

@@ -1,19 +1,21 @@
-// Per-channel fixed-point a*x + b over one to four added streams, optional RPReLU, requantization:
+// Per-channel fixed-point a*x + b over one to four added streams, optional RPReLU,
+// requantization:
 //   t = sum_i ((MULTIPLY[i] ? coef_i[c] * x_i : x_i) << SHIFTi) + bias
 //   m = t >>> MID_SHIFT ; v = (m >= 0 ? m << SLOPE_SHIFT : slope[c] * m) + bias2     with PRELU
 //   y = saturate((PRELU ? v : t) >>> OUT_SHIFT)
 //
-// Throughput: one beat a cycle, no bubbles. Latency: 3 cycles plus one for each multiplied input,
-// plus 3 with PRELU. Ready is combinational: on the output's ready, and on every input's valid, for
-// the inputs are taken together.
+// Throughput: one beat a cycle, no bubbles. Latency: 3 cycles plus one for each multiplied
+// input, plus 3 with PRELU. Ready is combinational: on the output's ready, and on every input's
+// valid, for the inputs are taken together.
 // Inputs 0 .. N_IN-1 are used (s0_axis also when there is one); leave the other s*_axis ports
 // unconnected or tie them to zero.
-// All arithmetic is modulo 2**SUM_BITS resp. 2**RES_BITS: whoever chooses the widths makes sure that
-// t and v fit them, then partial sums may wrap.
+// All arithmetic is modulo 2**SUM_BITS resp. 2**RES_BITS: whoever chooses the widths makes sure
+// that t and v fit them, then partial sums may wrap.
 //
 // Memories (lane PE-1 .. lane 0 from high to low bits; a word for each beat of a token, or of a
-// frame where *_PER_TOKEN): COEF_FILE, a lane's word holds the coefficients of the multiplied inputs, the
-// first one lowest; BIAS_FILE; SLOPE_FILE; BIAS2_FILE. *_BLOCK puts the memory into block RAM.
+// frame where *_PER_TOKEN): COEF_FILE, where a lane holds the coefficients of the multiplied
+// inputs, the first input's lowest; BIAS_FILE; SLOPE_FILE; BIAS2_FILE. *_BLOCK puts a memory
+// into block RAM.
 `default_nettype none
 
 module bvit_channel_affine #(
@@ -125,10 +127,10 @@ module bvit_channel_affine #(
   logic [BEAT_BITS-1:0] beat;
   logic [FRAME_BITS-1:0] frame_beat;
   /* verilator lint_on UNUSEDSIGNAL */
-  bvit_affine_counter #(
+  bvit_beat_counter #(
     .BEATS(BEATS),
-    .TOKENS(TOKENS),
-    .PER_TOKEN(PER_TOKEN)
+    .ROUNDS(TOKENS),
+    .FRAME(PER_TOKEN)
   ) u_counter (
     .clk(clk),
     .rst(rst),

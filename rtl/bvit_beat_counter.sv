@@ -1,13 +1,14 @@
-// Memory addresses of a per-channel operator: the beat within the token and, where a memory has a
-// word for each beat of the frame, the beat within the frame. Both show the beat to be taken next.
+// Two nested counters that address the memories of a folded operator: `beat` counts 0 ..
+// BEATS-1, and with FRAME `frame_beat` counts 0 .. ROUNDS*BEATS-1. Both show the beat to be
+// taken next.
 `default_nettype none
 
-module bvit_affine_counter #(
+module bvit_beat_counter #(
   parameter int BEATS = 2,
-  parameter int TOKENS = 1,
-  parameter bit PER_TOKEN = 1'b0,
+  parameter int ROUNDS = 1,
+  parameter bit FRAME = 1'b0,
   localparam int BEAT_BITS = (BEATS > 1) ? $clog2(BEATS) : 1,
-  localparam int FRAME_BITS = (TOKENS * BEATS > 1) ? $clog2(TOKENS * BEATS) : 1
+  localparam int FRAME_BITS = (ROUNDS * BEATS > 1) ? $clog2(ROUNDS * BEATS) : 1
 ) (
   input  wire logic                  clk,
   input  wire logic                  rst,
@@ -15,12 +16,12 @@ module bvit_affine_counter #(
   output      logic [ BEAT_BITS-1:0] beat,
   output      logic [FRAME_BITS-1:0] frame_beat
 );
-  if (PER_TOKEN && TOKENS * BEATS > 1) begin : gen_frame
+  if (FRAME && ROUNDS * BEATS > 1) begin : gen_frame
     logic [FRAME_BITS-1:0] frame_q;
     always_ff @(posedge clk) begin
       if (rst) frame_q <= '0;
       else if (step) begin
-        frame_q <= (frame_q == FRAME_BITS'(TOKENS * BEATS - 1)) ? '0 : frame_q + 1'b1;
+        frame_q <= (frame_q == FRAME_BITS'(ROUNDS * BEATS - 1)) ? '0 : frame_q + 1'b1;
       end
     end
     assign frame_beat = frame_q;
@@ -30,7 +31,7 @@ module bvit_affine_counter #(
 
   if (BEATS == 1) begin : gen_one
     assign beat = '0;
-  end else if (PER_TOKEN && (1 << BEAT_BITS) == BEATS) begin : gen_low_bits
+  end else if (FRAME && (1 << BEAT_BITS) == BEATS) begin : gen_low_bits
     assign beat = frame_beat[BEAT_BITS-1:0];
   end else begin : gen_beat
     logic [BEAT_BITS-1:0] beat_q;
@@ -39,6 +40,11 @@ module bvit_affine_counter #(
       else if (step) beat_q <= (beat_q == BEAT_BITS'(BEATS - 1)) ? '0 : beat_q + 1'b1;
     end
     assign beat = beat_q;
+  end
+
+  if ((FRAME ? ROUNDS : 1) * BEATS == 1) begin : gen_constant
+    logic unused;
+    assign unused = &{1'b0, clk, rst, step};
   end
 endmodule
 
