@@ -48,6 +48,7 @@ class Emitter:
             assert self.initializers[name] == tensor, name
             return name
         self.initializers[name] = tensor
+        self.infos[name] = helper.make_tensor_value_info(name, tensor.data_type, tensor.dims)
         if datatype is not None:
             self.datatypes[name] = datatype
         return name
@@ -55,6 +56,10 @@ class Emitter:
     def scalar(self, value: float) -> str:
         """A float32 scalar, shared by all its users."""
         return self.constant(f"const/{value!r}", np.array(value, dtype=np.float32))
+
+    def reshape(self, x: str, output: str, shape: Sequence[int], datatype: str | None) -> str:
+        """Reshape that leaves the first axis, the images, as it is."""
+        return self.node("Reshape", [x, self.indices((0, *shape[1:]))], output, shape, datatype)
 
     def indices(self, values: Sequence[int]) -> str:
         """An int64 vector (shapes, axes, repeats), shared by all its users."""

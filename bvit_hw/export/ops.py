@@ -18,8 +18,8 @@ DOMAIN = __name__
 class BinaryAttention(CustomOp):
     """Rows of attention decided in integers (docs/contract.md, BinaryAttention).
 
-    Inputs: queries 1 x H x W x C, keys and values 1 x h x w x C, all -1 / +1; ``table`` (d + 1) and ``threshold``
-    (scalar), integers held as float32 like all in QONNX. Output 1 x H x W x C: for each head the sum of the values of
+    Inputs: queries N x H x W x C, keys and values N x h x w x C, all -1 / +1; ``table`` (d + 1) and ``threshold``
+    (scalar), integers held as float32 like all in QONNX. Output N x H x W x C: for each head the sum of the values of
     the keys attended. Both sums of the rule are 64-bit integers: they go beyond what float32 holds exactly.
     """
 
@@ -41,13 +41,15 @@ class BinaryAttention(CustomOp):
         heads = self.get_nodeattr("heads")
         q, k, v, table, threshold = (context[name] for name in self.onnx_node.input)
         dim = q.shape[-1] // heads
-        # heads x tokens x dim
-        queries, keys, values = (
-            x.reshape(-1, heads, dim).transpose(1, 0, 2).astype(np.int64) for x in (q, k, v)
-        )  # fmt: skip
-        equal = (queries @ keys.transpose(0, 2, 1) + dim) // 2
+
+        def split(x: np.ndarray) -> np.ndarray:
+            """Images x heads x tokens x dim."""
+            return x.reshape(len(x), -1, heads, dim).transpose(0, 2, 1, 3).astype(np.int64)
+
+        queries, keys, values = split(q), split(k), split(v)
+        equal = (queries @ keys.transpose(0, 1, 3, 2) + dim) // 2
         entries = np.rint(table).astype(np.int64)[equal]
-        limit = int(np.rint(threshold)) * entries.sum(axis=2, keepdims=True)
+        limit = int(np.rint(threshold)) * entries.sum(axis=3, keepdims=True)
         attended = (entries << self.get_nodeattr("table_shift")) > limit
-        out = np.where(attended[..., None], values[:, None, :, :], 0).sum(axis=2)
-        context[self.onnx_node.output[0]] = out.transpose(1, 0, 2).reshape(q.shape).astype(np.float32)
+        out = attended.astype(np.int64) @ values
+        context[self.onnx_node.output[0]] = out.transpose(0, 2, 1, 3).reshape(q.shape).astype(np.float32)

@@ -72,9 +72,9 @@ class Patterns:
         # A window's row is contiguous in NHWC: its columns and channels stay one axis.
         cut = (1, out.height, kh, out.width, kw * x.channels)
         moved = (1, out.height, out.width, kh, kw * x.channels)
-        y = e.node("Reshape", [x.name, e.indices(cut)], f"{out.name}/cut", cut, datatype)
+        y = e.reshape(x.name, f"{out.name}/cut", cut, datatype)
         y = e.node("Transpose", [y], f"{out.name}/moved", moved, datatype, perm=(0, 1, 3, 2, 4))
-        e.node("Reshape", [y, e.indices(shape_of(out))], out.name, shape_of(out), datatype)
+        e.reshape(y, out.name, shape_of(out), datatype)
 
     def _linear(self, node: FrozenNode, out: FrozenTensor, datatype: str) -> None:
         e = self.emitter
@@ -152,7 +152,7 @@ class Patterns:
     def _ChannelPool(self, node: FrozenNode, out: FrozenTensor) -> None:
         x, e = self._input(node), self.emitter
         cut = (*shape_of(out), node.attrs["group"])
-        y = e.node("Reshape", [x.name, e.indices(cut)], f"{out.name}/cut", cut, datatype_of(x))
+        y = e.reshape(x.name, f"{out.name}/cut", cut, datatype_of(x))
         e.node("ReduceSum", [y, e.indices((4,))], out.name, shape_of(out), datatype_of(out), keepdims=0)
 
     def _ChannelRepeat(self, node: FrozenNode, out: FrozenTensor) -> None:
@@ -164,9 +164,9 @@ class Patterns:
         x, e, factor = self._input(node), self.emitter, node.attrs["factor"]
         cut = (1, x.height, 1, x.width, 1, x.channels)
         tiled = (1, x.height, factor, x.width, factor, x.channels)
-        y = e.node("Reshape", [x.name, e.indices(cut)], f"{out.name}/cut", cut, datatype_of(x))
+        y = e.reshape(x.name, f"{out.name}/cut", cut, datatype_of(x))
         y = e.node("Tile", [y, e.indices((1, 1, factor, 1, factor, 1))], f"{out.name}/tiled", tiled, datatype_of(x))
-        e.node("Reshape", [y, e.indices(shape_of(out))], out.name, shape_of(out), datatype_of(out))
+        e.reshape(y, out.name, shape_of(out), datatype_of(out))
 
     def _MultiPool(self, node: FrozenNode, out: FrozenTensor) -> None:
         x, e = self._input(node), self.emitter
