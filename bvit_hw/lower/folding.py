@@ -230,7 +230,7 @@ class _Solver:
         held: float,
         copies: int,
     ) -> None:
-        """Variables for one stream, one for each pair of lanes: a little transport problem between the two operators."""
+        """Variables for one stream, one for each pair of lanes: a transport problem between two operators."""
         pairs: dict[tuple[int, int], int] = {}
         for a in ours:
             source = Stream(

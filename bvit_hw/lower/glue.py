@@ -12,8 +12,8 @@ BLOCK_BITS = 8192
 
 
 def fifo_style(width: int, depth: int) -> str:
-    """Where a FIFO of ``depth`` words of ``width`` bits keeps them: "lut" or "block"."""
-    return "block" if depth >= 128 and width * depth >= BLOCK_BITS else "lut"
+    """Where a FIFO of ``depth`` words of ``width`` bits keeps them: "small" or "large"."""
+    return "large" if depth >= 128 and width * depth >= BLOCK_BITS else "small"
 
 
 @cache
@@ -59,7 +59,7 @@ def depth_for(stream: Stream, held: float) -> int:
 
 @cache
 def link_cost(source: Stream, lanes: int, held: float) -> Resources:
-    """Cost of carrying a stream to a consumer of ``lanes``: FIFO, and converter with a second FIFO where they differ."""
+    """Cost of carrying a stream to a consumer of ``lanes``: FIFO; where they differ, converter and a second FIFO."""
     if lanes == source.lanes:
         return fifo_op(source, depth_for(source, held)).resources()
     converter = converter_op(source, lanes)
