@@ -1,0 +1,119 @@
+"""What a build is asked for, checked before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bvit_hw.boards import Board, load_board
+from bvit_hw.data import DATASETS, load_dataset
+from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
+from bvit_hw.models import BinaryViTConfig, checkpoint_info, preset, shipped_checkpoint
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images N x H x W x C uint8 with labels N int64 to measure accuracy on, and where they come from."""
+
+    source: str
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """A build request; ``simulated_images`` go through the RTL, all others through the frozen model only."""
+
+    board: Board
+    checkpoint: Path
+    data: str
+    clock_mhz: float
+    target_fps: float | None
+    simulated_images: int
+    jobs: int
+
+
+def resolve(
+    *,
+    board: str,
+    preset_name: str | None,
+    checkpoint: Path | None,
+    data: str | None,
+    clock_mhz: float | None,
+    target_fps: float | None,
+    simulated_images: int,
+    jobs: int,
+) -> BuildOptions:
+    """Options from the command line's words. Raises a BvitError that lists what is allowed."""
+    found_board = load_board(board)
+    if checkpoint is not None and preset_name is not None:
+        raise ConfigError(f"--preset {preset_name} and --checkpoint {checkpoint}: give one of them")
+    if checkpoint is None:
+        name = preset_name or "tiny-digits"
+        preset(name)  # an unknown one is refused with the list of the known ones
+        try:
+            checkpoint = shipped_checkpoint(name)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}. Train one (bvit-hw train) and name it by --checkpoint") from error
+    if target_fps is not None and target_fps <= 0:
+        raise ConfigError(f"--target-fps {target_fps:g} must be above 0")
+    clock = clock_mhz if clock_mhz is not None else found_board.clock_mhz
+    if not 1 <= clock <= 1000:
+        raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
+    return BuildOptions(
+        board=found_board.model_copy(update={"clock_mhz": clock}),
+        checkpoint=checkpoint,
+        data=data or _dataset_of(checkpoint),
+        clock_mhz=clock,
+        target_fps=target_fps,
+        simulated_images=simulated_images,
+        jobs=jobs,
+    )
+
+
+def _dataset_of(checkpoint: Path) -> str:
+    name = checkpoint_info(checkpoint).get("dataset", "digits")
+    return str(name)
+
+
+def load_images(data: str, config: BinaryViTConfig) -> LabelledImages:
+    """The test split of a known dataset, or an .npz file with ``images`` (uint8 N x H x W x C) and ``labels`` (N).
+
+    Raises DatasetError when there is no such data, or when it does not fit the network.
+    """
+    if data in DATASETS:
+        dataset = load_dataset(data)
+        names = tuple(str(i) for i in range(dataset.classes))
+        found = LabelledImages(data, dataset.test_images, dataset.test_labels, names)
+    elif data.endswith(".npz"):
+        found = _from_npz(Path(data), config.classes)
+    else:
+        raise DatasetError(f"--data {data!r}: neither a known dataset ({', '.join(DATASETS)}) nor an .npz file")
+    size, channels = config.image_size, config.in_channels
+    if found.images.dtype != np.uint8 or found.images.shape[1:] != (size, size, channels):
+        raise DatasetError(
+            f"{data}: images are {found.images.dtype} {found.images.shape}; the network takes uint8 "
+            f"N x {size} x {size} x {channels}"
+        )
+    if len(found.images) == 0 or len(found.labels) != len(found.images):
+        raise DatasetError(f"{data}: {len(found.images)} images with {len(found.labels)} labels")
+    if found.labels.min() < 0 or found.labels.max() >= config.classes:
+        low, high = found.labels.min(), found.labels.max()
+        raise DatasetError(f"{data}: labels {low}..{high}; the network has classes 0..{config.classes - 1}")
+    return found
+
+
+def _from_npz(path: Path, classes: int) -> LabelledImages:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            images, labels = archive["images"], archive["labels"].astype(np.int64)
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such file") from error
+    except KeyError as error:
+        raise DatasetError(f"{path}: must hold arrays 'images' and 'labels'; {error}") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(f"{path}: damaged, or no .npz file: {error}") from error
+    return LabelledImages(str(path), images, labels, tuple(str(i) for i in range(classes)))
