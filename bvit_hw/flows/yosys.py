@@ -57,9 +57,10 @@ _TEMPLATES = jinja2.Environment(
     autoescape=False,
 )
 
-# The instance is flattened into its wrapper; the wrapper stays apart in the bag.
+# The instance is flattened into its wrapper; the wrapper stays apart in the bag. Without --keep-hierarchy read_slang
+# itself dissolves all modules; with it a module's name is followed by $ and the instance's path.
 _SCRIPT = """\
-read_slang --top bag bag.sv {sources}
+read_slang --keep-hierarchy --top bag bag.sv {sources}
 synth_xilinx -family {family} -top bag -flatten -noiopad -noclkbuf -run begin:check
 tee -q -o stat.json stat -json
 """
@@ -158,7 +159,7 @@ def _run_bag(jobs: Sequence[SynthJob], family: str, work: Path) -> list[Resource
     run_tool("yosys", [sys.executable, "-c", program], cwd=work, log=work / "yosys.log")
     text = (work / "stat.json").read_text()
     modules = json.loads(text[text.index("{") :])["modules"]
-    by_name = {name.lstrip("\\"): module for name, module in modules.items()}
+    by_name = {name.lstrip("\\").split("$")[0]: module for name, module in modules.items()}
     return [count_cells(_cells_by_type(by_name[f"job_{j}"])) for j in range(len(jobs))]
 
 
