@@ -1,0 +1,144 @@
+"""The stitched accelerator core: one SystemVerilog module that only instantiates units of rtl/, and their memories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from bvit_hw import __version__
+from bvit_hw.codegen.names import identifiers
+from bvit_hw.errors import LoweringError
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.ops.base import Memory, Stream
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("bvit_hw.codegen"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stitched:
+    """The generated core: its module's name and text, the library files it needs in compile order, its memories.
+
+    ``memories`` are by file name; the text names them without a folder. ``depths`` maps a FIFO's name to the
+    module's parameter for its depth. ``input`` and ``output`` are the streams at its border.
+    """
+
+    module: str
+    text: str
+    library: tuple[str, ...]
+    memories: Mapping[str, Memory]
+    depths: Mapping[str, str]
+    input: Stream
+    output: Stream
+    cycles: int
+
+    def write(self, folder: Path, memory_folder: Path) -> Path:
+        """Write the module into ``folder`` and the memories into ``memory_folder``; returns the module's path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_memories(self.memories, memory_folder)
+        path = folder / f"{self.module}.sv"
+        write_text(path, self.text)
+        return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` atomically."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_memories(memories: Mapping[str, Memory], folder: Path) -> None:
+    """Write every memory under its name into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, memory in memories.items():
+        memory.write(folder / name)
+
+
+def library_files(graph: HwGraph) -> tuple[str, ...]:
+    """Files of rtl/ that the graph's operators need, each once, every file after those that it needs."""
+    return tuple(dict.fromkeys(name for node in graph.nodes for name in node.op.rtl_sources))
+
+
+def _literal(value: int | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(int(value))
+
+
+def stitch(graph: HwGraph) -> Stitched:
+    """The core of a graph with all its glue; raises LoweringError where a stream has not one end each side."""
+    graph.check(stitched=True)
+    edges = graph.edges()
+    tensors = [edge.tensor for edge in edges]
+    stream_ids = identifiers(tensors, "s_")
+    unit_ids = identifiers([node.name for node in graph.nodes], "u_")
+    streams = [{"name": e.tensor, "id": stream_ids[e.tensor], "width": e.source_stream.width} for e in edges]
+    instances: list[dict[str, object]] = []
+    fifos: list[dict[str, object]] = []
+    memories: dict[str, Memory] = {}
+    for node in graph.nodes:
+        rtl = node.op.rtl(node.params)
+        identifier = unit_ids[node.name]
+        parameters: list[tuple[str, str]] = [(name, _literal(value)) for name, value in rtl.parameters.items()]
+        for name, memory in rtl.memories.items():
+            file = f"{identifier.removeprefix('u_')}_{name.lower().removesuffix('_file')}.mem"
+            if file in memories:
+                raise LoweringError(f"{node.name}: memory file {file} belongs to another operator already")
+            memories[file] = memory
+            parameters.append((name, _literal(file)))
+        if node.op.op_type == "Fifo":
+            parameter = f"DEPTH_{identifier.removeprefix('u_')}"
+            depth = int(rtl.parameters["DEPTH"])
+            parameters = [(name, parameter if name == "DEPTH" else value) for name, value in parameters]
+            fifos.append({"name": node.name, "id": identifier, "parameter": parameter, "depth": depth})
+        ports = [
+            *zip(rtl.inputs, (stream_ids[t] for t in node.inputs), strict=True),
+            *zip(rtl.outputs, (stream_ids[t] for t in node.outputs), strict=True),
+        ]
+        instances.append({"module": rtl.module, "id": identifier, "parameters": parameters, "ports": ports})
+    if not fifos:
+        raise LoweringError(f"graph {graph.name}: has no FIFOs; insert_fifos must run before code generation")
+    module = f"{graph.name}_core"
+    text = TEMPLATES.get_template("core.sv.j2").render(
+        core=module,
+        version=__version__,
+        instances=instances,
+        fifos=fifos,
+        streams=streams,
+        cycles=graph.cycles,
+        input=edges[0].sink_stream,
+        output=_output_stream(graph),
+        input_id=stream_ids[graph.input],
+        output_id=stream_ids[graph.output],
+    )
+    return Stitched(
+        module=module,
+        text=text,
+        library=library_files(graph),
+        memories=memories,
+        depths={str(fifo["name"]): str(fifo["parameter"]) for fifo in fifos},
+        input=edges[0].sink_stream,
+        output=_output_stream(graph),
+        cycles=graph.cycles,
+    )
+
+
+def _output_stream(graph: HwGraph) -> Stream:
+    node, port = graph.producers()[graph.output]
+    return node.op.outputs[port]
+
+
+def source_paths(library: Sequence[str], rtl: Path) -> list[Path]:
+    """Paths of library files; raises LoweringError naming a file that is not there."""
+    missing = [name for name in library if not (rtl / name).is_file()]
+    if missing:
+        raise LoweringError(f"RTL library {rtl} lacks {', '.join(missing)}")
+    return [rtl / name for name in library]

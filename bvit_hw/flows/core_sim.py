@@ -1,0 +1,101 @@
+"""Simulates the stitched core of a hardware graph with Verilator, whole frames back to back, in a C++ harness."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bvit_hw.codegen.stitch import TEMPLATES, Stitched, source_paths, stitch, write_memories, write_text
+from bvit_hw.errors import LoweringError, ToolError
+from bvit_hw.flows.tool import run_tool
+from bvit_hw.flows.verilator import build_model
+from bvit_hw.lower.fifo_sizing import CoreRun
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.resources import data_path
+
+_FLAGS = (
+    "-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "fast", "--x-initial", "fast", "+define+BVIT_MEASURE",
+    "--output-split", "20000",
+)  # fmt: skip
+#: cycles without a beat in or out, in frames of the model, after which a run is called stuck
+_PATIENCE_FRAMES = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreSimulator:
+    """Builds (cached) and runs cores; ``workdir`` (None: a temporary folder) keeps texts, memories and logs.
+
+    ``source_chance`` and ``sink_chance`` (of 256) let source and sink hesitate at random; ``seed`` makes it repeatable.
+    """
+
+    workdir: Path | None = None
+    source_chance: int = 256
+    sink_chance: int = 256
+    seed: int = 1
+    jobs: int = 2
+    timeout: float = 900.0
+
+    def __call__(self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun:
+        """Run ``images`` (uint8, N x H x W x C, or any N x values), repeated to ``frames`` frames.
+
+        Raises LoweringError naming the blocked streams when the core gets stuck, ToolError when a tool fails.
+        """
+        if self.workdir is not None:
+            self.workdir.mkdir(parents=True, exist_ok=True)
+            return self._run(self.workdir, graph, images, frames, interval)
+        with tempfile.TemporaryDirectory(prefix="bvit-core-") as folder:
+            return self._run(Path(folder), graph, images, frames, interval)
+
+    def build(self, folder: Path, core: Stitched) -> Path:
+        """The executable of a stitched core."""
+        text = folder / f"{core.module}.sv"
+        write_text(text, core.text)
+        main = folder / "core_main.cpp"
+        write_text(main, TEMPLATES.get_template("core_main.cpp.j2").render())
+        sources = [*source_paths(core.library, data_path("rtl")), text]
+        return build_model(sources, core.module, cpp=[main], flags=_FLAGS, cflags="-O2", jobs=self.jobs)
+
+    def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
+        core = stitch(graph)
+        if core.input.width > 64 or core.output.width > 64:
+            raise LoweringError(f"{core.module}: the harness takes streams of up to 64 bits at the border")
+        executable = self.build(folder, core)
+        write_memories(core.memories, folder)
+        beats = np.array([b for image in images for b in core.input.pack(image.reshape(-1))], dtype="<u8")
+        (folder / "pixels.bin").write_bytes(beats.tobytes())
+        argv = [
+            executable, "pixels.bin", "logits.bin", core.input.beats, core.output.beats, frames, interval,
+            self.source_chance, self.sink_chance, _PATIENCE_FRAMES * graph.cycles + 10_000, self.seed,
+        ]  # fmt: skip
+        done = run_tool(core.module, [str(a) for a in argv], cwd=folder, log=folder / "core.log", timeout=self.timeout)
+        lines = [line.split() for line in done.output.splitlines()]
+        starts = tuple(int(words[1]) for words in lines if words[:1] == ["in"])
+        ends = tuple(int(words[1]) for words in lines if words[:1] == ["out"])
+        fifos = {words[1]: (int(words[2]), int(words[3])) for words in lines if words[:1] == ["fifo"]}
+        end = next((words for words in lines if words[:1] == ["end"]), None)
+        if end is None:
+            raise ToolError(f"{core.module}: the simulation left no result; log: {done.log}")
+        if end[2] == "stuck":
+            streams = {w[1]: (w[2], w[3]) for w in lines if w[:1] == ["stream"]}
+            raise LoweringError(_stuck(core, end, streams, fifos))
+        raw = np.frombuffer((folder / "logits.bin").read_bytes(), dtype="<u8")
+        per_frame = raw.reshape(frames, core.output.beats)
+        logits = np.stack([core.output.unpack([int(b) for b in frame]).reshape(-1) for frame in per_frame])
+        return CoreRun(logits=logits, starts=starts, ends=ends, occupancy={n: held for n, (held, _) in fifos.items()})
+
+
+def _stuck(
+    core: Stitched, end: list[str], streams: Mapping[str, tuple[str, str]], fifos: Mapping[str, tuple[int, int]]
+) -> str:
+    blocked = [name for name, state in streams.items() if state == ("1", "0")]
+    empty = [name for name, state in streams.items() if state == ("0", "1")]
+    full = [name for name, (held, depth) in fifos.items() if held >= depth]
+    return (
+        f"simulation of {core.module}: stuck at cycle {end[1]} after {end[3]} beats in and {end[4]} out of it; "
+        f"streams that nobody takes: {', '.join(blocked[:12]) or 'none'}; streams waited for: "
+        f"{', '.join(empty[:12]) or 'none'}; FIFOs that have been full: {', '.join(full[:12]) or 'none'}"
+    )

@@ -1,0 +1,154 @@
+"""FIFO depths from a simulation of the real RTL, and the proof that with them nothing stalls.
+
+First the core runs with FIFOs that never fill, its source held to the frame rate that the slowest operator allows: how
+full each one gets is the depth with which this schedule still holds. Then it runs with those depths and a source that
+never waits: cycles a frame must be those of the model within 2 %, logits those of the golden functions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bvit_hw.errors import LoweringError
+from bvit_hw.lower.glue import fifo_style
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.lower.insert_fifos import with_depths
+from bvit_hw.ops.base import IntArray, Stream
+
+log = logging.getLogger(__name__)
+
+#: what the simulated cycles a frame may differ from the model's
+TOLERANCE = 0.02
+_LUTRAM_WORDS = 64
+_BLOCK_WORDS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreRun:
+    """What a simulation of the core showed, in clock cycles. ``logits`` is frames x classes.
+
+    ``starts`` are the cycles of each frame's first input beat, ``ends`` those of its last output beat, ``occupancy``
+    the most beats ever held by each FIFO, by its name.
+    """
+
+    logits: IntArray
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    occupancy: Mapping[str, int]
+
+    @property
+    def intervals(self) -> tuple[int, ...]:
+        """Cycles between the ends of consecutive frames."""
+        return tuple(b - a for a, b in zip(self.ends, self.ends[1:], strict=False))
+
+    @property
+    def cycles_per_frame(self) -> float:
+        """Mean over the second half of the run, when the pipeline is full."""
+        tail = self.intervals[len(self.intervals) // 2 :]
+        return float(np.mean(tail)) if tail else float("nan")
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the first frame's first beat in to its last beat out, through an empty core."""
+        return self.ends[0] - self.starts[0]
+
+
+class Simulate(Protocol):
+    """Runs the core of a graph on ``images`` repeated to ``frames`` frames (``interval`` 0: source never waits)."""
+
+    def __call__(self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedGraph:
+    """The graph with its final FIFO depths and the run that proves them; ``occupancy`` is what was measured."""
+
+    graph: HwGraph
+    depths: Mapping[str, int]
+    occupancy: Mapping[str, int]
+    run: CoreRun
+
+
+def round_depth(stream: Stream, beats: int) -> int:
+    """The most beats for the memory that ``beats`` take: 2, whole LUT RAMs and an output register, or block RAMs."""
+    if beats <= 2:
+        return 2
+    if fifo_style(stream.width, beats) == "large":
+        return -(-beats // _BLOCK_WORDS) * _BLOCK_WORDS
+    if beats <= 33:
+        return 33
+    return -(-(beats - 1) // _LUTRAM_WORDS) * _LUTRAM_WORDS + 1
+
+
+def _fifo_streams(graph: HwGraph) -> dict[str, Stream]:
+    return {node.name: node.op.inputs[0] for node in graph.nodes if node.op.op_type == "Fifo"}
+
+
+def golden_logits(graph: HwGraph, images: np.ndarray) -> IntArray:
+    """Logits (N x classes) of the golden functions for ``images`` (N x ...)."""
+    return np.stack([graph.execute(image.reshape(1, -1))[graph.output].reshape(-1) for image in images])
+
+
+def check_logits(run: CoreRun, wanted: IntArray) -> None:
+    """Raise LoweringError at the first frame whose logits are not those wanted (``wanted`` repeats)."""
+    for frame, logits in enumerate(run.logits):
+        reference = wanted[frame % len(wanted)]
+        if not np.array_equal(logits, reference):
+            raise LoweringError(
+                f"simulation: frame {frame} gives logits {logits.tolist()}, golden {reference.tolist()}"
+            )
+
+
+def measure(graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: int) -> CoreRun:
+    """A run of ``graph`` with FIFOs that never fill, one frame every ``graph.cycles`` cycles."""
+    streams = _fifo_streams(graph)
+    frames_held = 2
+    while True:
+        depths = {name: frames_held * stream.beats + 16 for name, stream in streams.items()}
+        run = simulate(with_depths(graph, depths), images, frames=frames, interval=graph.cycles)
+        full = [name for name, depth in depths.items() if run.occupancy[name] >= depth]
+        if not full:
+            return run
+        if frames_held > 4:
+            raise LoweringError(
+                f"FIFO sizing: {len(full)} FIFOs held more than {frames_held} frames each and still grew "
+                f"(first: {full[0]}): an operator before them is slower than its model of at most {graph.cycles} cycles"
+            )
+        frames_held *= 2
+
+
+def size_fifos(graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: int = 24) -> SizedGraph:
+    """Depths for every FIFO of a stitched graph, proven in simulation with ``frames`` frames of ``images``.
+
+    Raises LoweringError where logits differ from the golden functions, or where the final run is slower than the
+    model by more than 2 %.
+    """
+    wanted = golden_logits(graph, images)
+    first = measure(graph, simulate, images, frames=frames)
+    check_logits(first, wanted)
+    streams = _fifo_streams(graph)
+    depths = {name: round_depth(stream, first.occupancy[name]) for name, stream in streams.items()}
+    sized = with_depths(graph, depths)
+    run = simulate(sized, images, frames=frames)
+    check_logits(run, wanted)
+    found, model = run.cycles_per_frame, graph.cycles
+    if abs(found - model) > TOLERANCE * model:
+        raise LoweringError(
+            f"simulation: {found:.1f} cycles a frame with sized FIFOs, the model says {model}; allowed: 2 % apart"
+        )
+    log.info(
+        "sized %d FIFOs: %.1f cycles a frame (model %d), latency %d", len(depths), found, model, run.latency
+    )  # fmt: skip
+    return SizedGraph(graph=sized, depths=depths, occupancy=dict(first.occupancy), run=run)
+
+
+def deepest(sized: SizedGraph, count: int = 10) -> Sequence[tuple[str, int]]:
+    """The FIFOs that hold most bits, for reports: (name, depth)."""
+    streams = _fifo_streams(sized.graph)
+    order = sorted(streams, key=lambda name: -streams[name].width * sized.depths[name])
+    return [(name, sized.depths[name]) for name in order[:count]]
