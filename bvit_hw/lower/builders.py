@@ -43,15 +43,15 @@ def _affine_fields(
         "in_bits": tuple(t.bits for t in inputs),
         "multiply": _integers(attrs["multiply"]),
         "shift": _integers(attrs["shift"]),
-        "coef_bits": int(attrs["coef_bits"]),
+        # Widths of parameters that there are none of take the operator's default.
+        "coef_bits": int(attrs["coef_bits"]) if any(_integers(attrs["multiply"])) else 8,
         "bias_bits": _bits(params["bias"]),
         "bias_tokens": len(params["bias"]),
         "prelu": int(prelu),
         "out_shift": int(attrs["out_shift"]),
         "out_bits": output.bits,
-        # Without prelu there is no second constant; the fields then keep their smallest legal values.
         "mid_shift": int(attrs["mid_shift"]) if prelu else 0,
-        "slope_bits": int(attrs["slope_bits"]),
+        "slope_bits": int(attrs["slope_bits"]) if prelu else 8,
         "slope_shift": int(attrs["slope_shift"]) if prelu else 0,
         "bias2_bits": _bits(params["bias2"]) if prelu else 1,
         "bias2_tokens": len(params["bias2"]) if prelu else 1,

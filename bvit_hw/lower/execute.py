@@ -13,8 +13,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_node
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.hw_node import hw_node_of, is_hw, run_golden
+from bvit_hw.lower.hw_node import hw_node_of
 from bvit_hw.lower.pattern import is_named
+from bvit_hw.ops.node import is_hw, run_golden
 
 Tensors = dict[str, np.ndarray]
 

@@ -14,8 +14,9 @@ from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.hw_node import is_hw, tensor_of
+from bvit_hw.lower.hw_node import tensor_of
 from bvit_hw.models.contract import FrozenTensor
+from bvit_hw.ops.node import is_hw
 
 
 def is_named(tensor: str) -> bool:

@@ -10,9 +10,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
 from bvit_hw.lower.builders import build_op
-from bvit_hw.lower.hw_node import HW_DOMAIN, make_hw_node
 from bvit_hw.lower.pattern import Graph, Pattern
 from bvit_hw.models.contract import FrozenNode
+from bvit_hw.ops.node import HW_DOMAIN, make_hw_node
 
 
 class LoweringPass(Transformation):  # type: ignore[misc]  # qonnx is not typed
