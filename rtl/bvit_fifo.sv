@@ -1,7 +1,9 @@
-// First-word-fall-through FIFO between two operators; ready, valid and data all come from registers.
+// First-word-fall-through FIFO between two operators; ready, valid and data come from registers.
 //
 // Full rate at every depth: one beat in and one out each cycle. It holds DEPTH beats, the output
-// register included. Latency from empty: 1 cycle (BLOCK = 0), 3 cycles (BLOCK = 1).
+// register included. Latency from empty: 1 cycle (DEPTH = 2), 2 (LUT RAM), 3 (block RAM).
+// LUT RAM comes in 32 words: a depth of 32 costs what a depth of 3 does, and for wide streams no
+// more than a depth of 2.
 // In simulation `max_count_q` tells the most beats ever held since reset, for sizing.
 `default_nettype none
 
@@ -32,7 +34,7 @@ module bvit_fifo #(
   assign push = s_axis_tvalid && s_axis_tready;
   assign pop = m_axis_tvalid && m_axis_tready;
 
-  // All beats inside, whichever stage they are in: ready is a register because it looks one cycle ahead.
+  // All beats inside, in whichever stage; ready is a register because it looks a cycle ahead.
   logic [CountW-1:0] count_d, count_q;
   logic ready_q;
   assign count_d = count_q + CountW'(push) - CountW'(pop);
@@ -72,65 +74,58 @@ module bvit_fifo #(
       if (push) skid_q <= s_axis_tdata;
       if (free) out_q <= skid_valid_q ? skid_q : s_axis_tdata;
     end
-  end else if (!BLOCK) begin : gen_lutram
-    localparam int Words = DEPTH - 1;
-    localparam int AddrW = $clog2(Words);
-    (* ram_style = "distributed" *)
-    logic [W-1:0] mem[Words];
-    logic [AddrW-1:0] write_q, read_q;
-    logic stored_q;              // the memory holds at least one beat
-    logic write, read;
-    assign read = free && stored_q;
-    assign write = push && !(free && !stored_q);
-    always_ff @(posedge clk) begin
-      if (rst) begin
-        valid_q <= 1'b0;
-        stored_q <= 1'b0;
-        write_q <= '0;
-        read_q <= '0;
-      end else begin
-        if (free) valid_q <= stored_q || push;
-        // The memory holds all but the beat in the output register, which is full whenever it holds any.
-        if (write) stored_q <= 1'b1;
-        else if (read) stored_q <= count_q != CountW'(2);
-        if (write) write_q <= (write_q == AddrW'(Words - 1)) ? '0 : write_q + 1'b1;
-        if (read) read_q <= (read_q == AddrW'(Words - 1)) ? '0 : read_q + 1'b1;
-      end
-    end
-    always_ff @(posedge clk) begin
-      if (write) mem[write_q] <= s_axis_tdata;
-      if (free) out_q <= stored_q ? mem[read_q] : s_axis_tdata;
-    end
-  end else begin : gen_block
+  end else begin : gen_memory
+    // Pointers alone tell whether the memory holds a beat: it never holds DEPTH of them, since beats
+    // move on to the output register at once. Small sizes are rounded up, which costs no LUT RAM.
     localparam int AddrW = $clog2(DEPTH);
-    (* ram_style = "block" *)
-    logic [W-1:0] mem[DEPTH];
-    logic [W-1:0] latch_q;       // the block RAM's read latch; out_q becomes its output register
-    logic latch_valid_q;
+    localparam int Size = (DEPTH <= 64) ? 1 << AddrW : DEPTH;
+    localparam bit Wraps = Size != 1 << AddrW;
     logic [AddrW-1:0] write_q, read_q;
-    logic [CountW-1:0] stored_q; // beats in the memory alone
-    logic read;
-    assign read = (stored_q != '0) && (!latch_valid_q || free);
+    logic stored, read;
+    assign stored = write_q != read_q;
     always_ff @(posedge clk) begin
       if (rst) begin
-        valid_q <= 1'b0;
-        latch_valid_q <= 1'b0;
         write_q <= '0;
         read_q <= '0;
-        stored_q <= '0;
       end else begin
-        stored_q <= stored_q + CountW'(push) - CountW'(read);
-        if (push) write_q <= (write_q == AddrW'(DEPTH - 1)) ? '0 : write_q + 1'b1;
-        if (read) read_q <= (read_q == AddrW'(DEPTH - 1)) ? '0 : read_q + 1'b1;
-        if (free) valid_q <= latch_valid_q;
-        if (read) latch_valid_q <= 1'b1;
-        else if (free) latch_valid_q <= 1'b0;
+        if (push) write_q <= (Wraps && write_q == AddrW'(Size - 1)) ? '0 : write_q + 1'b1;
+        if (read) read_q <= (Wraps && read_q == AddrW'(Size - 1)) ? '0 : read_q + 1'b1;
       end
     end
-    always_ff @(posedge clk) begin
-      if (push) mem[write_q] <= s_axis_tdata;
-      if (read) latch_q <= mem[read_q];
-      if (free) out_q <= latch_q;
+
+    if (!BLOCK) begin : gen_lutram
+      (* ram_style = "distributed" *)
+      logic [W-1:0] mem[Size];
+      assign read = free && stored;
+      always_ff @(posedge clk) begin
+        if (rst) valid_q <= 1'b0;
+        else if (free) valid_q <= stored;
+      end
+      always_ff @(posedge clk) begin
+        if (push) mem[write_q] <= s_axis_tdata;
+        if (free) out_q <= mem[read_q];
+      end
+    end else begin : gen_block
+      (* ram_style = "block" *)
+      logic [W-1:0] mem[Size];
+      logic [W-1:0] latch_q;  // the block RAM's read latch; out_q becomes its output register
+      logic latch_valid_q;
+      assign read = stored && (!latch_valid_q || free);
+      always_ff @(posedge clk) begin
+        if (rst) begin
+          valid_q <= 1'b0;
+          latch_valid_q <= 1'b0;
+        end else begin
+          if (free) valid_q <= latch_valid_q;
+          if (read) latch_valid_q <= 1'b1;
+          else if (free) latch_valid_q <= 1'b0;
+        end
+      end
+      always_ff @(posedge clk) begin
+        if (push) mem[write_q] <= s_axis_tdata;
+        if (read) latch_q <= mem[read_q];
+        if (free) out_q <= latch_q;
+      end
     end
   end
 

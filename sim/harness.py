@@ -5,6 +5,7 @@ See README.md beside this file for how to use it in a test.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -143,14 +144,11 @@ def simulate(
     environment.pop("PYTEST_CURRENT_TEST", None)
     # Registers and memories without reset start with random contents, so that a forgotten reset is found.
     argv = [str(executable), "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
-    run = run_tool(
-        top, argv, cwd=folder, log=folder / log_name, env=environment, timeout=_TIMEOUT, check=False
-    )
+    run = run_tool(top, argv, cwd=folder, log=folder / log_name, env=environment, timeout=_TIMEOUT, check=False)
     failures = _failures(folder / "results.xml")
     if run.returncode != 0 or failures is None or failures:
-        words = failures or [
-            line for line in run.output.splitlines() if any(w in line for w in ("%Error", "Error:", "FATAL", "Assertion"))
-        ]
+        # An assertion in the RTL ends the simulation; its words are in the log only.
+        words = [line for line in run.output.splitlines() if "%Error" in line] + (failures or [])
         raise AssertionError(
             "\n".join([f"simulation failed (exit code {run.returncode}, seed {seed}; log: {run.log})", *words[:20]])
         )
@@ -194,6 +192,28 @@ def bench_model(dut: Dut, folder: Path) -> Path:
     shared = [SIM / "bench_source.sv", SIM / "bench_sink.sv", RTL / "bvit_axis_check.sv"]
     extra = [path for path in shared if path.name not in {s.name for s in dut.sources}]
     return cocotb_model([*dut.sources, *extra, top], "bench_top")
+
+
+def mutant(folder: Path, name: str, old: str, new: str) -> Path:
+    """A copy in ``folder`` of the RTL file ``name`` with its first ``old`` replaced, for ``sources_override``."""
+    text = (RTL / name).read_text()
+    assert old in text, f"mutation of {name}: there is no {old!r} in it; it has changed, adapt the mutation"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text.replace(old, new, 1))
+    return folder
+
+
+def assert_caught(op: HwOp, params: Params, frames: Sequence[np.ndarray | Sequence[np.ndarray]], mutated: Path) -> None:
+    """Fail unless the bench finds the fault in the RTL of the folder ``mutated``, which must still compile."""
+    try:
+        check_op(op, params, frames, sources_override=mutated)
+    except AssertionError as caught:
+        _log.info("caught: %s", str(caught).splitlines()[1:2])
+        for folder in Path(tempfile.gettempdir()).glob("bvit-sim-*"):
+            if str(folder) in str(caught):
+                shutil.rmtree(folder, ignore_errors=True)
+        return
+    raise AssertionError(f"{op}: the bench did not notice the mutation in {mutated}")
 
 
 def _write_beats(path: Path, width: int, beats: Sequence[int]) -> None:
@@ -286,7 +306,7 @@ def _measure(path: Path, beats: Sequence[int], frames: int) -> Measurements:
     data = json.loads(path.read_text())
     # A frame is out when the slowest of its output streams is.
     ends = [max(s[(n + 1) * b - 1] for s, b in zip(data["stamps"], beats, strict=True)) for n in range(frames)]
-    intervals = [after - before for before, after in zip(ends, ends[1:], strict=False)]
+    intervals = [after - before for before, after in itertools.pairwise(ends)]
     # The first frame fills the pipeline and the last has none behind it: neither is steady state.
     steady = intervals[1:-1] or intervals[1:] or intervals
     return Measurements(

@@ -41,7 +41,7 @@ class CompletedTool:
 
 
 def find_tool(name: str, path: str | None = None) -> Path:
-    """Where a program lies on ``path`` (default: $PATH); raises ToolError that says what it is for and how to get it."""
+    """Where a program lies on ``path`` (default: $PATH); raises ToolError saying how to get it."""
     found = shutil.which(name, path=path)
     if found is None:
         raise ToolError(_missing(name, name))
@@ -67,7 +67,7 @@ def stop_running_tools() -> None:
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     for sig, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, None)):
-        # The group may outlive its leader (make is gone, its compilers are not), so it is signalled whatever poll() says.
+        # The group may outlive its leader (make is gone, its compilers are not): signalled whatever poll() says.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, sig)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -136,6 +136,4 @@ def run_tool(
     if check and returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL - 1 : -1])
         raise ToolError(f"{name}: exit code {returncode}; log: {log}\n{tail}")
-    return CompletedTool(
-        name=name, argv=words, returncode=returncode, log=log, seconds=time.monotonic() - start
-    )
+    return CompletedTool(name=name, argv=words, returncode=returncode, log=log, seconds=time.monotonic() - start)

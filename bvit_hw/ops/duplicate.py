@@ -1,0 +1,81 @@
+"""Duplicate: one stream to several consumers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, divisors, port_prefixes
+
+MAX_COPIES = 8  # bvit_duplicate.sv has a wrapper for each number of ports
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicate(HwOp):
+    """``copies`` equal streams; each consumer takes its beat when it likes."""
+
+    op_type: ClassVar[str] = "Duplicate"
+    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_duplicate.sv",)
+
+    tokens: int
+    channels: int
+    bits: int
+    signed: bool
+    copies: int
+    pe: int
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.copies <= MAX_COPIES:
+            raise ConfigError(f"Duplicate: copies={self.copies}; allowed: 2 to {MAX_COPIES}")
+        _ = self.stream
+
+    @property
+    def stream(self) -> Stream:
+        """The stream on all sides; raises FoldingError for a bad ``pe``."""
+        return Stream(tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=self.signed)
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """One stream."""
+        return (self.stream,)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """The same stream, ``copies`` times."""
+        return (self.stream,) * self.copies
+
+    @property
+    def cycles(self) -> int:
+        """One a beat."""
+        return self.stream.beats
+
+    def foldings(self) -> Iterator[Self]:
+        """All lane counts, slowest first; in a graph the producer decides."""
+        for pe in divisors(self.channels):
+            yield self.fold(pe=pe)
+
+    def resources(self) -> Resources:
+        """Control alone: data passes through."""
+        return Resources(lut=3.4 * self.copies - 2.4, ff=self.copies)
+
+    def check_params(self, params: Params) -> None:
+        """It has none."""
+        if params:
+            raise ConfigError(f"Duplicate: given parameters {sorted(params)}; it has none")
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """The frame, ``copies`` times."""
+        (frame,) = frames
+        return (np.asarray(frame, dtype=np.int64),) * self.copies
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """The wrapper of bvit_duplicate with as many ports."""
+        return RtlInstance(
+            module=f"bvit_duplicate{self.copies}",
+            parameters={"W": self.stream.width},
+            outputs=port_prefixes("m", self.copies),
+        )

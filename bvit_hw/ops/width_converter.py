@@ -1,0 +1,95 @@
+"""WidthConverter: the same channels in the same order, another number of lanes a beat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import gcd
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2
+
+
+def _mux_luts(ways: int) -> float:
+    """LUTs of one bit of a multiplexer, as Yosys maps it (an index that is no power of two costs an adder)."""
+    plain = 1.0 if ways <= 4 else ways / 3
+    return plain * 1.35 if ways > 8 and ways & (ways - 1) else plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class WidthConverter(HwOp):
+    """``lanes_in`` to ``lanes_out`` channels a beat, any ratio; both come from the neighbours."""
+
+    op_type: ClassVar[str] = "WidthConverter"
+    folding_fields: ClassVar[tuple[str, ...]] = ("lanes_in", "lanes_out")
+    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_width_converter.sv",)
+
+    tokens: int
+    channels: int
+    bits: int
+    signed: bool
+    lanes_in: int
+    lanes_out: int
+
+    def __post_init__(self) -> None:
+        _ = self.inputs, self.outputs
+
+    def _stream(self, lanes: int) -> Stream:
+        return Stream(tokens=self.tokens, channels=self.channels, lanes=lanes, bits=self.bits, signed=self.signed)
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """``lanes_in`` channels a beat."""
+        return (self._stream(self.lanes_in),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """``lanes_out`` channels a beat."""
+        return (self._stream(self.lanes_out),)
+
+    @property
+    def cycles(self) -> int:
+        """Beats of the busier side."""
+        return max(self.inputs[0].beats, self.outputs[0].beats)
+
+    def foldings(self) -> Iterator[Self]:
+        """Only the one given: both sides belong to the neighbours."""
+        yield self
+
+    def resources(self) -> Resources:
+        """Fitted to Yosys: registers on the way up, a multiplexer on the way down, both for other ratios."""
+        width_in, width_out = self.lanes_in * self.bits, self.lanes_out * self.bits
+        if width_in == width_out:
+            return Resources()
+        if width_out % width_in == 0:
+            return Resources(lut=4.5, ff=width_out - width_in + clog2(width_out // width_in))
+        if width_in % width_out == 0:
+            ways = width_in // width_out
+            return Resources(lut=width_out * _mux_luts(ways) + 1 + clog2(ways), ff=clog2(ways))
+        unit = gcd(width_in, width_out)
+        units_in, units_out = width_in // unit, width_out // unit
+        units = units_in * units_out
+        return Resources(
+            lut=width_out * _mux_luts(units_in) + 5 + 2 * clog2(units + 1) + units_out,
+            ff=units * unit + clog2(units + 1) + clog2(units_in) + clog2(units_out),
+        )
+
+    def check_params(self, params: Params) -> None:
+        """It has none."""
+        if params:
+            raise ConfigError(f"WidthConverter: given parameters {sorted(params)}; it has none")
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """What goes in comes out."""
+        (frame,) = frames
+        return (np.asarray(frame, dtype=np.int64),)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_width_converter."""
+        return RtlInstance(
+            module="bvit_width_converter",
+            parameters={"W_IN": self.inputs[0].width, "W_OUT": self.outputs[0].width},
+        )
