@@ -22,6 +22,9 @@ SHARED_FROM = 6
 STRUCTURES = ("auto", "plain", "shared_parity")
 #: columns up to this height go into a carry chain (column 1: one more)
 _CHAIN_HEIGHT = 6
+#: fitted to benchmarks/mvau_luts.py
+_LUTS_PER_COUNTER = 4.7
+_LUTS_PER_COLUMN = 3.5
 
 
 def level_sizes(n: int) -> list[int]:
@@ -127,9 +130,29 @@ class PopcountSize:
         return sum(1 for height in self.heaps[-1][1:] if height)
 
     @property
-    def chain_inputs(self) -> tuple[int, ...]:
-        """Heights of those columns; the seventh bit of the first one bypasses the chain."""
-        return tuple(min(height, _CHAIN_HEIGHT) for height in self.heaps[-1][1:])
+    def lane_luts(self) -> float:
+        """LUTs a row by Yosys, portable RTL, from the majorities to the sum of both rows.
+
+        One a majority, product and parity; three a counter and a chain column (times what the mapper, which counts
+        small LUTs cheaper, makes of them); an adder for the rows; a shift register for each product that waits.
+        """
+        waiting = self.products if self.stages else 0
+        adder = self.row_bits if len(self.heaps[-1]) > 2 or self.products > 1 else 0
+        return (
+            self.majorities
+            + self.products
+            + self.made_parities
+            + _LUTS_PER_COUNTER * self.counters
+            + _LUTS_PER_COLUMN * self.chain_columns
+            + adder
+            + waiting
+        )
+
+    @property
+    def lane_registers(self) -> int:
+        """Registers a row: behind each heap, two rows, their sum."""
+        waiting = self.products * (self.stages + 2) if self.stages else 0
+        return sum(map(sum, self.heaps)) + 3 * self.row_bits - waiting
 
 
 def popcount_size(simd: int) -> PopcountSize:

@@ -1,7 +1,8 @@
 // Simulation model of the vendor's CARRY4: four positions of a carry chain. Of CI and CYINIT at most
-// one is used, the other is tied low. Synthesis takes the vendor's own cell.
+// one is used, the other is tied low. A synthesis tool puts its own cell in place of the box.
 `default_nettype none
 
+(* blackbox *)
 module CARRY4 (
     output wire logic [3:0] CO,
     output wire logic [3:0] O,

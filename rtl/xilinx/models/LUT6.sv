@@ -1,6 +1,7 @@
-// Simulation model of the vendor's LUT6; synthesis takes the vendor's own cell.
+// Simulation model of the vendor's LUT6; a synthesis tool puts its own cell in place of the box.
 `default_nettype none
 
+(* blackbox *)
 module LUT6 #(
     parameter logic [63:0] INIT = 64'h0
 ) (

@@ -1,7 +1,8 @@
 // Simulation model of the vendor's LUT6_2: O5 is the lower half of the table, O6 the whole table.
-// Synthesis takes the vendor's own cell.
+// A synthesis tool puts its own cell in place of the box.
 `default_nettype none
 
+(* blackbox *)
 module LUT6_2 #(
     parameter logic [63:0] INIT = 64'h0
 ) (

@@ -1,0 +1,150 @@
+"""LUTs of bvit_binary_mvau for many foldings, counted by Yosys: which structure is cheapest, and is the model right?
+
+    python benchmarks/mvau_luts.py [--processes 2] [--quick]
+
+Writes its table between the markers of docs/binary_mvau.md. Results are cached by the contents of the sources.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import logging
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bvit_hw.flows.verilator import cache_folder  # noqa: E402
+from bvit_hw.flows.yosys import SynthJob, synthesize  # noqa: E402
+from bvit_hw.ops.base import Resources  # noqa: E402
+from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, BinaryMVAU, pack_weights  # noqa: E402
+
+DOC = ROOT / "docs" / "binary_mvau.md"
+BEGIN, END = "<!-- table: benchmarks/mvau_luts.py -->\n", "<!-- end of table -->\n"
+#: structure and USE_PRIMITIVES of the columns
+VARIANTS = {"portable": ("shared_parity", 0), "primitives": ("shared_parity", 1), "plain": ("plain", 0)}
+SHAPES: tuple[tuple[int, int, Sequence[int], Sequence[int]], ...] = (
+    # rows, cols, simd, pe
+    (512, 512, (2, 4, 8, 16, 32, 64, 128, 256), (1, 4, 16, 32, 64, 128)),
+    (384, 384, (3, 6, 12, 24, 48, 96), (1, 4, 16)),
+    (512, 2048, (64,), (32,)),
+    (1024, 32, (32,), (8,)),
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One folding of one shape, and the jobs that count its variants."""
+
+    op: BinaryMVAU
+    jobs: dict[str, SynthJob]
+
+
+def job(op: BinaryMVAU, structure: str, primitives: int) -> SynthJob:
+    """The Yosys job of one operator with random weights in the encoding of ``structure``."""
+    weights = np.random.default_rng(0).choice(np.array([-1, 1], dtype=np.int8), (op.rows, op.cols))
+    memory = pack_weights(weights, pe=op.pe, simd=op.simd, structure=structure)
+    digits = (memory.width + 3) // 4
+    file = f"w{op.rows}x{op.cols}_{op.pe}x{op.simd}_{structure}.mem"
+    extra = (*PRIMITIVE_MODELS, *PRIMITIVE_SOURCES) if primitives else ()
+    return SynthJob(
+        name=f"{op.rows}x{op.cols} {op.pe}x{op.simd} {op.use_bram} {structure} {primitives}",
+        module="bvit_binary_mvau",
+        sources=tuple(ROOT / "rtl" / source for source in (*extra, *BinaryMVAU.rtl_sources)),
+        parameters={
+            **op.rtl({"weights": weights}).parameters,
+            "STRUCTURE": structure,
+            "USE_PRIMITIVES": primitives,
+            "MEM_FILE": file,
+        },
+        inputs={"s_axis": op.simd},
+        outputs={"m_axis": op.outputs[0].width},
+        memories={file: "".join(f"{word:0{digits}x}\n" for word in memory.words)},
+        weight=2.0 * op.pe * op.simd + 150,
+    )
+
+
+def table_rows(quick: bool) -> list[Row]:
+    """The foldings to be measured; ``quick`` keeps the small ones."""
+    rows = []
+    limit = 1024 if quick else 4096
+    for height, cols, simds, pes in SHAPES:
+        for simd in simds:
+            for pe in pes:
+                if pe * simd > limit or (pe == 128 and simd > 16):
+                    continue
+                op = BinaryMVAU(tokens=1, rows=height, cols=cols, simd=simd, pe=pe)
+                names = [v for v in VARIANTS if (simd > 2 or v == "plain") and (pe * simd <= 1024 or v != "plain")]
+                rows.append(Row(op=op, jobs={name: job(op, *VARIANTS[name]) for name in names}))
+    return rows
+
+
+def render(rows: Iterable[Row], counts: dict[str, Resources]) -> str:
+    """The Markdown table with its caption, and the largest errors of the cost model."""
+    tools = f"pyosys {importlib.metadata.version('pyosys')}, `synth_xilinx -family xc7 -flatten`"
+    lines = [
+        f"{datetime.date.today().isoformat()}, {tools}; LUTs of the whole unit, in brackets per binary MAC and cycle.",
+        "",
+        "| rows x cols | SIMD | PE | portable | primitives | plain | FF portable | BRAM18 | model LUT | model error |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    worst = 0.0
+    for row in rows:
+        op = row.op
+        cells = []
+        for name in VARIANTS:
+            if name in row.jobs:
+                lut = counts[row.jobs[name].name].lut
+                cells.append(f"{lut:.0f} ({lut / (op.pe * op.simd):.2f})")
+            else:
+                cells.append("")
+        chosen = "portable" if "portable" in row.jobs else "plain"
+        real = counts[row.jobs[chosen].name]
+        model = op.resources().lut
+        error = model / real.lut - 1
+        worst = max(worst, abs(error))
+        lines.append(
+            f"| {op.rows} x {op.cols} | {op.simd} | {op.pe} | {' | '.join(cells)} | {real.ff:.0f} | {real.bram18:.0f} "
+            f"| {model:.0f} | {error:+.1%} |"
+        )
+    return "\n".join([*lines, "", f"Largest error of the LUT model: {worst:.1%}.", ""])
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=2, help="Yosys processes at a time (default 2)")
+    parser.add_argument("--quick", action="store_true", help="only foldings of up to 1024 products a cycle; prints only")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    rows = table_rows(arguments.quick)
+    with tempfile.TemporaryDirectory(prefix="mvau-luts-") as work:
+        counts = synthesize(
+            [each for row in rows for each in row.jobs.values()],
+            family="zynq-7000",
+            work=Path(work),
+            cache=cache_folder() / "mvau_luts",
+            processes=arguments.processes,
+            progress=lambda done, total: _log.info("%d of %d", done, total),
+        )
+    text = render(rows, counts)
+    sys.stdout.write(text)
+    if not arguments.quick:
+        document = DOC.read_text()
+        before, rest = document.split(BEGIN)
+        _, after = rest.split(END)
+        DOC.write_text(before + BEGIN + text + END + after)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""BinaryMVAU: binary matrix times binary vectors by XNOR and popcount, folded pe x simd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.base import (
+    HwOp,
+    IntArray,
+    Memory,
+    Params,
+    Resources,
+    RtlInstance,
+    Stream,
+    clog2,
+    divisors,
+)
+from bvit_hw.ops.popcount import decode, encode, is_shared, level_sizes, popcount_size, word_positions
+
+#: Xilinx primitive cells and the modules around them, for USE_PRIMITIVES; the models are for simulation only.
+PRIMITIVE_SOURCES = (
+    "xilinx/bvit_xilinx_counter6.sv",
+    "xilinx/bvit_xilinx_chain.sv",
+    "xilinx/bvit_xilinx_ternary.sv",
+)
+PRIMITIVE_MODELS = ("xilinx/models/LUT6.sv", "xilinx/models/LUT6_2.sv", "xilinx/models/CARRY4.sv")
+
+#: LUTs a product of the plain structure, whatever little there is of it (fitted, see benchmarks/mvau_luts.py)
+PLAIN_LUTS = 1.9
+
+
+def pack_weights(weights: np.ndarray, *, pe: int, simd: int, structure: str = "auto") -> Memory:
+    """Memory lines of rtl/bvit_binary_mvau.sv for a matrix of +-1.
+
+    ``weights`` is rows x cols. Line ``nf * (cols // simd) + sf`` holds rows ``nf * pe ...`` and columns
+    ``sf * simd ...``; bit ``i * pe + j`` of a line is position ``i`` of lane ``j``'s word, encoded by
+    :func:`bvit_hw.ops.popcount.encode`. Raises ConfigError for other values than +-1, FoldingError when ``pe`` or
+    ``simd`` does not divide.
+    """
+    weights = np.asarray(weights)
+    if weights.ndim != 2 or not np.isin(weights, (-1, 1)).all():
+        raise ConfigError(f"binary weights: shape {weights.shape}; allowed: a matrix (rows x cols) of -1 and +1")
+    rows, cols = weights.shape
+    _check_folding("binary weights", rows=rows, cols=cols, pe=pe, simd=simd)
+    bits = (weights > 0).astype(np.uint8).reshape(rows // pe, pe, cols // simd, simd).transpose(0, 2, 1, 3)
+    words = encode(bits, structure)  # nf x sf x pe x positions
+    lines = words.transpose(0, 1, 3, 2).reshape(-1, words.shape[-1] * pe)
+    packed = np.packbits(lines, axis=1, bitorder="little")
+    return Memory(width=lines.shape[1], words=[int.from_bytes(line.tobytes(), "little") for line in packed])
+
+
+def unpack_weights(
+    lines: Sequence[int], *, rows: int, cols: int, pe: int, simd: int, structure: str = "auto"
+) -> np.ndarray:
+    """Inverse of :func:`pack_weights`: rows x cols, int8, +-1. ConfigError when the lines are not such a memory."""
+    _check_folding("binary weights", rows=rows, cols=cols, pe=pe, simd=simd)
+    positions = word_positions(simd, structure)
+    depth = (rows // pe) * (cols // simd)
+    if len(lines) != depth:
+        raise ConfigError(f"binary weights: {len(lines)} memory lines; {rows} x {cols} with these foldings has {depth}")
+    size = (positions * pe + 7) // 8
+    packed = np.frombuffer(b"".join(line.to_bytes(size, "little") for line in lines), dtype=np.uint8)
+    bits = np.unpackbits(packed.reshape(depth, size), axis=1, bitorder="little")[:, : positions * pe]
+    words = bits.reshape(rows // pe, cols // simd, positions, pe).transpose(0, 1, 3, 2)
+    plain = decode(words, simd, structure).transpose(0, 2, 1, 3).reshape(rows, cols)
+    return np.where(plain == 1, 1, -1).astype(np.int8)
+
+
+def _rom(width: int, depth: int, *, block: bool) -> Resources:
+    """A memory of ``depth`` words in 7-series block RAM (18-Kbit halves) or as constants in LUTs."""
+    if not block:
+        # 64 words a LUT6; beyond that MUXF7 and MUXF8, which are no LUTs, join up to four.
+        return Resources(lut=width * -(-depth // 64))
+
+    def blocks(bits: int, widest: int) -> int:
+        lanes = min(widest, bits // (1 << max(clog2(depth), 9)))
+        # Narrower than a byte, the parity bits are out of reach.
+        lanes = 1 << (lanes.bit_length() - 1) if 0 < lanes < 9 else lanes
+        return -(-width // lanes) if lanes else -(-width * depth // (bits * 8 // 9))
+
+    return Resources(bram18=min(blocks(18 * 1024, 36), 2 * blocks(36 * 1024, 72)))
+
+
+def _check_folding(where: str, *, rows: int, cols: int, pe: int, simd: int) -> None:
+    if pe < 1 or rows % pe:
+        raise FoldingError(f"{where}: pe={pe} does not divide {rows} rows; allowed: {divisors(rows)}")
+    if simd < 1 or cols % simd:
+        raise FoldingError(f"{where}: simd={simd} does not divide {cols} columns; allowed: {divisors(cols)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryMVAU(HwOp):
+    """Binary rows x cols matrix applied to each token of cols bits; see rtl/bvit_binary_mvau.sv.
+
+    ``pe`` rows and ``simd`` columns are worked on in a cycle; ``use_bram`` puts the weights into block RAM (1) or
+    into LUTs (0). ``params``: ``weights``, rows x cols, +-1. Input bits: 1 stands for +1; results are signed dot
+    products.
+    """
+
+    op_type: ClassVar[str] = "BinaryMVAU"
+    folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_bram")
+    rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_popcount_parity.sv",
+        "bvit_popcount_majority.sv",
+        "bvit_popcount_compress.sv",
+        "bvit_popcount_chain.sv",
+        "bvit_popcount_shared.sv",
+        "bvit_popcount_plain.sv",
+        "bvit_popcount_accumulate.sv",
+        "bvit_binary_mvau_rom.sv",
+        "bvit_binary_mvau_replay.sv",
+        "bvit_binary_mvau.sv",
+    )
+
+    tokens: int
+    cols: int
+    rows: int
+    simd: int
+    pe: int
+    use_bram: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("tokens", "cols", "rows"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"BinaryMVAU: {name}={getattr(self, name)}; allowed: 1 or more")
+        _check_folding("BinaryMVAU", rows=self.rows, cols=self.cols, pe=self.pe, simd=self.simd)
+        if self.use_bram not in (0, 1):
+            raise FoldingError(f"BinaryMVAU: use_bram={self.use_bram}; allowed: 0, 1")
+
+    @property
+    def acc_bits(self) -> int:
+        """Width of a result: -cols .. cols, signed."""
+        return clog2(self.cols + 1) + 1
+
+    @property
+    def depth(self) -> int:
+        """Words of the weight memory, which is also the cycles a token."""
+        return (self.rows // self.pe) * (self.cols // self.simd)
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """Activations, one bit a channel."""
+        return (Stream(tokens=self.tokens, channels=self.cols, lanes=self.simd, bits=1, signed=False),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """Dot products."""
+        return (Stream(tokens=self.tokens, channels=self.rows, lanes=self.pe, bits=self.acc_bits, signed=True),)
+
+    @property
+    def cycles(self) -> int:
+        """One a memory word and token."""
+        return self.tokens * self.depth
+
+    def foldings(self) -> Iterator[Self]:
+        """Every pe and simd, weights in block RAM, and in LUTs where a LUT holds a word's bit (64 words)."""
+        pairs = [(p, s) for p in divisors(self.rows) for s in divisors(self.cols)]
+        for pe, simd in sorted(pairs, key=lambda pair: (pair[0] * pair[1], pair[1])):
+            folded = self.fold(pe=pe, simd=simd, use_bram=1)
+            if folded.depth > 1:
+                yield folded
+            if folded.depth <= 64:
+                yield folded.fold(use_bram=0)
+
+    def resources(self) -> Resources:
+        """LUTs and registers from the structure's own size, block RAM from its shape; see docs/binary_mvau.md."""
+        positions = word_positions(self.simd)
+        sum_bits = clog2(self.cols + 1)
+        if is_shared(self.simd):
+            size = popcount_size(self.simd)
+            lane = size.lane_luts
+            lane_ff = size.lane_registers
+            common, common_ff = size.shared_parities, sum(level_sizes(self.simd))
+        else:
+            lane = PLAIN_LUTS * self.simd
+            lane_ff = self.simd.bit_length()
+            common, common_ff = 0, self.simd
+        lane += sum_bits
+        lane_ff += 2 * sum_bits
+        control = 6 * self.depth.bit_length() + 12
+        replay = self._replay_memory()
+        weights = _rom(positions * self.pe, self.depth, block=bool(self.use_bram))
+        logic = Resources(
+            lut=round(self.pe * lane + common + control),
+            ff=self.pe * lane_ff + common_ff + self.simd + 5 * self.depth.bit_length() + 20,
+        )
+        return logic + replay + weights
+
+    def _replay_memory(self) -> Resources:
+        """Two input tokens, unless there is only one neuron fold."""
+        if self.pe == self.rows:
+            return Resources()
+        words = 2 << clog2(self.cols // self.simd)
+        if words <= 32:
+            return Resources(lut=4 * -(-self.simd // 6))
+        if words <= 64:
+            return Resources(lut=4 * -(-self.simd // 3))
+        return _rom(self.simd, words, block=True)
+
+    def check_params(self, params: Params) -> None:
+        """``weights``: rows x cols, +-1."""
+        if set(params) != {"weights"}:
+            raise ConfigError(f"BinaryMVAU: given parameters {sorted(params)}; allowed: ['weights']")
+        weights = np.asarray(params["weights"])
+        if weights.shape != (self.rows, self.cols):
+            raise ConfigError(f"BinaryMVAU: weights of shape {weights.shape}; allowed: {(self.rows, self.cols)}")
+        if not np.isin(weights, (-1, 1)).all():
+            raise ConfigError("BinaryMVAU: weights hold other values than -1 and +1")
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """``frames[0]`` is tokens x cols of 0 and 1; the dot products are tokens x rows."""
+        (frame,) = frames
+        signs = 2 * np.asarray(frame, dtype=np.float32).reshape(self.tokens, self.cols) - 1
+        # float32 is exact here: |sum| <= cols < 2^24, and it takes the fast matrix product.
+        product = signs @ np.asarray(params["weights"], dtype=np.float32).T
+        return (product.astype(np.int64),)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_binary_mvau."""
+        self.check_params(params)
+        return RtlInstance(
+            module="bvit_binary_mvau",
+            parameters={
+                "ROWS": self.rows,
+                "COLS": self.cols,
+                "PE": self.pe,
+                "SIMD": self.simd,
+                "ACC_W": self.acc_bits,
+                "ROM_STYLE": "block" if self.use_bram else "distributed",
+            },
+            memories={"MEM_FILE": pack_weights(params["weights"], pe=self.pe, simd=self.simd)},
+        )
