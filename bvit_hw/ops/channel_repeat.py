@@ -1,0 +1,97 @@
+"""ChannelRepeat: whole copies of a token side by side along the channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bvit_hw.ops.base import IntArray, Params, RtlInstance, Stream, clog2
+from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelRepeat(PoolOp):
+    """y[r * channels + c] = x[c] for r = 0 .. repeat - 1; ``channels`` are the input's.
+
+    The module buffers two tokens: the next one is taken while the present one is repeated.
+    """
+
+    op_type: ClassVar[str] = "ChannelRepeat"
+    rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_channel_repeat.sv",
+    )  # fmt: skip
+    lut_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+    ff_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+
+    tokens: int
+    channels: int
+    repeat: int
+    bits: int
+    signed: int
+    pe: int
+
+    def __post_init__(self) -> None:
+        self.check_positive("tokens", "channels", "repeat", "bits")
+        self.check_flag("signed")
+        self.check_pe()
+
+    @property
+    def folded_channels(self) -> int:
+        """The input's channels."""
+        return self.channels
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """tokens x channels."""
+        return (self._stream(self.channels),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """tokens x (repeat * channels)."""
+        return (self._stream(self.repeat * self.channels),)
+
+    def _stream(self, channels: int) -> Stream:
+        return Stream(
+            tokens=self.tokens, channels=channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed)
+        )
+
+    @property
+    def cycles(self) -> int:
+        """One an output beat."""
+        return self.tokens * self.repeat * self.channels // self.pe
+
+    @property
+    def words(self) -> int:
+        """Depth of the buffer: two tokens."""
+        return 2 * self.channels // self.pe
+
+    @property
+    def block(self) -> bool:
+        """Whether the buffer is block RAM."""
+        return prefers_block(self.pe * self.bits, self.words)
+
+    def cost_terms(self) -> CostTerms:
+        """Terms: constant, address bits, bits of the loop counters; for FFs also the output register."""
+        address, loops = clog2(self.words), loop_bits(self.words // 2, self.repeat)
+        output = 0 if self.block else self.pe * self.bits
+        exact = memory(self.pe * self.bits, self.words, self.block)
+        return CostTerms(exact=exact, lut=(1, address, loops), ff=(1, address + loops, output))
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """tokens x channels -> tokens x (repeat * channels)."""
+        self.check_params(params)
+        (x,) = frames
+        return (np.tile(np.asarray(x, dtype=np.int64).reshape(self.tokens, self.channels), (1, self.repeat)),)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_channel_repeat."""
+        self.check_params(params)
+        return RtlInstance(
+            module="bvit_channel_repeat",
+            parameters={
+                "CHANNELS": self.channels, "REPEAT": self.repeat, "BITS": self.bits, "PE": self.pe,
+                "BLOCK": int(self.block),
+            },
+        )  # fmt: skip

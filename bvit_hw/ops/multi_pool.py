@@ -1,0 +1,205 @@
+"""MultiPool: four average pools over the token grid with their affines, summed (the branches beside the MLP)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
+from bvit_hw.ops.pool_common import CostTerms, PoolOp, lutram_luts, memory, prefers_block
+
+#: the windows in the order of the rows of ``coef``: tokens up and down, tokens left and right
+REACHES = ((1, 0), (0, 1), (2, 0), (0, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiPool(PoolOp):
+    """p = saturate((sum over h3, w3, h5, w5 of coef * window sum + bias) >> out_shift), zeros outside the grid.
+
+    Parameters: ``coef`` 4 x channels, signed ``coef_bits``; ``bias`` channels, signed ``bias_bits``, with the half of
+    the rounding shift inside. ``use_dsp``: multipliers in DSP blocks (1) or lookup tables (0).
+    """
+
+    op_type: ClassVar[str] = "MultiPool"
+    folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
+    rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_line_delay.sv", "bvit_coef_rom.sv", "bvit_booth_mul.sv",
+        "bvit_affine_mul.sv", "bvit_multi_pool.sv",
+    )  # fmt: skip
+    lut_weights: ClassVar[tuple[float, ...]] = (0.0,)
+    ff_weights: ClassVar[tuple[float, ...]] = (0.0,)
+
+    height: int
+    width: int
+    channels: int
+    in_bits: int
+    coef_bits: int
+    bias_bits: int
+    out_shift: int
+    out_bits: int
+    pe: int
+    use_dsp: int
+
+    def __post_init__(self) -> None:
+        self.check_positive("height", "width", "channels", "bias_bits", "out_bits")
+        for name in ("in_bits", "coef_bits"):
+            if getattr(self, name) < 2:
+                raise ConfigError(f"MultiPool: {name}={getattr(self, name)}; allowed: 2 or more")
+        if self.out_shift < 0:
+            raise ConfigError(f"MultiPool: out_shift={self.out_shift}; allowed: 0 or more")
+        self.check_flag("use_dsp")
+        self.check_pe()
+
+    @property
+    def folded_channels(self) -> int:
+        """The channels, which stay the same."""
+        return self.channels
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """(height * width) x channels, signed."""
+        return (self._stream(self.in_bits),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """(height * width) x channels, signed."""
+        return (self._stream(self.out_bits),)
+
+    def _stream(self, bits: int) -> Stream:
+        return Stream(
+            tokens=self.height * self.width, channels=self.channels, lanes=self.pe, bits=bits, signed=True
+        )
+
+    @property
+    def cycles(self) -> int:
+        """One a beat."""
+        return self.height * self.width * self.channels // self.pe
+
+    def foldings(self) -> Iterator[Self]:
+        """Every divisor of the channels, with multipliers in lookup tables and in DSP blocks, slowest first."""
+        for pe in divisors(self.channels):
+            for use_dsp in (0, 1):
+                yield self.fold(pe=pe, use_dsp=use_dsp)
+
+    # ---- the module's structure ----------------------------------------------------------------------------------
+
+    @property
+    def beats(self) -> int:
+        """Beats of a token."""
+        return self.channels // self.pe
+
+    @property
+    def reach(self) -> int:
+        """Tokens that the horizontal windows look to either side."""
+        return min(2, self.width - 1)
+
+    @property
+    def _v_bits(self) -> int:
+        return max(self.in_bits + 3 + self._rom_coef_bits, self.bias_bits) + 1
+
+    @property
+    def _rom_coef_bits(self) -> int:
+        # The sum of two coefficients needs a bit more.
+        return self.coef_bits + (self.height <= 2 or self.width <= 2)
+
+    @property
+    def _row_block(self) -> bool:
+        return prefers_block(self.pe * self.in_bits, self.width * self.beats)
+
+    @property
+    def _token_block(self) -> bool:
+        depth = self.reach * self.beats - 1
+        return depth > 32 and prefers_block(self.pe * self._v_bits, depth)
+
+    @property
+    def _rom_words(self) -> tuple[int, int]:
+        """Bits a lane of the vertical and the horizontal coefficient memory."""
+        pairs = (1 if self.height <= 2 else 2, 1 if self.width <= 2 else 2)
+        return self.bias_bits + pairs[0] * self._rom_coef_bits, pairs[1] * self._rom_coef_bits
+
+    @property
+    def _coef_block(self) -> bool:
+        return self.beats > 64
+
+    def cost_terms(self) -> CostTerms:
+        """To be fitted."""
+        return CostTerms(exact=Resources(), lut=(1,), ff=(1,))
+
+    # ---- behaviour -----------------------------------------------------------------------------------------------
+
+    def check_params(self, params: Params) -> None:
+        """Raise ConfigError unless ``coef`` (4 x channels) and ``bias`` (channels) are there and fit their widths."""
+        wanted = {"coef": ((4, self.channels), self.coef_bits), "bias": ((self.channels,), self.bias_bits)}
+        if set(params) != set(wanted):
+            raise ConfigError(f"MultiPool: given parameters {sorted(params)}; needed: {sorted(wanted)}")
+        for name, (shape, bits) in wanted.items():
+            values = np.asarray(params[name])
+            if values.shape != shape:
+                raise ConfigError(f"MultiPool: {name} has shape {values.shape}; needed: {shape}")
+            if not np.issubdtype(values.dtype, np.integer):
+                raise ConfigError(f"MultiPool: {name} has type {values.dtype}; needed: integers")
+            low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+            if values.min() < low or values.max() > high:
+                raise ConfigError(
+                    f"MultiPool: {name} holds {values.min()}..{values.max()}; allowed in {bits} bits: {low}..{high}"
+                )
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """(height * width) x channels -> the same."""
+        self.check_params(params)
+        (x,) = frames
+        grid = np.asarray(x, dtype=np.int64).reshape(self.height, self.width, self.channels)
+        padded = np.pad(grid, ((2, 2), (2, 2), (0, 0)))
+        total = np.broadcast_to(np.asarray(params["bias"], dtype=np.int64), grid.shape).copy()
+        for coef, (down, right) in zip(np.asarray(params["coef"], dtype=np.int64), REACHES, strict=True):
+            window = sum(
+                padded[2 + dy : 2 + dy + self.height, 2 + dx : 2 + dx + self.width]
+                for dy in range(-down, down + 1)
+                for dx in range(-right, right + 1)
+            )
+            total += coef * window
+        low, high = -(1 << (self.out_bits - 1)), (1 << (self.out_bits - 1)) - 1
+        result = np.clip(total >> self.out_shift, low, high)
+        return (result.reshape(self.height * self.width, self.channels),)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_multi_pool; a lane of V_FILE is bias, c_h5, c_h3, of W_FILE c_w5, c_w3 (high to low).
+
+        Where both windows of a direction cover the same tokens their coefficients are added into one.
+        """
+        self.check_params(params)
+        h3, w3, h5, w5 = (list(map(int, row)) for row in np.asarray(params["coef"]))
+        bias = [int(b) for b in np.asarray(params["bias"])]
+        bits = self._rom_coef_bits
+        vertical = [[(a, bits), (b, bits)] if self.height > 2 else [(a + b, bits)] for a, b in zip(h3, h5, strict=True)]
+        vertical = [[*v, (b, self.bias_bits)] for v, b in zip(vertical, bias, strict=True)]
+        sideways = [[(a, bits), (b, bits)] if self.width > 2 else [(a + b, bits)] for a, b in zip(w3, w5, strict=True)]
+        return RtlInstance(
+            module="bvit_multi_pool",
+            parameters={
+                "HEIGHT": self.height, "WIDTH": self.width, "CHANNELS": self.channels, "IN_BITS": self.in_bits,
+                "COEF_BITS": bits, "BIAS_BITS": self.bias_bits, "OUT_SHIFT": self.out_shift,
+                "OUT_BITS": self.out_bits, "PE": self.pe, "USE_DSP": self.use_dsp, "ROW_BLOCK": int(self._row_block),
+                "TOKEN_BLOCK": int(self._token_block), "COEF_BLOCK": int(self._coef_block),
+            },
+            memories={"V_FILE": self._memory(vertical), "W_FILE": self._memory(sideways)},
+        )  # fmt: skip
+
+    def _memory(self, channels: list[list[tuple[int, int]]]) -> Memory:
+        """One word a beat of a token; ``channels`` holds (value, bits) from low to high for each channel."""
+        lane_bits = sum(bits for _, bits in channels[0])
+        lanes = []
+        for fields in channels:
+            lane, at = 0, 0
+            for value, bits in fields:
+                lane |= (value & ((1 << bits) - 1)) << at
+                at += bits
+            lanes.append(lane)
+        words = [
+            sum(lanes[beat * self.pe + i] << (i * lane_bits) for i in range(self.pe)) for beat in range(self.beats)
+        ]
+        return Memory(width=self.pe * lane_bits, words=words)

@@ -1,0 +1,106 @@
+"""PatchGather: the tokens of a window side by side, for convolutions whose stride is their window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bvit_hw.ops.base import IntArray, Params, Resources, RtlInstance, Stream, clog2
+from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchGather(PoolOp):
+    """Output token (Y, X), channel (ky * window_w + kx) * channels + c is x(Y * window_h + ky, X * window_w + kx)[c].
+
+    ``height``, ``width`` and ``channels`` are the input's. The module holds 2 * (window_h - 1) rows, less than two
+    bands of window_h rows: a window leaves as soon as its last row comes in.
+    """
+
+    op_type: ClassVar[str] = "PatchGather"
+    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_patch_gather.sv")
+    lut_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+    ff_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+
+    height: int
+    width: int
+    channels: int
+    window_h: int
+    window_w: int
+    bits: int
+    signed: int
+    pe: int
+
+    def __post_init__(self) -> None:
+        self.check_positive("height", "width", "channels", "window_h", "window_w", "bits")
+        self.check_flag("signed")
+        self.check_window()
+        self.check_pe()
+
+    @property
+    def folded_channels(self) -> int:
+        """The input's channels."""
+        return self.channels
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """(height * width) x channels."""
+        return (self._stream(self.height * self.width, self.channels),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """(height/window_h * width/window_w) x (window_h * window_w * channels)."""
+        window = self.window_h * self.window_w
+        return (self._stream(self.height * self.width // window, window * self.channels),)
+
+    def _stream(self, tokens: int, channels: int) -> Stream:
+        return Stream(tokens=tokens, channels=channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed))
+
+    @property
+    def cycles(self) -> int:
+        """One a beat."""
+        return self.height * self.width * self.channels // self.pe
+
+    @property
+    def words(self) -> int:
+        """Depth of the buffer; 0 where the order of beats does not change."""
+        if self.window_w == self.width:
+            return 0
+        return 2 * (self.window_h - 1) * self.width * self.channels // self.pe
+
+    @property
+    def block(self) -> bool:
+        """Whether the buffer is block RAM."""
+        return prefers_block(self.pe * self.bits, self.words)
+
+    def cost_terms(self) -> CostTerms:
+        """Terms: constant, address bits, bits of the loop counters; for FFs also the output register."""
+        if not self.words:
+            return CostTerms(exact=Resources(lut=2, ff=1), lut=(0, 0, 0), ff=(0, 0, self.pe * self.bits))
+        address = clog2(self.words)
+        chunk = self.window_w * self.channels // self.pe
+        loops = loop_bits(chunk, self.window_h, self.width // self.window_w)
+        output = 0 if self.block else self.pe * self.bits
+        exact = memory(self.pe * self.bits, self.words, self.block)
+        return CostTerms(exact=exact, lut=(1, address, loops), ff=(1, address + loops, output))
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """(height * width) x channels -> (height/window_h * width/window_w) x (window_h * window_w * channels)."""
+        self.check_params(params)
+        (x,) = frames
+        rows, columns = self.height // self.window_h, self.width // self.window_w
+        windows = np.asarray(x, dtype=np.int64).reshape(rows, self.window_h, columns, self.window_w, self.channels)
+        return (windows.transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1),)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_patch_gather."""
+        self.check_params(params)
+        return RtlInstance(
+            module="bvit_patch_gather",
+            parameters={
+                "WIDTH": self.width, "CHANNELS": self.channels, "WINDOW_H": self.window_h, "WINDOW_W": self.window_w,
+                "BITS": self.bits, "PE": self.pe, "BLOCK": int(self.block),
+            },
+        )  # fmt: skip

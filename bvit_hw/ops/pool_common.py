@@ -1,0 +1,131 @@
+"""What the pooling and data-moving operators share: field checks, memory choice, and the form of their cost models."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.base import HwOp, Params, Resources, clog2, divisors
+
+#: LUTs that one block RAM of 18 Kbit is worth when a buffer may lie in either; a Zynq-7020 has 190 for each
+LUTS_PER_BRAM18 = 80
+
+
+def lutram_luts(width: int, depth: int) -> int:
+    """LUTs of a simple dual-port LUT RAM on 7 series: RAM32M holds 6 bits, RAM64M 3; deeper ones need multiplexers."""
+    if depth <= 1:
+        return 0
+    if depth <= 32:
+        return 4 * -(-width // 6)
+    if depth <= 64:
+        return 4 * -(-width // 3)
+    return round(1.78 * -(-depth // 64) * width)
+
+
+def bram18s(width: int, depth: int) -> int:
+    """Block RAM halves of a simple dual-port memory on 7 series (RAMB18 512 x 36 .. 16384 x 1, RAMB36 twice that)."""
+    if depth > 32768:
+        return -(-depth // 32768) * bram18s(width, 32768)
+    shapes = ((512, 36, 1), (1024, 18, 1), (2048, 9, 1), (4096, 4, 1), (8192, 2, 1), (16384, 1, 1),
+              (1024, 36, 2), (2048, 18, 2), (4096, 9, 2), (8192, 4, 2), (16384, 2, 2), (32768, 1, 2))  # fmt: skip
+    return min(halves * -(-width // bits) for words, bits, halves in shapes if words >= depth)
+
+
+def prefers_block(width: int, depth: int) -> bool:
+    """Whether a memory goes to block RAM, given what LUTs and block RAM are worth to each other."""
+    return depth > 32 and lutram_luts(width, depth) > LUTS_PER_BRAM18 * bram18s(width, depth)
+
+
+def memory(width: int, depth: int, block: bool) -> Resources:
+    """Cost of one memory in the given style, without its read register."""
+    if block and depth > 1:
+        return Resources(bram18=bram18s(width, depth))
+    return Resources(lut=lutram_luts(width, depth), ff=width if depth == 1 else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostTerms:
+    """A cost that is known (``exact``: memories, DSP blocks) and the terms whose weights are fitted to Yosys counts."""
+
+    exact: Resources
+    lut: tuple[float, ...]
+    ff: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolOp(HwOp):
+    """Base of these operators: cost = exact terms + fitted weights x terms (benchmarks/pool_cost.py fits them)."""
+
+    lut_weights: ClassVar[tuple[float, ...]]
+    ff_weights: ClassVar[tuple[float, ...]]
+
+    #: channels that ``pe`` lanes have to divide
+    @property
+    @abstractmethod
+    def folded_channels(self) -> int:
+        """The number of channels of a token, of which ``pe`` go side by side."""
+
+    @abstractmethod
+    def cost_terms(self) -> CostTerms:
+        """The terms of the cost model, in the order of ``lut_weights`` and ``ff_weights``."""
+
+    def resources(self) -> Resources:
+        """Fitted to Yosys ``synth_xilinx -family xc7`` by benchmarks/pool_cost.py, which also states the error."""
+        terms = self.cost_terms()
+        fitted = Resources(
+            lut=sum(w * t for w, t in zip(self.lut_weights, terms.lut, strict=True)),
+            ff=sum(w * t for w, t in zip(self.ff_weights, terms.ff, strict=True)),
+        )
+        return terms.exact + fitted
+
+    def foldings(self) -> Iterator[Self]:
+        """One for each divisor of the channels, slowest first."""
+        for pe in divisors(self.folded_channels):
+            yield self.fold(pe=pe)
+
+    def check_params(self, params: Params) -> None:
+        """Raise ConfigError if any parameters are given: these operators have none."""
+        if params:
+            raise ConfigError(f"{self.op_type}: given parameters {sorted(params)}; it has none")
+
+    def check_positive(self, *names: str) -> None:
+        """Raise ConfigError unless the named fields are 1 or more."""
+        for name in names:
+            value = getattr(self, name)
+            if value < 1:
+                raise ConfigError(f"{self.op_type}: {name}={value}; allowed: 1 or more")
+
+    def check_flag(self, name: str) -> None:
+        """Raise ConfigError unless the named field is 0 or 1."""
+        value = getattr(self, name)
+        if value not in (0, 1):
+            raise ConfigError(f"{self.op_type}: {name}={value}; allowed: 0 or 1")
+
+    def check_pe(self) -> None:
+        """Raise FoldingError unless ``pe`` divides the channels."""
+        pe: int = self.fold_value("pe")
+        if pe < 1 or self.folded_channels % pe:
+            raise FoldingError(
+                f"{self.op_type}: pe={pe} does not divide {self.folded_channels} channels; "
+                f"allowed: {divisors(self.folded_channels)}"
+            )
+
+    def check_window(self) -> None:
+        """Raise ConfigError unless ``window_h x window_w`` divides the grid ``height x width``."""
+        for side, window in (("height", "window_h"), ("width", "window_w")):
+            size, part = getattr(self, side), getattr(self, window)
+            if size % part:
+                raise ConfigError(f"{self.op_type}: {window}={part} does not divide {side}={size}; "
+                                  f"allowed: {divisors(size)}")  # fmt: skip
+
+    def fold_value(self, name: str) -> int:
+        """The value of a folding field."""
+        return int(getattr(self, name))
+
+
+def loop_bits(*counts: int) -> int:
+    """Bits of the loop counters that run to these counts."""
+    return sum(clog2(count) for count in counts)

@@ -1,0 +1,108 @@
+"""SpatialPool: sums over non-overlapping windows of the token grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bvit_hw.ops.base import IntArray, Params, RtlInstance, Stream, clog2
+from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpatialPool(PoolOp):
+    """Window sums, full width, stride = window; ``height`` and ``width`` are the input's.
+
+    A window of the whole grid sums all tokens (the mean before the classifier, its divisor elsewhere).
+    """
+
+    op_type: ClassVar[str] = "SpatialPool"
+    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_spatial_pool.sv")
+    lut_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0, 0.0)
+    ff_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+
+    height: int
+    width: int
+    channels: int
+    window_h: int
+    window_w: int
+    in_bits: int
+    pe: int
+
+    def __post_init__(self) -> None:
+        self.check_positive("height", "width", "channels", "window_h", "window_w", "in_bits")
+        self.check_window()
+        self.check_pe()
+
+    @property
+    def folded_channels(self) -> int:
+        """The channels, which stay the same."""
+        return self.channels
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of a sum."""
+        return self.in_bits + clog2(self.window_h * self.window_w)
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """(height * width) x channels, signed."""
+        tokens = self.height * self.width
+        return (Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.in_bits, signed=True),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """(height/window_h * width/window_w) x channels, signed."""
+        tokens = (self.height // self.window_h) * (self.width // self.window_w)
+        return (Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.sum_bits, signed=True),)
+
+    @property
+    def cycles(self) -> int:
+        """One an input beat."""
+        return self.height * self.width * self.channels // self.pe
+
+    @property
+    def words(self) -> int:
+        """Running sums of a lane: of one token, or of a row of windows when a window has several rows."""
+        beats = self.channels // self.pe
+        return beats if self.window_h == 1 else beats * self.width // self.window_w
+
+    @property
+    def block(self) -> bool:
+        """Whether the running sums lie in block RAM."""
+        return prefers_block(self.pe * self.sum_bits, self.words)
+
+    def cost_terms(self) -> CostTerms:
+        """Terms: constant, adder bits, address bits, bits of the loop counters; for FFs the sums' registers."""
+        width = self.pe * self.sum_bits
+        beats = self.channels // self.pe
+        address = clog2(self.words)
+        loops = loop_bits(beats, self.window_w, self.window_h, self.width // self.window_w)
+        registers = width  # the output
+        if not self.block and self.words > 1:
+            registers += width  # the word read
+        if beats == 1 and self.words > 1:
+            registers += width  # the sum passed on to the next token
+        exact = memory(width, self.words, self.block)
+        return CostTerms(exact=exact, lut=(1, width, address, loops), ff=(1, registers, address + loops))
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """(height * width) x channels -> (height/window_h * width/window_w) x channels."""
+        self.check_params(params)
+        (x,) = frames
+        rows, columns = self.height // self.window_h, self.width // self.window_w
+        windows = np.asarray(x, dtype=np.int64).reshape(rows, self.window_h, columns, self.window_w, self.channels)
+        return (windows.sum(axis=(1, 3)).reshape(rows * columns, self.channels),)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_spatial_pool."""
+        self.check_params(params)
+        return RtlInstance(
+            module="bvit_spatial_pool",
+            parameters={
+                "WIDTH": self.width, "CHANNELS": self.channels, "WINDOW_H": self.window_h, "WINDOW_W": self.window_w,
+                "IN_BITS": self.in_bits, "PE": self.pe, "BLOCK": int(self.block),
+            },
+        )  # fmt: skip

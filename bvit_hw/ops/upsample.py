@@ -1,0 +1,109 @@
+"""Upsample: nearest neighbour on the token grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.ops.base import IntArray, Params, RtlInstance, Stream, clog2
+from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsample(PoolOp):
+    """y(Y, X) = x(Y div factor, X div factor); ``height`` and ``width`` are the output's.
+
+    The module buffers two input rows: the next one is taken while the present one is repeated.
+    """
+
+    op_type: ClassVar[str] = "Upsample"
+    rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_upsample.sv",
+    )  # fmt: skip
+    lut_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+    ff_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+
+    height: int
+    width: int
+    channels: int
+    factor: int
+    bits: int
+    signed: int
+    pe: int
+
+    def __post_init__(self) -> None:
+        self.check_positive("height", "width", "channels", "factor", "bits")
+        self.check_flag("signed")
+        if self.height % self.factor or self.width % self.factor:
+            allowed = [f for f in range(1, min(self.height, self.width) + 1) if not (self.height % f or self.width % f)]
+            raise ConfigError(
+                f"Upsample: factor={self.factor} does not divide {self.height} x {self.width}; allowed: {allowed}"
+            )
+        self.check_pe()
+
+    @property
+    def folded_channels(self) -> int:
+        """The channels, which stay the same."""
+        return self.channels
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """(height/factor * width/factor) x channels."""
+        return (self._stream(self.height * self.width // self.factor**2),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """(height * width) x channels."""
+        return (self._stream(self.height * self.width),)
+
+    def _stream(self, tokens: int) -> Stream:
+        return Stream(
+            tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed)
+        )
+
+    @property
+    def cycles(self) -> int:
+        """One an output beat."""
+        return self.height * self.width * self.channels // self.pe
+
+    @property
+    def words(self) -> int:
+        """Depth of the buffer: two input rows."""
+        return 2 * (self.width // self.factor) * self.channels // self.pe
+
+    @property
+    def block(self) -> bool:
+        """Whether the buffer is block RAM."""
+        return prefers_block(self.pe * self.bits, self.words)
+
+    def cost_terms(self) -> CostTerms:
+        """Terms: constant, address bits, bits of the loop counters; for FFs also the output register."""
+        address = clog2(self.words)
+        loops = loop_bits(self.channels // self.pe, self.width // self.factor, self.factor, self.factor)
+        output = 0 if self.block else self.pe * self.bits
+        exact = memory(self.pe * self.bits, self.words, self.block)
+        return CostTerms(exact=exact, lut=(1, address, loops), ff=(1, address + loops, output))
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """(height/factor * width/factor) x channels -> (height * width) x channels."""
+        self.check_params(params)
+        (x,) = frames
+        grid = np.asarray(x, dtype=np.int64).reshape(
+            self.height // self.factor, self.width // self.factor, self.channels
+        )
+        large = grid.repeat(self.factor, axis=0).repeat(self.factor, axis=1)
+        return (large.reshape(self.height * self.width, self.channels),)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_upsample."""
+        self.check_params(params)
+        return RtlInstance(
+            module="bvit_upsample",
+            parameters={
+                "WIDTH": self.width, "CHANNELS": self.channels, "FACTOR": self.factor, "BITS": self.bits,
+                "PE": self.pe, "BLOCK": int(self.block),
+            },
+        )  # fmt: skip

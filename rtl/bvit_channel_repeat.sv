@@ -1,0 +1,49 @@
+// Copies of whole tokens along the channels: y[r*CHANNELS + c] = x[c] for r = 0 .. REPEAT-1.
+//
+// Throughput one output beat a cycle without bubbles; the next token is taken while the present one
+// is repeated (two tokens are buffered). Latency 2 cycles. Input ready comes from a register.
+`default_nettype none
+
+module bvit_channel_repeat #(
+  parameter int CHANNELS = 8,
+  parameter int REPEAT = 2,
+  parameter int BITS = 8,
+  parameter int PE = 2,
+  parameter bit BLOCK = 1'b0
+) (
+  input  wire logic               clk,
+  input  wire logic               rst,
+  input  wire logic [PE*BITS-1:0] s_axis_tdata,
+  input  wire logic               s_axis_tvalid,
+  output      logic               s_axis_tready,
+  output      logic [PE*BITS-1:0] m_axis_tdata,
+  output      logic               m_axis_tvalid,
+  input  wire logic               m_axis_tready
+);
+  if (PE < 1 || CHANNELS % PE != 0) begin : gen_illegal_pe
+    $error("bvit_channel_repeat: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
+  end
+  if (REPEAT < 1 || BITS < 1) begin : gen_illegal_shape
+    $error("bvit_channel_repeat: REPEAT=%0d and BITS=%0d must be positive", REPEAT, BITS);
+  end
+
+  bvit_replay #(
+    .WIDTH(PE * BITS),
+    .BEATS(CHANNELS / PE),
+    .CHUNKS(1),
+    .INNER(1),
+    .OUTER(REPEAT),
+    .BLOCK(BLOCK)
+  ) u_replay (
+    .clk,
+    .rst,
+    .s_axis_tdata,
+    .s_axis_tvalid,
+    .s_axis_tready,
+    .m_axis_tdata,
+    .m_axis_tvalid,
+    .m_axis_tready
+  );
+endmodule
+
+`default_nettype wire
