@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 #: a row's sum is compared after shifting the table entry left by this many bits
 TABLE_SHIFT = 16
-#: largest threshold: t = 2 means that no probability (at most 1) exceeds t/2
+#: largest threshold; from 2**TABLE_SHIFT on (t = 2) no key is attended, whatever the scores
 THRESHOLD_MAX = 2 ** (TABLE_SHIFT + 1) - 1
 
 

@@ -1,6 +1,6 @@
 """Checkpoints of trained models: one safetensors file, the configuration in its metadata.
 
-Activation exponents are stored as ``<quantizer>.exponent``, so that the file does not depend on how Brevitas names things.
+Activation exponents are stored as ``<quantizer>.exponent``, so that the file does not depend on names in Brevitas.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from bvit_hw.errors import CheckpointError, ConfigError, OutputError
@@ -53,10 +54,15 @@ def save_checkpoint(model: BinaryViT, path: Path | str, info: Mapping[str, objec
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(_tensors(model), temporary, metadata={_KEY: json.dumps(head, sort_keys=True)})
+        data = save(_tensors(model), metadata={_KEY: json.dumps(head, sort_keys=True)})
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise OutputError(f"checkpoint {path} cannot be written: {error}") from error
 
 
@@ -90,8 +96,8 @@ def checkpoint_info(path: Path | str) -> dict[str, object]:
 def load_checkpoint(path: Path | str, config: BinaryViTConfig | None = None) -> BinaryViT:
     """The model of a file that :func:`save_checkpoint` wrote, in eval mode and in the mode it was saved in.
 
-    With ``config`` the file must fit that network rather than the one it names. Anything missing, truncated, not finite or
-    of other sizes raises :class:`CheckpointError` naming the file and the tensor.
+    With ``config`` the file must fit that network rather than the one it names. A missing, truncated or foreign file, a
+    tensor that is missing, left over, not finite or of another size raises :class:`CheckpointError` naming it.
     """
     path = Path(path)
     head, tensors = _read(path)

@@ -94,7 +94,7 @@ class BinaryViTConfig(BaseModel):
 
     def side(self, stage: int) -> int:
         """Side of a stage's square token grid."""
-        return self.image_size // self.patch_size // 2**stage
+        return (self.image_size // self.patch_size) >> stage
 
     def tokens(self, stage: int) -> int:
         """Tokens of a stage, the class token included."""

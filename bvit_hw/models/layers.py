@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,12 +15,12 @@ class _Sign(torch.autograd.Function):
     """+1 for x >= 0, else -1; gradient 2 + 2x on [-1, 0], 2 - 2x on (0, 1], 0 elsewhere."""
 
     @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
         return (x >= 0).to(x.dtype).mul_(2).sub_(1)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> Tensor:
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return x.abs().mul_(-2).add_(2).clamp_(min=0).mul_(grad)
 
@@ -27,13 +29,13 @@ class _BinaryWeight(torch.autograd.Function):
     """Row scale times sign of the (centred) weight; straight-through where the centred weight lies in [-1, 1]."""
 
     @staticmethod
-    def forward(ctx, weight: Tensor, centred: bool) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, centred: bool) -> Tensor:
         signs, scale, offset = binarize_weight(weight, centred)
         ctx.save_for_backward(((weight - offset).abs() <= 1).to(weight.dtype))
         return signs * scale
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (mask,) = ctx.saved_tensors
         return grad * mask, None
 
@@ -42,14 +44,14 @@ class _BitProbability(torch.autograd.Function):
     """t * clamp(round(p / t), 0, 1) with the gradients of a learned-step quantizer (BiT's 1-bit probabilities)."""
 
     @staticmethod
-    def forward(ctx, p: Tensor, t: Tensor) -> Tensor:
+    def forward(ctx: Any, p: Tensor, t: Tensor) -> Tensor:
         ratio = p / t
         bits = ratio.round().clamp_(0, 1)
         ctx.save_for_backward(ratio, bits)
         return bits * t
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         ratio, bits = ctx.saved_tensors
         inside = ratio <= 1
         step = torch.where(inside, bits - ratio, 1.0)

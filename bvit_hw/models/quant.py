@@ -41,8 +41,12 @@ class FixedPointQuant(nn.Module):
         self.impl = qnn.QuantIdentity(act_quant=_PowerOfTwoQuant, bit_width=bits, return_quant_tensor=False)
         # Brevitas keeps the logarithm of the threshold 2**(exponent + bits - 1). Calibration sets it, no gradient does;
         # loading a state makes Brevitas create the parameter anew.
-        self._threshold().requires_grad_(False)
-        self.register_load_state_dict_post_hook(lambda module, _keys: module._threshold().requires_grad_(False))
+        self._fix_threshold(self)
+        self.register_load_state_dict_post_hook(self._fix_threshold)
+
+    @staticmethod
+    def _fix_threshold(module: FixedPointQuant, *_keys: object) -> None:
+        module._threshold().requires_grad_(False)
 
     def _threshold(self) -> nn.Parameter:
         return self.impl.act_quant.fused_activation_quant_proxy.tensor_quant.scaling_impl.value

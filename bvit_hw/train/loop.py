@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -60,28 +62,39 @@ def accuracy(model: BinaryViT, images: Tensor, labels: Tensor, batch_size: int =
     return hits / len(labels)
 
 
+@contextmanager
+def _reproducible(threads: int) -> Iterator[None]:
+    """Deterministic algorithms on a fixed number of threads (sums depend on it); what was set before comes back."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
 class Trainer:
     """One run of a recipe; everything that its future depends on is in :meth:`state`."""
 
     def __init__(self, recipe: Recipe, dataset: Dataset) -> None:
-        torch.manual_seed(recipe.seed)
         self.recipe = recipe
         config = recipe.model
-        if (dataset.classes, *dataset.train_images.shape[1:]) != (
-            config.classes,
-            config.image_size,
-            config.image_size,
-            config.in_channels,
-        ):
+        given = dataset.classes, dataset.train_images.shape[1:]
+        wanted = config.classes, (config.image_size, config.image_size, config.in_channels)
+        if given != wanted:
             raise ConfigError(
-                f"dataset {dataset.name}: {dataset.classes} classes of {dataset.train_images.shape[1:]}; the network has "
-                f"{config.classes} classes, images {config.image_size} x {config.image_size} x {config.in_channels}"
+                f"dataset {dataset.name}: {given[0]} classes of images {given[1]}; "
+                f"the network takes {wanted[0]} classes of {wanted[1]}"
             )
         self.images = normalize(dataset.train_images, config.mean, config.std)
         self.labels = torch.from_numpy(dataset.train_labels)
         self.test_images = normalize(dataset.test_images, config.mean, config.std)
         self.test_labels = torch.from_numpy(dataset.test_labels)
-        self.model = BinaryViT(config).train()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.model = BinaryViT(config).train()
         self.steps_per_epoch = len(self.images) // recipe.batch_size
         if self.steps_per_epoch == 0:
             raise ConfigError(f"batch_size={recipe.batch_size} exceeds the {len(self.images)} training images")
@@ -127,7 +140,7 @@ class Trainer:
         """Accuracy on the test split in the model's present mode."""
         return accuracy(self.model, self.test_images, self.test_labels)
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """Model, optimizer, scheduler, random generator, epoch and mode, with the recipe they belong to."""
         return {
             "recipe": self.recipe.model_dump_json(),
@@ -139,7 +152,7 @@ class Trainer:
             "generator": self.generator.get_state(),
         }
 
-    def load_state(self, state: dict[str, object]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Go on exactly where :meth:`state` was taken."""
         self.model.load_state_dict(state["model"])
         self.model.set_mode(state["mode"])
@@ -167,7 +180,7 @@ def _resume(trainer: Trainer, path: Path) -> None:
         if state["recipe"] != trainer.recipe.model_dump_json():
             raise OutputError(f"{path} belongs to another recipe; give another --out, or --overwrite to start afresh")
         trainer.load_state(state)
-    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+    except (RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"training state {path} is damaged ({error}); --overwrite starts afresh") from error
     log.info("resuming %s after epoch %d", path, trainer.epoch)
 
@@ -181,25 +194,25 @@ def train(
 ) -> TrainResult:
     """Run ``recipe`` to its end in the folder ``out`` and write its checkpoint there.
 
-    A state of the same recipe in ``out`` is resumed, exactly; another recipe's raises :class:`OutputError` unless
-    ``overwrite``. ``on_epoch`` hears of every finished epoch, at once of the last one when resuming.
+    A state of the same recipe in ``out`` is resumed, exactly; another recipe's, or a checkpoint without a state, raises
+    :class:`OutputError` unless ``overwrite``. ``on_epoch`` hears of every epoch after its state has been written.
     """
-    torch.set_num_threads(recipe.threads)
-    torch.use_deterministic_algorithms(True)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"output folder {out} cannot be used: {error}") from error
-    trainer = Trainer(recipe, load_dataset(recipe.dataset))
     state_path = out / STATE_FILE
-    if state_path.exists() and not overwrite:
-        _resume(trainer, state_path)
-    while trainer.epoch < recipe.epochs:
-        report = trainer.run_epoch()
-        _write_state(trainer, state_path)
-        on_epoch(report)
-    result = trainer.test_accuracy()
-    trainer.model.eval()
+    if (out / MODEL_FILE).exists() and not state_path.exists() and not overwrite:
+        raise OutputError(f"{out / MODEL_FILE} is another run's; give another --out, or --overwrite to replace it")
+    trainer = Trainer(recipe, load_dataset(recipe.dataset))
+    with _reproducible(recipe.threads):
+        if state_path.exists() and not overwrite:
+            _resume(trainer, state_path)
+        while trainer.epoch < recipe.epochs:
+            report = trainer.run_epoch()
+            _write_state(trainer, state_path)
+            on_epoch(report)
+        result = trainer.test_accuracy()
     info = {"recipe": recipe.model_dump(mode="json"), "test_accuracy": result}
     save_checkpoint(trainer.model, out / MODEL_FILE, info)
     return TrainResult(out / MODEL_FILE, result, len(trainer.test_labels))
