@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from onnx import numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_node
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.hw_node import hw_node_of
 from bvit_hw.lower.pattern import is_named
-from bvit_hw.ops.node import is_hw, run_golden
+from bvit_hw.ops.node import is_hw, op_of, param_names, run_golden
 
 Tensors = dict[str, np.ndarray]
 
@@ -31,19 +31,23 @@ class Executor:
     def run(self, model: ModelWrapper) -> Tensors:
         """All named tensors of the model for the image, as float32 (bipolar ones -1 / +1)."""
         graph = model.graph
-        context: Tensors = {init.name: np.asarray(model.get_initializer(init.name)) for init in graph.initializer}
+        # Dictionaries made once: qonnx searches its lists anew for every tensor.
+        context: Tensors = {init.name: numpy_helper.to_array(init) for init in graph.initializer}
+        shapes = _shapes(model)
         source = graph.input[0].name
-        shape = tuple(model.get_tensor_shape(source))
+        shape = shapes[source]
         if self.image.shape != shape[1:]:
             raise LoweringError(f"{source}: image of shape {self.image.shape} given, must be {shape[1:]}")
         context[source] = self.image[None].astype(np.float32)
         versions = {entry.domain: entry.version for entry in model.model.opset_import}
         for node in graph.node:
             if is_hw(node):
-                hw = hw_node_of(node, model)
-                shapes = [tuple(model.get_tensor_shape(t)) for t in hw.outputs]
-                results = run_golden(hw.op, hw.params, [context[t] for t in hw.inputs], shapes)
-                context.update(zip(hw.outputs, results, strict=True))
+                op = op_of(node)
+                count = len(op.inputs)
+                params = {k: context[t] for k, t in zip(param_names(node), node.input[count:], strict=True)}
+                values = [context[t] for t in node.input[:count]]
+                results = run_golden(op, params, values, [shapes[t] for t in node.output])
+                context.update(zip(node.output, results, strict=True))
                 continue
             inputs = {name: context[name] for name in node.input if name}
             key = node.SerializeToString()
@@ -52,10 +56,16 @@ class Executor:
                 context.update(before[1])
                 continue
             for name in node.output:
-                context[name] = np.zeros(model.get_tensor_shape(name), dtype=np.float32)
+                context[name] = np.zeros(shapes[name], dtype=np.float32)
             execute_node(node, context, graph, versions.get(node.domain, 1))
             self._memo[key] = (inputs, {name: context[name] for name in node.output})
         return {name: value for name, value in context.items() if is_named(name)}
+
+
+def _shapes(model: ModelWrapper) -> dict[str, tuple[int, ...]]:
+    graph = model.graph
+    infos = (*graph.input, *graph.output, *graph.value_info)
+    return {info.name: tuple(d.dim_value for d in info.type.tensor_type.shape.dim) for info in infos}
 
 
 def compare(found: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray], where: str) -> int:

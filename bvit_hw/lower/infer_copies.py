@@ -20,7 +20,7 @@ class InferPatchGather(LoweringPass):
         x, out = pattern.tensor(cut.input[0]), pattern.out()
         kh, kw = x.height // out.height, x.width // out.width
         shape = (1, out.height, kh, out.width, kw * x.channels)
-        pattern.expect(tuple(pattern.integers(cut.input[1])) == shape, f"the first Reshape must cut to {shape}")
+        pattern.expect_shape(cut, shape)
         pattern.expect(pattern.attribute(move, "perm") == (0, 1, 3, 2, 4), "Transpose must have perm (0, 1, 3, 2, 4)")
         pattern.expect(out.channels == kh * kw * x.channels, f"{out.channels} channels from {kh} x {kw} windows")
         return FrozenNode(op="PatchGather", inputs=(x.name,), output=out.name, attrs={"window_h": kh, "window_w": kw})
@@ -52,7 +52,7 @@ class InferUpsample(LoweringPass):
         x, out = pattern.tensor(cut.input[0]), pattern.out()
         factor = out.height // x.height
         shape = (1, x.height, 1, x.width, 1, x.channels)
-        pattern.expect(tuple(pattern.integers(cut.input[1])) == shape, f"the first Reshape must cut to {shape}")
+        pattern.expect_shape(cut, shape)
         repeats = tuple(int(r) for r in pattern.integers(tile.input[1]))
         pattern.expect(repeats == (1, 1, factor, 1, factor, 1), f"Tile by {repeats} is not nearest neighbour")
         return FrozenNode(op="Upsample", inputs=(x.name,), output=out.name, attrs={"factor": factor})

@@ -106,7 +106,7 @@ class InferChannelPool(LoweringPass):
         x, out = pattern.tensor(cut.input[0]), pattern.out()
         group = x.channels // out.channels
         shape = (1, out.height, out.width, out.channels, group)
-        pattern.expect(tuple(pattern.integers(cut.input[1])) == shape, f"Reshape must cut to {shape}")
+        pattern.expect_shape(cut, shape)
         axes = tuple(pattern.integers(total.input[1]).reshape(-1))
         pattern.expect(axes in ((4,), (-1,)) and not pattern.attribute(total, "keepdims", 1), "must sum the last axis")
         return FrozenNode(op="ChannelPool", inputs=(x.name,), output=out.name, attrs={"group": group})

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.errors import LoweringError
@@ -30,7 +30,7 @@ class Graph:
     def __init__(self, model: ModelWrapper) -> None:
         self.model = model
         self.producers: dict[str, NodeProto] = {out: node for node in model.graph.node for out in node.output}
-        self.initializers = {init.name for init in model.graph.initializer}
+        self.initializers = {init.name: init for init in model.graph.initializer}
 
     def patterns(self) -> list[Pattern]:
         """The patterns of all named tensors that no hardware operator produces yet, in execution order."""
@@ -91,9 +91,9 @@ class Pattern:
 
     def constant(self, tensor: str) -> np.ndarray:
         """The value of an initializer."""
-        value: np.ndarray | None = self.model.get_initializer(tensor)
-        if value is None:
+        if tensor not in self.graph.initializers:
             raise self.fail(f"{tensor} must be a constant")
+        value: np.ndarray = numpy_helper.to_array(self.graph.initializers[tensor])
         return value
 
     def integers(self, tensor: str) -> np.ndarray:
@@ -103,6 +103,13 @@ class Pattern:
         if not np.array_equal(rounded, value):
             raise self.fail(f"{tensor} must hold integers")
         return rounded
+
+    def expect_shape(self, node: NodeProto, shape: tuple[int, ...]) -> None:
+        """Raise LoweringError unless the Reshape cuts to ``shape``; 0 as its first entry keeps the batch of 1."""
+        found = tuple(int(d) for d in self.integers(node.input[1]))
+        self.expect(
+            found[1:] == shape[1:] and found[:1] in ((0,), (1,)), f"{node.name} must cut to {shape}, not {found}"
+        )
 
     def log2_scalar(self, tensor: str) -> int:
         """log2 of a scalar initializer that is a power of two."""
