@@ -1,57 +1,39 @@
+// Number of ones among N bits, two enabled cycles later: a register after the first six-input counters
+// and one after the sum. Data only: nothing is reset.
 `default_nettype none
 
-// Number of ones in (a AND b), or in (a XNOR b), two enabled cycles later.
-//
-// The first stage merges the products into full adders over three of them: majority and parity of three products are
-// one six-input LUT each. The second stage counts the two columns. Data only: nothing is reset.
 module bvit_attention_popcount #(
-  parameter int N = 32,
-  // 0: products are XNOR, 1: products are AND
-  parameter bit PRODUCT_AND = 1'b0,
-  localparam int CountBits = $clog2(N + 1)
+    parameter int N = 32,
+    localparam int BITS = $clog2(N + 1)
 ) (
-  input wire logic clk,
-  input wire logic ce,
-  input wire logic [N-1:0] a,
-  input wire logic [N-1:0] b,
-  output wire logic [CountBits-1:0] count
+    input  wire logic            clk,
+    input  wire logic            ce,
+    input  wire logic [   N-1:0] bits,
+    output wire logic [BITS-1:0] count
 );
 
-  localparam int Triples = N / 3;
-  localparam int Ones = Triples + N % 3;
+  localparam int GROUPS = (N + 5) / 6;
+  localparam int COLUMN_BITS = $clog2(GROUPS + 1);
 
-  logic [N-1:0] product;
-  logic [Ones-1:0] ones_d, ones_q;
-  logic [CountBits-1:0] count_q;
+  wire logic [GROUPS-1:0] ones, twos, fours;
+  logic [GROUPS-1:0] ones_q, twos_q, fours_q;
+  wire logic [COLUMN_BITS-1:0] count1, count2, count4;
+  logic [BITS-1:0] count_q;
 
-  assign product = PRODUCT_AND ? a & b : ~(a ^ b);
-  for (genvar i = 3 * Triples; i < N; i++) begin : gen_single
-    assign ones_d[i-2*Triples] = product[i];
+  bvit_attention_sixes #(.N(N)) u_sixes (.bits, .ones, .twos, .fours);
+  bvit_attention_count #(.N(GROUPS)) u_ones (.bits(ones_q), .count(count1));
+  bvit_attention_count #(.N(GROUPS)) u_twos (.bits(twos_q), .count(count2));
+  bvit_attention_count #(.N(GROUPS)) u_fours (.bits(fours_q), .count(count4));
+
+  always_ff @(posedge clk) begin
+    if (ce) begin
+      ones_q <= ones;
+      twos_q <= twos;
+      fours_q <= fours;
+      count_q <= BITS'(count1) + BITS'({count2, 1'b0}) + BITS'({count4, 2'b00});
+    end
   end
   assign count = count_q;
-
-  if (Triples > 0) begin : gen_triples
-    logic [Triples-1:0] twos_d, twos_q;
-    for (genvar i = 0; i < Triples; i++) begin : gen_triple
-      assign ones_d[i] = ^product[3*i+:3];
-      assign twos_d[i] = (product[3*i] & product[3*i+1]) | (product[3*i] & product[3*i+2])
-          | (product[3*i+1] & product[3*i+2]);
-    end
-    always_ff @(posedge clk) begin
-      if (ce) begin
-        ones_q <= ones_d;
-        twos_q <= twos_d;
-        count_q <= CountBits'($countones(ones_q)) + CountBits'(2 * $countones(twos_q));
-      end
-    end
-  end else begin : gen_few
-    always_ff @(posedge clk) begin
-      if (ce) begin
-        ones_q <= ones_d;
-        count_q <= CountBits'($countones(ones_q));
-      end
-    end
-  end
 
 endmodule
 

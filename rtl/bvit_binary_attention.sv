@@ -297,9 +297,10 @@ module bvit_binary_attention #(
   end
 
   // --------------------------------------------------------------------------------- score phase
-  // Stages of the pipeline: 1 k word read, 3 scores, 4 E, SUM_STAGE sum over the lanes; then the row's
+  // Stages of the pipeline: 1 k word read, 5 scores, 6 E, SUM_STAGE sum over the lanes; then the row's
   // sum, twice the product, and the threshold that E is compared with.
-  localparam int SUM_STAGE = 4 + $clog2(KP);
+  localparam int E_STAGE = 6;
+  localparam int SUM_STAGE = E_STAGE + $clog2(KP);
   localparam int FLAG_STAGES = SUM_STAGE + 3;
   localparam int SCORE_BITS = $clog2(HEAD_DIM + 1);
   localparam int ROW_SUM_BITS = TABLE_BITS + $clog2(KEYS);
@@ -327,7 +328,7 @@ module bvit_binary_attention #(
     if (THRESHOLD_FILE != "") $readmemh(THRESHOLD_FILE, threshold);
   end
 
-  wire logic [KP*TABLE_BITS-1:0] e;      // stage 4
+  wire logic [KP*TABLE_BITS-1:0] e;      // in stage E_STAGE
   wire logic [KP*TABLE_BITS-1:0] e_old;  // the same, when its row's threshold is there
   wire logic [KP-1:0] attended;
   logic [TABLE_BITS-1:0] bound_q;        // attended iff E exceeds it
@@ -335,7 +336,7 @@ module bvit_binary_attention #(
   for (genvar lane = 0; lane < KP; lane++) begin : gen_score
     wire logic [SCORE_BITS-1:0] score;
     logic [TABLE_BITS-1:0] e_q;
-    bvit_attention_popcount #(
+    bvit_attention_equal #(
         .N(HEAD_DIM)
     ) u_score (
         .clk,
@@ -387,7 +388,7 @@ module bvit_binary_attention #(
 
   // A row's groups come one after another without a gap, so E waits a fixed number of cycles.
   bvit_attention_delay #(
-      .CYCLES(K_GROUPS + FLAG_STAGES - 4),
+      .CYCLES(K_GROUPS + FLAG_STAGES - E_STAGE),
       .WIDTH (KP * TABLE_BITS)
   ) u_e_delay (
       .clk,
@@ -431,13 +432,11 @@ module bvit_binary_attention #(
   end
 
   bvit_attention_popcount #(
-      .N(KP),
-      .PRODUCT_AND(1'b1)
+      .N(KP)
   ) u_group_count (
       .clk,
       .ce(score_ce),
-      .a(got0_q),
-      .b({KP{1'b1}}),
+      .bits(got0_q),
       .count(got_count)
   );
 
@@ -501,25 +500,25 @@ module bvit_binary_attention #(
     end
   end
 
-  // Stages: 1 v word read and the keys' bits beside it, 3 counts, then the accumulators, which offer
-  // the beat themselves: the pipeline stands while it waits.
+  // Stages: 1 v word read and the keys' bits beside it, 2 values of attended keys, 4 counts, then the
+  // accumulators, which offer the beat themselves: the pipeline stands while it waits.
   logic [MP-1:0] keys_q;
-  logic [3:1] out_valid_q, out_first_q, out_last_q;
-  logic signed [3:1][OUT_BITS-1:0] out_minus_q;
+  logic [4:1] out_valid_q, out_first_q, out_last_q;
+  logic signed [4:1][OUT_BITS-1:0] out_minus_q;
   logic m_valid_q;
   always_ff @(posedge clk) begin
     if (out_ce) begin
       keys_q <= row_q[v_rgroup_q*MP+:MP];
-      out_first_q <= {out_first_q[2:1], out_group_first};
-      out_last_q <= {out_last_q[2:1], out_group_last};
-      out_minus_q <= {out_minus_q[2:1], minus_q};
+      out_first_q <= {out_first_q[3:1], out_group_first};
+      out_last_q <= {out_last_q[3:1], out_group_last};
+      out_minus_q <= {out_minus_q[3:1], minus_q};
     end
     if (rst) begin
       out_valid_q <= '0;
       m_valid_q <= 1'b0;
     end else if (out_ce) begin
-      out_valid_q <= {out_valid_q[2:1], out_issue};
-      m_valid_q <= out_valid_q[3] && out_last_q[3];
+      out_valid_q <= {out_valid_q[3:1], out_issue};
+      m_valid_q <= out_valid_q[4] && out_last_q[4];
     end
   end
 
@@ -530,28 +529,32 @@ module bvit_binary_attention #(
   // count up from half of the negative number.
   localparam int COUNT_BITS = $clog2(MP + 1);
   logic m_odd_q;
-  always_ff @(posedge clk) if (out_ce) m_odd_q <= out_minus_q[3][0];
+  always_ff @(posedge clk) if (out_ce) m_odd_q <= out_minus_q[4][0];
 
   for (genvar i = 0; i < PE; i++) begin : gen_out
-    wire logic [MP-1:0] v_bits;
+    logic [MP-1:0] v_q;
     wire logic [COUNT_BITS-1:0] count;
     logic [OUT_BITS-2:0] half_q;
+    // A reset rather than an AND gate: it costs no LUT.
     for (genvar j = 0; j < MP; j++) begin : gen_key
-      assign v_bits[j] = v_data[j*PE+i];
+      always_ff @(posedge clk) begin
+        if (out_ce) begin
+          if (!keys_q[j]) v_q[j] <= 1'b0;
+          else v_q[j] <= v_data[j*PE+i];
+        end
+      end
     end
     bvit_attention_popcount #(
-        .N(MP),
-        .PRODUCT_AND(1'b1)
+        .N(MP)
     ) u_count (
         .clk,
         .ce(out_ce),
-        .a(keys_q),
-        .b(v_bits),
+        .bits(v_q),
         .count
     );
     always_ff @(posedge clk) begin
-      if (out_ce && out_valid_q[3]) begin
-        half_q <= (out_first_q[3] ? out_minus_q[3][OUT_BITS-1:1] : half_q) + (OUT_BITS - 1)'(count);
+      if (out_ce && out_valid_q[4]) begin
+        half_q <= (out_first_q[4] ? out_minus_q[4][OUT_BITS-1:1] : half_q) + (OUT_BITS - 1)'(count);
       end
     end
     assign m_axis_tdata[i*OUT_BITS+:OUT_BITS] = {half_q, m_odd_q};

@@ -53,7 +53,10 @@ class BinaryAttention(HwOp):
         "bvit_attention_delay.sv",
         "bvit_attention_gather.sv",
         "bvit_attention_slots.sv",
+        "bvit_attention_sixes.sv",
+        "bvit_attention_count.sv",
         "bvit_attention_popcount.sv",
+        "bvit_attention_equal.sv",
         "bvit_attention_sum.sv",
         "bvit_binary_attention.sv",
     )
