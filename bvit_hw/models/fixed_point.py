@@ -28,13 +28,15 @@ class RealAffine:
     """A ChannelAffine in real numbers: rprelu(sum_i factors[i] * x_i + bias), all per channel.
 
     ``factors`` has a scalar or an array of C for each input; ``bias`` and ``bias2`` are (1 or tokens) x C. Without
-    RPReLU ``slope`` and ``bias2`` are None.
+    RPReLU ``slope`` and ``bias2`` are None. ``centre`` (C), where known, is the mean of the first input: rounding that
+    input's factor then leaves no mean error, the bias takes it up.
     """
 
     factors: tuple[float | FloatArray, ...]
     bias: FloatArray
     slope: FloatArray | None = None
     bias2: FloatArray | None = None
+    centre: FloatArray | None = None
 
 
 def half_up(x: np.ndarray) -> NDArray[np.int64]:
@@ -73,6 +75,7 @@ def _require_finite(name: str, real: RealAffine) -> None:
         ("bias", real.bias),
         ("slope", real.slope),
         ("bias2", real.bias2),
+        ("centre", real.centre),
     ):
         if values is not None and not np.all(np.isfinite(values)):
             raise FreezeError(f"{name}: {label} holds a value that is not finite")
@@ -131,7 +134,11 @@ def _affine_at(
             coefficient = np.broadcast_to(np.asarray(factor, dtype=np.float64), (output.channels,))
             params[f"coef{i}"] = half_up(coefficient * 2.0 ** (x.exponent - term)).astype(np.int32)
     multiply = tuple(int(not f) for f in fixed)
-    bias = half_up(real.bias * 2.0**-exponent)
+    constant = real.bias
+    if real.centre is not None and not fixed[0]:
+        kept = params["coef0"] * 2.0 ** (max(wanted[0], exponent) - inputs[0].exponent)
+        constant = constant + (np.asarray(real.factors[0]) - kept) * real.centre
+    bias = half_up(constant * 2.0**-exponent)
     attrs: dict[str, int | tuple[int, ...]] = {
         "multiply": multiply, "shift": tuple(shifts), "prelu": int(real.slope is not None), "mid_shift": 0,
         "slope_shift": 0, "out_shift": 0, "coef_bits": coef_bits, "slope_bits": slope_bits,
@@ -161,7 +168,7 @@ def _affine_at(
         mid_shift += 1
     attrs["mid_shift"] = mid_shift
     slope_limit = (1 << (slope_bits - 1)) - 1
-    for slope_shift in range(slope_bits - 1, -1, -1):
+    for slope_shift in range(slope_bits, -1, -1):
         slope = half_up(real.slope * 2.0**slope_shift)
         step = exponent + mid_shift - slope_shift
         if np.max(np.abs(slope)) > slope_limit:

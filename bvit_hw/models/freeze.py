@@ -31,6 +31,12 @@ def _norm(norm: ChannelNorm) -> tuple[FloatArray, FloatArray]:
     return scale, _array(norm.bias) - _array(cast(Tensor, norm.running_mean)) * scale
 
 
+def _mean_of(norm: ChannelNorm, scale: FloatArray | None = None) -> FloatArray:
+    """Mean of x where ``norm`` is applied to scale * x; 0 where the scale says nothing about x."""
+    mean = _array(cast(Tensor, norm.running_mean))
+    return mean if scale is None else np.divide(mean, scale, out=np.zeros_like(mean), where=np.abs(scale) > 1e-12)
+
+
 def _quantized(quantizer: WeightQuant, weight: Tensor) -> tuple[np.ndarray, int]:
     """Integers and exponent that ``quantizer`` gives ``weight``."""
     exponent = quantizer.fit(weight)
@@ -38,15 +44,17 @@ def _quantized(quantizer: WeightQuant, weight: Tensor) -> tuple[np.ndarray, int]
 
 
 def _rprelu_affine(
-    factors: tuple[float | FloatArray, ...], shift: FloatArray, rprelu: RPReLU, position: FloatArray | None = None
+    norm: ChannelNorm, scale: FloatArray, shortcuts: int, rprelu: RPReLU, position: FloatArray | None = None
 ) -> RealAffine:
-    """rprelu(sum of factors * inputs + shift), then a position embedding (tokens x C) where there is one."""
+    """rprelu(norm(scale * first input) + shortcuts), then a position embedding (tokens x C) where there is one."""
+    norm_scale, shift = _norm(norm)
     move_2 = _array(rprelu.move_2)[None]
     return RealAffine(
-        factors=factors,
+        factors=(scale * norm_scale, *(1.0 for _ in range(shortcuts))),
         bias=(shift - _array(rprelu.move_1))[None],
         slope=_array(rprelu.slope),
         bias2=move_2 if position is None else move_2 + position,
+        centre=_mean_of(norm, scale),
     )
 
 
@@ -137,13 +145,12 @@ class _ModelSource:
         if isinstance(merge, FullPrecisionMerge):
             assert merge.conv.norm is not None
             return RealAffine(factors=(1.0,), bias=_norm(merge.conv.norm)[1] + position)
-        scale, shift = _norm(merge.norm)
-        return _rprelu_affine((_array(merge.linear.binary()[1]) * scale, 1.0), shift, merge.rprelu, position)
+        return _rprelu_affine(merge.norm, _array(merge.linear.binary()[1]), 1, merge.rprelu, position)
 
     @staticmethod
     def _normed(norm: ChannelNorm) -> RealAffine:
         scale, shift = _norm(norm)
-        return RealAffine(factors=(scale,), bias=shift[None])
+        return RealAffine(factors=(scale,), bias=shift[None], centre=_mean_of(norm))
 
     @staticmethod
     def _residual(affine: nn.Module, inputs: int, channels: int) -> RealAffine:
@@ -164,8 +171,7 @@ class _ModelSource:
             return self._transition(tensor)
         unit = self._unit(tensor)
         if unit is not None:
-            scale, shift = _norm(unit.norm)
-            return _rprelu_affine((_array(unit.linear.binary()[1]) * scale, 1.0), shift, unit.rprelu)
+            return _rprelu_affine(unit.norm, _array(unit.linear.binary()[1]), 1, unit.rprelu)
         block, part = self._block(tensor)
         match part:
             case "h":
@@ -173,9 +179,8 @@ class _ModelSource:
             case "h2":
                 return self._normed(block.norm_after)
             case "ctx":
-                scale, shift = _norm(block.attn.norm_ctx)
-                factors = (scale * self.clip(tensor), *(1.0 for _ in inputs[1:]))
-                return _rprelu_affine(factors, shift, block.attn.rprelu_ctx)
+                scale = np.full(channels, self.clip(tensor))
+                return _rprelu_affine(block.attn.norm_ctx, scale, len(inputs) - 1, block.attn.rprelu_ctx)
             case "y":
                 return self._residual(block.affine_1, len(inputs), channels)
             case "x":

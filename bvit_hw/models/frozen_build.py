@@ -5,6 +5,7 @@ The topology is here, the numbers come from a :class:`Source`: freezing reads th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -118,7 +119,8 @@ class _Builder:
         output = self.tensor(name, first.height, first.width, first.channels, bits, exponent=self.source.exponent(name))
         real = self.source.affine(name, inputs, first.height * first.width, first.channels)
         factors = tuple(f / self.divisor.get(x.name, 1) for x, f in zip(inputs, real.factors, strict=True))
-        real = RealAffine(factors=factors, bias=real.bias, slope=real.slope, bias2=real.bias2)
+        centre = None if real.centre is None else real.centre * self.divisor.get(first.name, 1)
+        real = replace(real, factors=factors, centre=centre)
         return self.add(fit_affine(inputs, output, real, coef_bits=self.coef_bits, slope_bits=self.slope_bits))
 
     def spatial_pool(self, name: str, x: FrozenTensor, window_h: int, window_w: int) -> FrozenTensor:
