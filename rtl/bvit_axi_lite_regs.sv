@@ -1,0 +1,204 @@
+// The accelerator's registers on AXI4-Lite: identity, control, sticky flags, counters.
+//
+// The map is in docs/registers.md and bvit_hw/runtime/registers.py. One transfer each way at a time,
+// two cycles; reading where there is no register gives 0, writing there does nothing, both OKAY.
+// Events come in as pulses of one cycle.
+`default_nettype none
+
+module bvit_axi_lite_regs #(
+  parameter bit [31:0]  VERSION = 32'd1,
+  parameter bit [255:0] HASH = 256'd0,     // SHA-256 of the frozen model, as its hexadecimal digits read
+  parameter int         HEIGHT = 32,       // of the image in pixels
+  parameter int         WIDTH = 32,
+  parameter int         CHANNELS = 3,
+  parameter int         CLASSES = 10,
+  parameter int         EXPONENT = 0,      // logit = integer * 2^EXPONENT
+  parameter int         ADDR_W = 12,       // address bits in bytes, >= 7
+  parameter int         RESET_CYCLES = 16  // length of a soft reset
+) (
+  input  wire logic              clk,
+  input  wire logic              rst,
+  input  wire logic [ADDR_W-1:0] s_axi_awaddr,
+  input  wire logic [2:0]        s_axi_awprot,
+  input  wire logic              s_axi_awvalid,
+  output logic                   s_axi_awready,
+  input  wire logic [31:0]       s_axi_wdata,
+  input  wire logic [3:0]        s_axi_wstrb,
+  input  wire logic              s_axi_wvalid,
+  output logic                   s_axi_wready,
+  output logic [1:0]             s_axi_bresp,
+  output logic                   s_axi_bvalid,
+  input  wire logic              s_axi_bready,
+  input  wire logic [ADDR_W-1:0] s_axi_araddr,
+  input  wire logic [2:0]        s_axi_arprot,
+  input  wire logic              s_axi_arvalid,
+  output logic                   s_axi_arready,
+  output logic [31:0]            s_axi_rdata,
+  output logic [1:0]             s_axi_rresp,
+  output logic                   s_axi_rvalid,
+  input  wire logic              s_axi_rready,
+  output logic                   soft_rst,        // resets the datapath, not these registers
+  input  wire logic              frame_start,     // the first beat of a frame came in
+  input  wire logic              frame_accepted,
+  input  wire logic              frame_short,
+  input  wire logic              frame_long,
+  input  wire logic              frame_done,      // the last logit of a frame went out
+  input  wire logic              output_stalled
+);
+  localparam bit [31:0] Magic = 32'h4256_4954;
+  localparam int ResetW = $clog2(RESET_CYCLES + 1);
+
+  if (ADDR_W < 7) begin : gen_bad_address
+    $error("bvit_axi_lite_regs: ADDR_W must be at least 7");
+  end
+
+  // Write channel: address and data are taken together.
+  logic write_q, control;
+  assign s_axi_awready = write_q;
+  assign s_axi_wready = write_q;
+  assign s_axi_bresp = 2'b00;
+  assign control = write_q && s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'('h34 >> 2) && s_axi_wstrb[0];
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      write_q <= 1'b0;
+      s_axi_bvalid <= 1'b0;
+    end else begin
+      write_q <= s_axi_awvalid && s_axi_wvalid && !write_q && !s_axi_bvalid;
+      if (write_q) s_axi_bvalid <= 1'b1;
+      else if (s_axi_bready) s_axi_bvalid <= 1'b0;
+    end
+  end
+
+  // Control: both bits clear themselves.
+  logic [ResetW-1:0] reset_left_q;
+  logic clear_q;
+  assign soft_rst = reset_left_q != '0;
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      reset_left_q <= '0;
+      clear_q <= 1'b0;
+    end else begin
+      if (control && s_axi_wdata[0]) reset_left_q <= ResetW'(RESET_CYCLES);
+      else if (soft_rst) reset_left_q <= reset_left_q - 1'b1;
+      clear_q <= control && s_axi_wdata[1];
+    end
+  end
+
+  // Flags and counters. An event in the cycle of a clear is lost, as if it had come before.
+  logic [2:0]  flags_q;
+  logic [31:0] in_q, out_q, dropped_q;
+  logic [63:0] cycle_q;
+  logic [31:0] interval_q, latency_q, done_at_q;
+  always_ff @(posedge clk) begin
+    if (rst || clear_q) begin
+      flags_q <= '0;
+      in_q <= '0;
+      out_q <= '0;
+      dropped_q <= '0;
+      cycle_q <= '0;
+    end else begin
+      flags_q <= flags_q | {output_stalled, frame_long, frame_short};
+      in_q <= in_q + 32'(frame_accepted);
+      out_q <= out_q + 32'(frame_done);
+      dropped_q <= dropped_q + 32'(frame_short || frame_long);
+      cycle_q <= cycle_q + 64'd1;
+    end
+  end
+
+  // Interval: from the second finished frame on. Latency: one frame at a time is watched, from its
+  // first beat; ahead_q counts the frames that will finish before it.
+  logic done_before_q;
+  logic watching_q, committed_q;
+  logic [15:0] inside_q, ahead_q;
+  logic [31:0] start_q;
+  logic restart;
+  assign restart = rst || clear_q || soft_rst;
+  always_ff @(posedge clk) begin
+    if (frame_done) done_at_q <= cycle_q[31:0];
+    if (rst || clear_q) begin
+      interval_q <= '0;
+      latency_q <= '0;
+    end else if (!soft_rst) begin
+      if (frame_done && done_before_q) interval_q <= cycle_q[31:0] - done_at_q;
+      if (frame_done && committed_q && ahead_q == '0) latency_q <= cycle_q[31:0] - start_q;
+    end
+    if (rst || soft_rst) inside_q <= '0;
+    else inside_q <= inside_q + 16'(frame_accepted) - 16'(frame_done);
+    if (restart) begin
+      done_before_q <= 1'b0;
+      watching_q <= 1'b0;
+      committed_q <= 1'b0;
+    end else begin
+      if (frame_done) done_before_q <= 1'b1;
+      if (!watching_q) begin
+        // A frame of one beat starts and ends in the same cycle.
+        watching_q <= frame_start && !frame_short && !frame_long;
+        committed_q <= frame_start && frame_accepted;
+      end else if (!committed_q) begin
+        watching_q <= !(frame_short || frame_long);
+        committed_q <= frame_accepted;
+      end else if (frame_done && ahead_q == '0) begin
+        watching_q <= 1'b0;
+        committed_q <= 1'b0;
+      end
+    end
+    if (!watching_q) start_q <= cycle_q[31:0];
+    if (!committed_q) ahead_q <= inside_q - 16'(frame_done);
+    else if (frame_done) ahead_q <= ahead_q - 16'd1;
+  end
+
+  // Read channel. Reading the low half of the cycle counter keeps the high half that belongs to it.
+  logic read_q;
+  logic [31:0] data;
+  logic [31:0] cycle_high_q;
+  assign s_axi_arready = read_q;
+  assign s_axi_rresp = 2'b00;
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      read_q <= 1'b0;
+      s_axi_rvalid <= 1'b0;
+      cycle_high_q <= '0;
+    end else begin
+      read_q <= s_axi_arvalid && !read_q && !s_axi_rvalid;
+      if (read_q) s_axi_rvalid <= 1'b1;
+      else if (s_axi_rready) s_axi_rvalid <= 1'b0;
+      if (read_q && s_axi_araddr[ADDR_W-1:2] == (ADDR_W-2)'('h48 >> 2)) begin
+        cycle_high_q <= cycle_q[63:32];
+      end
+    end
+    if (read_q) s_axi_rdata <= data;
+  end
+
+  always_comb begin
+    unique case ({s_axi_araddr[ADDR_W-1:2], 2'b00})
+      ADDR_W'('h00): data = Magic;
+      ADDR_W'('h04): data = VERSION;
+      ADDR_W'('h08): data = HASH[255:224];
+      ADDR_W'('h0C): data = HASH[223:192];
+      ADDR_W'('h10): data = HASH[191:160];
+      ADDR_W'('h14): data = HASH[159:128];
+      ADDR_W'('h18): data = HASH[127:96];
+      ADDR_W'('h1C): data = HASH[95:64];
+      ADDR_W'('h20): data = HASH[63:32];
+      ADDR_W'('h24): data = HASH[31:0];
+      ADDR_W'('h28): data = {16'(HEIGHT), 16'(WIDTH)};
+      ADDR_W'('h2C): data = {16'(CHANNELS), 16'(CLASSES)};
+      ADDR_W'('h30): data = 32'(EXPONENT);
+      ADDR_W'('h34): data = {31'd0, soft_rst};
+      ADDR_W'('h38): data = {29'd0, flags_q};
+      ADDR_W'('h3C): data = in_q;
+      ADDR_W'('h40): data = out_q;
+      ADDR_W'('h44): data = dropped_q;
+      ADDR_W'('h48): data = cycle_q[31:0];
+      ADDR_W'('h4C): data = cycle_high_q;
+      ADDR_W'('h50): data = interval_q;
+      ADDR_W'('h54): data = latency_q;
+      default: data = '0;
+    endcase
+  end
+
+  wire unused = &{1'b0, s_axi_awprot, s_axi_arprot, s_axi_awaddr[1:0], s_axi_araddr[1:0],
+                  s_axi_wdata[31:2], s_axi_wstrb[3:1]};
+endmodule
+
+`default_nettype wire

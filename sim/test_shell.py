@@ -1,0 +1,100 @@
+"""The accelerator's border: frame guard, output side, registers (shell_cocotb.py has the checks)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from harness import RTL, SIM, cocotb_model, find_sources, mutant, simulate
+
+from bvit_hw.errors import ToolError
+from bvit_hw.flows.verilator import lint
+from bvit_hw.runtime import registers
+
+SOURCES = (
+    "bvit_fifo.sv",
+    "bvit_axis_check.sv",
+    "bvit_frame_guard.sv",
+    "bvit_logits_out.sv",
+    "bvit_axi_lite_regs.sv",
+)
+
+
+def run_shell(override: Path | None = None, *, seed: int = 1, depth: int = 24) -> None:
+    model = cocotb_model([*find_sources(SOURCES, override), SIM / "shell_top.sv"], "shell_top", {"DEPTH": depth})
+    folder = Path(tempfile.mkdtemp(prefix="bvit-sim-shell-"))
+    simulate(model, top="shell_top", module="shell_cocotb", folder=folder, seed=seed)
+    shutil.rmtree(folder)
+
+
+# 24 beats are two frames; 13 are no power of two; 100 hold many frames.
+@pytest.mark.parametrize(("depth", "seed"), [(24, 1), (31, 2)])
+def test_shell(depth: int, seed: int) -> None:
+    run_shell(seed=seed, depth=depth)
+
+
+def test_lint() -> None:
+    for module, parameters in (
+        ("bvit_frame_guard", {"BYTES": 96}),
+        ("bvit_frame_guard", {"BYTES": 150528, "DEPTH": 18820}),
+        ("bvit_frame_guard", {"W": 8, "BYTES": 64, "CHECK_KEEP": 0}),
+        ("bvit_logits_out", {"CLASSES": 1}),
+        ("bvit_logits_out", {"BITS": 32, "CLASSES": 1000}),
+        ("bvit_axi_lite_regs", {}),
+        ("bvit_axi_lite_regs", {"ADDR_W": 7}),
+    ):
+        lint([RTL / "bvit_fifo.sv", RTL / f"{module}.sv"], module, parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"BYTES": 100}, "BYTES must be a multiple"),
+        ({"W": 12}, "whole bytes"),
+        ({"BYTES": 96, "DEPTH": 12}, "at least a frame's beats"),
+    ],
+)
+def test_illegal_parameters_stop_elaboration(parameters: dict[str, int], words: str) -> None:
+    with pytest.raises(ToolError, match=words):
+        lint([RTL / "bvit_frame_guard.sv"], "bvit_frame_guard", parameters)
+
+
+def test_document_holds_the_map() -> None:
+    assert registers.table() in (SIM.parent / "docs" / "registers.md").read_text()
+    offsets = [r.offset for r in registers.REGISTERS]
+    assert offsets == list(range(0, 0x58, 4))
+
+
+MUTATIONS = [
+    ("bvit_frame_guard.sv", "if (rollback) write_q <= commit_q;\n      else if", "if"),
+    ("bvit_frame_guard.sv", "- (rollback ? UsedW'(beat_q) : '0)", ""),
+    ("bvit_frame_guard.sv", "used_d < UsedW'(DEPTH)", "used_d < UsedW'(DEPTH + 2)"),
+    ("bvit_frame_guard.sv", "if (too_long) drop_q <= 1'b1;", "if (too_long) drop_q <= 1'b0;"),
+    ("bvit_frame_guard.sv", "full_length = beat_q == BeatW'(Beats - 1)", "full_length = beat_q == BeatW'(Beats)"),
+    ("bvit_frame_guard.sv", "read_q != commit_q", "read_q != write_q"),
+    ("bvit_frame_guard.sv", "&& !(&s_axis_tkeep)", "&& 1'b0"),
+    ("bvit_frame_guard.sv", "write_q == AddrW'(Size - 1)", "write_q == AddrW'(Size - 2)"),
+    ("bvit_frame_guard.sv", "!s_axis_tlast && full_length", "!s_axis_tlast && full_length && 1'b0"),
+    ("bvit_frame_guard.sv", "      beat_q <= '0;\n      ready_q", "      ready_q"),
+    ("bvit_logits_out.sv", "class_q == ClassW'(CLASSES - 1)", "class_q == ClassW'(CLASSES - 2)"),
+    ("bvit_logits_out.sv", "logit[BITS-1]", "1'b0"),
+    ("bvit_logits_out.sv", "if (rst) class_q <= '0;\n    else if", "if"),
+    ("bvit_logits_out.sv", "stall_q == StallW'(STALL_CYCLES)", "stall_q == StallW'(STALL_CYCLES / 2)"),
+    ("bvit_axi_lite_regs.sv", "flags_q | {output_stalled, frame_long", "{output_stalled, frame_long"),
+    ("bvit_axi_lite_regs.sv", "if (rst || clear_q) begin\n      flags_q", "if (rst) begin\n      flags_q"),
+    ("bvit_axi_lite_regs.sv", "HASH[191:160]", "HASH[159:128]"),
+    ("bvit_axi_lite_regs.sv", "!committed_q) ahead_q <= inside_q - 16'(frame_done)", "!committed_q) ahead_q <= '0"),
+    ("bvit_axi_lite_regs.sv", "else if (s_axi_rready) s_axi_rvalid", "else s_axi_rvalid"),
+    ("bvit_axi_lite_regs.sv", "else if (soft_rst) reset_left_q", "else reset_left_q"),
+    ("bvit_axi_lite_regs.sv", "s_axi_awvalid && s_axi_wvalid && !write_q", "s_axi_awvalid && !write_q"),
+    ("bvit_axi_lite_regs.sv", "frame_done && done_before_q", "frame_done"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "old", "new"), MUTATIONS)
+def test_mutations_are_caught(name: str, old: str, new: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="simulation failed"):
+        run_shell(mutant(tmp_path, name, old, new))
