@@ -1,0 +1,188 @@
+"""Fit the cost models of ChannelAffine, Binarize and IntMVAU to Yosys counts; write a JSON and a Markdown table.
+
+Counting rule (bvit_hw.flows.yosys): LUT1 .. LUT6 count one each, a LUT RAM or shift register counts the LUTs that it
+occupies, inverters, carry cells and MUXF7/8 none; FF are all flip-flops outside of DSP and RAM blocks; a RAMB36 is two
+RAMB18. Two small functions that a real tool would put into one fracturable LUT6 count two. Memory contents are uniformly
+random, which leaves Yosys nothing to share. Usage: ``python benchmarks/affine_cost.py --out build/benchmarks``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+from bvit_hw.flows.yosys import job_of, synthesize
+from bvit_hw.ops import affine_cost
+from bvit_hw.ops.base import HwOp, Params, Resources
+from bvit_hw.ops.binarize import Binarize
+from bvit_hw.ops.channel_affine import ChannelAffine
+from bvit_hw.ops.int_mvau import IntMVAU
+
+RTL = Path(__file__).resolve().parent.parent / "rtl"
+TERMS: dict[str, Callable[[Any], tuple[affine_cost.Terms, affine_cost.Terms]]] = {
+    "ChannelAffine": affine_cost.affine_terms,
+    "Binarize": affine_cost.binarize_terms,
+    "IntMVAU": affine_cost.int_mvau_terms,
+}
+
+
+def affines() -> Iterator[ChannelAffine]:
+    """The accelerator's kinds of ChannelAffine over foldings of the tiny and the full-size network."""
+    norm = {"in_bits": (8,), "multiply": (1,), "shift": (0,), "bias_bits": 17, "out_shift": 7}
+    prelu = {"prelu": 1, "mid_shift": 2, "slope_shift": 6, "bias2_bits": 19, "out_shift": 8}
+    query = {"in_bits": (7, 8), "multiply": (1, 0), "shift": (0, 5), "bias_bits": 17, **prelu}
+    pooled = {"in_bits": (9, 12), "multiply": (1, 1), "shift": (2, 0), "bias_bits": 19, **prelu}
+    context = {"in_bits": (12, 8, 8, 8), "multiply": (1, 0, 1, 1), "shift": (0, 3, 2, 0), "bias_bits": 18, **prelu}
+    layer_scale = {"in_bits": (8, 8, 10), "multiply": (1, 0, 1), "shift": (0, 7, 3), "bias_bits": 16, "out_shift": 7}
+    plain = {"in_bits": (8, 9), "multiply": (0, 0), "shift": (3, 0), "bias_bits": 13, "out_shift": 3}
+    for shape in (norm, query, pooled, context, layer_scale, plain):
+        for channels, pe in ((32, 1), (32, 4), (128, 16), (64, 1), (128, 1), (256, 2), (1024, 1)):
+            for use_dsp in (0, 1) if any(shape["multiply"]) else (0,):  # type: ignore[arg-type]
+                yield ChannelAffine(tokens=4, channels=channels, out_bits=8, pe=pe, use_dsp=use_dsp, **shape)  # type: ignore[arg-type]
+    for shape in ({**norm, "bias_tokens": 64}, {**query, "bias2_tokens": 64}):
+        for channels, pe in ((32, 1), (32, 4), (48, 3)):
+            yield ChannelAffine(tokens=64, channels=channels, out_bits=8, pe=pe, use_dsp=1, **shape)  # type: ignore[arg-type]
+
+
+def binarizes() -> Iterator[Binarize]:
+    """Thresholds over depths and widths."""
+    for in_bits in (8, 12):
+        for channels, pe in ((32, 1), (32, 4), (64, 2), (128, 16), (128, 1), (256, 1), (512, 4), (2048, 1)):
+            yield Binarize(tokens=4, channels=channels, in_bits=in_bits, pe=pe)
+
+
+def int_mvaus() -> Iterator[IntMVAU]:
+    """Stem and classifier over foldings."""
+    for simd, pe in ((1, 1), (1, 8), (3, 4), (4, 8), (6, 2), (8, 4), (12, 1), (1, 32), (48, 1), (2, 16)):
+        for use_dsp in (0, 1):
+            yield IntMVAU(tokens=4, cols=48, rows=32, in_bits=8, acc_bits=21, simd=simd, pe=pe, use_dsp=use_dsp)
+    for simd, pe in ((1, 1), (4, 2), (16, 1), (2, 10)):
+        for use_dsp in (0, 1):
+            yield IntMVAU(
+                tokens=1, cols=256, rows=10, in_bits=8, in_signed=1, acc_bits=23, simd=simd, pe=pe, use_dsp=use_dsp
+            )
+
+
+def random_params(op: HwOp, rng: np.random.Generator) -> Params:
+    """Parameters uniform over their widths."""
+    if isinstance(op, ChannelAffine):
+        return {
+            name: rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), shape)
+            for name, (shape, bits) in op.param_shapes().items()
+        }
+    if isinstance(op, Binarize):
+        return {"threshold": rng.integers(op.inputs[0].low, op.inputs[0].high + 1, op.channels, endpoint=True)}
+    assert isinstance(op, IntMVAU)
+    return {"weights": rng.integers(-(1 << (op.weight_bits - 1)), 1 << (op.weight_bits - 1), (op.rows, op.cols))}
+
+
+def label(op: HwOp) -> str:
+    """A short name of a configuration."""
+    if isinstance(op, ChannelAffine):
+        tokens = f" bias x{op.bias_tokens}/{op.bias2_tokens}" if op.bias_tokens + op.bias2_tokens > 2 else ""
+        inputs = ",".join(f"{b}{'*' if m else ''}" for b, m in zip(op.in_bits, op.multiply, strict=True))
+        return f"C={op.channels} in={inputs} prelu={op.prelu} pe={op.pe} dsp={op.use_dsp}{tokens}"
+    if isinstance(op, Binarize):
+        return f"C={op.channels} in={op.in_bits} pe={op.pe}"
+    assert isinstance(op, IntMVAU)
+    return f"{op.rows}x{op.cols} pe={op.pe} simd={op.simd} dsp={op.use_dsp}"
+
+
+def fit(terms: list[affine_cost.Terms], counts: list[float]) -> dict[str, float]:
+    """Non-negative weights of the terms with the least sum of squared relative errors."""
+    names = list(terms[0])
+    scale = 1 / np.maximum(np.array(counts), 1.0)
+    matrix = np.array([[t[name] for name in names] for t in terms]) * scale[:, np.newaxis]
+    weights, _ = nnls(matrix, np.array(counts) * scale)
+    return {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
+
+
+def errors(predicted: np.ndarray, counted: np.ndarray) -> dict[str, float]:
+    """Mean and largest relative error in per cent, and the error of the sum of all configurations."""
+    relative = np.abs(predicted - counted) / np.maximum(counted, 1.0)
+    return {
+        "mean_percent": round(100 * float(relative.mean()), 1),
+        "max_percent": round(100 * float(relative.max()), 1),
+        "total_percent": round(100 * float(predicted.sum() / max(counted.sum(), 1.0) - 1), 1),
+    }
+
+
+def main() -> int:
+    """Count, fit, write ``affine_cost.json`` and ``affine_cost.md``; the fitted tables go to stdout."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("build/benchmarks"))
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    ops: list[HwOp] = [*affines(), *binarizes(), *int_mvaus()]
+    names = [f"{op.op_type} {label(op)}" for op in ops]
+    assert len(set(names)) == len(names), "two configurations with one name"
+    jobs = [
+        job_of(name, op, random_params(op, np.random.default_rng(zlib.crc32(name.encode()))), RTL)
+        for name, op in zip(names, ops, strict=True)
+    ]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    counts = synthesize(
+        jobs, family="zynq-7000", work=arguments.out / "affine_cost", cache=arguments.out / "cache",
+        processes=arguments.processes, progress=lambda done, total: print(f"{done}/{total}", file=sys.stderr),
+    )  # fmt: skip
+
+    weights: dict[str, dict[str, float]] = {}
+    refit: dict[str, dict[str, float]] = {}
+    report: dict[str, dict[str, float]] = {}
+    for kind, terms_of in TERMS.items():
+        chosen = [(op, counts[name]) for op, name in zip(ops, names, strict=True) if op.op_type == kind]
+        both = [terms_of(op) for op, _ in chosen]
+        for position, resource in enumerate(("lut", "ff")):
+            terms = [pair[position] for pair in both]
+            counted = np.array([getattr(count, resource) for _, count in chosen])
+            key = f"{kind}.{resource}"
+            weights[key] = fit(terms, counted.tolist())
+            refit[key] = errors(np.array([sum(weights[key][n] * v for n, v in t.items()) for t in terms]), counted)
+            if key in affine_cost.WEIGHTS:
+                predicted = np.array([getattr(op.resources(), resource) for op, _ in chosen])
+                report[key] = errors(predicted, counted)
+    print("WEIGHTS = " + json.dumps(weights, indent=4))
+    print(json.dumps({"refitted": refit, "model": report}, indent=2))
+    _write(arguments.out, ops, names, counts, report, weights)
+    return 0
+
+
+def _write(
+    out: Path,
+    ops: list[HwOp],
+    names: list[str],
+    counts: dict[str, Resources],
+    report: dict[str, dict[str, float]],
+    weights: dict[str, dict[str, float]],
+) -> None:
+    fitted = all(f"{op.op_type}.lut" in affine_cost.WEIGHTS for op in ops)
+    rows = [
+        {"name": name, "counted": asdict(counts[name]), "model": asdict(op.resources()) if fitted else None}
+        for op, name in zip(ops, names, strict=True)
+    ]
+    document = {"errors": report, "weights": weights, "configurations": rows}
+    (out / "affine_cost.json").write_text(json.dumps(document, indent=1))
+    lines = ["| configuration | LUT | model | FF | model | RAMB18 | model | DSP | model |", "|---|" + "---|" * 8]
+    for row in rows:
+        counted, model = row["counted"], row["model"] or {}
+        assert isinstance(counted, dict) and isinstance(model, dict)
+        cells = [f"{counted[r]:.0f} | {model.get(r, float('nan')):.0f}" for r in ("lut", "ff", "bram18", "dsp")]
+        lines.append(f"| {row['name']} | {' | '.join(cells)} |")
+    lines += ["", "| model | mean error % | largest % | error of the sum % |", "|---|---|---|---|"]
+    lines += [
+        f"| {k} | {e['mean_percent']} | {e['max_percent']} | {e['total_percent']} |" for k, e in report.items()
+    ]
+    (out / "affine_cost.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

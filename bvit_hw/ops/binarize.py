@@ -1,0 +1,114 @@
+"""Binarize: per-channel threshold to one bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.affine_cost import binarize_resources
+from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, divisors
+from bvit_hw.ops.coef_memory import block_pays, pack_words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binarize(HwOp):
+    """bit = x >= threshold[c]: sign(x + move) of a signed tensor, tokens x channels; see rtl/bvit_binarize.sv.
+
+    ``pe`` channels a cycle. ``params``: ``threshold`` (channels), from the lowest value of x (always 1) to the highest
+    plus one (never 1).
+    """
+
+    op_type: ClassVar[str] = "Binarize"
+    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_beat_counter.sv", "bvit_coef_rom.sv", "bvit_binarize.sv")
+
+    tokens: int
+    channels: int
+    in_bits: int
+    pe: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("tokens", "channels", "in_bits"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"Binarize: {name}={getattr(self, name)}; allowed: 1 or more")
+        if self.pe < 1 or self.channels % self.pe:
+            raise FoldingError(
+                f"Binarize: pe={self.pe} does not divide {self.channels} channels; allowed: {divisors(self.channels)}"
+            )
+
+    @property
+    def beats(self) -> int:
+        """Beats a token."""
+        return self.channels // self.pe
+
+    @property
+    def memory_shape(self) -> tuple[int, int]:
+        """Width and depth of the threshold memory."""
+        return self.pe * (self.in_bits + 1), self.beats
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """One signed stream."""
+        return (
+            Stream(tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=self.in_bits, signed=True),
+        )
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """Bits, 1 for +1."""
+        return (Stream(tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=1, signed=False),)
+
+    @property
+    def cycles(self) -> int:
+        """One a beat."""
+        return self.tokens * self.beats
+
+    def foldings(self) -> Iterator[Self]:
+        """Every pe."""
+        for pe in divisors(self.channels):
+            yield replace(self, pe=pe)
+
+    def resources(self) -> Resources:
+        """See affine_cost.py."""
+        return binarize_resources(self)
+
+    def check_params(self, params: Params) -> None:
+        """``threshold``: channels integers within lowest x .. highest x + 1."""
+        if set(params) != {"threshold"}:
+            raise ConfigError(f"Binarize: given parameters {sorted(params)}; allowed: ['threshold']")
+        threshold = np.asarray(params["threshold"])
+        if threshold.shape != (self.channels,) or threshold.dtype.kind not in "iu":
+            raise ConfigError(
+                f"Binarize: threshold is {threshold.dtype} of shape {threshold.shape}; allowed: integers of shape "
+                f"{(self.channels,)}"
+            )
+        low, high = self.inputs[0].low, self.inputs[0].high + 1
+        if threshold.min() < low or threshold.max() > high:
+            raise ConfigError(
+                f"Binarize: threshold holds {threshold.min()} .. {threshold.max()}; allowed: {low} .. {high}"
+            )
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """Zeros and ones, tokens x channels."""
+        (frame,) = frames
+        x = np.asarray(frame, dtype=np.int64).reshape(self.tokens, self.channels)
+        return ((x >= np.asarray(params["threshold"], dtype=np.int64)).astype(np.int64),)
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_binarize."""
+        self.check_params(params)
+        return RtlInstance(
+            module="bvit_binarize",
+            parameters={
+                "PE": self.pe,
+                "BEATS": self.beats,
+                "IN_BITS": self.in_bits,
+                "THRESHOLD_BLOCK": int(block_pays(*self.memory_shape)),
+            },
+            memories={
+                "THRESHOLD_FILE": pack_words(np.asarray(params["threshold"]).reshape(-1, self.pe), self.in_bits + 1)
+            },
+        )

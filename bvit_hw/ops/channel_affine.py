@@ -1,0 +1,311 @@
+"""ChannelAffine: per-channel fixed-point a*x + b over one to four added streams, optional RPReLU, requantization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.affine_cost import affine_resources
+from bvit_hw.ops.base import HwOp, IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors, signed_bits
+from bvit_hw.ops.coef_memory import block_pays, pack_words
+
+#: the contract keeps every sum below 2**24 in magnitude
+SUM_LIMIT = 25
+#: the contract's width of the value that the slope multiplies
+MID_LIMIT = 17
+MAX_INPUTS = 4
+#: operands of a DSP48E1's multiplier
+DSP_DATA_BITS, DSP_COEF_BITS = 25, 18
+
+Interval = tuple[int, int]
+
+
+def _span(bits: int) -> Interval:
+    """Range of a two's-complement number."""
+    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+
+
+def _times(a: Interval, b: Interval) -> Interval:
+    products = [x * y for x in a for y in b]
+    return min(products), max(products)
+
+
+def _plus(a: Interval, b: Interval) -> Interval:
+    return a[0] + b[0], a[1] + b[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelAffine(HwOp):
+    """Norms, shortcuts, LayerScale and residual additions; arithmetic of docs/contract.md, rtl/bvit_channel_affine.sv.
+
+    ``in_bits``, ``multiply`` (0/1) and ``shift`` have an entry for each of the one to four inputs, all signed, tokens x
+    channels. ``bias_tokens`` (``bias2_tokens``) is 1 or ``tokens``. ``slope*``, ``mid_shift`` and ``bias2*`` count
+    with ``prelu`` only. ``pe`` channels a cycle; ``use_dsp`` puts the multipliers into DSP blocks (1) or LUTs (0).
+
+    ``params``: ``coef<i>`` (channels) for each multiplied input, ``bias`` (bias_tokens x channels), with prelu
+    ``slope`` (channels) and ``bias2`` (bias2_tokens x channels).
+    """
+
+    op_type: ClassVar[str] = "ChannelAffine"
+    folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
+    rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_beat_counter.sv",
+        "bvit_coef_rom.sv",
+        "bvit_booth_mul.sv",
+        "bvit_affine_mul.sv",
+        "bvit_channel_affine.sv",
+    )
+
+    tokens: int
+    channels: int
+    in_bits: tuple[int, ...]
+    multiply: tuple[int, ...]
+    shift: tuple[int, ...]
+    coef_bits: int = 8
+    bias_bits: int
+    bias_tokens: int = 1
+    prelu: int = 0
+    mid_shift: int = 0
+    slope_bits: int = 8
+    slope_shift: int = 0
+    bias2_bits: int = 1
+    bias2_tokens: int = 1
+    out_shift: int
+    out_bits: int
+    pe: int = 1
+    use_dsp: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("in_bits", "multiply", "shift"):
+            object.__setattr__(self, name, tuple(int(v) for v in getattr(self, name)))
+        self._check_shape()
+        if self.pe < 1 or self.channels % self.pe:
+            raise FoldingError(
+                f"ChannelAffine: pe={self.pe} does not divide {self.channels} channels; allowed: "
+                f"{divisors(self.channels)}"
+            )
+        if self.use_dsp not in (0, 1):
+            raise FoldingError(f"ChannelAffine: use_dsp={self.use_dsp}; allowed: 0, 1")
+
+    def _check_shape(self) -> None:
+        n = len(self.in_bits)
+        if not 1 <= n <= MAX_INPUTS or len(self.multiply) != n or len(self.shift) != n:
+            raise ConfigError(
+                f"ChannelAffine: in_bits={self.in_bits}, multiply={self.multiply}, shift={self.shift}; allowed: one "
+                f"entry for each of 1 to {MAX_INPUTS} inputs"
+            )
+        if any(m not in (0, 1) for m in (*self.multiply, self.prelu)):
+            raise ConfigError(f"ChannelAffine: multiply={self.multiply}, prelu={self.prelu}; allowed: 0, 1")
+        ranges = {
+            "tokens": (1, None),
+            "channels": (1, None),
+            "coef_bits": (2, DSP_COEF_BITS),
+            "bias_bits": (1, SUM_LIMIT),
+            "mid_shift": (0, SUM_LIMIT - 1),
+            "slope_bits": (2, DSP_COEF_BITS),
+            "slope_shift": (0, DSP_COEF_BITS - 2),
+            "bias2_bits": (1, SUM_LIMIT),
+            "out_shift": (0, SUM_LIMIT - 1),
+            "out_bits": (2, SUM_LIMIT),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if value < low or (high is not None and value > high):
+                raise ConfigError(f"ChannelAffine: {name}={value}; allowed: {low} .. {high or 'any'}")
+        for name in ("bias_tokens", "bias2_tokens"):
+            if getattr(self, name) not in (1, self.tokens):
+                raise ConfigError(f"ChannelAffine: {name}={getattr(self, name)}; allowed: 1 or {self.tokens} (tokens)")
+        if any(not 2 <= b <= SUM_LIMIT for b in self.in_bits):
+            raise ConfigError(f"ChannelAffine: in_bits={self.in_bits}; allowed: 2 .. {SUM_LIMIT} each")
+        # sum_bits depends on the shifts and cannot be asked with negative ones
+        if min(self.shift) < 0 or max(self.shift) >= self.sum_bits:
+            raise ConfigError(
+                f"ChannelAffine: shift={self.shift}; allowed: from 0, below the sum's width (at most {SUM_LIMIT})"
+            )
+        if self.prelu and self.mid_shift >= self.sum_bits:
+            raise ConfigError(f"ChannelAffine: mid_shift={self.mid_shift}; allowed: below {self.sum_bits}, the sum's bits")
+        if self.out_shift >= self.result_bits:
+            raise ConfigError(
+                f"ChannelAffine: out_shift={self.out_shift}; allowed: below {self.result_bits}, the result's bits"
+            )
+
+    # ------------------------------------------------------------------ widths
+
+    @cached_property
+    def sum_bits(self) -> int:
+        """Width of t: what the types allow, but no more than the contract promises."""
+        total = _span(self.bias_bits)
+        for bits, multiply, shift in zip(self.in_bits, self.multiply, self.shift, strict=True):
+            low, high = _times(_span(bits), _span(self.coef_bits)) if multiply else _span(bits)
+            total = _plus(total, (low << shift, high << shift))
+        return min(signed_bits(*total), SUM_LIMIT, MID_LIMIT + self.mid_shift if self.prelu else SUM_LIMIT)
+
+    @cached_property
+    def mid_bits(self) -> int:
+        """Width of m, the value that the slope multiplies."""
+        return max(self.sum_bits - self.mid_shift, 2)
+
+    @cached_property
+    def factor_bits(self) -> int:
+        """Width of the second multiplier's factor: a slope, or 1.0 for values that are not negative."""
+        return max(self.slope_bits, self.slope_shift + 2)
+
+    @cached_property
+    def result_bits(self) -> int:
+        """Width of the value before the output's shift: t, or with prelu v."""
+        if not self.prelu:
+            return self.sum_bits
+        low, high = _span(self.mid_bits)
+        negative = _times((low, -1), _span(self.slope_bits))
+        result = min(negative[0], 0), max(negative[1], high << self.slope_shift)
+        return min(signed_bits(*_plus(result, _span(self.bias2_bits))), SUM_LIMIT)
+
+    @property
+    def beats(self) -> int:
+        """Beats a token."""
+        return self.channels // self.pe
+
+    def memory_shapes(self) -> dict[str, tuple[int, int]]:
+        """Width and depth of each coefficient memory, by its name in the module."""
+        shapes = {"BIAS": (self.pe * self.bias_bits, self.beats * self.bias_tokens)}
+        if any(self.multiply):
+            shapes["COEF"] = (self.pe * sum(self.multiply) * self.coef_bits, self.beats)
+        if self.prelu:
+            shapes["SLOPE"] = (self.pe * self.slope_bits, self.beats)
+            shapes["BIAS2"] = (self.pe * self.bias2_bits, self.beats * self.bias2_tokens)
+        return shapes
+
+    # ------------------------------------------------------------------ HwOp
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """One signed stream for each input."""
+        return tuple(
+            Stream(tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=bits, signed=True)
+            for bits in self.in_bits
+        )
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """The requantized result, signed."""
+        return (Stream(tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=self.out_bits, signed=True),)
+
+    @property
+    def cycles(self) -> int:
+        """One a beat."""
+        return self.tokens * self.beats
+
+    def foldings(self) -> Iterator[Self]:
+        """Every pe; multipliers in LUTs and, where there are any, in DSP blocks."""
+        for pe in divisors(self.channels):
+            for use_dsp in (0, 1) if self.prelu or any(self.multiply) else (0,):
+                yield replace(self, pe=pe, use_dsp=use_dsp)
+
+    def resources(self) -> Resources:
+        """See affine_cost.py."""
+        return affine_resources(self)
+
+    def param_shapes(self) -> dict[str, tuple[tuple[int, ...], int]]:
+        """Shape and width in bits of each parameter."""
+        shapes: dict[str, tuple[tuple[int, ...], int]] = {
+            f"coef{i}": ((self.channels,), self.coef_bits) for i, multiply in enumerate(self.multiply) if multiply
+        }
+        shapes["bias"] = ((self.bias_tokens, self.channels), self.bias_bits)
+        if self.prelu:
+            shapes["slope"] = ((self.channels,), self.slope_bits)
+            shapes["bias2"] = ((self.bias2_tokens, self.channels), self.bias2_bits)
+        return shapes
+
+    def check_params(self, params: Params) -> None:
+        """Names, shapes and ranges as ``param_shapes`` says."""
+        shapes = self.param_shapes()
+        if set(params) != set(shapes):
+            raise ConfigError(f"ChannelAffine: given parameters {sorted(params)}; allowed: {sorted(shapes)}")
+        for name, (shape, bits) in shapes.items():
+            values = np.asarray(params[name])
+            if values.shape != shape or values.dtype.kind not in "iu":
+                raise ConfigError(
+                    f"ChannelAffine: {name} is {values.dtype} of shape {values.shape}; allowed: integers of shape "
+                    f"{shape}"
+                )
+            low, high = _span(bits)
+            if values.min() < low or values.max() > high:
+                raise ConfigError(
+                    f"ChannelAffine: {name} holds {values.min()} .. {values.max()}; allowed: {low} .. {high} "
+                    f"({bits} bits)"
+                )
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
+        """The contract's integers, tokens x channels; ConfigError where t or v leaves the width that the RTL has."""
+        t: IntArray = np.broadcast_to(np.asarray(params["bias"], dtype=np.int64), (self.tokens, self.channels))
+        for i, frame in enumerate(frames):
+            x = np.asarray(frame, dtype=np.int64).reshape(self.tokens, self.channels)
+            term = x * np.asarray(params[f"coef{i}"], dtype=np.int64) if self.multiply[i] else x
+            t = t + (term << self.shift[i])
+        self._check_fits("t", t, self.sum_bits)
+        v = t
+        if self.prelu:
+            m = t >> self.mid_shift
+            slope = np.asarray(params["slope"], dtype=np.int64)
+            v = np.where(m >= 0, m << self.slope_shift, slope * m) + np.asarray(params["bias2"], dtype=np.int64)
+            self._check_fits("v", v, self.result_bits)
+        low, high = _span(self.out_bits)
+        return (np.clip(v >> self.out_shift, low, high),)
+
+    def _check_fits(self, name: str, values: IntArray, bits: int) -> None:
+        low, high = _span(bits)
+        if values.min() < low or values.max() > high:
+            raise ConfigError(
+                f"ChannelAffine: {name} reaches {values.min()} .. {values.max()}; the contract and the types allow "
+                f"{low} .. {high} ({bits} bits)"
+            )
+
+    def rtl(self, params: Params) -> RtlInstance:
+        """An instance of bvit_channel_affine; inputs are s0_axis .. also when there is only one."""
+        self.check_params(params)
+        n = len(self.in_bits)
+        unused = MAX_INPUTS - n
+        shapes = self.memory_shapes()
+        return RtlInstance(
+            module="bvit_channel_affine",
+            parameters={
+                "PE": self.pe,
+                "BEATS": self.beats,
+                "TOKENS": self.tokens,
+                "N_IN": n,
+                **{f"IN{i}_BITS": bits for i, bits in enumerate((*self.in_bits, *(1,) * unused))},
+                "MULTIPLY": sum(multiply << i for i, multiply in enumerate(self.multiply)),
+                **{f"SHIFT{i}": shift for i, shift in enumerate((*self.shift, *(0,) * unused))},
+                "COEF_BITS": self.coef_bits,
+                "BIAS_BITS": self.bias_bits,
+                "BIAS_PER_TOKEN": int(self.bias_tokens > 1),
+                "SUM_BITS": self.sum_bits,
+                "PRELU": self.prelu,
+                "MID_SHIFT": self.mid_shift,
+                "MID_BITS": self.mid_bits,
+                "SLOPE_BITS": self.slope_bits,
+                "SLOPE_SHIFT": self.slope_shift,
+                "BIAS2_BITS": self.bias2_bits,
+                "BIAS2_PER_TOKEN": int(self.bias2_tokens > 1),
+                "RES_BITS": self.result_bits,
+                "OUT_SHIFT": self.out_shift,
+                "OUT_BITS": self.out_bits,
+                "USE_DSP": self.use_dsp,
+                **{f"{name}_BLOCK": int(block_pays(*shape)) for name, shape in shapes.items()},
+            },
+            inputs=tuple(f"s{i}_axis" for i in range(n)),
+            memories={f"{name}_FILE": self._memory(name, params) for name in shapes},
+        )
+
+    def _memory(self, name: str, params: Params) -> Memory:
+        if name == "COEF":
+            # words x lanes x multiplied inputs, the first input's coefficient lowest
+            factors = [np.asarray(params[f"coef{i}"]) for i, multiply in enumerate(self.multiply) if multiply]
+            return pack_words(np.stack(factors, axis=-1).reshape(self.beats, -1), self.coef_bits)
+        bits = {"BIAS": self.bias_bits, "SLOPE": self.slope_bits, "BIAS2": self.bias2_bits}[name]
+        return pack_words(np.asarray(params[name.lower()]).reshape(-1, self.pe), bits)

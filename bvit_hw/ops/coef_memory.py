@@ -1,0 +1,53 @@
+"""Read-only memories of per-channel operators (rtl/bvit_coef_rom.sv): packing of words, cost, choice of the style."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bvit_hw.ops.base import Memory, Resources
+
+#: LUTs that a board has for each 18-Kbit block RAM (XC7Z020: 53200 / 280); a memory goes where it takes the smaller
+#: share of the board
+LUTS_PER_BRAM18 = 190
+#: shapes of an 18-Kbit block RAM read through one port, words x bits (UG473)
+_BRAM18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+
+
+def pack_words(fields: np.ndarray, bits: int) -> Memory:
+    """Memory of words x fields integers, ``bits`` bits each in two's complement, field 0 in the low bits."""
+    fields = np.asarray(fields, dtype=np.int64)
+    # bit k of field f is bit f * bits + k of the word
+    table = (fields[:, :, np.newaxis] >> np.arange(bits)) & 1
+    packed = np.packbits(table.reshape(len(fields), -1).astype(np.uint8), axis=1, bitorder="little")
+    return Memory(width=fields.shape[1] * bits, words=[int.from_bytes(row.tobytes(), "little") for row in packed])
+
+
+def block_count(width: int, depth: int) -> int:
+    """18-Kbit block RAMs of a memory of ``depth`` words of ``width`` bits."""
+    return min(-(-depth // words) * -(-width // bits) for words, bits in _BRAM18_SHAPES)
+
+
+def table_luts(width: int, depth: int) -> float:
+    """LUTs of a memory kept in lookup tables.
+
+    A LUT6 holds 64 words of one bit, MUXF7 and MUXF8 join four of them, a LUT4 of MUXF8s follow. Below eight words
+    many columns are equal or a plain address bit and cost nothing.
+    """
+    if depth <= 2:
+        return 0.0
+    if depth <= 4:
+        return float(min(width, 10))
+    groups = -(-depth // 256)
+    return float(width * (-(-depth // 64) + (0 if groups == 1 else -(-(groups - 1) // 3))))
+
+
+def block_pays(width: int, depth: int) -> bool:
+    """Whether block RAM costs the board less than lookup tables."""
+    return block_count(width, depth) * LUTS_PER_BRAM18 < table_luts(width, depth)
+
+
+def memory_resources(width: int, depth: int) -> Resources:
+    """Cost of the memory in the style that :func:`block_pays` chooses, without registers behind it."""
+    if block_pays(width, depth):
+        return Resources(bram18=block_count(width, depth))
+    return Resources(lut=table_luts(width, depth))
