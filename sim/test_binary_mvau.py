@@ -1,0 +1,141 @@
+"""BinaryMVAU's RTL, in the very structure that is synthesized, against its golden function."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from harness import PATTERNS, RTL, Dut, Measurements, check_op, dut_of
+
+from bvit_hw.errors import ToolError
+from bvit_hw.flows.verilator import lint
+from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, BinaryMVAU, pack_weights
+from bvit_hw.ops.popcount import is_shared, popcount_size
+
+
+def random_params(op: BinaryMVAU, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Random weights, with a row that answers +cols and one that answers -cols to a token of ones."""
+    weights = rng.choice(np.array([-1, 1], dtype=np.int8), (op.rows, op.cols))
+    weights[0] = 1
+    weights[-1] = -1
+    return {"weights": weights}
+
+
+def random_frames(op: BinaryMVAU, rng: np.random.Generator, count: int = 2) -> list[np.ndarray]:
+    """Random tokens, among them one of ones and one of zeros."""
+    frames = [rng.integers(0, 2, (op.tokens, op.cols)) for _ in range(count)]
+    frames[0][0] = 1
+    frames[-1][-1] = 0
+    return frames
+
+
+def device(op: BinaryMVAU, params: dict[str, np.ndarray], structure: str, primitives: bool) -> Dut:
+    """The operator's module with another popcount."""
+    dut = dut_of(op, params)
+    memory = pack_weights(params["weights"], pe=op.pe, simd=op.simd, structure=structure)
+    cells = tuple(RTL / name for name in (*PRIMITIVE_MODELS, *PRIMITIVE_SOURCES))
+    return replace(
+        dut,
+        parameters={**dut.parameters, "STRUCTURE": structure, "USE_PRIMITIVES": int(primitives)},
+        memories={name: memory for name in dut.memories},
+        sources=cells + dut.sources if primitives else dut.sources,
+    )
+
+
+def latency(op: BinaryMVAU, structure: str = "auto", primitives: bool = False) -> int:
+    """Cycles from the first beat in to the first beat out: the first pass over a token, then the pipeline."""
+    beats = op.cols // op.simd
+    stored = int(op.pe < op.rows)
+    if not is_shared(op.simd, structure):
+        return beats + stored + 4
+    return beats + stored + 6 + popcount_size(op.simd).stages - int(primitives)
+
+
+def check(
+    op: BinaryMVAU, structure: str = "auto", primitives: bool = False, patterns: tuple[str, ...] = PATTERNS
+) -> Measurements:
+    """All frames under all patterns; at full rate exactly ``op.cycles`` a frame and the promised latency."""
+    rng = np.random.default_rng([op.cols, op.rows, op.simd, op.pe])
+    params = random_params(op, rng)
+    measured = check_op(
+        op, params, random_frames(op, rng), patterns=patterns, dut=device(op, params, structure, primitives)
+    )
+    if "full" in patterns:
+        assert set(measured.intervals) == {op.cycles}, f"bubbles: {measured.intervals}, not {op.cycles} each"
+        assert measured.latency_first == latency(op, structure, primitives)
+    return measured
+
+
+@pytest.mark.parametrize("primitives", [False, True], ids=["portable", "primitives"])
+@pytest.mark.parametrize(
+    ("cols", "rows", "simd", "pe"),
+    [
+        (8, 8, 8, 1),  # one synapse fold
+        (8, 6, 8, 6),  # one word
+        (96, 8, 16, 8),  # one neuron fold: nothing is stored
+        (21, 6, 7, 2),  # odd everything: the constant low bit is one
+        (72, 12, 18, 4),  # first simd with a stage of counters
+        (162, 4, 81, 2),  # four whole levels of threes
+        (128, 32, 32, 4),
+        (256, 16, 64, 8),
+        (512, 8, 128, 4),
+        (512, 4, 256, 2),
+    ],
+)
+def test_foldings(cols: int, rows: int, simd: int, pe: int, primitives: bool) -> None:
+    check(BinaryMVAU(tokens=4, cols=cols, rows=rows, simd=simd, pe=pe), primitives=primitives)
+
+
+@pytest.mark.parametrize(("cols", "rows", "simd", "pe"), [(1, 3, 1, 1), (8, 8, 2, 2), (12, 6, 3, 2), (20, 5, 5, 1)])
+def test_small_simd(cols: int, rows: int, simd: int, pe: int) -> None:
+    check(BinaryMVAU(tokens=5, cols=cols, rows=rows, simd=simd, pe=pe))
+
+
+def test_plain_structure() -> None:
+    check(BinaryMVAU(tokens=3, cols=48, rows=8, simd=24, pe=4), structure="plain")
+
+
+def test_weights_in_luts() -> None:
+    check(BinaryMVAU(tokens=3, cols=64, rows=16, simd=16, pe=4, use_bram=0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simd", range(3, 71))
+def test_every_popcount(simd: int) -> None:
+    """Every width up to 70 has its own recursion and heap; one full-rate frame of many tokens each."""
+    check(BinaryMVAU(tokens=12, cols=simd, rows=6, simd=simd, pe=3), structure="shared_parity", patterns=("full",))
+
+
+@pytest.mark.parametrize("primitives", [False, True], ids=["portable", "primitives"])
+def test_full_size(primitives: bool) -> None:
+    """The second MLP layer of the last stage of small/4/224."""
+    patterns = ("full", "both") if primitives else PATTERNS
+    check(BinaryMVAU(tokens=3, cols=2048, rows=512, simd=64, pe=32), primitives=primitives, patterns=patterns)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"PE": 3}, "PE=3 must divide ROWS=512"),
+        ({"SIMD": 48}, "SIMD=48 must divide COLS=512"),
+        ({"ACC_W": 10}, "ACC_W=10 cannot hold"),
+        ({"STRUCTURE": "best"}, "STRUCTURE must be"),
+        ({"ROM_STYLE": "ultra"}, "ROM_STYLE must be"),
+        ({"SIMD": 2, "STRUCTURE": "shared_parity"}, "needs SIMD of 3 or more"),
+    ],
+)
+def test_illegal_parameters_stop_elaboration(parameters: dict[str, int | str], words: str) -> None:
+    with pytest.raises(ToolError, match=words):
+        lint([RTL / name for name in BinaryMVAU.rtl_sources], "bvit_binary_mvau", parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"SIMD": 1, "PE": 1}, {"SIMD": 8, "PE": 512}, {"SIMD": 256}, {"SIMD": 16, "STRUCTURE": "plain"}],
+)
+@pytest.mark.parametrize("primitives", [0, 1])
+def test_lint(parameters: dict[str, int | str], primitives: int) -> None:
+    names = (*PRIMITIVE_MODELS, *PRIMITIVE_SOURCES) if primitives else ()
+    sources = [RTL / name for name in (*names, *BinaryMVAU.rtl_sources)]
+    lint(sources, "bvit_binary_mvau", {**parameters, "USE_PRIMITIVES": primitives})
