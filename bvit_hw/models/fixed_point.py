@@ -51,7 +51,7 @@ def mantissa_exponent(values: np.ndarray, bits: int) -> int | None:
         return None
     limit = (1 << (bits - 1)) - 1
     exponent = math.frexp(peak)[1] - bits
-    while np.max(np.abs(half_up(np.asarray(values) * 2.0**-exponent))) > limit:
+    while np.max(np.abs(half_up(np.ldexp(values, -exponent)))) > limit:
         exponent += 1
     return exponent
 
