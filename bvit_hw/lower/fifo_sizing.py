@@ -15,9 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.glue import fifo_style
 from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.insert_fifos import with_depths
+from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
 from bvit_hw.ops.base import IntArray, Stream
 
 log = logging.getLogger(__name__)
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 #: what the simulated cycles a frame may differ from the model's
 TOLERANCE = 0.02
 _LUTRAM_WORDS = 64
-_BLOCK_WORDS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +72,10 @@ class SizedGraph:
     run: CoreRun
 
 
-def round_depth(stream: Stream, beats: int) -> int:
-    """The most beats for the memory that ``beats`` take: 2, whole LUT RAMs and an output register, or block RAMs."""
+def round_depth(beats: int) -> int:
+    """The most beats for the memory that ``beats`` take: 2, or whole LUT RAMs and the output register."""
     if beats <= 2:
         return 2
-    if fifo_style(stream.width, beats) == "large":
-        return -(-beats // _BLOCK_WORDS) * _BLOCK_WORDS
     if beats <= 33:
         return 33
     return -(-(beats - 1) // _LUTRAM_WORDS) * _LUTRAM_WORDS + 1
@@ -122,9 +118,12 @@ def measure(graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: i
         frames_held *= 2
 
 
-def size_fifos(graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: int = 24) -> SizedGraph:
+def size_fifos(
+    graph: HwGraph, simulate: Simulate, images: np.ndarray, *, bram18: float, frames: int = 24
+) -> SizedGraph:
     """Depths for every FIFO of a stitched graph, proven in simulation with ``frames`` frames of ``images``.
 
+    ``bram18`` is the block RAM (in halves) that the whole graph may take; deep FIFOs go there as far as it allows.
     Raises LoweringError where logits differ from the golden functions, or where the final run is slower than the
     model by more than 2 %.
     """
@@ -132,8 +131,8 @@ def size_fifos(graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames
     first = measure(graph, simulate, images, frames=frames)
     check_logits(first, wanted)
     streams = _fifo_streams(graph)
-    depths = {name: round_depth(stream, first.occupancy[name]) for name, stream in streams.items()}
-    sized = with_depths(graph, depths)
+    depths = {name: round_depth(first.occupancy[name]) for name in streams}
+    sized = with_block_ram(with_depths(graph, depths), bram18)
     run = simulate(sized, images, frames=frames)
     check_logits(run, wanted)
     found, model = run.cycles_per_frame, graph.cycles

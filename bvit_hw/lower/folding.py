@@ -9,9 +9,9 @@ each operator by itself and counts in FIFOs and width converters, so that neighb
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache, partial
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -19,17 +19,17 @@ from scipy.sparse import coo_array
 
 from bvit_hw.boards import Board
 from bvit_hw.errors import FoldingError
-from bvit_hw.lower.glue import duplicate_op, link_cost
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.lower.glue import duplicate_op, link_costs
+from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.lower.insert_fifos import UNBUFFERED
 from bvit_hw.lower.lag import held_fractions
+from bvit_hw.lower.stitch_plan import BORDER, planned
 from bvit_hw.ops.base import HwOp, Resources, Stream
 from bvit_hw.ops.registry import GLUE
 
 log = logging.getLogger(__name__)
 
 KINDS = tuple(f.name for f in fields(Resources))
-#: what the accelerator's border takes: registers, frame guard, stream ends
-BORDER = Resources(lut=900, ff=1200)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,17 +162,6 @@ class _Solver:
         counts = {c.cycles for op in self.shapes for c in _choices(op)}
         return sorted(count for count in counts if count >= self.slowest_fastest)
 
-    def link_estimate(self) -> np.ndarray:
-        """Cost of all streams at one lane each, the least that glue can be."""
-        total = np.zeros(len(KINDS))
-        for node in self.graph.nodes:
-            for port, tensor in enumerate(node.outputs):
-                stream = node.op.outputs[port]
-                for sink, sink_port in self.consumers.get(tensor, []):
-                    held = self.held[tensor, sink.name, sink_port]
-                    total += _vector(link_cost(stream, stream.lanes, held))
-        return total
-
     def coarse(self, cycles: int) -> dict[HwOp, list[tuple[_Choice, int]]] | None:
         """Cheapest numbers of each choice for each shape at ``cycles``, width converters left out; None: none fits."""
         programme = _Programme()
@@ -186,11 +175,27 @@ class _Solver:
                 costs[column] = choice.cost
                 columns[op].append((choice, column))
             programme.row([(column, 1.0) for _, column in columns[op]], count, count)
-        _budget_rows(programme, costs, tuple(np.array(self.limits) - self.link_estimate()))
+        for node in self.graph.nodes:
+            for port, tensor in enumerate(node.outputs):
+                # One lane is the least that a stream can cost.
+                for reader, reader_port in self.consumers.get(tensor, []):
+                    stream = replace(node.op.outputs[port], lanes=1)
+                    variants = link_costs(
+                        stream, 1, self.held[tensor, reader.name, reader_port], buffered=_buffered(reader)
+                    )
+                    programme.row([(self._column(programme, costs, v), 1.0) for v in variants], 1, 1)
+        _budget_rows(programme, costs, self.limits)
         values = programme.solve(gap=1e-3, seconds=20)
         if values is None:
             return None
         return {op: [(c, round(values[column])) for c, column in pairs] for op, pairs in columns.items()}
+
+    def _column(self, programme: _Programme, costs: dict[int, tuple[float, ...]], resources: Resources) -> int:
+        """A continuous variable from 0 to 1 that costs ``resources``."""
+        cost = _vector(resources)
+        column = programme.variable(float(self.weights @ cost), 1, integer=False)
+        costs[column] = cost
+        return column
 
     def fine(self, cycles: int) -> dict[str, HwOp] | None:
         """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits."""
@@ -213,7 +218,8 @@ class _Solver:
                 for reader, reader_port in readers:
                     theirs = _by_lanes(columns[reader.name], reader_port)
                     held = self.held[tensor, reader.name, reader_port]
-                    self._link(programme, costs, node.op.outputs[port], ours, theirs, held, len(readers))
+                    link = partial(link_costs, held=held, buffered=_buffered(reader))
+                    self._link(programme, costs, node.op.outputs[port], ours, theirs, link, len(readers))
         _budget_rows(programme, costs, self.limits)
         values = programme.solve(gap=2e-3, seconds=40)
         if values is None:
@@ -227,25 +233,27 @@ class _Solver:
         stream: Stream,
         ours: Mapping[int, list[int]],
         theirs: Mapping[int, list[int]],
-        held: float,
+        link: Callable[[Stream, int], tuple[Resources, ...]],
         copies: int,
     ) -> None:
         """Variables for one stream, one for each pair of lanes: a transport problem between two operators."""
-        pairs: dict[tuple[int, int], int] = {}
+        pairs: dict[tuple[int, int], list[int]] = {}
         for a in ours:
-            source = Stream(
-                tokens=stream.tokens, channels=stream.channels, lanes=a, bits=stream.bits, signed=stream.signed
-            )
-            fork = np.array(_vector(duplicate_op(source, copies).resources())) / copies if copies > 1 else 0.0
+            source = replace(stream, lanes=a)
+            fork = duplicate_op(source, copies).resources() if copies > 1 else Resources()
+            share = Resources(lut=fork.lut / copies, ff=fork.ff / copies)
             for b in theirs:
-                cost = tuple(np.array(_vector(link_cost(source, b, held))) + fork)
-                column = programme.variable(float(self.weights @ cost), 1, integer=False)
-                costs[column] = cost
-                pairs[a, b] = column
+                pairs[a, b] = [self._column(programme, costs, cost + share) for cost in link(source, b)]
         for a, columns in ours.items():
-            programme.row([(pairs[a, b], 1.0) for b in theirs] + [(c, -1.0) for c in columns], 0, 0)
+            terms = [(c, 1.0) for b in theirs for c in pairs[a, b]]
+            programme.row(terms + [(c, -1.0) for c in columns], 0, 0)
         for b, columns in theirs.items():
-            programme.row([(pairs[a, b], 1.0) for a in ours] + [(c, -1.0) for c in columns], 0, 0)
+            terms = [(c, 1.0) for a in ours for c in pairs[a, b]]
+            programme.row(terms + [(c, -1.0) for c in columns], 0, 0)
+
+
+def _buffered(reader: HwNode) -> bool:
+    return reader.op.op_type not in UNBUFFERED
 
 
 def _by_lanes(pairs: Sequence[tuple[_Choice, int]], index: int) -> dict[int, list[int]]:
@@ -253,22 +261,6 @@ def _by_lanes(pairs: Sequence[tuple[_Choice, int]], index: int) -> dict[int, lis
     for choice, column in pairs:
         lanes.setdefault(choice.lanes[index], []).append(column)
     return lanes
-
-
-def estimate(graph: HwGraph) -> Resources:
-    """Cost of a folded graph with its forks, FIFOs, width converters and border, before there are any."""
-    held, consumers = held_fractions(graph), graph.consumers()
-    total = graph.resources() + BORDER
-    for node in graph.nodes:
-        for port, tensor in enumerate(node.outputs):
-            readers = consumers.get(tensor, [])
-            stream = node.op.outputs[port]
-            if len(readers) > 1:
-                total += duplicate_op(stream, len(readers)).resources()
-            for reader, reader_port in readers:
-                lanes = reader.op.inputs[reader_port].lanes
-                total += link_cost(stream, lanes, held[tensor, reader.name, reader_port])
-    return total
 
 
 def _least(graph: HwGraph, limits: Resources) -> None:
@@ -370,7 +362,7 @@ def _first_fitting(solver: _Solver, board: Board, candidates: Sequence[int]) -> 
 
 def _result(solver: _Solver, board: Board, chosen: Mapping[str, HwOp]) -> FoldingResult:
     graph = solver.graph.with_ops(chosen)
-    resources = estimate(graph)
+    resources = planned(graph, board.limits.bram18).resources() + BORDER
     result = FoldingResult(
         graph=graph,
         cycles=graph.cycles,

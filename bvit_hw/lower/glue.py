@@ -7,23 +7,19 @@ from functools import cache
 from bvit_hw.ops.base import HwOp, Resources, Stream
 from bvit_hw.ops.registry import from_attributes
 
-#: FIFO memories of at least this many bits go to block RAM; LUTRAM is cheaper below
-BLOCK_BITS = 8192
-
-
-def fifo_style(width: int, depth: int) -> str:
-    """Where a FIFO of ``depth`` words of ``width`` bits keeps them: "small" or "large"."""
-    return "large" if depth >= 128 and width * depth >= BLOCK_BITS else "small"
+#: a FIFO of fewer beats has no use for block RAM
+BLOCK_DEPTH = 64
+SMALL, LARGE = "small", "large"
 
 
 @cache
-def fifo_op(stream: Stream, depth: int) -> HwOp:
-    """A FIFO of ``depth`` beats for the stream."""
+def fifo_op(stream: Stream, depth: int, style: str = SMALL) -> HwOp:
+    """A FIFO of ``depth`` beats for the stream, in LUT RAM (``SMALL``) or block RAM (``LARGE``)."""
     return from_attributes(
         "Fifo",
         {
             "tokens": stream.tokens, "channels": stream.channels, "bits": stream.bits, "signed": int(stream.signed),
-            "pe": stream.lanes, "depth": max(depth, 2), "style": fifo_style(stream.width, depth),
+            "pe": stream.lanes, "depth": max(depth, 2), "style": style,
         },
     )  # fmt: skip
 
@@ -58,11 +54,19 @@ def depth_for(stream: Stream, held: float) -> int:
 
 
 @cache
-def link_cost(source: Stream, lanes: int, held: float) -> Resources:
-    """Cost of carrying a stream to a consumer of ``lanes``: FIFO; where they differ, converter and a second FIFO."""
-    if lanes == source.lanes:
-        return fifo_op(source, depth_for(source, held)).resources()
-    converter = converter_op(source, lanes)
-    sink = converter.outputs[0]
-    # What has to wait is kept behind the converter, where insert_fifos and the sizing find it.
-    return fifo_op(source, 2).resources() + converter.resources() + fifo_op(sink, depth_for(sink, held)).resources()
+def link_costs(source: Stream, lanes: int, held: float, *, buffered: bool = True) -> tuple[Resources, ...]:
+    """Costs of carrying a stream to a consumer of ``lanes``: a width converter where they differ, then a FIFO.
+
+    ``held`` is how many frames wait in the FIFO; without ``buffered`` there is none (see insert_fifos). A deep FIFO
+    has two costs, in LUT RAM and in block RAM.
+    """
+    total = Resources()
+    if lanes != source.lanes:
+        converter = converter_op(source, lanes)
+        total += converter.resources()
+        source = converter.outputs[0]
+    if not buffered:
+        return (total,)
+    depth = depth_for(source, held)
+    styles = (SMALL, LARGE) if depth >= BLOCK_DEPTH else (SMALL,)
+    return tuple(total + fifo_op(source, depth, style).resources() for style in styles)

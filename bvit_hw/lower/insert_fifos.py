@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bvit_hw.lower.edges import insert_on_edges
-from bvit_hw.lower.glue import fifo_op
+from bvit_hw.lower.glue import BLOCK_DEPTH, LARGE, fifo_op
 from bvit_hw.lower.graph import Edge, HwGraph, HwNode
+
+#: operators that keep their input's rate, hold no more than a beat or two, and need no FIFO before them
+UNBUFFERED = ("Binarize", "Duplicate", "WidthConverter")
 
 
 def fifo_name(tensor: str) -> str:
@@ -17,13 +20,15 @@ def fifo_name(tensor: str) -> str:
 def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> tuple[HwGraph, bool]:
     """The graph with a FIFO on every stream, also at its input and output; the one on ``x`` writes ``x.fifo``.
 
-    ``depths`` are in beats, by the FIFO's name; 2 where there is none. A Duplicate follows its producer at once:
-    the FIFOs behind it serve both.
+    ``depths`` are in beats, by the FIFO's name; 2 where there is none. Operators of :data:`UNBUFFERED` follow their
+    producer at once, the FIFOs behind them serve both: behind a Binarize a FIFO has one bit a channel to hold, and
+    behind a width converter what its consumer takes in bursts.
     """
 
     def buffer(edge: Edge) -> HwNode | None:
-        ends = {end.op.op_type for end in (edge.source, edge.sink) if end}
-        if "Fifo" in ends or (edge.sink and edge.sink.op.op_type == "Duplicate"):
+        if edge.source and edge.source.op.op_type == "Fifo":
+            return None
+        if edge.sink and edge.sink.op.op_type in (*UNBUFFERED, "Fifo"):
             return None
         name = fifo_name(edge.tensor)
         return HwNode(
@@ -37,9 +42,33 @@ def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> tup
 
 
 def with_depths(graph: HwGraph, depths: Mapping[str, int]) -> HwGraph:
-    """The graph with the named FIFOs set to these depths (in beats)."""
+    """The graph with the named FIFOs set to these depths (in beats), all in LUT RAM."""
     ops = {}
     for node in graph.nodes:
         if node.op.op_type == "Fifo" and node.name in depths:
             ops[node.name] = fifo_op(node.op.inputs[0], depths[node.name])
+    return graph.with_ops(ops)
+
+
+def with_block_ram(graph: HwGraph, limit: float) -> HwGraph:
+    """The graph with deep FIFOs moved to block RAM, those that save most LUTs for it first.
+
+    ``limit`` is the block RAM (in halves) that all operators together may take. Only moves that save LUTs are made.
+    """
+    spare = limit - graph.resources().bram18
+    gains = []
+    for node in graph.nodes:
+        depth = node.op.attributes().get("depth", 0) if node.op.op_type == "Fifo" else 0
+        if depth < BLOCK_DEPTH:
+            continue
+        moved = fifo_op(node.op.inputs[0], depth, LARGE)
+        before, after = node.op.resources(), moved.resources()
+        saved, taken = before.lut - after.lut, after.bram18 - before.bram18
+        if saved > 0 and taken > 0:
+            gains.append((saved / taken, node.name, taken, moved))
+    ops = {}
+    for _, name, taken, moved in sorted(gains, key=lambda gain: (-gain[0], gain[1])):
+        if taken <= spare:
+            spare -= taken
+            ops[name] = moved
     return graph.with_ops(ops)

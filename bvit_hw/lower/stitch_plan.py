@@ -1,0 +1,42 @@
+"""From folded operators to a graph that can be stitched: forks, width converters, FIFOs of estimated depths."""
+
+from __future__ import annotations
+
+from bvit_hw.lower.glue import depth_for
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.lower.insert_duplicates import insert_duplicates
+from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
+from bvit_hw.lower.insert_width_converters import insert_width_converters
+from bvit_hw.lower.lag import held_fractions
+from bvit_hw.ops.base import Resources
+
+#: beats at the accelerator's border: eight pixels' bytes in, one logit out
+INPUT_LANES, OUTPUT_LANES = 8, 1
+#: what the accelerator's border takes: registers, frame guard
+BORDER = Resources(lut=900, ff=1200)
+
+
+def add_glue(graph: HwGraph) -> HwGraph:
+    """The graph with all glue, FIFOs two deep, and the accelerator's own lanes at its border."""
+    graph, _ = insert_duplicates(graph)
+    graph, _ = insert_width_converters(graph, input_lanes=INPUT_LANES, output_lanes=OUTPUT_LANES)
+    graph, _ = insert_fifos(graph)
+    return graph
+
+
+def estimated_depths(graph: HwGraph) -> dict[str, int]:
+    """Depth of each FIFO of a graph with glue, from the operators' lags alone."""
+    held = held_fractions(graph)
+    depths: dict[str, int] = {}
+    for edge in graph.edges():
+        if edge.source and edge.sink and edge.source.op.op_type == "Fifo":
+            # What waits before an operator waits in the FIFO in front of it.
+            waiting = held[edge.tensor, edge.sink.name, edge.sink_port]
+            depths[edge.source.name] = depth_for(edge.source_stream, waiting)
+    return depths
+
+
+def planned(graph: HwGraph, bram18: float) -> HwGraph:
+    """The graph with all glue and estimated depths, deep FIFOs in block RAM as far as ``bram18`` halves allow."""
+    stitched = add_glue(graph)
+    return with_block_ram(with_depths(stitched, estimated_depths(stitched)), bram18)
