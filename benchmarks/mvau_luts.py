@@ -124,7 +124,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=2, help="Yosys processes at a time (default 2)")
-    parser.add_argument("--quick", action="store_true", help="only foldings of up to 1024 products a cycle; prints only")
+    parser.add_argument("--quick", action="store_true", help="foldings of up to 1024 products a cycle; prints only")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     rows = table_rows(arguments.quick)

@@ -252,7 +252,7 @@ module bvit_popcount_shared #(
       wire logic [BITS-1:0] row;
       if (CHAIN > 0) begin : gen_sum
         assign row[BELOW+:WIDTH] = gen_chain.rows[j*WIDTH+:WIDTH];
-      end else begin : gen_nothing
+      end else if (BELOW < BITS) begin : gen_nothing
         assign row[BITS-1:BELOW] = '0;
       end
       if (CHAIN > 0 && BELOW + WIDTH < BITS) begin : gen_above

@@ -132,7 +132,15 @@ def test_illegal_parameters_stop_elaboration(parameters: dict[str, int | str], w
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"SIMD": 1, "PE": 1}, {"SIMD": 8, "PE": 512}, {"SIMD": 256}, {"SIMD": 16, "STRUCTURE": "plain"}],
+    [
+        {},
+        {"SIMD": 1, "PE": 1},
+        {"SIMD": 8, "PE": 512},
+        {"SIMD": 256},
+        {"SIMD": 16, "STRUCTURE": "plain"},
+        {"COLS": 9, "SIMD": 3, "STRUCTURE": "shared_parity"},
+        {"COLS": 5, "SIMD": 5, "STRUCTURE": "shared_parity"},
+    ],
 )
 @pytest.mark.parametrize("primitives", [0, 1])
 def test_lint(parameters: dict[str, int | str], primitives: int) -> None:
