@@ -33,7 +33,7 @@ BEGIN, END = "<!-- table: benchmarks/mvau_luts.py -->\n", "<!-- end of table -->
 VARIANTS = {"portable": ("shared_parity", 0), "primitives": ("shared_parity", 1), "plain": ("plain", 0)}
 SHAPES: tuple[tuple[int, int, Sequence[int], Sequence[int]], ...] = (
     # rows, cols, simd, pe
-    (512, 512, (2, 4, 8, 16, 32, 64, 128, 256), (1, 4, 16, 32, 64, 128)),
+    (512, 512, (2, 4, 8, 16, 32, 64, 128, 256), (1, 4, 16, 32, 128)),
     (384, 384, (3, 6, 12, 24, 48, 96), (1, 4, 16)),
     (512, 2048, (64,), (32,)),
     (1024, 32, (32,), (8,)),
@@ -77,7 +77,7 @@ def job(op: BinaryMVAU, structure: str, primitives: int) -> SynthJob:
 def table_rows(quick: bool) -> list[Row]:
     """The foldings to be measured; ``quick`` keeps the small ones."""
     rows = []
-    limit = 1024 if quick else 4096
+    limit = 256 if quick else 2048
     for height, cols, simds, pes in SHAPES:
         for simd in simds:
             for pe in pes:
@@ -124,7 +124,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=2, help="Yosys processes at a time (default 2)")
-    parser.add_argument("--quick", action="store_true", help="foldings of up to 1024 products a cycle; prints only")
+    parser.add_argument("--quick", action="store_true", help="foldings of up to 256 products a cycle; prints only")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     rows = table_rows(arguments.quick)

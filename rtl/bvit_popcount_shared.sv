@@ -158,7 +158,8 @@ module bvit_popcount_shared #(
     localparam bit [COLUMNS*16-1:0] HEAP = heap_after(s);
     localparam int SIZE = below(HEAP, COLUMNS);
     wire logic [SIZE*LANES-1:0] heap_d;
-    logic [SIZE*LANES-1:0] heap_q;
+    // A shift register in a LUT is dearer than the registers of the few bits that wait.
+    (* shreg_extract = "no" *) logic [SIZE*LANES-1:0] heap_q;
 
     always_ff @(posedge clk) if (en) heap_q <= heap_d;
 
