@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,8 +14,8 @@ import pytest
 import torch
 
 from bvit_hw.errors import CheckpointError
-from bvit_hw.models import PRESETS, BinaryViT, from_paper_state
-from bvit_hw.models.paper import config_from_paper_state
+from bvit_hw.models import PRESETS, BinaryViT, BinaryViTConfig, from_paper_state
+from bvit_hw.models.paper import _rules, config_from_paper_state
 
 REFERENCE = Path(__file__).parents[1] / ".." / "shared" / "reference"
 TINY: dict[str, Any] = {"heads": (1, 2, 4, 8), "reduction": (4, 2, 1, 1)}
@@ -61,12 +63,57 @@ def test_plain_vit_agrees_in_its_first_block(maker: ModuleType) -> None:
 @needs_reference
 @pytest.mark.parametrize("name", [n for n in PRESETS if n.startswith(("small", "deit"))])
 def test_sizes_are_inferred_for_every_published_network(name: str) -> None:
-    import json
-
     shapes = json.loads((REFERENCE / "keys.json").read_text())[name]
     state = {key: np.broadcast_to(np.float32(0), shape) for key, shape in shapes.items()}
     expected = PRESETS[name]
     assert config_from_paper_state(state) == expected.model_copy(update={"mean": (0.5,) * 3, "std": (0.5,) * 3})
+
+
+OTHER_SIZES: dict[str, Any] = {
+    "image_size": 64,
+    "in_channels": 2,
+    "channels": (24, 48, 144),
+    "depths": (2, 1, 3),
+    "heads": (3, 4, 2),
+    "mlp_widths": (48, 48, 432),
+    "reductions": (8, 2, 1),
+    "classes": 17,
+    "mean": (0.5, 0.5),
+    "std": (0.5, 0.5),
+}
+
+
+def paper_layout(model: BinaryViT) -> dict[str, np.ndarray]:
+    """The state of ``model`` as the published code would write it, undoing each change of shape by hand."""
+    config, ours = model.config, model.state_dict()
+    state: dict[str, np.ndarray] = {}
+    for name, (theirs, _) in _rules(config).items():
+        value = ours[name].numpy()
+        if name.endswith("position"):
+            value = value[None]
+        elif re.fullmatch(r"merges\.\d\.move", name):
+            value = value[None, :, None, None]
+        elif re.fullmatch(r"stem\.conv\.weight|merges\.\d\.(conv|linear)\.weight", name):
+            window = config.patch_size if name.startswith("stem") else 2
+            value = value.reshape(len(value), window, window, -1).transpose(0, 3, 1, 2)
+        state[theirs] = value
+    return state
+
+
+@pytest.mark.parametrize("full_precision_merges", [False, True])
+def test_other_sizes_survive_the_way_through_the_paper_layout(full_precision_merges: bool) -> None:
+    torch.manual_seed(3)
+    config = BinaryViTConfig.create(**OTHER_SIZES, full_precision_merges=full_precision_merges)
+    model = BinaryViT(config).train()
+    images = torch.randn(4, 2, 64, 64)
+    model(images)
+    model.eval()
+    again = from_paper_state(paper_layout(model), heads=config.heads, reduction=config.reductions)
+    assert again.config == config
+    with torch.no_grad():
+        assert torch.equal(again(images), model(images))
+    with pytest.raises(CheckpointError, match="reduction of 3 stages cannot be inferred"):
+        from_paper_state(paper_layout(model), heads=config.heads)
 
 
 @needs_reference

@@ -230,8 +230,10 @@ def from_paper_state(
         if theirs.endswith("num_batches_tracked") and theirs not in state:
             continue
         shape, wanted = _shape(state, theirs), target[ours].shape
+        value = state[theirs]
+        tensor: Tensor | None = value.detach() if isinstance(value, Tensor) else torch.from_numpy(np.array(value))
         try:
-            tensor = convert(torch.as_tensor(np.asarray(state[theirs])))
+            tensor = convert(tensor)
         except (RuntimeError, IndexError):
             tensor = None
         if tensor is None or tensor.shape != wanted:
