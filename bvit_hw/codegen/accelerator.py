@@ -1,0 +1,80 @@
+"""The accelerator around the stitched core: frame guard, registers and stream ends, as the board project sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bvit_hw import __version__
+from bvit_hw.codegen.stitch import TEMPLATES, Stitched, write_text
+from bvit_hw.errors import LoweringError
+from bvit_hw.runtime.registers import VERSION_VALUE
+
+INPUT_BITS, OUTPUT_BITS = 64, 32
+#: files of rtl/ that the border needs, in compile order
+BORDER_FILES = (
+    "bvit_width_converter.sv",
+    "bvit_frame_guard.sv",
+    "bvit_axi_lite_regs.sv",
+    "bvit_logits_out.sv",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator:
+    """The generated top: its module and text, and the library files of the whole design in compile order."""
+
+    module: str
+    text: str
+    library: Sequence[str]
+    frame_bytes: int
+
+    def write(self, folder: Path) -> Path:
+        """Write the module into ``folder``; returns its path."""
+        path = folder / f"{self.module}.v"
+        write_text(path, self.text)
+        return path
+
+
+def accelerator(
+    core: Stitched,
+    *,
+    name: str,
+    model_hash: str,
+    image: tuple[int, int, int],
+    classes: int,
+    logit_bits: int,
+    logits_exponent: int,
+) -> Accelerator:
+    """The top of ``core``; ``image`` is height, width, channels of the uint8 pixels, ``model_hash`` 64 hex digits.
+
+    Raises LoweringError for an image whose bytes are no whole number of input beats.
+    """
+    height, width, channels = image
+    frame_bytes = height * width * channels
+    if frame_bytes % (INPUT_BITS // 8):
+        raise LoweringError(
+            f"image of {height} x {width} x {channels} = {frame_bytes} bytes: must be a multiple of {INPUT_BITS // 8}, "
+            "the bytes of an input beat"
+        )
+    text = TEMPLATES.get_template("accelerator.v.j2").render(
+        top=name,
+        version=__version__,
+        core=core.module,
+        core_in=core.input.width,
+        core_out=core.output.width,
+        model_hash=model_hash,
+        height=height,
+        width=width,
+        channels=channels,
+        classes=classes,
+        frame_bytes=frame_bytes,
+        logit_bits=logit_bits,
+        logits_exponent=logits_exponent,
+        interface_version=VERSION_VALUE,
+        input_bits=INPUT_BITS,
+        output_bits=OUTPUT_BITS,
+    )
+    library = tuple(dict.fromkeys((*core.library, *BORDER_FILES)))
+    return Accelerator(module=name, text=text, library=library, frame_bytes=frame_bytes)
