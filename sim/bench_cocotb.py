@@ -40,7 +40,7 @@ def traffic(pattern: str, rng: random.Random) -> Traffic:
     stop, go = rng.choice([(60, 120), (128, 128), (200, 100), (20, 6), (40, 250)])
     starved = {"source_stop": stop, "source_go": go}
     stop, go = rng.choice([(60, 120), (128, 128), (200, 100), (20, 6), (40, 250)])
-    stalled = {"sink_stop": stop, "sink_go": go, "sink_wait": rng.randrange(2)}
+    stalled = {"sink_stop": stop, "sink_go": go, "sink_wait": int(pattern == "stalled")}
     match pattern:
         case "full":
             return Traffic()
@@ -133,6 +133,16 @@ class Run:
         return stamps
 
 
+def note_occupancy(dut: Any, pattern: str) -> None:
+    """Add a FIFO's largest number of beats under ``pattern`` to occupancy.json, when the device is a bvit_fifo."""
+    device = getattr(dut, "u_dut", None)
+    if device is None or not hasattr(device, "max_count_q"):
+        return
+    path = Path("occupancy.json")
+    seen = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**seen, pattern: int(device.max_count_q.value)}))
+
+
 @cocotb.test()
 @cocotb.parametrize(pattern=_PATTERNS)
 async def frames(dut: Any, pattern: str) -> None:
@@ -151,6 +161,7 @@ async def frames(dut: Any, pattern: str) -> None:
             _log.info("reset after %s input and %s output beats", *run.counts())
     await run.reset(chosen)
     await run.play(chosen)
+    note_occupancy(dut, pattern)
     firsts = [int(getattr(dut, f"in{i}_first").value) for i in range(len(run.inputs))]
     # Reset closes the files of the sinks, so that they can be read.
     dut.rst.value = 1

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cocotb_tools.config
@@ -85,6 +85,7 @@ class Measurements:
     intervals: tuple[int, ...] = ()  #: between last output beats of consecutive frames, all frames
     latency_first: int = -1  #: first input beat taken to first output beat
     latency_last: int = -1  #: first input beat taken to last output beat of the first frame
+    occupancy: Mapping[str, int] = field(default_factory=dict)  #: pattern -> most beats in a FIFO under test
 
 
 def find_sources(names: Sequence[str], override: Path | None = None) -> tuple[Path, ...]:
@@ -295,8 +296,12 @@ def check_op(
             f"{op}: {measured.cycles_per_frame} cycles a frame simulated, {op.cycles} in the model; "
             f"intervals {measured.intervals}; run: {folder}"
         )
+    occupancy = folder / "occupancy.json"
+    result = replace(
+        measured or Measurements(), occupancy=json.loads(occupancy.read_text()) if occupancy.is_file() else {}
+    )
     shutil.rmtree(folder)
-    return measured or Measurements()
+    return result
 
 
 def _measure(path: Path, beats: Sequence[int], frames: int) -> Measurements:

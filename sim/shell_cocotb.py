@@ -120,9 +120,23 @@ async def registers_under_backpressure(dut: Any) -> None:
     for channel in channels:
         channel.set_pause_generator(pauses(shell.rng, 0.6))
     for _ in range(30):
+        await ClockCycles(dut.ap_clk, 200)
         assert await shell.read(reg.MAGIC) == reg.MAGIC_VALUE
-        await shell.write(reg.CONTROL, shell.rng.choice([0, reg.CONTROL_CLEAR]))
-        assert await shell.read(reg.IMAGE_SIZE) == 4 << 16 | 8
+        before = await shell.read(reg.CYCLES_LOW)
+        # Only a write of bit 1 to CONTROL itself, byte 0 enabled, clears the cycle counter.
+        offset, value = shell.rng.choice(
+            [
+                (reg.CONTROL, 0),
+                (reg.CONTROL, reg.CONTROL_CLEAR),
+                (reg.CONTROL + 4, reg.CONTROL_CLEAR),
+                (reg.CONTROL + 1, reg.CONTROL_CLEAR),
+                (reg.CONTROL + 0x100, reg.CONTROL_CLEAR),
+            ]
+        )
+        cleared = (offset, value) == (reg.CONTROL, reg.CONTROL_CLEAR)
+        await with_timeout(shell.axi.write(offset, bytes([value])), 2000, "ns")
+        after = await shell.read(reg.CYCLES_LOW)
+        assert after < 150 if cleared else after > before, f"write of {value} to {offset:#x}: cycles {before}, {after}"
 
 
 @cocotb.test()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import RTL, assert_caught, check_op, mutant, random_frame
+from harness import RTL, Dut, DutStream, assert_caught, check_op, mutant, random_frame
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.flows.verilator import lint
@@ -46,6 +46,90 @@ def test_fifo(depth: int, style: str, pe: int, bits: int) -> None:
     op = fifo(depth, style, pe=pe, bits=bits)
     measured = check_op(op, {}, frames_of(op, seed=depth))
     assert measured.latency_first == (3 if style == "large" else min(depth - 1, 2))
+
+
+def test_fifo_occupancy_is_what_sizing_needs() -> None:
+    """A FIFO that never fills up tells the depth that would have done."""
+    op = fifo(1 << 16)
+    seen = check_op(op, {}, frames_of(op)).occupancy
+    beats = op.stream.beats * 4
+    assert seen["full"] == 2 and 2 <= seen["starved"] <= 3
+    assert 20 < seen["stalled"] <= beats
+    tight = fifo(4)
+    assert check_op(tight, {}, frames_of(tight), patterns=("stalled",)).occupancy == {"stalled": 4}
+
+
+def test_another_device_with_other_ports(tmp_path: Path) -> None:
+    """What comes from HLS: upper-case ports padded to bytes, reset active low."""
+    op = fifo(8, pe=1, bits=10)
+    (tmp_path / "foreign.sv").write_text("""
+module foreign (
+  input wire ap_clk, input wire ap_rst_n,
+  input wire [15:0] in0_V_TDATA, input wire in0_V_TVALID, output wire in0_V_TREADY,
+  output wire [15:0] out0_V_TDATA, output wire out0_V_TVALID, input wire out0_V_TREADY);
+  wire [9:0] data;
+  bvit_fifo #(.W(10), .DEPTH(8)) u_fifo (.clk(ap_clk), .rst(!ap_rst_n),
+    .s_axis_tdata(in0_V_TDATA[9:0]), .s_axis_tvalid(in0_V_TVALID), .s_axis_tready(in0_V_TREADY),
+    .m_axis_tdata(data), .m_axis_tvalid(out0_V_TVALID), .m_axis_tready(out0_V_TREADY));
+  assign out0_V_TDATA = {6'h2a, data};
+endmodule
+""")
+    device = Dut(
+        module="foreign",
+        sources=(RTL / "bvit_fifo.sv", tmp_path / "foreign.sv"),
+        inputs=(DutStream(prefix="in0_V", width=10, port_width=16),),
+        outputs=(DutStream(prefix="out0_V", width=10, port_width=16),),
+        clock="ap_clk",
+        reset="ap_rst_n",
+        reset_active_low=True,
+        upper=True,
+    )
+    check_op(op, {}, frames_of(op), dut=device)
+
+
+RULE_BREAKERS = {
+    # name: (valid, data, ready, what the bench must say)
+    "withdraws": ("s_axis_tvalid && odd_q", "s_axis_tdata", "m_axis_tready && odd_q", "was withdrawn"),
+    "changes": ("s_axis_tvalid", "s_axis_tdata ^ 8'(waited_q)", "m_axis_tready", "tdata changed"),
+    "waits for ready": ("s_axis_tvalid && m_axis_tready", "s_axis_tdata", "m_axis_tready", "hangs"),
+    "talks in reset": ("s_axis_tvalid || rst", "s_axis_tdata", "m_axis_tready", "high during reset"),
+    "loses a beat": ("s_axis_tvalid && count_q != 77", "s_axis_tdata", "m_axis_tready || count_q == 77", "hangs"),
+    "adds a beat": ("s_axis_tvalid || count_q == 320", "s_axis_tdata", "m_axis_tready", "surplus"),
+    "flips a bit": ("s_axis_tvalid", "s_axis_tdata ^ 8'(count_q == 319)", "m_axis_tready", "1 of 320 beats differ"),
+    "half speed": ("s_axis_tvalid && (odd_q || waited_q)", "s_axis_tdata", "m_axis_tready && (odd_q || waited_q)",
+                   "cycles a frame simulated"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULE_BREAKERS)
+def test_the_bench_finds_rule_breakers(name: str, tmp_path: Path) -> None:
+    valid, data, ready, words = RULE_BREAKERS[name]
+    (tmp_path / "rogue.sv").write_text(f"""
+module rogue (
+  input wire clk, input wire rst,
+  input wire [7:0] s_axis_tdata, input wire s_axis_tvalid, output wire s_axis_tready,
+  output wire [7:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready);
+  logic odd_q, waited_q;
+  int count_q;
+  assign m_axis_tvalid = {valid};
+  assign m_axis_tdata = {data};
+  assign s_axis_tready = {ready};
+  always @(posedge clk) begin
+    odd_q <= !rst && !odd_q;
+    waited_q <= m_axis_tvalid && !m_axis_tready;
+    count_q <= rst ? 0 : count_q + 32'(s_axis_tvalid && s_axis_tready);
+  end
+endmodule
+""")
+    op = fifo(2, pe=1, bits=8)
+    device = Dut(
+        module="rogue",
+        sources=(tmp_path / "rogue.sv",),
+        inputs=(DutStream(prefix="s_axis", width=8, port_width=8),),
+        outputs=(DutStream(prefix="m_axis", width=8, port_width=8),),
+    )
+    with pytest.raises(AssertionError, match=words):
+        check_op(op, {}, frames_of(op), dut=device)
 
 
 def test_fifo_at_network_size() -> None:

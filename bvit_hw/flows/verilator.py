@@ -146,17 +146,25 @@ def build_model(
             *[str(path.resolve()) for path in (*cpp, *sources)],
         ]
         # fmt: on
-        run_tool("verilator", argv, cwd=work, log=work / "verilate.log", env=env)
-        # Verilator's own runtime takes most of the compilation and depends on no model: it is compiled once.
-        runtime = cache / "runtime" / _digest(version, list(flags), cflags)
-        if runtime.is_dir():
-            for compiled in runtime.iterdir():
-                shutil.copyfile(compiled, obj / compiled.name)
-        run_tool(
-            "verilator", ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs)], cwd=work, log=work / "make.log", env=env
-        )
-        if not (obj / top).is_file():
-            raise ToolError(f"verilator: compiled without an error, but made no {top}; log: {work / 'make.log'}")
+        try:
+            run_tool("verilator", argv, cwd=work, log=work / "verilate.log", env=env)
+            # Verilator's own runtime takes most of the compilation and depends on no model: it is compiled once.
+            runtime = cache / "runtime" / _digest(version, list(flags), cflags)
+            if runtime.is_dir():
+                for compiled in runtime.iterdir():
+                    shutil.copyfile(compiled, obj / compiled.name)
+            run_tool(
+                "verilator",
+                ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs)],
+                cwd=work,
+                log=work / "make.log",
+                env=env,
+            )
+            if not (obj / top).is_file():
+                raise ToolError(f"verilator: compiled without an error, but made no {top}; log: {work / 'make.log'}")
+        except BaseException:
+            shutil.rmtree(obj, ignore_errors=True)  # the logs stay, the message names them
+            raise
         if not runtime.is_dir():
             runtime.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
