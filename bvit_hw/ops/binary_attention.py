@@ -1,4 +1,4 @@
-"""BinaryAttention: scores, the row rule and the sum over attended values, all heads, in integers (docs/attention.md)."""
+"""BinaryAttention: scores, the row rule and the sum over attended values, all heads (docs/attention.md)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.attention_cost import attention_resources
 from bvit_hw.ops.base import (
     HwOp,
     IntArray,
@@ -17,7 +18,6 @@ from bvit_hw.ops.base import (
     Resources,
     RtlInstance,
     Stream,
-    clog2,
     divisors,
     port_prefixes,
     signed_bits,
@@ -215,8 +215,8 @@ class BinaryAttention(HwOp):
         return np.asarray(bits, dtype=np.int64).reshape(tokens, self.heads, self.head_dim).transpose(1, 0, 2)
 
     def resources(self) -> Resources:
-        """TODO"""
-        return Resources(lut=300)
+        """LUTs, registers, block RAM and the row's multiplier; see attention_cost.py."""
+        return attention_resources(self)
 
     def rtl(self, params: Params) -> RtlInstance:
         """``bvit_binary_attention`` with the table and the threshold as memories.

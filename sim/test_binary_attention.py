@@ -1,0 +1,224 @@
+"""BinaryAttention's RTL against its golden function: traffic, foldings, corner shapes, corner thresholds, full size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import assert_caught, check_op, find_sources, mutant, random_frame
+
+from bvit_hw.errors import ToolError
+from bvit_hw.flows.verilator import lint
+from bvit_hw.models.attention_rule import score_table, threshold_integer
+from bvit_hw.ops.base import Params
+from bvit_hw.ops.binary_attention import BinaryAttention
+
+#: the tiny network's four stages, at two foldings each
+TINY = [
+    {"queries": 64, "keys": 4, "heads": 1, "simd": 4, "kp": 1, "mp": 4, "pe": 4},
+    {"queries": 64, "keys": 4, "heads": 1, "simd": 8, "kp": 4, "mp": 2, "pe": 16},
+    {"queries": 16, "keys": 4, "heads": 2, "simd": 2, "kp": 1, "mp": 4, "pe": 2},
+    {"queries": 16, "keys": 4, "heads": 2, "simd": 32, "kp": 2, "mp": 1, "pe": 32},
+    {"queries": 4, "keys": 4, "heads": 4, "simd": 1, "kp": 1, "mp": 4, "pe": 1},
+    {"queries": 4, "keys": 4, "heads": 4, "simd": 32, "kp": 4, "mp": 4, "pe": 32},
+    {"queries": 1, "keys": 1, "heads": 8, "simd": 1, "kp": 1, "mp": 1, "pe": 1},
+    {"queries": 1, "keys": 1, "heads": 8, "simd": 32, "kp": 1, "mp": 1, "pe": 32},
+]
+#: odd grids and counts, prime numbers of keys, head sizes that are no power of two, simd beyond pe
+ODD = [
+    {"queries": 9, "keys": 9, "heads": 3, "head_dim": 15, "simd": 5, "kp": 3, "mp": 9, "pe": 5},
+    {"queries": 5, "keys": 17, "heads": 3, "head_dim": 12, "simd": 4, "kp": 17, "mp": 1, "pe": 4},
+    {"queries": 25, "keys": 17, "heads": 1, "head_dim": 8, "simd": 2, "kp": 1, "mp": 17, "pe": 2},
+    {"queries": 3, "keys": 6, "heads": 6, "head_dim": 16, "simd": 16, "kp": 3, "mp": 2, "pe": 2},
+    {"queries": 7, "keys": 3, "heads": 1, "head_dim": 64, "simd": 64, "kp": 1, "mp": 3, "pe": 16},
+    {"queries": 2, "keys": 40, "heads": 2, "head_dim": 6, "simd": 3, "kp": 1, "mp": 8, "pe": 6},
+    {"queries": 1, "keys": 1, "heads": 1, "head_dim": 1, "simd": 1, "kp": 1, "mp": 1, "pe": 1},
+    {"queries": 2, "keys": 5, "heads": 2, "head_dim": 2, "simd": 1, "kp": 5, "mp": 5, "pe": 2},
+]
+#: small/4/224, every key; ``queries`` reduced from 3136, 784, 196 and 49 where the test says so
+FULL_SIZE = [
+    {"queries": 3136, "keys": 49, "heads": 1, "head_dim": 64, "simd": 8, "kp": 7, "mp": 49, "pe": 8},
+    {"queries": 784, "keys": 49, "heads": 2, "head_dim": 64, "simd": 8, "kp": 7, "mp": 7, "pe": 32},
+    {"queries": 196, "keys": 196, "heads": 4, "head_dim": 64, "simd": 8, "kp": 7, "mp": 49, "pe": 8},
+    {"queries": 49, "keys": 49, "heads": 8, "head_dim": 64, "simd": 1, "kp": 1, "mp": 49, "pe": 1},
+]
+
+
+def build(shape: dict[str, int]) -> BinaryAttention:
+    """The operator, with the tiny network's head size where the shape names none."""
+    return BinaryAttention(**{"head_dim": 32, **shape})
+
+
+def softmax_params(op: BinaryAttention, share: float | None = None) -> Params:
+    """The frozen model's table; attended is what has more than ``share`` of a row (default: than a mean key)."""
+    t = 2 * (1.1 / op.keys if share is None else share)
+    return {"table": score_table(op.head_dim, op.table_bits), "threshold": np.int64(threshold_integer(t))}
+
+
+def label(shape: dict[str, int]) -> str:
+    """A readable name of a configuration."""
+    return "-".join(f"{key}{value}" for key, value in shape.items())
+
+
+def mixed_frame(op: BinaryAttention, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Random bits, but some keys repeat others or a query, so that scores vary more than chance makes them."""
+    q, k, v = random_frame(op, rng)
+    for key in range(1, op.keys, 2):
+        k[key] = k[key - 1] if rng.integers(2) else q[rng.integers(op.queries)]
+    return q, k, v
+
+
+@pytest.mark.parametrize("shape", [*TINY, *ODD], ids=label)
+def test_patterns(shape: dict[str, int]) -> None:
+    op = build(shape)
+    rng = np.random.default_rng(op.queries * 1000 + op.keys)
+    measured = check_op(op, softmax_params(op), [mixed_frame(op, rng) for _ in range(5)], min_frames=6)
+    assert measured.cycles_per_frame == op.cycles
+
+
+@pytest.mark.parametrize("shape", FULL_SIZE, ids=label)
+def test_full_size_all_keys(shape: dict[str, int]) -> None:
+    """Full-size keys, heads, head size and folding; an eighth of the queries, at least 7: 392, 98, 24, 7."""
+    op = build({**shape, "queries": max(shape["queries"] // 8, 7)})
+    rng = np.random.default_rng(op.keys)
+    frames = [mixed_frame(op, rng) for _ in range(3)]
+    check_op(op, softmax_params(op), frames, patterns=("full", "both"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", FULL_SIZE, ids=label)
+def test_full_size(shape: dict[str, int]) -> None:
+    op = build(shape)
+    rng = np.random.default_rng(op.queries)
+    measured = check_op(op, softmax_params(op), [mixed_frame(op, rng) for _ in range(4)])
+    assert measured.cycles_per_frame == op.cycles
+
+
+@pytest.mark.parametrize("kp", [1, 4])
+@pytest.mark.parametrize("threshold", [0, 1, 2**14, 2**16 - 1, 2**16, 2**16 + 1, 2**17 - 1])
+def test_thresholds(threshold: int, kp: int) -> None:
+    """From "every key with E > 0" to "none"; beyond one (2**16) too."""
+    op = build({"queries": 9, "keys": 4, "heads": 2, "simd": 8, "kp": kp, "mp": 2, "pe": 8})
+    table = score_table(op.head_dim)
+    # Zero entries: attended by no threshold, not even by 0. A row can sum up to zero.
+    table[: op.head_dim // 2] = 0
+    params = {"table": table, "threshold": np.int64(threshold)}
+    rng = np.random.default_rng(threshold)
+    frames = [mixed_frame(op, rng) for _ in range(3)]
+    frames[1][0][0] = 1 - frames[1][1][0]
+    attended = [op.attended(params, q, k).sum(axis=-1) for q, k, _ in frames]
+    if threshold == 0:
+        assert any((a == op.keys).any() for a in attended) and any((a < op.keys).any() for a in attended)
+    if threshold >= 2**16:
+        assert not any(a.any() for a in attended)
+    check_op(op, params, frames, patterns=("full", "both"))
+
+
+@pytest.mark.parametrize("table_shift", [1, 16])
+@pytest.mark.parametrize("keys,kp,mp", [(4, 1, 4), (6, 6, 3), (6, 2, 6)])
+def test_exact_ties(keys: int, kp: int, mp: int, table_shift: int) -> None:
+    """A key whose E * 2**shift equals T * sum is not attended. Small tables make such rows frequent."""
+    op = BinaryAttention(
+        queries=16, keys=keys, heads=2, head_dim=8, table_bits=2, table_shift=table_shift, simd=4, kp=kp, mp=mp, pe=4
+    )
+    rng = np.random.default_rng(keys)
+    params = {"table": np.array([0, 0, 0, 1, 0, 1, 0, 3, 1]), "threshold": np.int64(2**table_shift // 2)}
+    frames = [mixed_frame(op, rng) for _ in range(4)]
+    ties = 0
+    for q, k, _ in frames:
+        equal = (q.reshape(-1, 1, 2, 8) == k.reshape(1, -1, 2, 8)).sum(axis=-1)
+        entries = params["table"][equal]
+        ties += int(((2 * entries == entries.sum(axis=1, keepdims=True)) & (entries > 0)).sum())
+    assert ties > 20
+    check_op(op, params, frames, patterns=("full", "stalled"))
+
+
+@pytest.mark.parametrize("table_bits,table_shift", [(1, 1), (8, 8), (24, 24)])
+def test_widths(table_bits: int, table_shift: int) -> None:
+    op = BinaryAttention(
+        queries=6,
+        keys=10,
+        heads=1,
+        head_dim=16,
+        table_bits=table_bits,
+        table_shift=table_shift,
+        simd=4,
+        kp=5,
+        mp=10,
+        pe=8,
+    )
+    rng = np.random.default_rng(table_bits)
+    params = {
+        "table": rng.integers(0, 2**table_bits, op.head_dim + 1),
+        "threshold": np.int64(rng.integers(1, 2**table_shift) // 8 + 1),
+    }
+    params["table"][-1] = 2**table_bits - 1
+    check_op(op, params, [mixed_frame(op, rng) for _ in range(3)], patterns=("full", "both"))
+
+
+def test_late_keys_and_values() -> None:
+    """q is there long before k and v: nothing may be worked on before its frame's k, nothing put out before its v."""
+    op = build({"queries": 2, "keys": 16, "heads": 2, "simd": 1, "kp": 16, "mp": 16, "pe": 1})
+    assert op.cycles == op.load_cycles > op.queries * op.heads * op.row_cycles
+    rng = np.random.default_rng(5)
+    measured = check_op(op, softmax_params(op), [random_frame(op, rng) for _ in range(4)], min_frames=6)
+    assert measured.cycles_per_frame == op.load_cycles
+
+
+@pytest.mark.parametrize(
+    "illegal,sentence",
+    [
+        ({"KP": 3}, "KP=3 does not divide KEYS=4"),
+        ({"MP": 3}, "MP=3 does not divide KEYS=4"),
+        ({"SIMD": 5}, "SIMD=5 does not divide HEAD_DIM=32"),
+        ({"PE": 64}, "PE=64 does not divide HEAD_DIM=32"),
+        ({"HEAD_DIM": 36, "SIMD": 6, "PE": 4}, "neither of SIMD=6 and PE=4 divides the other"),
+        ({"TABLE_BITS": 25}, "must lie in 1..24"),
+        ({"QUERIES": 0}, "must be positive"),
+    ],
+)
+def test_illegal_parameters_stop_elaboration(illegal: dict[str, int], sentence: str) -> None:
+    with pytest.raises(ToolError) as caught:
+        lint(find_sources(BinaryAttention.rtl_sources), "bvit_binary_attention", illegal)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [*TINY, *ODD, *FULL_SIZE], ids=label)
+def test_lint(shape: dict[str, int]) -> None:
+    """Verilator -Wall has nothing to say in any configuration."""
+    op = build(shape)
+    lint(find_sources(op.rtl_sources), "bvit_binary_attention", op.rtl(softmax_params(op)).parameters)
+
+
+MUTATIONS = [
+    ("bvit_binary_attention.sv", "] > bound_q", "] >= bound_q"),
+    ("bvit_binary_attention.sv", "assign out_ce = !m_valid_q || m_axis_tready", "assign out_ce = 1'b1"),
+    ("bvit_binary_attention.sv", "!next_full_q || take_row;", "1'b1;"),
+    (
+        "bvit_binary_attention.sv",
+        ".CYCLES(K_GROUPS + FLAG_STAGES - E_STAGE)",
+        ".CYCLES(K_GROUPS + FLAG_STAGES - E_STAGE + 1)",
+    ),
+    ("bvit_binary_attention.sv", "q_valid_q && k_there && score_ce", "q_valid_q && score_ce"),
+    ("bvit_binary_attention.sv", "row_valid_q && v_there && out_ce", "row_valid_q && out_ce"),
+    ("bvit_binary_attention.sv", "|(bound >> TABLE_BITS) ? '1 :", "1'b0 ? '1 :"),
+    ("bvit_binary_attention.sv", "(row_first_q ? '0 : row_sum_q)", "row_sum_q"),
+    ("bvit_binary_attention.sv", "      v_rchunk_q <= '0;\n", ""),
+    ("bvit_attention_slots.sv", "room = !count_q[1]", "room = count_q != 2'd3"),
+    ("bvit_attention_slots.sv", "      group_q <= '0;\n", ""),
+    ("bvit_attention_gather.sv", "if (rst) beat_q <= '0;\n      else if", "if"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(MUTATIONS)))
+def test_mutations_are_caught(number: int, tmp_path: Path) -> None:
+    """The bench must fail on each of these faults."""
+    name, old, new = MUTATIONS[number]
+    op = BinaryAttention(queries=8, keys=6, heads=2, head_dim=8, table_bits=2, table_shift=2, simd=2, kp=3, mp=3, pe=4)
+    rng = np.random.default_rng(3)
+    # T = 1/4: rows with attended keys, with ties, and with a bound beyond the table's range all occur.
+    params = {"table": np.array([0, 3, 2, 0, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}
+    frames = [mixed_frame(op, rng) for _ in range(12)]
+    assert_caught(op, params, frames, mutant(tmp_path, name, old, new))
