@@ -179,6 +179,11 @@ class BuildFolder:
         folder = self.path / name
         return all((folder / f).is_file() and _sha256(folder / f) == h for f, h in entry["files"].items())
 
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Results of every step that is whole in this folder."""
+        return {name: entry["results"] for name, entry in self._steps.items()}
+
     def run(self, steps: Sequence[Step], progress: Progress) -> list[StepOutcome]:
         """Run the steps in order; returns one outcome a step, the last one "not run" if a tool is missing.
 

@@ -11,10 +11,10 @@ from bvit_hw.codegen.stitch import TEMPLATES, Stitched, write_text
 from bvit_hw.errors import LoweringError
 from bvit_hw.runtime.registers import VERSION_VALUE
 
+#: widths of the two streams at the border
 INPUT_BITS, OUTPUT_BITS = 64, 32
 #: files of rtl/ that the border needs, in compile order
 BORDER_FILES = (
-    "bvit_width_converter.sv",
     "bvit_frame_guard.sv",
     "bvit_axi_lite_regs.sv",
     "bvit_logits_out.sv",
@@ -29,6 +29,9 @@ class Accelerator:
     text: str
     library: Sequence[str]
     frame_bytes: int
+    classes: int
+    logit_bits: int
+    model_hash: str
 
     def write(self, folder: Path) -> Path:
         """Write the module into ``folder``; returns its path."""
@@ -44,12 +47,12 @@ def accelerator(
     model_hash: str,
     image: tuple[int, int, int],
     classes: int,
-    logit_bits: int,
     logits_exponent: int,
 ) -> Accelerator:
     """The top of ``core``; ``image`` is height, width, channels of the uint8 pixels, ``model_hash`` 64 hex digits.
 
-    Raises LoweringError for an image whose bytes are no whole number of input beats.
+    Raises LoweringError for an image whose bytes are no whole number of input beats, and for a core whose border is
+    not one input beat wide, or gives more than one logit a beat.
     """
     height, width, channels = image
     frame_bytes = height * width * channels
@@ -58,23 +61,34 @@ def accelerator(
             f"image of {height} x {width} x {channels} = {frame_bytes} bytes: must be a multiple of {INPUT_BITS // 8}, "
             "the bytes of an input beat"
         )
+    if core.input.width != INPUT_BITS or core.output.lanes != 1:
+        raise LoweringError(
+            f"{core.module}: takes {core.input.width} bits and gives {core.output.lanes} logits a beat; "
+            f"the accelerator needs {INPUT_BITS} bits and 1 logit"
+        )
     text = TEMPLATES.get_template("accelerator.v.j2").render(
         top=name,
         version=__version__,
         core=core.module,
-        core_in=core.input.width,
-        core_out=core.output.width,
         model_hash=model_hash,
         height=height,
         width=width,
         channels=channels,
         classes=classes,
         frame_bytes=frame_bytes,
-        logit_bits=logit_bits,
+        logit_bits=core.output.width,
         logits_exponent=logits_exponent,
         interface_version=VERSION_VALUE,
         input_bits=INPUT_BITS,
         output_bits=OUTPUT_BITS,
     )
     library = tuple(dict.fromkeys((*core.library, *BORDER_FILES)))
-    return Accelerator(module=name, text=text, library=library, frame_bytes=frame_bytes)
+    return Accelerator(
+        module=name,
+        text=text,
+        library=library,
+        frame_bytes=frame_bytes,
+        classes=classes,
+        logit_bits=core.output.width,
+        model_hash=model_hash,
+    )

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from bvit_hw.flows.tool import run_tool
 
 from bvit_hw import __version__
 from bvit_hw.boards import Board
 from bvit_hw.errors import ToolError
+from bvit_hw.flows.tool import run_tool
 from bvit_hw.ops.base import Resources
 
 VENDOR, LIBRARY, IP_VERSION = "bvit-hw", "bvit_hw", "1.0"
@@ -46,7 +46,7 @@ class IpContents:
 
 
 def write_scripts(folder: Path, board: Board, clock_mhz: float, ip: IpContents, *, jobs: int = 4) -> None:
-    """Write ``ip/package_ip.tcl`` and ``build_zynq.tcl`` under ``folder``; ToolError for a board without a Zynq-7000."""
+    """Write ``ip/package_ip.tcl`` and ``build_zynq.tcl`` under ``folder``; ToolError for a board without Zynq-7000."""
     if board.family != "zynq-7000":
         raise ToolError(f"vivado: no project script for family {board.family!r} of {board.name}; known: zynq-7000")
     values = {

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
-from bvit_hw.flows.tool import run_tool
 
 from bvit_hw.errors import ToolError
+from bvit_hw.flows.tool import run_tool
 from bvit_hw.ops.base import HwOp, Params, Resources
 
 #: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
@@ -57,6 +57,14 @@ _TEMPLATES = jinja2.Environment(
     autoescape=False,
 )
 
+
+def _literal(value: int | str) -> str:
+    """A parameter's value in SystemVerilog: based literals as they are, other text in quotation marks."""
+    return f'"{value}"' if isinstance(value, str) and "'" not in value else str(value)
+
+
+_TEMPLATES.filters["literal"] = _literal
+
 # The instance is flattened into its wrapper; the wrapper stays apart in the bag. Without --keep-hierarchy read_slang
 # itself dissolves all modules; with it a module's name is followed by $ and the instance's path.
 _SCRIPT = """\
@@ -80,21 +88,28 @@ class SynthJob:
     inputs: Mapping[str, int]
     outputs: Mapping[str, int]
     memories: Mapping[str, str] = field(default_factory=dict)
+    #: ports that belong to no stream: (direction, name, width in bits)
+    others: tuple[tuple[str, str, int], ...] = ()
     #: expected LUTs, to balance the processes
     weight: float = 1.0
 
     @property
-    def prefixes(self) -> tuple[str, ...]:
-        """All stream prefixes, inputs first."""
-        return (*self.inputs, *self.outputs)
+    def signals(self) -> tuple[tuple[str, str, int], ...]:
+        """All ports but clock and reset: (direction, name, width in bits)."""
+        found: list[tuple[str, str, int]] = []
+        for streams, there, back in ((self.inputs, "input", "output"), (self.outputs, "output", "input")):
+            for prefix, width in streams.items():
+                found += [(there, f"{prefix}_tdata", width), (there, f"{prefix}_tvalid", 1)]
+                found.append((back, f"{prefix}_tready", 1))
+        return (*found, *self.others)
 
     def key(self, family: str) -> str:
         """Hash of all that the count depends on."""
         digest = hashlib.sha256()
         for source in self.sources:
             digest.update(source.read_bytes())
-        parts = [family, self.module, sorted(self.parameters.items()), list(self.inputs.items())]
-        digest.update(json.dumps([*parts, list(self.outputs.items()), sorted(self.memories.items())]).encode())
+        parts = [family, self.module, sorted(self.parameters.items()), self.signals, sorted(self.memories.items())]
+        digest.update(json.dumps(parts).encode())
         return digest.hexdigest()
 
 

@@ -1,0 +1,298 @@
+"""The later steps of a build: from a folded graph to a package and, where Vivado is, a bitstream."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from qonnx.core.modelwrapper import ModelWrapper
+
+from bvit_hw.boards import Board
+from bvit_hw.build.engine import StepContext, StepNotRun
+from bvit_hw.build.options import BuildOptions
+from bvit_hw.build.steps import accuracy_of, frozen_of, images_of, write_json
+from bvit_hw.codegen.accelerator import INPUT_BITS, OUTPUT_BITS, Accelerator, accelerator
+from bvit_hw.codegen.stitch import Stitched, source_paths, stitch
+from bvit_hw.errors import LoweringError
+from bvit_hw.flows import vivado
+from bvit_hw.flows.core_sim import CoreSimulator
+from bvit_hw.flows.verilator import cache_folder, lint
+from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
+from bvit_hw.lower.driver import hw_graph
+from bvit_hw.lower.fifo_sizing import TOLERANCE, check_logits, size_fifos
+from bvit_hw.lower.folding import fold
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
+from bvit_hw.lower.stitch_plan import BORDER, add_glue
+from bvit_hw.ops.base import Resources
+from bvit_hw.resources import data_path
+from bvit_hw.runtime.model_info import ModelInfo
+from bvit_hw.runtime.registers import VERSION_VALUE
+
+TOP = "bvit_accelerator"
+#: images that go into the package for the self-test on the board
+PACKAGED_IMAGES = 32
+SIZING_FRAMES = 16
+#: AXI4-Lite signals of the registers and their widths
+_AXI_LITE_IN = {
+    "awaddr": 12, "awprot": 3, "awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1,
+    "araddr": 12, "arprot": 3, "arvalid": 1, "rready": 1,
+}  # fmt: skip
+_AXI_LITE_OUT = {
+    "awready": 1, "wready": 1, "bresp": 2, "bvalid": 1, "arready": 1, "rdata": 32, "rresp": 2, "rvalid": 1,
+}  # fmt: skip
+
+
+def _lowered(context: StepContext) -> HwGraph:
+    return hw_graph(ModelWrapper(onnx.load_model(str(context.earlier["lower"] / "hardware.onnx"))))
+
+
+def _folded(context: StepContext) -> HwGraph:
+    graph = _lowered(context)
+    folding = json.loads((context.earlier["fold"] / "folding.json").read_text())
+    return graph.with_ops({node.name: node.op.fold(**folding[node.name]) for node in graph.nodes})
+
+
+def stitched_graph(context: StepContext, board: Board) -> HwGraph:
+    """The graph with all its glue and the FIFO depths that the step ``generate`` found."""
+    depths = json.loads((context.earlier["generate"] / "fifo_depths.json").read_text())
+    return with_block_ram(with_depths(add_glue(_folded(context)), depths), board.limits.bram18)
+
+
+def run_fold(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Solve the folding for the board's budget, or for the frame rate asked for."""
+    result = fold(_lowered(context), options.board, target_fps=options.target_fps)
+    folding = {n.name: {f: int(getattr(n.op, f)) for f in n.op.folding_fields} for n in result.graph.nodes}
+    write_json(context.folder / "folding.json", folding)
+    return {
+        "cycles": result.cycles,
+        "frames_per_second": options.clock_mhz * 1e6 / result.cycles,
+        "limited_by": result.limited_by,
+        "resources": asdict(result.resources),
+        "budget": asdict(result.limits),
+    }
+
+
+def _top(context: StepContext, core: Stitched) -> Accelerator:
+    config = context.results["checkpoint"]["config"]
+    frozen = context.results["freeze"]
+    size = int(config["image_size"])
+    return accelerator(
+        core,
+        name=TOP,
+        model_hash=str(frozen["model_hash"]),
+        image=(size, size, int(config["in_channels"])),
+        classes=int(config["classes"]),
+        logits_exponent=int(frozen["logits_exponent"]),
+    )
+
+
+def run_generate(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Size the FIFOs by simulating the real RTL, then write the accelerator: SystemVerilog, memories, file list."""
+    images = images_of(context, options).images
+    folded = _folded(context)
+    simulate = CoreSimulator(jobs=options.jobs)
+    context.progress(0, 3)
+    sized = size_fifos(
+        add_glue(folded), simulate, images[:4], bram18=options.board.limits.bram18, frames=SIZING_FRAMES
+    )
+    context.progress(2, 3)
+    write_json(context.folder / "fifo_depths.json", dict(sized.depths))
+    core = stitch(sized.graph)
+    top = _top(context, core)
+    rtl = context.folder / "rtl"
+    core.write(rtl, context.folder / "mem")
+    top.write(rtl)
+    for source in source_paths(top.library, data_path("rtl")):
+        target = rtl / Path(source).name
+        shutil.copyfile(source, target)
+    files = [*(Path(name).name for name in top.library), f"{core.module}.sv", f"{top.module}.v"]
+    (context.folder / "files.f").write_text("".join(f"rtl/{name}\n" for name in files))
+    lint([rtl / name for name in files], top.module)
+    fifos = {n.name: n.op for n in sized.graph.nodes if n.op.op_type == "Fifo"}
+    bits = sum(int(op.attributes()["depth"]) * op.inputs[0].width for op in fifos.values())
+    return {
+        "top": top.module,
+        "files": files,
+        "fifos": len(fifos),
+        "fifo_bits": bits,
+        "sizing": {
+            "cycles_model": folded.cycles,
+            "cycles_simulated": sized.run.cycles_per_frame,
+            "frames": SIZING_FRAMES,
+        },
+    }
+
+
+def run_simulate(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Test images through the Verilated RTL, back to back and with stalls: logits bit for bit, cycles, latency."""
+    import torch
+
+    data = images_of(context, options)
+    count = min(options.simulated_images, len(data.images))
+    images, labels = data.images[:count], data.labels[:count]
+    graph = stitched_graph(context, options.board)
+    wanted = frozen_of(context)(torch.from_numpy(images)).numpy().astype(np.int64)
+    context.progress(0, 3)
+    # Enough frames for a steady state, even where fewer images were asked for.
+    frames = max(count, 8)
+    run = CoreSimulator(jobs=options.jobs)(graph, images, frames=frames)
+    check_logits(run, wanted)
+    context.progress(1, 3)
+    found, model = run.cycles_per_frame, graph.cycles
+    if abs(found - model) > TOLERANCE * model:
+        raise LoweringError(f"simulation: {found:.1f} cycles a frame, the model says {model}; allowed: 2 % apart")
+    stalled = CoreSimulator(jobs=options.jobs, source_chance=150, sink_chance=60, seed=7)(graph, images, frames=count)
+    check_logits(stalled, wanted)
+    context.progress(2, 3)
+    alone = CoreSimulator(jobs=options.jobs)(graph, images[:1], frames=1)
+    np.savez(context.folder / "logits.npz", logits=run.logits[:count], labels=labels)
+    return {
+        "images": count,
+        "rtl_accuracy": accuracy_of(run.logits[:count].argmax(axis=1), labels),
+        "logits_equal_to_frozen": True,  # check_logits has raised otherwise
+        "cycles_model": model,
+        "cycles_simulated": found,
+        "latency_cycles": alone.latency,
+        "frames_with_stalls": count,
+    }
+
+
+def _border_jobs(top: Accelerator) -> list[SynthJob]:
+    """The accelerator's border, counted like any operator: frame guard, registers, logits' end."""
+    rtl = data_path("rtl")
+    events = ("frame_start", "frame_accepted", "frame_short", "frame_long")
+    ends = ("frame_done", "output_stalled")
+    byte_count = INPUT_BITS // 8
+    return [
+        SynthJob(
+            name="border.guard",
+            module="bvit_frame_guard",
+            sources=(rtl / "bvit_frame_guard.sv",),
+            parameters={"W": INPUT_BITS, "BYTES": top.frame_bytes},
+            inputs={"s_axis": INPUT_BITS},
+            outputs={"m_axis": INPUT_BITS},
+            others=(
+                ("input", "s_axis_tkeep", byte_count),
+                ("input", "s_axis_tlast", 1),
+                *(("output", name, 1) for name in events),
+            ),
+        ),
+        SynthJob(
+            name="border.logits",
+            module="bvit_logits_out",
+            sources=(rtl / "bvit_logits_out.sv",),
+            parameters={"BITS": top.logit_bits, "CLASSES": top.classes, "W": OUTPUT_BITS},
+            inputs={"s_axis": top.logit_bits},
+            outputs={"m_axis": OUTPUT_BITS},
+            others=(
+                ("output", "m_axis_tkeep", OUTPUT_BITS // 8),
+                ("output", "m_axis_tlast", 1),
+                *(("output", name, 1) for name in ends),
+            ),
+        ),
+        SynthJob(
+            name="border.registers",
+            module="bvit_axi_lite_regs",
+            sources=(rtl / "bvit_axi_lite_regs.sv",),
+            parameters={"CLASSES": top.classes, "HASH": f"256'h{top.model_hash}"},
+            inputs={},
+            outputs={},
+            others=(
+                *(("input", f"s_axi_{name}", width) for name, width in _AXI_LITE_IN.items()),
+                *(("output", f"s_axi_{name}", width) for name, width in _AXI_LITE_OUT.items()),
+                ("output", "soft_rst", 1),
+                *(("input", name, 1) for name in (*events, *ends)),
+            ),
+        ),
+    ]
+
+
+def run_synthesize(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Count LUTs, flip-flops, block RAMs and DSPs of every operator with Yosys."""
+    graph = stitched_graph(context, options.board)
+    rtl = data_path("rtl")
+    jobs = [job_of(node.name, node.op, node.params, rtl) for node in graph.nodes]
+    jobs += _border_jobs(_top(context, stitch(graph)))
+    counts = synthesize(
+        jobs,
+        family=options.board.family,
+        work=context.folder / "yosys",
+        cache=cache_folder() / "yosys",
+        processes=options.jobs,
+        progress=context.progress,
+    )
+    shutil.rmtree(context.folder / "yosys", ignore_errors=True)
+    total = sum(counts.values(), Resources())
+    predicted = sum((node.op.resources() for node in graph.nodes), Resources()) + BORDER
+    write_json(context.folder / "resources.json", {name: asdict(r) for name, r in counts.items()})
+    return {"total": asdict(total), "predicted": asdict(predicted)}
+
+
+def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Everything that goes to Vivado and to the board in one folder."""
+    import torch
+
+    folder = context.folder
+    generated = context.results["generate"]
+    source = context.earlier["generate"]
+    (folder / "ip").mkdir()
+    for name in generated["files"]:
+        shutil.copyfile(source / "rtl" / name, folder / "ip" / name)
+    shutil.copytree(source / "mem", folder / "ip" / "mem")
+    frozen = context.results["freeze"]
+    contents = vivado.IpContents(
+        top=str(generated["top"]),
+        sources=tuple(generated["files"]),
+        model_hash=str(frozen["model_hash"]),
+        input_bits=INPUT_BITS,
+        output_bits=OUTPUT_BITS,
+    )
+    vivado.write_scripts(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
+    runtime = Path(__file__).resolve().parents[1] / "runtime"
+    shutil.copytree(runtime, folder / "bvit_hw_runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(data_path("boards") / "notebooks" / "first_inference.ipynb", folder / "first_inference.ipynb")
+    data = images_of(context, options)
+    config = context.results["checkpoint"]["config"]
+    size = int(config["image_size"])
+    info = ModelInfo(
+        model_hash=str(frozen["model_hash"]),
+        height=size,
+        width=size,
+        channels=int(config["in_channels"]),
+        classes=int(config["classes"]),
+        logits_exponent=int(frozen["logits_exponent"]),
+        class_names=data.class_names,
+        clock_mhz=options.clock_mhz,
+        interface_version=VERSION_VALUE,
+    )
+    info.write(folder / "model.json")
+    images = data.images[:PACKAGED_IMAGES]
+    logits = frozen_of(context)(torch.from_numpy(images)).numpy().astype(np.int32)
+    np.savez_compressed(
+        folder / "test_images.npz", images=images, labels=data.labels[: len(images)], logits=logits
+    )
+    files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
+    return {"files": len(files), "bitstream_command": "vivado -mode batch -source build_zynq.tcl"}
+
+
+def run_bitstream(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Run Vivado where it is; otherwise say so."""
+    if vivado.vivado_path() is None:
+        raise StepNotRun("bitstream not built: Vivado not found")
+    work = context.folder / "vivado"
+    shutil.copytree(context.earlier["package"], work)
+    names = vivado.build_bitstream(work)
+    for name in names.values():
+        (work / name).rename(context.folder / name)
+    resources = asdict(vivado.read_utilization(work / "utilization.rpt"))
+    for report in ("utilization.rpt", "timing.rpt", "power.rpt", "vivado.log"):
+        (work / report).rename(context.folder / report)
+    shutil.rmtree(work)
+    return {**names, "resources": resources}

@@ -1,0 +1,90 @@
+"""The steps of `bvit-hw build`, in order, and what each depends on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bvit_hw.build import hardware_steps, steps
+from bvit_hw.build.engine import Step, StepContext
+from bvit_hw.build.options import BuildOptions
+from bvit_hw.resources import data_path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def _code(*names: str) -> tuple[Path, ...]:
+    return tuple(_PACKAGE / name for name in names)
+
+
+def make_steps(options: BuildOptions) -> list[Step]:
+    """All steps for ``options``; a step runs again when its inputs, its code or a step before it changed."""
+
+    def step(
+        name: str,
+        title: str,
+        run: Callable[[StepContext, BuildOptions], Mapping[str, Any]],
+        after: tuple[str, ...],
+        inputs: Mapping[str, Any],
+        code: tuple[Path, ...],
+    ) -> Step:
+        return Step(name, title, partial(_call, run, options), after=after, inputs=inputs, code=code)
+
+    with options.checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    data = Path(options.data)
+    if data.is_file():
+        with data.open("rb") as file:
+            data_key = hashlib.file_digest(file, "sha256").hexdigest()
+    else:
+        data_key = options.data
+    board = options.board.model_dump(mode="json")
+    rtl = data_path("rtl")
+    ops = _code("ops", "lower")
+    front = ("checkpoint", "freeze")
+    generated = (*front, "lower", "fold", "generate")
+    return [
+        step(
+            "checkpoint", "checkpoint: accuracy of the QAT model", steps.run_checkpoint, (),
+            {"checkpoint": digest, "data": data_key}, _code("models", "data"),
+        ),
+        step("freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {}, _code("models")),
+        step("export", "export: QONNX, equal to frozen", steps.run_export, front, {}, _code("export")),
+        step("lower", "lower: hardware operators", steps.run_lower, (*front, "export"), {}, ops),
+        step(
+            "fold", "fold: solve for the board", hardware_steps.run_fold, (*front, "lower"),
+            {"board": board, "target_fps": options.target_fps}, (),
+        ),
+        step(
+            "generate", "generate: FIFO depths, RTL, lint", hardware_steps.run_generate, (*front, "lower", "fold"),
+            {}, (*_code("codegen", "flows"), rtl),
+        ),
+        step(
+            "simulate", "simulate: test images through the RTL", hardware_steps.run_simulate, generated,
+            {"images": options.simulated_images}, (),
+        ),
+        step(
+            "synthesize", "synthesize: Yosys estimate", hardware_steps.run_synthesize, generated, {}, (),
+        ),
+        step(
+            "package", "package: IP, scripts, driver, notebook", hardware_steps.run_package, generated,
+            {}, (*_code("runtime"), data_path("boards") / "notebooks"),
+        ),
+        step("bitstream", "bitstream: Vivado", hardware_steps.run_bitstream, ("package",), {}, ()),
+    ]  # fmt: skip
+
+
+def _call(
+    run: Callable[[StepContext, BuildOptions], Mapping[str, Any]], options: BuildOptions, context: StepContext
+) -> Mapping[str, Any]:
+    return run(context, options)
+
+
+def identity(options: BuildOptions) -> dict[str, str]:
+    """Whose an output folder is: one board and one checkpoint."""
+    with options.checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"board": options.board.name, "checkpoint": digest}

