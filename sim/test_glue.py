@@ -9,7 +9,7 @@ import pytest
 from harness import RTL, Dut, DutStream, assert_caught, check_op, mutant, random_frame
 
 from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.flows.verilator import lint
+from bvit_hw.flows.verilator import cache_folder, lint
 from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.ops.base import HwOp
 from bvit_hw.ops.duplicate import Duplicate
@@ -207,7 +207,7 @@ def test_cost_models(tmp_path: Path) -> None:
         *(duplicate(n) for n in (2, 4, 8)),
     ]  # fmt: skip
     jobs = [job_of(str(n), op, {}, RTL) for n, op in enumerate(ops)]
-    counts = synthesize(jobs, family="zynq-7000", work=tmp_path / "work", cache=tmp_path / "cache", processes=1)
+    counts = synthesize(jobs, family="zynq-7000", work=tmp_path / "work", cache=cache_folder() / "yosys", processes=1)
     for n, op in enumerate(ops):
         counted, predicted = counts[str(n)], op.resources()
         assert predicted.lut == pytest.approx(counted.lut, rel=0.15, abs=5), op

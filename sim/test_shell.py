@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 from harness import RTL, SIM, cocotb_model, find_sources, mutant, simulate
 
-from bvit_hw.errors import ToolError
+from bvit_hw.errors import ConfigError, ToolError
+from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import lint
+from bvit_hw.flows.yosys import count_cells
+from bvit_hw.ops.base import Resources
+from bvit_hw.ops.shell import (
+    SHELL_SOURCES,
+    guard_depths,
+    guard_resources,
+    logits_out_resources,
+    registers_resources,
+)
 from bvit_hw.runtime import registers
 
-SOURCES = (
-    "bvit_fifo.sv",
-    "bvit_axis_check.sv",
-    "bvit_frame_guard.sv",
-    "bvit_logits_out.sv",
-    "bvit_axi_lite_regs.sv",
-)
+SOURCES = (*SHELL_SOURCES, "bvit_axis_check.sv")
 
 
 def run_shell(override: Path | None = None, *, seed: int = 1, depth: int = 24) -> None:
@@ -59,6 +65,48 @@ def test_lint() -> None:
 def test_illegal_parameters_stop_elaboration(parameters: dict[str, int], words: str) -> None:
     with pytest.raises(ToolError, match=words):
         lint([RTL / "bvit_frame_guard.sv"], "bvit_frame_guard", parameters)
+
+
+def count(top: str, parameters: dict[str, int], folder: Path) -> Resources:
+    """What Yosys makes of a module of the border."""
+    sources = " ".join(str(RTL / name) for name in SHELL_SOURCES)
+    generics = " ".join(f"-G {name}={value}" for name, value in parameters.items())
+    (folder / "count.ys").write_text(
+        f"read_slang --top {top} {generics} {sources}\n"
+        f"synth_xilinx -family xc7 -top {top} -flatten -noiopad -noclkbuf -run begin:check\n"
+        "tee -q -o stat.json stat -json\n"
+    )
+    program = "from pyosys import libyosys as ys; ys.run_pass('script count.ys', ys.Design())"
+    run_tool("yosys", [sys.executable, "-c", program], cwd=folder, log=folder / "yosys.log")
+    text = (folder / "stat.json").read_text()
+    (module,) = json.loads(text[text.index("{") :])["modules"].values()
+    return count_cells(module["num_cells_by_type"])
+
+
+@pytest.mark.parametrize(
+    ("top", "parameters", "predicted"),
+    [
+        ("bvit_frame_guard", {"BYTES": 3072}, guard_resources(3072, 768)),
+        ("bvit_frame_guard", {"BYTES": 64, "DEPTH": 16}, guard_resources(64, 16)),
+        ("bvit_frame_guard", {"BYTES": 150528, "DEPTH": 18820}, guard_resources(150528, 18820)),
+        ("bvit_logits_out", {"BITS": 24, "CLASSES": 10}, logits_out_resources(24, 10)),
+        ("bvit_axi_lite_regs", {}, registers_resources()),
+    ],
+)
+def test_cost_models(top: str, parameters: dict[str, int], predicted: Resources, tmp_path: Path) -> None:
+    counted = count(top, parameters, tmp_path)
+    assert predicted.lut == pytest.approx(counted.lut, rel=0.1, abs=8)
+    assert predicted.ff == pytest.approx(counted.ff, rel=0.1, abs=5)
+    assert predicted.bram18 == pytest.approx(counted.bram18, rel=0.05)
+
+
+def test_guard_depths() -> None:
+    assert guard_depths(3072) == (388, 768)
+    assert guard_depths(8) == (5, 5)
+    with pytest.raises(ConfigError, match="100 bytes are not whole beats of 64 bits"):
+        guard_depths(100)
+    with pytest.raises(ConfigError, match="388 or more"):
+        guard_resources(3072, 387)
 
 
 def test_document_holds_the_map() -> None:

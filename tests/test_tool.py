@@ -172,7 +172,9 @@ def test_models_are_cached_by_contents(tmp_path: Path) -> None:
     main.write_text(_MAIN)
 
     def build(width: int) -> Path:
-        return build_model([source], "adder", parameters={"W": width}, cpp=[main], cache=tmp_path / "cache")
+        return build_model(
+            [source], "adder", parameters={"W": width}, cpp=[main], cflags="-O0", cache=tmp_path / "cache"
+        )
 
     def result(model: Path) -> int:
         return int(subprocess.run([model], capture_output=True, text=True, check=True).stdout)
