@@ -75,7 +75,7 @@ module bvit_binary_mvau #(
   localparam int NF = ROWS / PE;
   localparam int DEPTH = SF * NF;
   localparam int ADDRESS = (DEPTH > 1) ? $clog2(DEPTH) : 1;
-  localparam bit SHARED = STRUCTURE == "shared_parity" || (STRUCTURE == "auto" && SIMD >= 6);
+  localparam bit SHARED = STRUCTURE == "shared_parity" || (STRUCTURE == "auto" && SIMD >= 7);
   // One bit in nine is a parity: block RAM has these bits anyway.
   localparam int UPPER = (upper_parities() < SIMD / 8) ? upper_parities() : SIMD / 8;
   localparam int WORD = SHARED ? SIMD + UPPER : SIMD;

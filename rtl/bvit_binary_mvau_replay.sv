@@ -67,7 +67,8 @@ module bvit_binary_mvau_replay #(
     // Two banks of a power of two words, a token in each.
     localparam int BANK = (SF > 1) ? $clog2(SF) : 0;
     localparam int COUNT = $clog2(2 * SF + 1);
-    logic [WIDTH-1:0] memory[2<<BANK];
+    // Few words, or narrow ones: block RAM is worth more elsewhere.
+    (* ram_style = "distributed" *) logic [WIDTH-1:0] memory[2<<BANK];
     logic [SF_BITS-1:0] write_beat_q;
     logic write_bank_q;
     logic read_bank_q;

@@ -198,9 +198,9 @@ class BinaryMVAU(HwOp):
         words = 2 << clog2(self.cols // self.simd)
         if words <= 32:
             return Resources(lut=4 * -(-self.simd // 6))
-        if words <= 64:
-            return Resources(lut=4 * -(-self.simd // 3))
-        return _rom(self.simd, words, block=True)
+        # RAM64M: three bits; the banks of deeper memories are joined by multiplexers.
+        banks = words // 64
+        return Resources(lut=banks * 4 * -(-self.simd // 3) + self.simd * ((banks + 1) // 3))
 
     def check_params(self, params: Params) -> None:
         """``weights``: rows x cols, +-1."""
