@@ -2,8 +2,8 @@
 
 Counting rule (bvit_hw.flows.yosys): LUT1 .. LUT6 count one each, a LUT RAM or shift register counts the LUTs that it
 occupies, inverters, carry cells and MUXF7/8 none; FF are all flip-flops outside of DSP and RAM blocks; a RAMB36 is two
-RAMB18. Two small functions that a real tool would put into one fracturable LUT6 count two. Memory contents are uniformly
-random, which leaves Yosys nothing to share. Usage: ``python benchmarks/affine_cost.py --out build/benchmarks``
+RAMB18. Two small functions that a real tool would put into one fracturable LUT6 count two. Memory contents are
+uniformly random, which leaves Yosys nothing to share. Usage: ``python benchmarks/affine_cost.py --out FOLDER``
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def affines() -> Iterator[ChannelAffine]:
     layer_scale = {"in_bits": (8, 8, 10), "multiply": (1, 0, 1), "shift": (0, 7, 3), "bias_bits": 16, "out_shift": 7}
     plain = {"in_bits": (8, 9), "multiply": (0, 0), "shift": (3, 0), "bias_bits": 13, "out_shift": 3}
     for shape in (norm, query, pooled, context, layer_scale, plain):
-        for channels, pe in ((32, 1), (32, 4), (128, 16), (64, 1), (128, 1), (256, 2), (1024, 1)):
+        for channels, pe in ((32, 1), (32, 4), (64, 8), (64, 1), (128, 1), (1024, 1)):
             for use_dsp in (0, 1) if any(shape["multiply"]) else (0,):  # type: ignore[arg-type]
                 yield ChannelAffine(tokens=4, channels=channels, out_bits=8, pe=pe, use_dsp=use_dsp, **shape)  # type: ignore[arg-type]
     for shape in ({**norm, "bias_tokens": 64}, {**query, "bias2_tokens": 64}):
@@ -56,13 +56,13 @@ def affines() -> Iterator[ChannelAffine]:
 def binarizes() -> Iterator[Binarize]:
     """Thresholds over depths and widths."""
     for in_bits in (8, 12):
-        for channels, pe in ((32, 1), (32, 4), (64, 2), (128, 16), (128, 1), (256, 1), (512, 4), (2048, 1)):
+        for channels, pe in ((32, 1), (32, 4), (64, 2), (128, 16), (64, 1), (128, 1), (512, 4), (2048, 1)):
             yield Binarize(tokens=4, channels=channels, in_bits=in_bits, pe=pe)
 
 
 def int_mvaus() -> Iterator[IntMVAU]:
     """Stem and classifier over foldings."""
-    for simd, pe in ((1, 1), (1, 8), (3, 4), (4, 8), (6, 2), (8, 4), (12, 1), (1, 32), (48, 1), (2, 16)):
+    for simd, pe in ((1, 1), (1, 8), (3, 4), (4, 8), (6, 2), (12, 1), (1, 32), (24, 1), (2, 16)):
         for use_dsp in (0, 1):
             yield IntMVAU(tokens=4, cols=48, rows=32, in_bits=8, acc_bits=21, simd=simd, pe=pe, use_dsp=use_dsp)
     for simd, pe in ((1, 1), (4, 2), (16, 1), (2, 10)):

@@ -23,6 +23,13 @@ module bvit_coef_rom #(
     $error("bvit_coef_rom: WIDTH=%0d and DEPTH=%0d must be positive", WIDTH, DEPTH);
   end
 
+  // Yosys (by its slang front end) calls lookup tables "logic", Vivado calls them "distributed".
+`ifdef __slang__
+  `define BVIT_COEF_ROM_TABLES (* rom_style = "logic" *)
+`else
+  `define BVIT_COEF_ROM_TABLES (* rom_style = "distributed" *)
+`endif
+
   if (BLOCK) begin : gen_block
     (* rom_style = "block" *) logic [WIDTH-1:0] mem[DEPTH];
     logic [WIDTH-1:0] data_q;
@@ -30,18 +37,20 @@ module bvit_coef_rom #(
     always_ff @(posedge clk) if (en) data_q <= mem[addr];
     assign data = data_q;
   end else if (ADDR_REG) begin : gen_address
-    (* rom_style = "logic" *) logic [WIDTH-1:0] mem[DEPTH];
+    `BVIT_COEF_ROM_TABLES logic [WIDTH-1:0] mem[DEPTH];
     logic [ADDR_BITS-1:0] addr_q;
     initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
     always_ff @(posedge clk) if (en) addr_q <= addr;
     assign data = mem[addr_q];
   end else begin : gen_word
-    (* rom_style = "logic" *) logic [WIDTH-1:0] mem[DEPTH];
+    `BVIT_COEF_ROM_TABLES logic [WIDTH-1:0] mem[DEPTH];
     logic [WIDTH-1:0] data_q;
     initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
     always_ff @(posedge clk) if (en) data_q <= mem[addr];
     assign data = data_q;
   end
 endmodule
+
+`undef BVIT_COEF_ROM_TABLES
 
 `default_nettype wire

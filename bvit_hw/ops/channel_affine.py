@@ -128,7 +128,7 @@ class ChannelAffine(HwOp):
                 f"ChannelAffine: shift={self.shift}; allowed: from 0, below the sum's width (at most {SUM_LIMIT})"
             )
         if self.prelu and self.mid_shift >= self.sum_bits:
-            raise ConfigError(f"ChannelAffine: mid_shift={self.mid_shift}; allowed: below {self.sum_bits}, the sum's bits")
+            raise ConfigError(f"ChannelAffine: mid_shift={self.mid_shift}; allowed: below {self.sum_bits} (sum's bits)")
         if self.out_shift >= self.result_bits:
             raise ConfigError(
                 f"ChannelAffine: out_shift={self.out_shift}; allowed: below {self.result_bits}, the result's bits"

@@ -28,17 +28,18 @@ def block_count(width: int, depth: int) -> int:
 
 
 def table_luts(width: int, depth: int) -> float:
-    """LUTs of a memory kept in lookup tables.
+    """LUTs of a memory kept in lookup tables, as Yosys counts them (random contents).
 
-    A LUT6 holds 64 words of one bit, MUXF7 and MUXF8 join four of them, a LUT4 of MUXF8s follow. Below eight words
-    many columns are equal or a plain address bit and cost nothing.
+    Up to 32 words a bit takes one LUT; below eight words many columns are equal or a plain address bit. Deeper tables
+    Yosys maps badly behind a counter: 3 LUTs a bit at 64 words, 8 at 128, where one and two would do.
     """
     if depth <= 2:
         return 0.0
     if depth <= 4:
         return float(min(width, 10))
-    groups = -(-depth // 256)
-    return float(width * (-(-depth // 64) + (0 if groups == 1 else -(-(groups - 1) // 3))))
+    if depth <= 32:
+        return float(width)
+    return width * (1 + (depth - 32) / 16) if depth <= 64 else width * (3 + (depth - 64) / 13)
 
 
 def block_pays(width: int, depth: int) -> bool:

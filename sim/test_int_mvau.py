@@ -1,0 +1,116 @@
+"""IntMVAU against its golden function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import assert_caught, check_op, mutant, random_frame
+
+from bvit_hw.ops.base import Params, signed_bits
+from bvit_hw.ops.int_mvau import IntMVAU
+
+
+def make(
+    *, tokens: int, cols: int, rows: int, simd: int, pe: int, use_dsp: int, in_signed: int = 0, weight_bits: int = 8
+) -> IntMVAU:
+    """A unit whose accumulator is just wide enough for any weights."""
+    most = cols * (255 if not in_signed else 128) << (weight_bits - 1)
+    return IntMVAU(
+        tokens=tokens, cols=cols, rows=rows, in_bits=8, in_signed=in_signed, weight_bits=weight_bits,
+        acc_bits=signed_bits(-most, most), simd=simd, pe=pe, use_dsp=use_dsp,
+    )  # fmt: skip
+
+
+def material(op: IntMVAU, seed: int, frames: int = 2) -> tuple[Params, list[tuple[np.ndarray, ...]]]:
+    """Random weights with an all-lowest and an all-highest row, random frames with extreme tokens."""
+    rng = np.random.default_rng(seed)
+    limit = 1 << (op.weight_bits - 1)
+    weights = rng.integers(-limit, limit, (op.rows, op.cols))
+    weights[0], weights[-1] = -limit, limit - 1
+    played = [random_frame(op, rng) for _ in range(frames)]
+    played[0][0][0], played[-1][0][-1] = op.inputs[0].high, op.inputs[0].low
+    return {"weights": weights}, played
+
+
+@pytest.mark.parametrize("use_dsp", [0, 1])
+@pytest.mark.parametrize(
+    ("simd", "pe"), [(1, 1), (1, 8), (3, 4), (4, 2), (12, 1), (48, 2), (6, 32), (48, 32)]
+)
+def test_tiny_stem(simd: int, pe: int, use_dsp: int) -> None:
+    """48 pixels to 32 channels; some foldings have one round, some one beat, some both."""
+    op = make(tokens=6, cols=48, rows=32, simd=simd, pe=pe, use_dsp=use_dsp)
+    params, frames = material(op, seed=simd)
+    measured = check_op(op, params, frames)
+    assert set(measured.intervals) == {op.cycles}
+
+
+@pytest.mark.parametrize("use_dsp", [0, 1])
+@pytest.mark.parametrize(("simd", "pe", "weight_bits"), [(1, 1, 8), (4, 2, 8), (16, 5, 8), (2, 10, 5)])
+def test_classifier(simd: int, pe: int, weight_bits: int, use_dsp: int) -> None:
+    """Signed input, one token a frame, row folds no power of two."""
+    op = make(
+        tokens=1, cols=256, rows=10, simd=simd, pe=pe, use_dsp=use_dsp, in_signed=1, weight_bits=weight_bits
+    )
+    params, frames = material(op, seed=simd, frames=3)
+    check_op(op, params, frames, min_frames=6)
+
+
+def test_block_ram() -> None:
+    """A long vector and a deep weight memory both go to block RAM."""
+    op = make(tokens=2, cols=512, rows=8, simd=1, pe=2, use_dsp=1, in_signed=1)
+    params, frames = material(op, seed=3)
+    parameters = op.rtl(params).parameters
+    assert parameters["WEIGHT_BLOCK"] == 1
+    wide = make(tokens=2, cols=2048, rows=4, simd=8, pe=2, use_dsp=1, in_signed=1)
+    wide_params, wide_frames = material(wide, seed=4)
+    assert wide.rtl(wide_params).parameters["BUFFER_BLOCK"] == 1
+    check_op(op, params, frames)
+    check_op(wide, wide_params, wide_frames)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tokens", "cols", "rows", "simd", "pe"), [(3136, 48, 64, 12, 16), (1, 512, 1000, 8, 8), (196, 768, 384, 48, 32)]
+)
+def test_full_size(tokens: int, cols: int, rows: int, simd: int, pe: int) -> None:
+    """Stem and classifier of small/4/224 and the patch embedding of DeiT-S/16, all tokens."""
+    op = make(tokens=tokens, cols=cols, rows=rows, simd=simd, pe=pe, use_dsp=1, in_signed=int(tokens == 1))
+    params, frames = material(op, seed=5, frames=1)
+    check_op(op, params, frames, patterns=("full",))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("bvit_int_mvau.sv", "first[SUM_STAGE] ? '0 : acc_q", "acc_q"),
+        ("bvit_int_mvau.sv", "if (en && valid[SUM_STAGE]) acc_q", "if (en) acc_q"),
+        ("bvit_int_mvau.sv", "en = out_free |", "en = 1'b1 |"),
+        ("bvit_int_mvau.sv", "assign wait_q[0] = {1'b0, x[s]};", "assign wait_q[0] = {x[s][IN_BITS-1], x[s]};"),
+        ("bvit_vector_replay.sv", "level_q > LEVEL_BITS'(beat)", "level_q >= LEVEL_BITS'(beat)"),
+        ("bvit_vector_replay.sv", "level_q != LEVEL_BITS'(2 * BEATS)", "1'b1"),
+        ("bvit_vector_replay.sv", "level_q != LEVEL_BITS'(2 * BEATS)", "!replay_q"),
+        ("bvit_vector_replay.sv", "replay_q <= !final_round;", "replay_q <= 1'b1;"),
+        ("bvit_vector_replay.sv", "if (final_round) read_bank_q", "read_bank_q"),
+        ("bvit_vector_replay.sv", "if (rst) valid <= 1'b0;\n    else if (en)", "if (en)"),
+    ],
+)
+def test_mutations(tmp_path: Path, file: str, old: str, new: str) -> None:
+    """The bench notices faults put into the RTL on purpose, among them an input that waits during the replays."""
+    op = make(tokens=4, cols=12, rows=6, simd=3, pe=3, use_dsp=1)
+    params, frames = material(op, seed=6)
+    assert_caught(op, params, frames, mutant(tmp_path, file, old, new))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("value[i] <= W'(gen_level[level-1].value[2*i]);", "value[i] <= '0;"), ("if (en) begin", "begin")],
+)
+def test_tree_mutations(tmp_path: Path, old: str, new: str) -> None:
+    """Likewise in the adder tree, with an odd number of lanes."""
+    op = make(tokens=4, cols=12, rows=6, simd=3, pe=3, use_dsp=0)
+    params, frames = material(op, seed=7)
+    assert_caught(op, params, frames, mutant(tmp_path, "bvit_adder_tree.sv", old, new))
