@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,8 @@ RULE_BREAKERS = {
 
 
 @pytest.mark.parametrize("name", RULE_BREAKERS)
-def test_the_bench_finds_rule_breakers(name: str, tmp_path: Path) -> None:
+def test_the_bench_finds_rule_breakers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # failed runs keep their folders
     valid, data, ready, words = RULE_BREAKERS[name]
     (tmp_path / "rogue.sv").write_text(f"""
 module rogue (

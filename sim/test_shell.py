@@ -143,6 +143,7 @@ MUTATIONS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "old", "new"), MUTATIONS)
-def test_mutations_are_caught(name: str, old: str, new: str, tmp_path: Path) -> None:
+def test_mutations_are_caught(name: str, old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # failed runs keep their folders
     with pytest.raises(AssertionError, match="simulation failed"):
         run_shell(mutant(tmp_path, name, old, new))
