@@ -1,6 +1,6 @@
 """Accuracy and duration of training `tiny-digits` from scratch, for one or more seeds, as docs/training.md states them.
 
-Prints one JSON line a seed: test accuracy of the QAT model and of the same weights with a float residual stream, seconds,
+Prints one JSON line a seed: test accuracy of the QAT model, of the same weights with a float residual stream, seconds,
 and whether the run gave the shipped checkpoint bit by bit (seed 0, the same kind of processor and library versions).
 """
 

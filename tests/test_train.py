@@ -26,7 +26,7 @@ NETWORK = BinaryViTConfig.create(
     reductions=(4, 2),
     classes=10,
 )
-SHORT = Recipe(dataset="some", model=NETWORK, epochs=4, quant_epochs=2, batch_size=80, learning_rate=5e-3, threads=1)
+SHORT = Recipe(dataset="some", model=NETWORK, epochs=4, quant_epochs=2, batch_size=80, learning_rate=5e-3)
 
 
 @pytest.fixture(autouse=True)

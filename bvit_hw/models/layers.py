@@ -11,13 +11,18 @@ from torch import Tensor, nn
 from bvit_hw.models.quant import ActQuant, WeightQuant
 
 
+def plus_minus_one(x: Tensor) -> Tensor:
+    """+1 for x >= 0, else -1, in x's type, without gradient."""
+    return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+
+
 class _Sign(torch.autograd.Function):
     """+1 for x >= 0, else -1; gradient 2 + 2x on [-1, 0], 2 - 2x on (0, 1], 0 elsewhere."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+        return plus_minus_one(x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
@@ -73,8 +78,7 @@ def binarize_weight(weight: Tensor, centred: bool) -> tuple[Tensor, Tensor, Tens
     """Signs (+-1, rows x cols), row scale mean(|w|) and row offset (rows x 1 each) of a real weight."""
     scale = weight.abs().mean(dim=1, keepdim=True)
     offset = weight.mean(dim=1, keepdim=True) if centred else torch.zeros_like(scale)
-    signs = torch.where(weight - offset >= 0, 1.0, -1.0).to(weight.dtype)
-    return signs, scale, offset
+    return plus_minus_one(weight - offset), scale, offset
 
 
 class BinaryLinear(nn.Module):
@@ -120,8 +124,8 @@ class RPReLU(nn.Module):
         self.move_2 = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x - self.move_1
-        return torch.where(x >= 0, x, x * self.slope) + self.move_2
+        shifted = (x - self.move_1).reshape(-1, x.shape[-1])
+        return F.prelu(shifted, self.slope).view(x.shape) + self.move_2
 
 
 class Affine(nn.Module):
