@@ -3,7 +3,7 @@
 // and W3, W5 (1 x 3, 1 x 5) are window sums with zeros outside the grid.
 //
 // Throughput one beat a cycle in and out, no bubbles within or between frames; a frame leaves
-// without the next one. Latency min(2, HEIGHT-1) rows + min(2, WIDTH-1) tokens + 8 cycles. Input
+// without the next one. Latency min(2, HEIGHT-1) rows + min(2, WIDTH-1) tokens + 10 cycles. Input
 // ready is combinational on output ready, and low for a row after reset.
 //
 // Two banks take rows in turn: row y and y+1 lie there while row y+2 comes in; rows y-1 and y-2
@@ -216,20 +216,26 @@ module bvit_multi_pool #(
     assign row_up2 = '0;
   end
 
-  // ---- stage 2: vertical sums in two parts; the middle row enters the horizontal part -------------
-  logic step2_q, take2_q, edge2_q;
-  logic [PE*IN_BITS-1:0] mid2_q;
+  // ---- stages 2 to 4: the middle row waits for the vertical products, then enters the horizontal part
+  logic step2_q, step3_q, step4_q, step5_q, step6_q;
+  logic take2_q, take3_q, take4_q, edge2_q, edge3_q, edge4_q;
+  logic [4:1] cleared_q;  // the step in this stage, if any, clears
+  logic [PE*IN_BITS-1:0] mid2_q, mid3_q, mid4_q;
   always_ff @(posedge clk) begin
     if (rst) begin
-      step2_q <= 1'b0;
-      take2_q <= 1'b0;
+      {step2_q, step3_q, step4_q, step5_q, step6_q} <= '0;
+      {take2_q, take3_q, take4_q} <= '0;
+      cleared_q <= '0;
     end else if (en) begin
-      step2_q <= step1_q;
-      take2_q <= take1_q;
+      {step2_q, step3_q, step4_q, step5_q, step6_q} <= {step1_q, step2_q, step3_q, step4_q, step5_q};
+      {take2_q, take3_q, take4_q} <= {take1_q, take2_q, take3_q};
+      cleared_q <= {cleared_q[3:1], clear_q};
     end
     if (en) begin
-      edge2_q <= edge1_q;
+      {edge2_q, edge3_q, edge4_q} <= {edge1_q, edge2_q, edge3_q};
       mid2_q <= row_mid;
+      mid3_q <= mid2_q;
+      mid4_q <= mid3_q;
     end
   end
 
@@ -238,9 +244,9 @@ module bvit_multi_pool #(
   // a position at all.
   logic [PE*IN_BITS-1:0] tap[2*REACH+1];
   logic [2*REACH:0] tap_edge, tap_take;
-  assign tap[0] = mid2_q;
-  assign tap_edge[0] = edge2_q;
-  assign tap_take[0] = take2_q;
+  assign tap[0] = mid4_q;
+  assign tap_edge[0] = edge4_q;
+  assign tap_take[0] = take4_q;
   if (REACH > 0) begin : gen_taps
     localparam int TAP_BITS = PE * IN_BITS + 2;
     logic [2*REACH*TAP_BITS-1:0] line_d, line_q;
@@ -253,7 +259,7 @@ module bvit_multi_pool #(
       .STEPS(BEATS),
       .BLOCK(TOKEN_BLOCK)
     ) u_line (
-      .clk, .rst, .en(en && step2_q), .d(line_d), .q(line_q)
+      .clk, .rst, .en(en && step4_q), .d(line_d), .q(line_q)
     );
   end
   logic left1, left2, right1, right2;  // the neighbour is inside the grid
@@ -272,25 +278,15 @@ module bvit_multi_pool #(
     assign right2 = 1'b0;
   end
 
-  // ---- stages 3 to 6: control; `out` marks a step whose middle tap is a position ------------------
-  logic step3_q, step4_q, step5_q, out3_q, out4_q, out5_q, out6_q;
+  // ---- stages 4 to 9: control; `out` marks a step whose middle tap is a position ------------------
+  logic out4, out5_q, out6_q, out7_q, out8_q;
+  assign out4 = step4_q && tap_take[REACH] && !cleared_q[4];
   always_ff @(posedge clk) begin
-    if (rst) begin
-      {step3_q, step4_q, step5_q} <= '0;
-      {out3_q, out4_q, out5_q, out6_q, valid_q} <= '0;
-    end else if (en) begin
-      step3_q <= step2_q;
-      step4_q <= step3_q;
-      step5_q <= step4_q;
-      out3_q <= step2_q && tap_take[REACH] && !clear_q;
-      out4_q <= out3_q;
-      out5_q <= out4_q;
-      out6_q <= out5_q;
-      valid_q <= out6_q;
-    end
+    if (rst) {out5_q, out6_q, out7_q, out8_q, valid_q} <= '0;
+    else if (en) {out5_q, out6_q, out7_q, out8_q, valid_q} <= {out4, out5_q, out6_q, out7_q, out8_q};
   end
 
-  // Coefficients, each set one stage ahead of its use.
+  // Coefficients come out of their memories in stage 3 (vertical) and 5 (horizontal).
   logic [COEF_ADDR_BITS-1:0] v_addr, w_addr;
   logic [PE*V_WORD-1:0] v_word;
   logic [PE*W_WORD-1:0] w_word;
@@ -307,7 +303,7 @@ module bvit_multi_pool #(
         w_addr_q <= '0;
       end else if (en) begin
         if (take2_q) v_addr_q <= (v_addr_q == COEF_ADDR_BITS'(BEATS - 1)) ? '0 : v_addr_q + 1'b1;
-        if (out3_q) w_addr_q <= (w_addr_q == COEF_ADDR_BITS'(BEATS - 1)) ? '0 : w_addr_q + 1'b1;
+        if (out4) w_addr_q <= (w_addr_q == COEF_ADDR_BITS'(BEATS - 1)) ? '0 : w_addr_q + 1'b1;
       end
     end
   end
@@ -328,20 +324,18 @@ module bvit_multi_pool #(
     .clk, .en, .addr(w_addr), .data(w_word)
   );
 
-  // ---- arithmetic, lane by lane -------------------------------------------------------------------
-  logic [PE*V_BITS-1:0] v5_q, v_late;
+  // ---- arithmetic, lane by lane: a chain of multiply-adds -----------------------------------------
+  logic [PE*V_BITS-1:0] v6, v_late;  // the vertical part, now and for the middle tap
   if (REACH > 0) begin : gen_v_line
     bvit_line_delay #(
       .WIDTH(PE * V_BITS),
       .STEPS(REACH * BEATS),
       .BLOCK(TOKEN_BLOCK)
     ) u_line (
-      .clk, .rst, .en(en && step5_q), .d(v5_q), .q(v_late)
+      .clk, .rst, .en(en && step6_q), .d(v6), .q(v_late)
     );
   end else begin : gen_v_now
-    assign v_late = v5_q;
-    logic unused;
-    assign unused = ^{step5_q, TOKEN_BLOCK, 1'b0};
+    assign v_late = v6;
   end
 
   for (genvar i = 0; i < PE; i++) begin : gen_lane
@@ -352,118 +346,117 @@ module bvit_multi_pool #(
     assign down1 = down1_q ? row_down1[i*IN_BITS+:IN_BITS] : '0;
     assign down2 = down2_q ? in1_q[i*IN_BITS+:IN_BITS] : '0;
 
-    // vertical: stage 2 near and far sums, 3 window sums, 4 products, 5 their sum with the bias
+    // vertical: near and far sums in stage 2, H3 in 3, H5 in 4; c_h3*H3 + bias in 5, with c_h5*H5 in 6
     logic signed [SUM3_BITS-1:0] h3_2q, h3_3q;
     logic signed [V_WORD-1:0] v_lane;
     logic signed [BIAS_BITS-1:0] bias_4q;
-    logic signed [PART_BITS-1:0] v_part;
-    logic signed [SUM3_BITS+COEF_BITS-1:0] h3_product;
+    logic signed [V_BITS-1:0] v_near5;
+    logic signed [V_BITS-1:0] v_lane6;
     assign v_lane = v_word[i*V_WORD+:V_WORD];
+    assign v6[i*V_BITS+:V_BITS] = v_lane6;
     always_ff @(posedge clk) begin
       if (en) begin
         h3_2q <= SUM3_BITS'(up1) + SUM3_BITS'(mid) + SUM3_BITS'(down1);
         h3_3q <= h3_2q;
         bias_4q <= v_lane[V_WORD-1-:BIAS_BITS];
-        v5_q[i*V_BITS+:V_BITS] <= V_BITS'(v_part) + V_BITS'(bias_4q);
       end
     end
-    bvit_affine_mul #(
+    bvit_pool_mac #(
       .X_BITS(SUM3_BITS),
       .C_BITS(COEF_BITS),
+      .P_BITS(V_BITS),
       .USE_DSP(USE_DSP)
     ) u_h3 (
-      .clk, .en, .x(h3_3q), .c(v_lane[COEF_BITS-1:0]), .p(h3_product)
+      .clk, .en, .x(h3_3q), .c(v_lane[COEF_BITS-1:0]), .z(V_BITS'(bias_4q)), .p(v_near5)
     );
     if (BOTH_V) begin : gen_h5
-      logic signed [SUM3_BITS-1:0] far_2q;
-      logic signed [SUM5_BITS-1:0] h5_3q;
-      logic signed [SUM5_BITS+COEF_BITS-1:0] h5_product;
+      logic signed [SUM3_BITS-1:0] far_2q, far_3q;
+      logic signed [SUM5_BITS-1:0] h5_4q;
+      logic signed [COEF_BITS-1:0] coef_4q;
       always_ff @(posedge clk) begin
         if (en) begin
           far_2q <= SUM3_BITS'(up2) + SUM3_BITS'(down2);
-          h5_3q <= SUM5_BITS'(h3_2q) + SUM5_BITS'(far_2q);
+          far_3q <= far_2q;
+          h5_4q <= SUM5_BITS'(h3_3q) + SUM5_BITS'(far_3q);
+          coef_4q <= v_lane[2*COEF_BITS-1-:COEF_BITS];
         end
       end
-      bvit_affine_mul #(
+      bvit_pool_mac #(
         .X_BITS(SUM5_BITS),
         .C_BITS(COEF_BITS),
+        .P_BITS(V_BITS),
         .USE_DSP(USE_DSP)
       ) u_h5 (
-        .clk, .en, .x(h5_3q), .c(v_lane[2*COEF_BITS-1-:COEF_BITS]), .p(h5_product)
+        .clk, .en, .x(h5_4q), .c(coef_4q), .z(v_near5), .p(v_lane6)
       );
-      assign v_part = PART_BITS'(h3_product) + h5_product;
     end else begin : gen_only_h3
-      assign v_part = PART_BITS'(h3_product);
+      logic signed [V_BITS-1:0] v_6q;
+      always_ff @(posedge clk) if (en) v_6q <= v_near5;
+      assign v_lane6 = v_6q;
       logic unused;
       assign unused = ^{up2, down2};
     end
 
-    // horizontal: stage 3 near and far sums, 4 window sums, 5 products
-    logic signed [SUM3_BITS-1:0] w3_3d, w3_3q, w3_4q;
+    // horizontal: near and far sums in stage 5 (W3), W5 in 6; all but c_w5*W5 in 7, everything in 8
+    logic signed [SUM3_BITS-1:0] w3_5d, w3_5q;
     logic signed [W_WORD-1:0] w_lane;
-    logic signed [PART_BITS-1:0] w_part;
-    logic signed [SUM3_BITS+COEF_BITS-1:0] w3_product;
+    logic signed [ACC_BITS-1:0] near7, acc8;
     assign w_lane = w_word[i*W_WORD+:W_WORD];
     if (REACH > 0) begin : gen_w3
       logic signed [IN_BITS-1:0] left, right;
       assign left = left1 ? tap[REACH+1][i*IN_BITS+:IN_BITS] : '0;
       assign right = right1 ? tap[REACH-1][i*IN_BITS+:IN_BITS] : '0;
-      assign w3_3d = SUM3_BITS'(left) + SUM3_BITS'(right)
+      assign w3_5d = SUM3_BITS'(left) + SUM3_BITS'(right)
                    + SUM3_BITS'(signed'(tap[REACH][i*IN_BITS+:IN_BITS]));
     end else begin : gen_w1
-      assign w3_3d = SUM3_BITS'(signed'(tap[0][i*IN_BITS+:IN_BITS]));
+      assign w3_5d = SUM3_BITS'(signed'(tap[0][i*IN_BITS+:IN_BITS]));
     end
-    always_ff @(posedge clk) begin
-      if (en) begin
-        w3_3q <= w3_3d;
-        w3_4q <= w3_3q;
-      end
-    end
-    bvit_affine_mul #(
+    always_ff @(posedge clk) if (en) w3_5q <= w3_5d;
+    bvit_pool_mac #(
       .X_BITS(SUM3_BITS),
       .C_BITS(COEF_BITS),
+      .P_BITS(ACC_BITS),
       .USE_DSP(USE_DSP)
     ) u_w3 (
-      .clk, .en, .x(w3_4q), .c(w_lane[COEF_BITS-1:0]), .p(w3_product)
+      .clk, .en, .x(w3_5q), .c(w_lane[COEF_BITS-1:0]),
+      .z(ACC_BITS'(signed'(v_late[i*V_BITS+:V_BITS]))), .p(near7)
     );
     if (BOTH_W) begin : gen_w5
       logic signed [IN_BITS-1:0] left, right;
-      logic signed [SUM3_BITS-1:0] far_3q;
-      logic signed [SUM5_BITS-1:0] w5_4q;
-      logic signed [SUM5_BITS+COEF_BITS-1:0] w5_product;
+      logic signed [SUM3_BITS-1:0] far_5q;
+      logic signed [SUM5_BITS-1:0] w5_6q;
+      logic signed [COEF_BITS-1:0] coef_6q;
       assign left = left2 ? tap[2*REACH][i*IN_BITS+:IN_BITS] : '0;
       assign right = right2 ? tap[0][i*IN_BITS+:IN_BITS] : '0;
       always_ff @(posedge clk) begin
         if (en) begin
-          far_3q <= SUM3_BITS'(left) + SUM3_BITS'(right);
-          w5_4q <= SUM5_BITS'(w3_3q) + SUM5_BITS'(far_3q);
+          far_5q <= SUM3_BITS'(left) + SUM3_BITS'(right);
+          w5_6q <= SUM5_BITS'(w3_5q) + SUM5_BITS'(far_5q);
+          coef_6q <= w_lane[2*COEF_BITS-1-:COEF_BITS];
         end
       end
-      bvit_affine_mul #(
+      bvit_pool_mac #(
         .X_BITS(SUM5_BITS),
         .C_BITS(COEF_BITS),
+        .P_BITS(ACC_BITS),
         .USE_DSP(USE_DSP)
       ) u_w5 (
-        .clk, .en, .x(w5_4q), .c(w_lane[2*COEF_BITS-1-:COEF_BITS]), .p(w5_product)
+        .clk, .en, .x(w5_6q), .c(coef_6q), .z(near7), .p(acc8)
       );
-      assign w_part = PART_BITS'(w3_product) + w5_product;
     end else begin : gen_only_w3
-      assign w_part = PART_BITS'(w3_product);
+      logic signed [ACC_BITS-1:0] acc_8q;
+      always_ff @(posedge clk) if (en) acc_8q <= near7;
+      assign acc8 = acc_8q;
     end
 
-    // both: stage 6 the sum, 7 shifted and saturated into the output register
-    logic signed [ACC_BITS-1:0] acc_6q;
+    // stage 9: shifted and saturated into the output register; WIDE_BITS leaves at least one bit
+    // above the result's sign to look at
     logic [OUT_BITS-1:0] result;
-    always_ff @(posedge clk) begin
-      if (en) acc_6q <= ACC_BITS'(w_part) + ACC_BITS'(signed'(v_late[i*V_BITS+:V_BITS]));
-      if (en) m_axis_tdata[i*OUT_BITS+:OUT_BITS] <= result;
-    end
-    // Widths are chosen so that the shifted sum always has bits above the result's sign to look at.
     localparam int WIDE_BITS = (ACC_BITS > OUT_SHIFT + OUT_BITS) ? ACC_BITS : OUT_SHIFT + OUT_BITS + 1;
     localparam int TOP_BITS = WIDE_BITS - OUT_SHIFT - OUT_BITS + 1;
     logic signed [WIDE_BITS-1:0] wide;
     logic [TOP_BITS-1:0] top;
-    assign wide = WIDE_BITS'(acc_6q);
+    assign wide = WIDE_BITS'(acc8);
     assign top = wide[WIDE_BITS-1-:TOP_BITS];
     always_comb begin
       result = wide[OUT_SHIFT+:OUT_BITS];
@@ -472,18 +465,17 @@ module bvit_multi_pool #(
         result[OUT_BITS-1] = wide[WIDE_BITS-1];
       end
     end
+    always_ff @(posedge clk) if (en) m_axis_tdata[i*OUT_BITS+:OUT_BITS] <= result;
     if (OUT_SHIFT > 0) begin : gen_fraction
       logic unused;
       assign unused = ^wide[OUT_SHIFT-1:0];
     end
   end
 
-  if (!BOTH_W) begin : gen_unused_far
-    logic unused;
-    assign unused = ^{left1, left2, right1, right2, edge2_q};
-  end
-  logic unused_edges;
-  assign unused_edges = ^{tap_edge, tap_take, row_up2, up2_q, down2_q, in1_q, row_down1, step2_q};
+  // Not used in small grids.
+  logic unused;
+  assign unused = ^{left1, left2, right1, right2, tap_edge, tap_take, row_up2, up2_q, down2_q, in1_q,
+                    row_down1, step4_q, step6_q, TOKEN_BLOCK};
 endmodule
 
 `default_nettype wire

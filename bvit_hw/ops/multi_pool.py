@@ -28,7 +28,7 @@ class MultiPool(PoolOp):
     folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_line_delay.sv", "bvit_coef_rom.sv", "bvit_booth_mul.sv",
-        "bvit_affine_mul.sv", "bvit_multi_pool.sv",
+        "bvit_pool_mac.sv", "bvit_multi_pool.sv",
     )  # fmt: skip
     lut_weights: ClassVar[tuple[float, ...]] = (0.0,)
     ff_weights: ClassVar[tuple[float, ...]] = (0.0,)
