@@ -57,10 +57,11 @@ def calibrated_model(config: BinaryViTConfig, images: torch.Tensor, seed: int = 
             if isinstance(module, nn.BatchNorm1d):
                 module.weight.uniform_(0.3, 1.5, generator=generator)
                 module.weight[0] *= -1
+                module.momentum = None
             elif isinstance(module, RPReLU):
-                # One channel with the largest slope that keeps all mantissa bits useful, one beyond 1.
                 module.slope[0] = 1.7
+        # Without momentum a norm averages over all passes; three let the later layers see settled earlier ones.
         model.train()
-        for _ in range(30):
+        for _ in range(3):
             model(images)
     return model.eval().calibrate([images])

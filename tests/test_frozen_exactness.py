@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -182,8 +183,8 @@ def test_mantissa_is_filled(peak: float, bits: int) -> None:
         return
     assert exponent is not None
     limit = 2 ** (bits - 1) - 1
-    assert abs(np.floor(peak * 2.0**-exponent + 0.5)) <= limit
-    assert max(abs(np.floor(v * 2.0 ** (1 - exponent) + 0.5)) for v in (peak, -peak / 3)) > limit
+    assert abs(np.floor(np.ldexp(peak, -exponent) + 0.5)) <= limit
+    assert max(abs(np.floor(np.ldexp(v, 1 - exponent) + 0.5)) for v in (peak, -peak / 3)) > limit
 
 
 def test_power_of_two() -> None:
@@ -196,8 +197,6 @@ def test_threshold_decides_as_the_sign(move: np.ndarray, divisor: int, exponent:
     x = replace(_X, exponent=exponent)
     threshold = binarize_threshold(x, move, divisor)
     values = np.arange(-128, 128)[:, None]
-    from fractions import Fraction
-
     for c in range(3):
         want = [Fraction(int(v)) * Fraction(2) ** exponent / divisor + Fraction(move[c]) >= 0 for v in values[:, 0]]
         assert (values[:, 0] >= threshold[c]).tolist() == want

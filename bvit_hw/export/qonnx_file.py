@@ -44,16 +44,15 @@ def to_qonnx(graph: FrozenGraph) -> ModelWrapper:
     )  # fmt: skip
     model.ir_version = 8
     exponents = {name: tensor.exponent for name, tensor in graph.tensors.items()}
-    helper.set_model_props(
-        model,
-        {
-            "bvit.format": FORMAT,
-            "bvit.model_hash": model_hash(graph),
-            "bvit.config": json.dumps(graph.config, sort_keys=True),
-            "bvit.exponents": json.dumps(exponents, sort_keys=True),
-        },
-    )
-    return ModelWrapper(model)
+    wrapper = ModelWrapper(model)
+    for key, value in {
+        "bvit.format": FORMAT,
+        "bvit.model_hash": model_hash(graph),
+        "bvit.config": json.dumps(graph.config, sort_keys=True),
+        "bvit.exponents": json.dumps(exponents, sort_keys=True),
+    }.items():
+        wrapper.set_metadata_prop(key, value)
+    return wrapper
 
 
 def export_qonnx(graph: FrozenGraph, path: Path | str) -> ModelWrapper:
@@ -81,7 +80,8 @@ def load_qonnx(path: Path | str) -> ModelWrapper:
         raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (DecodeError, onnx.checker.ValidationError) as error:
         raise ExportError(f"{path}: not a valid ONNX file: {error}") from error
-    found = {prop.key: prop.value for prop in model.metadata_props}.get("bvit.format")
+    wrapper = ModelWrapper(model)
+    found = wrapper.get_metadata_prop("bvit.format")
     if found != FORMAT:
         raise ExportError(f"{path}: bvit.format is {found!r}; this version reads {FORMAT!r}, written by export_qonnx")
-    return ModelWrapper(model)
+    return wrapper

@@ -82,10 +82,17 @@ def _require_finite(name: str, real: RealAffine) -> None:
 
 
 def fit_affine(
-    inputs: Sequence[FrozenTensor], output: FrozenTensor, real: RealAffine, *, coef_bits: int, slope_bits: int
+    inputs: Sequence[FrozenTensor],
+    output: FrozenTensor,
+    real: RealAffine,
+    *,
+    coef_bits: int,
+    slope_bits: int,
+    guard: int = GUARD_BITS,
 ) -> FrozenNode:
     """The ChannelAffine node that computes ``real`` on the grids of ``inputs`` and ``output``.
 
+    The sum keeps at least ``guard`` bits below the output's step, for the bias's sake, where the exact range allows.
     Raises :class:`FreezeError`, naming the output tensor, if no alignment stays below 2**24.
     """
     _require_finite(output.name, real)
@@ -102,8 +109,7 @@ def fit_affine(
         # Mantissa bits that could not move the output by more than a guard bit only cost adder width.
         useless = output.exponent - GUARD_BITS - x.bits
         wanted.append(output.exponent if exponent is None else max(exponent + x.exponent, useless))
-    highest = output.exponent - (GUARD_BITS if real.slope is not None else 0)
-    first = min(*wanted, highest)
+    first = min(*wanted, output.exponent - guard)
     last = min([w for w, f in zip(wanted, fixed, strict=True) if f] + [output.exponent])
     reason = f"an input with a plain shift has exponent {last}, below the first usable {first}"
     for exponent in range(first, last + 1):

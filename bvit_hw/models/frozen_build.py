@@ -236,7 +236,7 @@ class _Builder:
         acc = self.int_linear("head.acc", self.affine("head.f", x), config.classes)
         logits = self.tensor("logits", 1, 1, config.classes, LOGIT_BITS, exponent=acc.exponent)
         real = self.source.affine("logits", (acc,), 1, config.classes)
-        self.add(fit_affine((acc,), logits, real, coef_bits=self.coef_bits, slope_bits=self.slope_bits))
+        self.add(fit_affine((acc,), logits, real, coef_bits=self.coef_bits, slope_bits=self.slope_bits, guard=0))
         return FrozenGraph(
             tensors=self.tensors, nodes=tuple(self.nodes), input="pixels", output="logits",
             config=config.model_dump(mode="json"),

@@ -19,7 +19,8 @@ from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.models.exactness import check_exact
 
 #: layout of the file; a reader refuses any other
-FORMAT = "bvit-frozen-1"
+FORMAT = 1
+_KEY = "bvit-frozen"
 
 _TENSOR_FIELDS = {
     "name": str,
@@ -73,7 +74,8 @@ def save_frozen(graph: FrozenGraph, path: Path | str) -> str:
     tensors = {
         f"{node.output}/{key}": np.array(value, order="C") for node in graph.nodes for key, value in node.params.items()
     }
-    metadata = {"format": FORMAT, "graph": _canonical(_header(graph)), "model_hash": digest}
+    # One entry: safetensors writes several in no fixed order, and equal graphs are to give equal files.
+    metadata = {_KEY: _canonical({"format": FORMAT, "graph": _header(graph), "model_hash": digest})}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(save(tensors, metadata=metadata))
@@ -96,19 +98,18 @@ def load_frozen(path: Path | str) -> FrozenGraph:
         raise CheckpointError(f"{path}: no such file; freeze a model first")
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            head = json.loads((file.metadata() or {}).get(_KEY, "{}"))
+            if head.get("format") != FORMAT:
                 raise CheckpointError(
-                    f"{path}: format {metadata.get('format')!r} is not a frozen model of this version ({FORMAT})"
+                    f"{path}: format {head.get('format')!r} is not a frozen model of this version ({FORMAT!r})"
                 )
-            header = json.loads(metadata.get("graph", ""))
             stored = {name: np.asarray(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-        graph = _graph(header, stored)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        graph = _graph(head["graph"], stored)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: damaged or not a frozen model: {error}") from error
     digest = model_hash(graph)
-    if digest != metadata.get("model_hash"):
-        raise CheckpointError(f"{path}: content has hash {digest}, the file says {metadata.get('model_hash')}: damaged")
+    if digest != head.get("model_hash"):
+        raise CheckpointError(f"{path}: content has hash {digest}, the file says {head.get('model_hash')}: damaged")
     try:
         check_exact(graph)
     except FreezeError as error:
