@@ -90,6 +90,23 @@ module bvit_binary_attention #(
   localparam int CHUNK_BITS = (CHUNKS > 1) ? CHUNK_FIELD : 1;
   localparam int QUERY_BITS = (QUERIES > 1) ? $clog2(QUERIES) : 1;
 
+  // Several keys at once share the query's parities; see bvit_attention_score.
+  function automatic int upper_parities();
+    int n;
+    int total;
+    n = HEAD_DIM / 3 + HEAD_DIM % 3;
+    total = 0;
+    while (n > 2) begin
+      total = total + n / 3;
+      n = n / 3 + n % 3;
+    end
+    return total;
+  endfunction
+
+  localparam bit SHARED = KP > 1 && HEAD_DIM >= 16;
+  localparam int UPPER = (upper_parities() < HEAD_DIM / 8) ? upper_parities() : HEAD_DIM / 8;
+  localparam int K_WORD = SHARED ? HEAD_DIM + UPPER : HEAD_DIM;
+
   // Address: {slot, group, head(, chunk)}. Where a count is no power of two, some words stay unused.
   localparam int K_ADDR = 1 + K_FIELD + HEAD_FIELD;
   localparam int V_ADDR = 1 + V_FIELD + HEAD_FIELD + CHUNK_FIELD;
@@ -102,11 +119,12 @@ module bvit_binary_attention #(
   // ------------------------------------------------------------------------------------------ k
   wire logic k_room, k_there, k_last, k_wslot, k_rslot;
   wire logic k_take = s1_axis_tvalid && k_room;
-  wire logic [HEAD_DIM-1:0] k_word;
+  wire logic [HEAD_DIM-1:0] k_bits;
+  wire logic [K_WORD-1:0] k_word;
   wire logic [KP-1:0] k_lane;
   wire logic [K_GROUP_BITS-1:0] k_wgroup;
   wire logic [HEAD_BITS-1:0] k_whead;
-  wire logic [KP*HEAD_DIM-1:0] k_data;
+  wire logic [KP*K_WORD-1:0] k_data;
   logic [K_GROUP_BITS-1:0] k_rgroup_q;
   logic [HEAD_BITS-1:0] k_rhead_q;
   wire logic score_frame_done;
@@ -121,9 +139,21 @@ module bvit_binary_attention #(
       .rst,
       .take(k_take),
       .data(s1_axis_tdata),
-      .word(k_word),
+      .word(k_bits),
       .last(k_last)
   );
+
+  if (SHARED) begin : gen_k_encode
+    bvit_attention_encode #(
+        .N(HEAD_DIM),
+        .WORD(K_WORD)
+    ) u_k_encode (
+        .key (k_bits),
+        .word(k_word)
+    );
+  end else begin : gen_k_plain
+    assign k_word = k_bits;
+  end
 
   bvit_attention_slots #(
       .HEADS (HEADS),
@@ -146,7 +176,7 @@ module bvit_binary_attention #(
   bvit_attention_ram #(
       .DEPTH(1 << K_ADDR),
       .LANES(KP),
-      .LANE_BITS(HEAD_DIM)
+      .LANE_BITS(K_WORD)
   ) u_k_ram (
       .clk,
       .we({KP{k_take && k_last}} & k_lane),
@@ -297,10 +327,9 @@ module bvit_binary_attention #(
   end
 
   // --------------------------------------------------------------------------------- score phase
-  // Stages of the pipeline: 1 k word read, 5 scores, 6 E, SUM_STAGE sum over the lanes; then the row's
-  // sum, twice the product, and the threshold that E is compared with.
-  localparam int E_STAGE = 6;
-  localparam int SUM_STAGE = E_STAGE + $clog2(KP);
+  // Stages of the pipeline: 0 scores, 1 E, SUM_STAGE sum over the lanes; then the row's sum, twice the
+  // product, and the bound that E is compared with.
+  localparam int SUM_STAGE = 1 + $clog2(KP);
   localparam int FLAG_STAGES = SUM_STAGE + 3;
   localparam int SCORE_BITS = $clog2(HEAD_DIM + 1);
   localparam int ROW_SUM_BITS = TABLE_BITS + $clog2(KEYS);
@@ -308,17 +337,32 @@ module bvit_binary_attention #(
   localparam int T_BITS = TABLE_SHIFT + 1;
   localparam int PRODUCT_BITS = ROW_SUM_BITS + T_BITS;
 
-  // Flags of the stages 1 .. FLAG_STAGES: a group is there, it is its row's last, its frame's last row.
-  logic [FLAG_STAGES:1] valid_q, last_q, final_q;
-  logic [HEAD_DIM-1:0] q_q;  // the query of stage 1
+  // Flags of the stages: a group is there, it is its row's last, its row is its frame's last.
+  logic [FLAG_STAGES:0] valid_q, last_q, final_q;
+  wire logic [KP*SCORE_BITS-1:0] scores;
+  bvit_attention_score #(
+      .N(HEAD_DIM),
+      .LANES(KP),
+      .WORD(K_WORD),
+      .SHARED(SHARED),
+      .TAGS(3)
+  ) u_score (
+      .clk,
+      .rst,
+      .ce(score_ce),
+      .s_tags({score_issue, score_group_last, score_frame_last}),
+      .query(q_row_q),
+      .words(k_data),
+      .m_tags({valid_q[0], last_q[0], final_q[0]}),
+      .scores
+  );
   always_ff @(posedge clk) begin
     if (score_ce) begin
-      q_q <= q_row_q;
-      last_q <= {last_q[FLAG_STAGES-1:1], score_group_last};
-      final_q <= {final_q[FLAG_STAGES-1:1], score_frame_last};
+      last_q[FLAG_STAGES:1] <= last_q[FLAG_STAGES-1:0];
+      final_q[FLAG_STAGES:1] <= final_q[FLAG_STAGES-1:0];
     end
-    if (rst) valid_q <= '0;
-    else if (score_ce) valid_q <= {valid_q[FLAG_STAGES-1:1], score_issue};
+    if (rst) valid_q[FLAG_STAGES:1] <= '0;
+    else if (score_ce) valid_q[FLAG_STAGES:1] <= valid_q[FLAG_STAGES-1:0];
   end
 
   (* rom_style = "logic" *) logic [TABLE_BITS-1:0] exp_table[HEAD_DIM+1];
@@ -328,24 +372,14 @@ module bvit_binary_attention #(
     if (THRESHOLD_FILE != "") $readmemh(THRESHOLD_FILE, threshold);
   end
 
-  wire logic [KP*TABLE_BITS-1:0] e;      // in stage E_STAGE
+  wire logic [KP*TABLE_BITS-1:0] e;      // in stage 1
   wire logic [KP*TABLE_BITS-1:0] e_old;  // the same, when its row's threshold is there
   wire logic [KP-1:0] attended;
   logic [TABLE_BITS-1:0] bound_q;        // attended iff E exceeds it
 
-  for (genvar lane = 0; lane < KP; lane++) begin : gen_score
-    wire logic [SCORE_BITS-1:0] score;
+  for (genvar lane = 0; lane < KP; lane++) begin : gen_lane
     logic [TABLE_BITS-1:0] e_q;
-    bvit_attention_equal #(
-        .N(HEAD_DIM)
-    ) u_score (
-        .clk,
-        .ce(score_ce),
-        .a(q_q),
-        .b(k_data[lane*HEAD_DIM+:HEAD_DIM]),
-        .count(score)
-    );
-    always_ff @(posedge clk) if (score_ce) e_q <= exp_table[score];
+    always_ff @(posedge clk) if (score_ce) e_q <= exp_table[scores[lane*SCORE_BITS+:SCORE_BITS]];
     assign e[lane*TABLE_BITS+:TABLE_BITS] = e_q;
     assign attended[lane] = e_old[lane*TABLE_BITS+:TABLE_BITS] > bound_q;
   end
@@ -388,7 +422,7 @@ module bvit_binary_attention #(
 
   // A row's groups come one after another without a gap, so E waits a fixed number of cycles.
   bvit_attention_delay #(
-      .CYCLES(K_GROUPS + FLAG_STAGES - E_STAGE),
+      .CYCLES(K_GROUPS + FLAG_STAGES - 1),
       .WIDTH (KP * TABLE_BITS)
   ) u_e_delay (
       .clk,

@@ -197,8 +197,8 @@ MUTATIONS = [
     ("bvit_binary_attention.sv", "!next_full_q || take_row;", "1'b1;"),
     (
         "bvit_binary_attention.sv",
-        ".CYCLES(K_GROUPS + FLAG_STAGES - E_STAGE)",
-        ".CYCLES(K_GROUPS + FLAG_STAGES - E_STAGE + 1)",
+        ".CYCLES(K_GROUPS + FLAG_STAGES - 1)",
+        ".CYCLES(K_GROUPS + FLAG_STAGES - 1 + 1)",
     ),
     ("bvit_binary_attention.sv", "q_valid_q && k_there && score_ce", "q_valid_q && score_ce"),
     ("bvit_binary_attention.sv", "row_valid_q && v_there && out_ce", "row_valid_q && out_ce"),

@@ -49,6 +49,11 @@ class BinaryAttention(HwOp):
     op_type: ClassVar[str] = "BinaryAttention"
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "kp", "mp", "pe")
     rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_popcount_parity.sv",
+        "bvit_popcount_majority.sv",
+        "bvit_popcount_compress.sv",
+        "bvit_popcount_chain.sv",
+        "bvit_popcount_shared.sv",
         "bvit_attention_ram.sv",
         "bvit_attention_delay.sv",
         "bvit_attention_gather.sv",
@@ -57,6 +62,8 @@ class BinaryAttention(HwOp):
         "bvit_attention_count.sv",
         "bvit_attention_popcount.sv",
         "bvit_attention_equal.sv",
+        "bvit_attention_encode.sv",
+        "bvit_attention_score.sv",
         "bvit_attention_sum.sv",
         "bvit_binary_attention.sv",
     )
