@@ -1,1 +1,1 @@
-"""Flows around external tools, one tool a file; every external program runs through :func:`~bvit_hw.flows.tool.run_tool`."""
+"""Flows around external tools, one tool a file; every program runs through :func:`bvit_hw.flows.tool.run_tool`."""

@@ -1,0 +1,164 @@
+"""The command line: a user's mistakes end in one clear sentence and exit code 2, and lose nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from bvit_hw.cli import main
+from bvit_hw.models import shipped_checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a call of the command line left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def bvit(*words: object, cwd: Path) -> Done:
+    """The command in this process (a new one would spend its time importing PyTorch)."""
+    out, err = io.StringIO(), io.StringIO()
+    before = Path.cwd()
+    os.chdir(cwd)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+            sys.exit(0)
+    finally:
+        os.chdir(before)
+    return Done(int(stop.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def refused(done: Done, *fragments: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for fragment in fragments:
+        assert fragment in done.stderr
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    assert "build" in bvit("--help", cwd=tmp_path).stdout
+    assert bvit("--version", cwd=tmp_path).returncode == 0
+
+
+def test_doctor_names_every_tool_with_purpose_and_remedy(tmp_path: Path) -> None:
+    done = bvit("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    for tool in ("verilator", "pyosys", "finn-plus", "vivado", "vitis hls", "xrt", "g++"):
+        assert tool in done.stdout
+    assert "not found" in done.stdout or "Vivado v" in done.stdout
+
+
+def test_boards_are_listed(tmp_path: Path) -> None:
+    out = bvit("boards", cwd=tmp_path).stdout
+    assert "pynq-z2" in out and "37,240" in out
+
+
+def test_unknown_command(tmp_path: Path) -> None:
+    refused(bvit("bild", cwd=tmp_path), "bild")
+
+
+def test_unknown_board_lists_the_known_ones(tmp_path: Path) -> None:
+    refused(bvit("build", "--board", "pynq-z3", cwd=tmp_path), "'pynq-z3'", "pynq-z1, pynq-z2")
+
+
+def test_unknown_preset_lists_the_known_ones(tmp_path: Path) -> None:
+    refused(bvit("build", "--board", "pynq-z2", "--preset", "huge", cwd=tmp_path), "'huge'", "tiny-digits")
+
+
+def test_missing_checkpoint(tmp_path: Path) -> None:
+    refused(bvit("build", "--board", "pynq-z2", "--checkpoint", "no.safetensors", cwd=tmp_path), "no.safetensors")
+    assert not (tmp_path / "build").exists()
+
+
+def test_truncated_checkpoint(tmp_path: Path) -> None:
+    whole = shipped_checkpoint().read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    done = bvit("build", "--board", "pynq-z2", "--checkpoint", "cut.safetensors", cwd=tmp_path)
+    refused(done, "cut.safetensors", "damaged")
+
+
+def test_checkpoint_of_something_else(tmp_path: Path) -> None:
+    save_file({"weight": np.zeros(3, np.float32)}, tmp_path / "other.safetensors")
+    done = bvit("build", "--board", "pynq-z2", "--checkpoint", "other.safetensors", cwd=tmp_path)
+    refused(done, "other.safetensors", "not written by bvit-hw")
+
+
+def _with_config(path: Path, **changes: object) -> Path:
+    from safetensors import safe_open
+
+    with safe_open(shipped_checkpoint(), framework="numpy") as file:
+        head = json.loads(file.metadata()["bvit_hw"])
+    head["config"].update(changes)
+    save_file(load_file(shipped_checkpoint()), path, metadata={"bvit_hw": json.dumps(head)})
+    return path
+
+
+@pytest.mark.parametrize(
+    "change, fragments",
+    [
+        ({"channels": [32, 64, 128, 512]}, ["has shape"]),
+        ({"image_size": 40}, ["image_size=40", "multiple of 32"]),
+        ({"heads": [1, 2, 4, 7]}, ["heads=7", "does not divide"]),
+        ({"reductions": [3, 2, 1, 1]}, ["reductions=3", "does not divide"]),
+    ],
+)
+def test_checkpoint_whose_sizes_do_not_fit(tmp_path: Path, change: dict[str, object], fragments: list[str]) -> None:
+    checkpoint = _with_config(tmp_path / "odd.safetensors", **change)
+    done = bvit("build", "--board", "pynq-z2", "--checkpoint", checkpoint, cwd=tmp_path)
+    refused(done, "odd.safetensors", *fragments)
+
+
+@pytest.mark.parametrize(
+    "arrays, fragment",
+    [
+        ({"images": np.zeros((2, 28, 28, 3), np.uint8), "labels": np.zeros(2)}, "the network takes uint8"),
+        ({"images": np.zeros((2, 32, 32, 3), np.float32), "labels": np.zeros(2)}, "the network takes uint8"),
+        ({"images": np.zeros((2, 32, 32, 3), np.uint8), "labels": np.array([1, 10])}, "classes 0..9"),
+        ({"pictures": np.zeros(1)}, "'images' and 'labels'"),
+    ],
+)
+def test_images_that_do_not_fit(tmp_path: Path, arrays: dict[str, np.ndarray], fragment: str) -> None:
+    np.savez(tmp_path / "set.npz", **arrays)
+    refused(bvit("build", "--board", "pynq-z2", "--data", "set.npz", cwd=tmp_path), "set.npz", fragment)
+
+
+def test_output_folder_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/notes.txt").write_text("mine")
+    done = bvit("build", "--board", "pynq-z2", "--out", "out", cwd=tmp_path)
+    refused(done, "notes.txt", "--out")
+    assert (tmp_path / "out/notes.txt").read_text() == "mine"
+
+
+def test_ctrl_c_exits_with_2_and_keeps_finished_steps(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    argv = [sys.executable, "-W", "ignore", "-m", "bvit_hw.cli", "build", "--board", "pynq-z2", "--out", "out"]
+    process = subprocess.Popen(argv, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    manifest = tmp_path / "out/manifest.json"
+    end = time.monotonic() + 240
+    while not manifest.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.2)
+    assert process.poll() is None, process.stderr.read() if process.stderr else ""
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2, stderr
+    assert "interrupted" in stderr and "Traceback" not in stderr
+    assert "checkpoint" in json.loads(manifest.read_text())["steps"]
