@@ -1,9 +1,10 @@
-`default_nettype none
-
-// Delays a word by CYCLES enabled cycles (CYCLES >= 2). Contents are not reset: what comes out during the first CYCLES
-// enabled cycles after a reset is undefined, and the user must not look at it.
+// Delays a word by CYCLES enabled cycles (CYCLES >= 2). Contents are not reset: what comes out
+// during the first CYCLES enabled cycles after a reset is undefined, and the user must not look at
+// it.
 //
 // Up to 33 cycles are shift registers (one LUT a bit), more a ring in memory.
+`default_nettype none
+
 module bvit_attention_delay #(
   parameter int CYCLES = 8,
   parameter int WIDTH = 15
@@ -31,7 +32,8 @@ module bvit_attention_delay #(
 
     wire logic unused = &{1'b0, rst};
   end else begin : gen_ring
-    // Read one ahead of the write, so that the two never meet: CYCLES - 1 in the ring, one in the read register.
+    // Read one ahead of the write, so that the two never meet: CYCLES - 1 in the ring, one in the
+    // read register.
     localparam int PtrBits = $clog2(CYCLES);
     logic [PtrBits-1:0] ptr_q, ptr_d;
     assign ptr_d = ptr_q == PtrBits'(CYCLES - 1) ? '0 : ptr_q + 1'b1;

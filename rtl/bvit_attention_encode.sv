@@ -1,6 +1,6 @@
 // A key's N bits as the word that bvit_popcount_majority wants: the third member of each group of
-// level 0 gives way to the group's parity, parities of the upper levels follow as far as WORD reaches.
-// Combinational.
+// level 0 gives way to the group's parity, parities of the upper levels follow as far as WORD
+// reaches. Combinational.
 `default_nettype none
 
 module bvit_attention_encode #(
@@ -45,7 +45,8 @@ module bvit_attention_encode #(
   localparam int GROUPS = N / 3;
 
   if (WORD < N || WORD > N + upper_groups(LEVELS)) begin : gen_bad_word
-    $error("bvit_attention_encode: WORD=%0d must lie in %0d..%0d", WORD, N, N + upper_groups(LEVELS));
+    $error("bvit_attention_encode: WORD=%0d must lie in %0d..%0d",
+           WORD, N, N + upper_groups(LEVELS));
   end
 
   /* verilator lint_off UNUSEDSIGNAL */

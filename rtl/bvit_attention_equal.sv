@@ -1,7 +1,7 @@
 // Number of equal bits of two words of N, four enabled cycles later. Data only: nothing is reset.
 //
-// The first stage merges the comparisons into full adders over three of them: majority and parity of
-// three XNORs are one six-input LUT each. Two stages count the two columns, the last adds them.
+// The first stage merges the comparisons into full adders over three of them: majority and parity
+// of three XNORs are one six-input LUT each. Two stages count the two columns, the last adds them.
 `default_nettype none
 
 module bvit_attention_equal #(

@@ -1,10 +1,10 @@
-`default_nettype none
-
 // Gathers WIDTH / LANES beats into one word: the first beat lies in the low bits.
 //
-// The word is complete in the very cycle in which its last beat is offered (`last` high), so that no cycle and only
-// WIDTH - LANES flip-flops are spent; `word` and `last` are combinational on `data` and on the beat counter. `take`
-// accepts the offered beat.
+// The word is complete in the very cycle in which its last beat is offered (`last` high), so that
+// no cycle and only WIDTH - LANES flip-flops are spent; `word` and `last` are combinational on
+// `data` and on the beat counter. `take` accepts the offered beat.
+`default_nettype none
+
 module bvit_attention_gather #(
   parameter int WIDTH = 32,
   parameter int LANES = 8

@@ -1,5 +1,5 @@
-// Number of ones among N bits, two enabled cycles later: a register after the first six-input counters
-// and one after the sum. Data only: nothing is reset.
+// Number of ones among N bits, two enabled cycles later: a register after the first six-input
+// counters and one after the sum. Data only: nothing is reset.
 `default_nettype none
 
 module bvit_attention_popcount #(

@@ -1,10 +1,11 @@
+// Simple dual-port memory of LANES lanes a word: one lane (or several, with the same data) is
+// written, all are read.
+//
+// The read is registered, one cycle of latency, and holds its word while `re` is low. Reading a
+// word in the cycle in which it is written gives an undefined word. Up to 64 words lie in LUT RAM,
+// deeper memories in block RAM, whose byte enables serve the lanes.
 `default_nettype none
 
-// Simple dual-port memory of LANES lanes a word: one lane (or several, with the same data) is written, all are read.
-//
-// The read is registered, one cycle of latency, and holds its word while `re` is low. Reading a word in the cycle in
-// which it is written gives an undefined word. Up to 64 words lie in LUT RAM, deeper memories in block RAM, whose byte
-// enables serve the lanes.
 module bvit_attention_ram #(
   parameter int DEPTH = 16,
   parameter int LANES = 4,

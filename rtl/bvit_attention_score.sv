@@ -1,8 +1,8 @@
 // Scores of LANES keys at once: how many of a key's N bits equal the query's.
 //
-// One group of keys a cycle. `query` and `s_tags` enter an enabled cycle before the keys' words, which
-// are being read then; `m_tags` come out beside the scores, a fixed number of cycles later. Only the
-// tags are reset.
+// One group of keys a cycle. `query` and `s_tags` enter an enabled cycle before the keys' words,
+// which are being read then; `m_tags` come out beside the scores, a fixed number of cycles later.
+// Only the tags are reset.
 // SHARED takes words of bvit_attention_encode and counts by shared parities (bvit_popcount_shared):
 // the query's parities serve all lanes. Otherwise a word is the key itself.
 `default_nettype none

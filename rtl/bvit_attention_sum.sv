@@ -1,7 +1,7 @@
+// Sum of N unsigned words, a tree of adders with a register after each level: $clog2(N) enabled
+// cycles of latency, none at all for N = 1. Data only: nothing is reset.
 `default_nettype none
 
-// Sum of N unsigned words, a tree of adders with a register after each level: $clog2(N) enabled cycles of latency,
-// none at all for N = 1. Data only: nothing is reset.
 module bvit_attention_sum #(
   parameter int N = 4,
   parameter int BITS = 15,
@@ -24,11 +24,14 @@ module bvit_attention_sum #(
       if (2 * i + 1 < N) begin : gen_add
         always_ff @(posedge clk) begin
           if (ce) begin
-            pair_q[i*PairBits+:PairBits] <= PairBits'(words[2*i*BITS+:BITS]) + PairBits'(words[(2*i+1)*BITS+:BITS]);
+            pair_q[i*PairBits+:PairBits] <= PairBits'(words[2*i*BITS+:BITS])
+                + PairBits'(words[(2*i+1)*BITS+:BITS]);
           end
         end
       end else begin : gen_odd
-        always_ff @(posedge clk) if (ce) pair_q[i*PairBits+:PairBits] <= PairBits'(words[2*i*BITS+:BITS]);
+        always_ff @(posedge clk) begin
+          if (ce) pair_q[i*PairBits+:PairBits] <= PairBits'(words[2*i*BITS+:BITS]);
+        end
       end
     end
     bvit_attention_sum #(

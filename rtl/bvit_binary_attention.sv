@@ -1,20 +1,19 @@
-// Binary attention, all heads: for each query row and head, E_j = table[popcount(xnor(q, k_j))], key j
-// is attended iff E_j * 2**TABLE_SHIFT > T * sum(E), and channel c of the output is the number of
-// attended keys with v_j[c] = 1 less the number of those with v_j[c] = 0.
+// Binary attention, all heads: for each query row and head, E_j = table[popcount(xnor(q, k_j))],
+// key j is attended iff E_j * 2**TABLE_SHIFT > T * sum(E), and channel c of the output is the
+// number of attended keys with v_j[c] = 1 less the number of those with v_j[c] = 0.
 //
-// Streams: s0_axis q, s1_axis k, s2_axis v, SIMD channels a beat, tokens in raster order, all heads of
-// a token one after another (head h owns channels h*HEAD_DIM ..); m_axis PE channels a beat, each
-// signed, $clog2(KEYS+1)+1 bits wide.
+// Streams: s0_axis q, s1_axis k, s2_axis v, SIMD channels a beat, tokens in raster order, all heads
+// of a token one after another (head h owns channels h*HEAD_DIM ..); m_axis PE channels a beat,
+// each signed, $clog2(KEYS+1)+1 bits wide.
 //
 // Throughput: a row (one query, one head) takes max(HEAD_DIM/SIMD, KEYS/KP, HEAD_DIM/PE * KEYS/MP)
-// cycles, no bubbles from row to row, nor from frame to frame when the next frame's k and v are there:
-// they are stored while this frame's queries are worked on (two buffers each). A v beat takes SIMD/PE
-// cycles where that is more than one. A frame's first row waits for all of the frame's k, its first
-// output for all of its v; so q needs a buffer before it where q, k and v come from one source.
-// Latency from a row's last q beat to its first output beat, k and v being there:
-// KEYS/KP + KEYS/MP + $clog2(KP) + 16 cycles.
-// Readies: s1 comes from registers; s2 too, or with SIMD > PE from a counter; s0 is combinational on
-// m_axis_tready.
+// cycles, no bubbles from row to row, nor from frame to frame when the next frame's k and v are
+// there: they are stored while this frame's queries are worked on (two buffers each). A v beat
+// takes SIMD/PE cycles where that is more than one. A frame's first row waits for all of the
+// frame's k, its first output for all of its v; so q needs a buffer before it where q, k and v come
+// from one source. Latency from a row's last q beat to its first output beat, k and v being there:
+// KEYS/KP + KEYS/MP + $clog2(KP) + 19 cycles, with KP > 1 a few more or less. Readies: s1 comes
+// from registers; s2 too, or with SIMD > PE from a counter; s0 is combinational on m_axis_tready.
 //
 // TABLE_FILE holds HEAD_DIM+1 words of TABLE_BITS bits, THRESHOLD_FILE one word T of TABLE_SHIFT+1
 // bits, T <= 2**TABLE_SHIFT (any greater T attends to nothing, as that one does).
@@ -52,12 +51,14 @@ module bvit_binary_attention #(
 );
 
   if (QUERIES < 1 || KEYS < 1 || HEADS < 1 || HEAD_DIM < 1) begin : gen_bad_shape
-    $error("bvit_binary_attention: QUERIES=%0d, KEYS=%0d, HEADS=%0d and HEAD_DIM=%0d must be positive",
+    $error("bvit_binary_attention: QUERIES=%0d, KEYS=%0d, HEADS=%0d, HEAD_DIM=%0d must be positive",
            QUERIES, KEYS, HEADS, HEAD_DIM);
   end
-  if (TABLE_BITS < 1 || TABLE_BITS > 24 || TABLE_SHIFT < 1 || TABLE_SHIFT > 24) begin : gen_bad_table
-    $error("bvit_binary_attention: TABLE_BITS=%0d and TABLE_SHIFT=%0d must lie in 1..24",
-           TABLE_BITS, TABLE_SHIFT);
+  if (TABLE_BITS < 1 || TABLE_BITS > 24) begin : gen_bad_table
+    $error("bvit_binary_attention: TABLE_BITS=%0d must lie in 1..24", TABLE_BITS);
+  end
+  if (TABLE_SHIFT < 1 || TABLE_SHIFT > 24) begin : gen_bad_shift
+    $error("bvit_binary_attention: TABLE_SHIFT=%0d must lie in 1..24", TABLE_SHIFT);
   end
   if (SIMD < 1 || HEAD_DIM % SIMD != 0) begin : gen_bad_simd
     $error("bvit_binary_attention: SIMD=%0d does not divide HEAD_DIM=%0d", SIMD, HEAD_DIM);
@@ -107,7 +108,8 @@ module bvit_binary_attention #(
   localparam int UPPER = (upper_parities() < HEAD_DIM / 8) ? upper_parities() : HEAD_DIM / 8;
   localparam int K_WORD = SHARED ? HEAD_DIM + UPPER : HEAD_DIM;
 
-  // Address: {slot, group, head(, chunk)}. Where a count is no power of two, some words stay unused.
+  // Address: {slot, group, head(, chunk)}. Where a count is no power of two, some words stay
+  // unused.
   localparam int K_ADDR = 1 + K_FIELD + HEAD_FIELD;
   localparam int V_ADDR = 1 + V_FIELD + HEAD_FIELD + CHUNK_FIELD;
 
@@ -181,7 +183,8 @@ module bvit_binary_attention #(
       .clk,
       .we({KP{k_take && k_last}} & k_lane),
       .waddr(
-        K_ADDR'(k_wslot) << (K_FIELD + HEAD_FIELD) | K_ADDR'(k_wgroup) << HEAD_FIELD | K_ADDR'(k_whead)
+        K_ADDR'(k_wslot) << (K_FIELD + HEAD_FIELD) | K_ADDR'(k_wgroup) << HEAD_FIELD
+            | K_ADDR'(k_whead)
       ),
       .wdata(k_word),
       .re(score_ce),
@@ -282,7 +285,8 @@ module bvit_binary_attention #(
   );
 
   // ------------------------------------------------------------------------------------------ q
-  // The row being scored stays in q_row_q; the next one gathers, its last beat waits for the change.
+  // The row being scored stays in q_row_q; the next one gathers, its last beat waits for the
+  // change.
   logic [HEAD_DIM-1:0] q_row_q;
   logic q_valid_q;
   logic [QUERY_BITS-1:0] query_q;
@@ -327,8 +331,8 @@ module bvit_binary_attention #(
   end
 
   // --------------------------------------------------------------------------------- score phase
-  // Stages of the pipeline: 0 scores, 1 E, SUM_STAGE sum over the lanes; then the row's sum, twice the
-  // product, and the bound that E is compared with.
+  // Stages of the pipeline: 0 scores, 1 E, SUM_STAGE sum over the lanes; then the row's sum, twice
+  // the product, and the bound that E is compared with.
   localparam int SUM_STAGE = 1 + $clog2(KP);
   localparam int FLAG_STAGES = SUM_STAGE + 3;
   localparam int SCORE_BITS = $clog2(HEAD_DIM + 1);
@@ -401,8 +405,9 @@ module bvit_binary_attention #(
   /* verilator lint_off UNUSEDSIGNAL */
   logic [PRODUCT_BITS-1:0] product2_q;  // its fraction does not matter
   /* verilator lint_on UNUSEDSIGNAL */
-  // E * 2**TABLE_SHIFT > T * sum is E > floor(T * sum / 2**TABLE_SHIFT): the bits that are shifted out
-  // do not matter. A bound beyond the table's range becomes its greatest value: attends to nothing.
+  // E * 2**TABLE_SHIFT > T * sum is E > floor(T * sum / 2**TABLE_SHIFT): the bits that are shifted
+  // out do not matter. A bound beyond the table's range becomes its greatest value: attends to
+  // nothing.
   wire logic [PRODUCT_BITS-TABLE_SHIFT-1:0] bound = product2_q[PRODUCT_BITS-1:TABLE_SHIFT];
   wire logic bound_set = valid_q[FLAG_STAGES] && last_q[FLAG_STAGES] && score_ce;
   always_ff @(posedge clk) begin
@@ -534,8 +539,8 @@ module bvit_binary_attention #(
     end
   end
 
-  // Stages: 1 v word read and the keys' bits beside it, 2 values of attended keys, 4 counts, then the
-  // accumulators, which offer the beat themselves: the pipeline stands while it waits.
+  // Stages: 1 v word read and the keys' bits beside it, 2 values of attended keys, 4 counts, then
+  // the accumulators, which offer the beat themselves: the pipeline stands while it waits.
   logic [MP-1:0] keys_q;
   logic [4:1] out_valid_q, out_first_q, out_last_q;
   logic signed [4:1][OUT_BITS-1:0] out_minus_q;

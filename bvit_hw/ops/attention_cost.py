@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bvit_hw.ops.base import Resources, clog2
+from bvit_hw.ops.popcount import popcount_size, word_positions
 
 if TYPE_CHECKING:
     from bvit_hw.ops.binary_attention import BinaryAttention
@@ -78,6 +79,16 @@ def tree_registers(words: int, bits: int) -> int:
     return total
 
 
+def shares_parities(op: BinaryAttention) -> bool:
+    """Whether the scores are counted by bvit_popcount_shared (SHARED in rtl/bvit_binary_attention.sv)."""
+    return op.kp > 1 and op.head_dim >= 16
+
+
+def key_word_bits(op: BinaryAttention) -> int:
+    """Bits in which a key is stored."""
+    return word_positions(op.head_dim, "shared_parity") if shares_parities(op) else op.head_dim
+
+
 def delay_cycles(op: BinaryAttention) -> int:
     """How long a table entry waits for its row's threshold."""
     return op.keys // op.kp + clog2(op.kp) + 3
@@ -87,7 +98,7 @@ def memory_shapes(op: BinaryAttention) -> dict[str, tuple[int, int, int]]:
     """Depth, lanes and bits a lane of the memories: keys, values, and table entries that wait (where not in SRLs)."""
     heads = clog2(op.heads)
     shapes = {
-        "keys": (2 << clog2(op.keys // op.kp) + heads, op.kp, op.head_dim),
+        "keys": (2 << clog2(op.keys // op.kp) + heads, op.kp, key_word_bits(op)),
         "values": (2 << clog2(op.keys // op.mp) + heads + clog2(op.head_dim // op.pe), op.mp, op.pe),
     }
     if delay_cycles(op) > SHIFT_LENGTH:
@@ -113,14 +124,16 @@ def attention_terms(op: BinaryAttention) -> tuple[Terms, Terms]:
     shifted = delay_cycles(op) <= SHIFT_LENGTH
     shapes = memory_shapes(op)
     in_luts = {name: shape for name, shape in shapes.items() if shape[0] <= LUT_RAM_DEPTH}
-    six = -(-op.mp // 6)
-    triples, ones = op.head_dim // 3, op.head_dim // 3 + op.head_dim % 3
+    shared = shares_parities(op)
+    size = popcount_size(op.head_dim) if shared else None
     luts = {
         "one": 1.0,
         "counter": float(counters),
         "lane": float((op.kp if op.kp > 1 else 0) + (op.mp if op.mp > 1 else 0)),
         "memory": float(sum(lanes * lut_ram_luts(depth, bits) for depth, lanes, bits in in_luts.values())),
-        "score": float(op.kp * equal_luts(op.head_dim)),
+        "score": 0.0 if size else float(op.kp * equal_luts(op.head_dim)),
+        "shared_score": float(op.kp * size.lane_luts) if size else 0.0,
+        "parity": float(size.shared_parities + op.head_dim // 3) if size else 0.0,
         "table": float(entry_bits if op.head_dim < 64 else 0),
         "wide_table": float(entry_bits * (op.head_dim + 1) / 64 if op.head_dim >= 64 else 0),
         "compare": float(entry_bits),
@@ -132,20 +145,23 @@ def attention_terms(op: BinaryAttention) -> tuple[Terms, Terms]:
         "choice": float(op.mp * -(-(v_groups - 1) // 3)),
         "split": float(op.pe * -(-(op.simd // op.pe - 1) // 3)) if op.simd > op.pe else 0.0,
     }
+    triples, ones = op.head_dim // 3, op.head_dim // 3 + op.head_dim % 3
     columns = 3 * -(-ones // 6) + clog2(ones + 1) + 3 * -(-triples // 6) + clog2(triples + 1)
+    lane_registers = size.lane_registers if size else ones + triples + columns + clog2(op.head_dim + 1)
     registers = {
         "one": 1.0,
         "counter": float(counters),
         "lane": float((op.kp if op.kp > 1 else 0) + (op.mp if op.mp > 1 else 0)),
         "query": float(4 * op.head_dim - 2 * op.simd + max(op.pe - op.simd, 0)),
         "read": float(sum(lanes * bits for depth, lanes, bits in in_luts.values())),
-        "score": float(op.kp * (ones + triples + columns + clog2(op.head_dim + 1))),
+        "score": float(op.kp * lane_registers),
+        "parity": float(size.shared_parities) if size else 0.0,
         "entry": float(entry_bits),
         "sum": float(tree_registers(op.kp, op.table_bits) + sum_bits),
         "bound": float(op.table_bits),
         "row": float(2 * op.keys),
         "group": float(3 * op.kp + 3 * -(-op.kp // 6) + clog2(op.kp + 1)),
-        "value": float(op.pe * (op.mp + 3 * six + clog2(op.mp + 1)) + op.mp),
+        "value": float(op.pe * (op.mp + 3 * -(-op.mp // 6) + clog2(op.mp + 1)) + op.mp),
         "acc": float(op.pe * (out_bits - 1) + 6 * out_bits),
     }
     return luts, registers
