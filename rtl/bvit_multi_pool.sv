@@ -216,26 +216,25 @@ module bvit_multi_pool #(
     assign row_up2 = '0;
   end
 
-  // ---- stages 2 to 4: the middle row waits for the vertical products, then enters the horizontal part
+  // ---- stages 2 and 3: the middle row waits for the vertical products, then enters the horizontal part
   logic step2_q, step3_q, step4_q, step5_q, step6_q;
-  logic take2_q, take3_q, take4_q, edge2_q, edge3_q, edge4_q;
-  logic [4:1] cleared_q;  // the step in this stage, if any, clears
-  logic [PE*IN_BITS-1:0] mid2_q, mid3_q, mid4_q;
+  logic take2_q, take3_q, edge2_q, edge3_q;
+  logic [3:1] cleared_q;  // the step in this stage, if any, clears
+  logic [PE*IN_BITS-1:0] mid2_q, mid3_q;
   always_ff @(posedge clk) begin
     if (rst) begin
       {step2_q, step3_q, step4_q, step5_q, step6_q} <= '0;
-      {take2_q, take3_q, take4_q} <= '0;
+      {take2_q, take3_q} <= '0;
       cleared_q <= '0;
     end else if (en) begin
       {step2_q, step3_q, step4_q, step5_q, step6_q} <= {step1_q, step2_q, step3_q, step4_q, step5_q};
-      {take2_q, take3_q, take4_q} <= {take1_q, take2_q, take3_q};
-      cleared_q <= {cleared_q[3:1], clear_q};
+      {take2_q, take3_q} <= {take1_q, take2_q};
+      cleared_q <= {cleared_q[2:1], clear_q};
     end
     if (en) begin
-      {edge2_q, edge3_q, edge4_q} <= {edge1_q, edge2_q, edge3_q};
+      {edge2_q, edge3_q} <= {edge1_q, edge2_q};
       mid2_q <= row_mid;
       mid3_q <= mid2_q;
-      mid4_q <= mid3_q;
     end
   end
 
@@ -244,9 +243,9 @@ module bvit_multi_pool #(
   // a position at all.
   logic [PE*IN_BITS-1:0] tap[2*REACH+1];
   logic [2*REACH:0] tap_edge, tap_take;
-  assign tap[0] = mid4_q;
-  assign tap_edge[0] = edge4_q;
-  assign tap_take[0] = take4_q;
+  assign tap[0] = mid3_q;
+  assign tap_edge[0] = edge3_q;
+  assign tap_take[0] = take3_q;
   if (REACH > 0) begin : gen_taps
     localparam int TAP_BITS = PE * IN_BITS + 2;
     logic [2*REACH*TAP_BITS-1:0] line_d, line_q;
@@ -259,7 +258,7 @@ module bvit_multi_pool #(
       .STEPS(BEATS),
       .BLOCK(TOKEN_BLOCK)
     ) u_line (
-      .clk, .rst, .en(en && step4_q), .d(line_d), .q(line_q)
+      .clk, .rst, .en(en && step3_q), .d(line_d), .q(line_q)
     );
   end
   logic left1, left2, right1, right2;  // the neighbour is inside the grid
@@ -278,12 +277,14 @@ module bvit_multi_pool #(
     assign right2 = 1'b0;
   end
 
-  // ---- stages 4 to 9: control; `out` marks a step whose middle tap is a position ------------------
-  logic out4, out5_q, out6_q, out7_q, out8_q;
-  assign out4 = step4_q && tap_take[REACH] && !cleared_q[4];
+  // ---- stages 3 to 9: control; `out` marks a step whose middle tap is a position ------------------
+  logic out3, out4_q, out5_q, out6_q, out7_q, out8_q;
+  assign out3 = step3_q && tap_take[REACH] && !cleared_q[3];
   always_ff @(posedge clk) begin
-    if (rst) {out5_q, out6_q, out7_q, out8_q, valid_q} <= '0;
-    else if (en) {out5_q, out6_q, out7_q, out8_q, valid_q} <= {out4, out5_q, out6_q, out7_q, out8_q};
+    if (rst) {out4_q, out5_q, out6_q, out7_q, out8_q, valid_q} <= '0;
+    else if (en) begin
+      {out4_q, out5_q, out6_q, out7_q, out8_q, valid_q} <= {out3, out4_q, out5_q, out6_q, out7_q, out8_q};
+    end
   end
 
   // Coefficients come out of their memories in stage 3 (vertical) and 5 (horizontal).
@@ -303,7 +304,7 @@ module bvit_multi_pool #(
         w_addr_q <= '0;
       end else if (en) begin
         if (take2_q) v_addr_q <= (v_addr_q == COEF_ADDR_BITS'(BEATS - 1)) ? '0 : v_addr_q + 1'b1;
-        if (out4) w_addr_q <= (w_addr_q == COEF_ADDR_BITS'(BEATS - 1)) ? '0 : w_addr_q + 1'b1;
+        if (out4_q) w_addr_q <= (w_addr_q == COEF_ADDR_BITS'(BEATS - 1)) ? '0 : w_addr_q + 1'b1;
       end
     end
   end
@@ -346,8 +347,10 @@ module bvit_multi_pool #(
     assign down1 = down1_q ? row_down1[i*IN_BITS+:IN_BITS] : '0;
     assign down2 = down2_q ? in1_q[i*IN_BITS+:IN_BITS] : '0;
 
-    // vertical: near and far sums in stage 2, H3 in 3, H5 in 4; c_h3*H3 + bias in 5, with c_h5*H5 in 6
+    // Sums add one term a stage, and what may be masked comes second: it then shares the adder's
+    // tables. Vertical: H3 in stages 2 and 3, H5 in 4; c_h3*H3 + bias in 5, with c_h5*H5 in 6.
     logic signed [SUM3_BITS-1:0] h3_2q, h3_3q;
+    logic signed [IN_BITS-1:0] down1_2q;
     logic signed [V_WORD-1:0] v_lane;
     logic signed [BIAS_BITS-1:0] bias_4q;
     logic signed [V_BITS-1:0] v_near5;
@@ -356,8 +359,9 @@ module bvit_multi_pool #(
     assign v6[i*V_BITS+:V_BITS] = v_lane6;
     always_ff @(posedge clk) begin
       if (en) begin
-        h3_2q <= SUM3_BITS'(up1) + SUM3_BITS'(mid) + SUM3_BITS'(down1);
-        h3_3q <= h3_2q;
+        h3_2q <= SUM3_BITS'(mid) + SUM3_BITS'(up1);
+        down1_2q <= down1;
+        h3_3q <= h3_2q + SUM3_BITS'(down1_2q);
         bias_4q <= v_lane[V_WORD-1-:BIAS_BITS];
       end
     end
@@ -397,21 +401,31 @@ module bvit_multi_pool #(
       assign unused = ^{up2, down2};
     end
 
-    // horizontal: near and far sums in stage 5 (W3), W5 in 6; all but c_w5*W5 in 7, everything in 8
-    logic signed [SUM3_BITS-1:0] w3_5d, w3_5q;
+    // horizontal: W3 in stages 4 and 5, W5 in 6; all but c_w5*W5 in 7, everything in 8
+    logic signed [SUM3_BITS-1:0] w3_4q, w3_5q;
     logic signed [W_WORD-1:0] w_lane;
     logic signed [ACC_BITS-1:0] near7, acc8;
     assign w_lane = w_word[i*W_WORD+:W_WORD];
     if (REACH > 0) begin : gen_w3
-      logic signed [IN_BITS-1:0] left, right;
+      logic signed [IN_BITS-1:0] left, right_4q;
+      logic right1_4q;
       assign left = left1 ? tap[REACH+1][i*IN_BITS+:IN_BITS] : '0;
-      assign right = right1 ? tap[REACH-1][i*IN_BITS+:IN_BITS] : '0;
-      assign w3_5d = SUM3_BITS'(left) + SUM3_BITS'(right)
-                   + SUM3_BITS'(signed'(tap[REACH][i*IN_BITS+:IN_BITS]));
+      always_ff @(posedge clk) begin
+        if (en) begin
+          w3_4q <= SUM3_BITS'(signed'(tap[REACH][i*IN_BITS+:IN_BITS])) + SUM3_BITS'(left);
+          right_4q <= tap[REACH-1][i*IN_BITS+:IN_BITS];
+          right1_4q <= right1;
+          w3_5q <= w3_4q + (right1_4q ? SUM3_BITS'(right_4q) : '0);
+        end
+      end
     end else begin : gen_w1
-      assign w3_5d = SUM3_BITS'(signed'(tap[0][i*IN_BITS+:IN_BITS]));
+      always_ff @(posedge clk) begin
+        if (en) begin
+          w3_4q <= SUM3_BITS'(signed'(tap[0][i*IN_BITS+:IN_BITS]));
+          w3_5q <= w3_4q;
+        end
+      end
     end
-    always_ff @(posedge clk) if (en) w3_5q <= w3_5d;
     bvit_pool_mac #(
       .X_BITS(SUM3_BITS),
       .C_BITS(COEF_BITS),
@@ -423,14 +437,15 @@ module bvit_multi_pool #(
     );
     if (BOTH_W) begin : gen_w5
       logic signed [IN_BITS-1:0] left, right;
-      logic signed [SUM3_BITS-1:0] far_5q;
+      logic signed [SUM3_BITS-1:0] far_4q, far_5q;
       logic signed [SUM5_BITS-1:0] w5_6q;
       logic signed [COEF_BITS-1:0] coef_6q;
       assign left = left2 ? tap[2*REACH][i*IN_BITS+:IN_BITS] : '0;
       assign right = right2 ? tap[0][i*IN_BITS+:IN_BITS] : '0;
       always_ff @(posedge clk) begin
         if (en) begin
-          far_5q <= SUM3_BITS'(left) + SUM3_BITS'(right);
+          far_4q <= SUM3_BITS'(left) + SUM3_BITS'(right);
+          far_5q <= far_4q;
           w5_6q <= SUM5_BITS'(w3_5q) + SUM5_BITS'(far_5q);
           coef_6q <= w_lane[2*COEF_BITS-1-:COEF_BITS];
         end
@@ -475,7 +490,7 @@ module bvit_multi_pool #(
   // Not used in small grids.
   logic unused;
   assign unused = ^{left1, left2, right1, right2, tap_edge, tap_take, row_up2, up2_q, down2_q, in1_q,
-                    row_down1, step4_q, step6_q, TOKEN_BLOCK};
+                    row_down1, step3_q, step6_q, TOKEN_BLOCK};
 endmodule
 
 `default_nettype wire

@@ -123,7 +123,7 @@ class MultiPool(PoolOp):
 
     @property
     def _coef_block(self) -> bool:
-        return self.beats > 64
+        return self.beats > 32
 
     def cost_terms(self) -> CostTerms:
         """To be fitted."""
