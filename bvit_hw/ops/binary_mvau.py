@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Self
 
 import numpy as np
@@ -30,8 +31,16 @@ PRIMITIVE_SOURCES = (
 )
 PRIMITIVE_MODELS = ("xilinx/models/LUT6.sv", "xilinx/models/LUT6_2.sv", "xilinx/models/CARRY4.sv")
 
-#: LUTs a product of the plain structure, whatever little there is of it (fitted, see benchmarks/mvau_luts.py)
-PLAIN_LUTS = 1.9
+#: block RAM as (18-Kbit halves, bits, words)
+BLOCK_RAM_SHAPES = (
+    *((1, lanes, words) for lanes, words in ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))),
+    *((2, lanes, words) for lanes, words in ((72, 512), (36, 1024), (18, 2048), (9, 4096), (4, 8192), (2, 16384))),
+    (2, 1, 32768),
+)
+#: fitted to benchmarks/mvau_luts.py: LUTs of the counters a bit of the weight address, LUTs a product of the plain
+#: structure, whatever little there is of it
+CONTROL_LUTS = 4.6
+PLAIN_LUTS = 0.95
 
 
 def pack_weights(weights: np.ndarray, *, pe: int, simd: int, structure: str = "auto") -> Memory:
@@ -76,14 +85,24 @@ def _rom(width: int, depth: int, *, block: bool) -> Resources:
     if not block:
         # 64 words a LUT6; beyond that MUXF7 and MUXF8, which are no LUTs, join up to four.
         return Resources(lut=width * -(-depth // 64))
+    blocks, banks = _block_ram(width, depth)
+    # Four banks a LUT6 of the multiplexer behind them.
+    return Resources(bram18=blocks, lut=0 if banks == 1 else width * -(-banks // 4))
 
-    def blocks(bits: int, widest: int) -> int:
-        lanes = min(widest, bits // (1 << max(clog2(depth), 9)))
-        # Narrower than a byte, the parity bits are out of reach.
-        lanes = 1 << (lanes.bit_length() - 1) if 0 < lanes < 9 else lanes
-        return -(-width // lanes) if lanes else -(-width * depth // (bits * 8 // 9))
 
-    return Resources(bram18=min(blocks(18 * 1024, 36), 2 * blocks(36 * 1024, 72)))
+@cache
+def _block_ram(width: int, depth: int) -> tuple[int, int]:
+    """Fewest 18-Kbit halves and, with them, fewest banks behind one another; widths as in UG473."""
+    choices = []
+    for halves, lanes, words in BLOCK_RAM_SHAPES:
+        beside = -(-width // lanes) * halves
+        banks, rest = divmod(depth, words)
+        if banks == 0 or (banks, rest) == (1, 0):
+            choices.append((beside, 1))
+        else:
+            more = _block_ram(width, rest) if rest else (0, 0)
+            choices.append((banks * beside + more[0], banks + more[1]))
+    return min(choices)
 
 
 def _check_folding(where: str, *, rows: int, cols: int, pe: int, simd: int) -> None:
@@ -182,7 +201,7 @@ class BinaryMVAU(HwOp):
             common, common_ff = 0, self.simd
         lane += sum_bits
         lane_ff += 2 * sum_bits
-        control = 6 * self.depth.bit_length() + 12
+        control = CONTROL_LUTS * self.depth.bit_length()
         replay = self._replay_memory()
         weights = _rom(positions * self.pe, self.depth, block=bool(self.use_bram))
         logic = Resources(

@@ -23,8 +23,9 @@ STRUCTURES = ("auto", "plain", "shared_parity")
 #: columns up to this height go into a carry chain (column 1: one more)
 _CHAIN_HEIGHT = 6
 #: fitted to benchmarks/mvau_luts.py
-_LUTS_PER_COUNTER = 4.7
-_LUTS_PER_COLUMN = 3.5
+_LUTS_PER_COUNTER = 6.1
+_LUTS_PER_COLUMN = 1.8
+_LUTS_PER_ADDER_BIT = 0.33
 
 
 def level_sizes(n: int) -> list[int]:
@@ -98,9 +99,7 @@ def decode(words: BitArray, simd: int, structure: str = "auto") -> BitArray:
 def _parities(level: BitArray) -> BitArray:
     """Group parities of one level, ... x n -> ... x n // 3."""
     groups = level.shape[-1] // 3
-    return (
-        level[..., :groups] ^ level[..., groups : 2 * groups] ^ level[..., 2 * groups : 3 * groups]
-    )
+    return level[..., :groups] ^ level[..., groups : 2 * groups] ^ level[..., 2 * groups : 3 * groups]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,19 +132,19 @@ class PopcountSize:
     def lane_luts(self) -> float:
         """LUTs a row by Yosys, portable RTL, from the majorities to the sum of both rows.
 
-        One a majority, product and parity; three a counter and a chain column (times what the mapper, which counts
-        small LUTs cheaper, makes of them); an adder for the rows; a shift register for each product that waits.
+        One a majority, product, parity and bit of a shift register where a product waits; counters, chain columns and
+        the adder of both rows as fitted: the mapper trades between them, since it holds small LUTs cheaper.
         """
         waiting = self.products if self.stages else 0
-        adder = self.row_bits if len(self.heaps[-1]) > 2 or self.products > 1 else 0
+        two_rows = len(self.heaps[-1]) > 2 or self.products > 1
         return (
             self.majorities
             + self.products
             + self.made_parities
+            + waiting
             + _LUTS_PER_COUNTER * self.counters
             + _LUTS_PER_COLUMN * self.chain_columns
-            + adder
-            + waiting
+            + _LUTS_PER_ADDER_BIT * self.row_bits * two_rows
         )
 
     @property
