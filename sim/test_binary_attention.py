@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import assert_caught, check_op, find_sources, mutant, random_frame
+from harness import RTL, assert_caught, check_op, find_sources, mutant, random_frame
 
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.verilator import lint
+from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.models.attention_rule import score_table, threshold_integer
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.binary_attention import BinaryAttention
@@ -222,3 +223,16 @@ def test_mutations_are_caught(number: int, tmp_path: Path) -> None:
     params = {"table": np.array([0, 3, 2, 0, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}
     frames = [mixed_frame(op, rng) for _ in range(12)]
     assert_caught(op, params, frames, mutant(tmp_path, name, old, new))
+
+
+def test_cost_model(tmp_path: Path) -> None:
+    """Predicted against Yosys: LUTs and registers within 12 %, block RAMs and DSPs exact."""
+    shapes = [TINY[0], TINY[6], {"queries": 9, "keys": 9, "heads": 2, "simd": 2, "kp": 3, "mp": 3, "pe": 4}]
+    ops = {label(shape): build(shape) for shape in shapes}
+    jobs = [job_of(name, op, softmax_params(op), RTL) for name, op in ops.items()]
+    counts = synthesize(jobs, family="zynq-7000", work=tmp_path, cache=tmp_path / "cache", processes=1)
+    for name, op in ops.items():
+        predicted, counted = op.resources(), counts[name]
+        assert abs(predicted.lut / counted.lut - 1) < 0.12, (name, predicted, counted)
+        assert abs(predicted.ff / counted.ff - 1) < 0.12, (name, predicted, counted)
+        assert (predicted.bram18, predicted.dsp) == (counted.bram18, counted.dsp), (name, predicted, counted)

@@ -23,7 +23,35 @@ LUT_RAM_DEPTH = 64
 SHIFT_LENGTH = 33
 
 #: LUTs and registers for one of each term
-WEIGHTS: Mapping[str, Mapping[str, float]] = {"lut": {}, "ff": {}}
+WEIGHTS: Mapping[str, Mapping[str, float]] = {
+    "lut": {
+        "one": 35.272,
+        "lane": 3.043,
+        "memory": 0.983,
+        "score": 1.519,
+        "shared_score": 1.142,
+        "parity": 1.81,
+        "entry": 1.054,
+        "sum": 0.412,
+        "value": 0.576,
+        "acc": 0.676,
+        "choice": 3.2,
+        "split": 7.165,
+    },
+    "ff": {
+        "one": 26.403,
+        "counter": 0.215,
+        "lane": 1.005,
+        "query": 1.238,
+        "read": 1.133,
+        "score": 1.027,
+        "parity": 0.364,
+        "entry": 0.701,
+        "row": 1.148,
+        "value": 0.876,
+        "acc": 0.405,
+    },
+}
 
 
 def lut_ram_luts(depth: int, bits: int) -> int:
@@ -127,20 +155,16 @@ def attention_terms(op: BinaryAttention) -> tuple[Terms, Terms]:
     shared = shares_parities(op)
     size = popcount_size(op.head_dim) if shared else None
     luts = {
-        "one": 1.0,
-        "counter": float(counters),
+        "one": 1.0,  # control: hardly more for longer counters
         "lane": float((op.kp if op.kp > 1 else 0) + (op.mp if op.mp > 1 else 0)),
         "memory": float(sum(lanes * lut_ram_luts(depth, bits) for depth, lanes, bits in in_luts.values())),
         "score": 0.0 if size else float(op.kp * equal_luts(op.head_dim)),
         "shared_score": float(op.kp * size.lane_luts) if size else 0.0,
         "parity": float(size.shared_parities + op.head_dim // 3) if size else 0.0,
-        "table": float(entry_bits if op.head_dim < 64 else 0),
-        "wide_table": float(entry_bits * (op.head_dim + 1) / 64 if op.head_dim >= 64 else 0),
-        "compare": float(entry_bits),
-        "delay": float(entry_bits if shifted else 0),
+        # a table, a comparator and, unless in a memory, a delay for each bit of an entry
+        "entry": float(entry_bits * (3 if shifted else 2)),
         "sum": float(tree_bits(op.kp, op.table_bits) + (sum_bits if k_groups > 1 else 0)),
-        "group": float(count_luts(op.kp)),
-        "value": float(op.pe * count_luts(op.mp)),
+        "value": float(op.pe * count_luts(op.mp) + count_luts(op.kp)),
         "acc": float(op.pe * out_bits),
         "choice": float(op.mp * -(-(v_groups - 1) // 3)),
         "split": float(op.pe * -(-(op.simd // op.pe - 1) // 3)) if op.simd > op.pe else 0.0,
@@ -156,11 +180,8 @@ def attention_terms(op: BinaryAttention) -> tuple[Terms, Terms]:
         "read": float(sum(lanes * bits for depth, lanes, bits in in_luts.values())),
         "score": float(op.kp * lane_registers),
         "parity": float(size.shared_parities) if size else 0.0,
-        "entry": float(entry_bits),
-        "sum": float(tree_registers(op.kp, op.table_bits) + sum_bits),
-        "bound": float(op.table_bits),
-        "row": float(2 * op.keys),
-        "group": float(3 * op.kp + 3 * -(-op.kp // 6) + clog2(op.kp + 1)),
+        "entry": float(entry_bits + tree_registers(op.kp, op.table_bits) + sum_bits + op.table_bits),
+        "row": float(2 * op.keys + 3 * op.kp + 3 * -(-op.kp // 6) + clog2(op.kp + 1)),
         "value": float(op.pe * (op.mp + 3 * -(-op.mp // 6) + clog2(op.mp + 1)) + op.mp),
         "acc": float(op.pe * (out_bits - 1) + 6 * out_bits),
     }
@@ -173,8 +194,8 @@ def attention_resources(op: BinaryAttention) -> Resources:
     in_blocks = [shape for shape in memory_shapes(op).values() if shape[0] > LUT_RAM_DEPTH]
     sum_bits, share_bits = op.table_bits + clog2(op.keys), op.table_shift + 1
     return Resources(
-        lut=sum(WEIGHTS["lut"].get(name, 1) * value for name, value in luts.items()),
-        ff=sum(WEIGHTS["ff"].get(name, 1) * value for name, value in registers.items()),
+        lut=sum(WEIGHTS["lut"][name] * value for name, value in luts.items()),
+        ff=sum(WEIGHTS["ff"][name] * value for name, value in registers.items()),
         bram18=sum(block_rams(*shape) for shape in in_blocks),
         dsp=min(-(-sum_bits // a) * -(-share_bits // b) for a, b in ((24, 17), (17, 24))),
     )
