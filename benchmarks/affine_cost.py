@@ -147,7 +147,7 @@ def main() -> int:
             key = f"{kind}.{resource}"
             weights[key] = fit(terms, counted.tolist())
             refit[key] = errors(np.array([sum(weights[key][n] * v for n, v in t.items()) for t in terms]), counted)
-            if key in affine_cost.WEIGHTS:
+            if affine_cost.WEIGHTS[key].keys() == terms[0].keys():  # else terms were added: only the fit counts
                 predicted = np.array([getattr(op.resources(), resource) for op, _ in chosen])
                 report[key] = errors(predicted, counted)
     print("WEIGHTS = " + json.dumps(weights, indent=4))
@@ -164,7 +164,7 @@ def _write(
     report: dict[str, dict[str, float]],
     weights: dict[str, dict[str, float]],
 ) -> None:
-    fitted = all(f"{op.op_type}.lut" in affine_cost.WEIGHTS for op in ops)
+    fitted = len(report) == 2 * len(TERMS)
     rows = [
         {"name": name, "counted": asdict(counts[name]), "model": asdict(op.resources()) if fitted else None}
         for op, name in zip(ops, names, strict=True)

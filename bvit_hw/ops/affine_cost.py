@@ -20,8 +20,23 @@ if TYPE_CHECKING:
 
 Terms = dict[str, float]
 
-#: LUTs and registers for one of each term, by operator and term
-WEIGHTS: Mapping[str, Mapping[str, float]] = {}
+#: LUTs and registers for one of each term, by operator, resource and term
+WEIGHTS: Mapping[str, Mapping[str, float]] = {
+    "ChannelAffine.lut": {
+        "one": 2.28, "input": 0.36, "address": 0.61, "table": 0.89, "adder": 1.04, "booth": 0.92,
+        "saturate": 0.73,
+    },
+    "ChannelAffine.ff": {
+        "stage": 0.87, "out": 1.79, "bias": 0.97, "plain": 1.13, "bias2": 0.88, "waiting": 0.17, "base": 0.19,
+        "sum": 2.28, "product": 0.47, "prelu": 1.06, "prelu_dsp": 0.53,
+    },
+    "Binarize.lut": {"one": 1.58, "table": 0.73, "compare": 0.85},
+    "Binarize.ff": {"one": 4.21, "counter": 0.91, "lane": 0.89},
+    "IntMVAU.lut": {
+        "one": 45.31, "table": 1.62, "buffer": 0.92, "acc": 1.23, "booth": 1.02, "tree": 0.4, "wait": 0.7,
+    },
+    "IntMVAU.ff": {"one": 47.04, "out": 2.19, "weight": 0.21, "wait": 0.1, "product": 0.79, "tree": 1.61},
+}  # fmt: skip
 
 
 def _booth_luts(x_bits: int, coef_bits: int) -> int:
@@ -55,33 +70,25 @@ def affine_terms(op: ChannelAffine) -> tuple[Terms, Terms]:
         booth = sum(_booth_luts(bits, op.coef_bits) for bits, _ in multiplied)
         booth += _booth_luts(op.mid_bits, op.factor_bits) if op.prelu else 0
     saturates = op.result_bits - op.out_shift > op.out_bits
-    # up to 32 beats the choice between slope and 1.0 goes into the tables of the slopes
-    merged = op.beats <= 32
     addresses = clog2(op.beats) + clog2(op.beats * op.bias2_tokens) if op.prelu else 0
     counter = _counter_bits(op.beats, op.tokens if max(op.bias_tokens, op.bias2_tokens) > 1 else 1)
     luts = {
         "one": 1.0,
         "input": float(len(op.in_bits)),
-        "counter": float(counter),
         "address": float(addresses),
         "table": _table_terms(shapes),
         "adder": float(op.pe * adder),
         "booth": float(op.pe * booth),
-        "choice": float(op.pe * op.factor_bits) if op.prelu and not merged else 0.0,
         "saturate": float(op.pe * (op.out_bits + 2)) if saturates else 0.0,
     }
     fabric = 0 if op.use_dsp else 1
     waiting = sum(rank * (bits + op.coef_bits) for rank, (bits, _) in enumerate(multiplied))
     registers = {
-        "stage": float(2 + len(multiplied) + 3 * op.prelu),
-        "counter": float(counter),
-        "address": float(addresses),
+        "stage": float(2 + len(multiplied) + 3 * op.prelu + counter + addresses),
         "out": float(op.pe * op.out_bits),
         "bias": 0.0 if block_pays(*shapes["BIAS"]) else float(op.pe * op.bias_bits),
         "plain": float(op.pe * sum(bits for bits, _ in plain)),
         "bias2": 0.0 if not op.prelu or block_pays(*shapes["BIAS2"]) else float(op.pe * op.bias2_bits),
-        "operand": float(op.pe * sum(bits + op.coef_bits for bits, _ in multiplied)),
-        "low": float(op.pe * sum(shift for _, shift in multiplied)),
         "waiting": float(op.pe * waiting),
         "base": float(fabric * op.pe * op.sum_bits),
         "sum": float(fabric * op.pe * len(multiplied) * op.sum_bits),
@@ -98,18 +105,16 @@ def binarize_terms(op: Binarize) -> tuple[Terms, Terms]:
     """LUT terms and register terms of a Binarize."""
     shapes = {"threshold": op.memory_shape}
     counter = float(_counter_bits(op.beats, 1))
-    luts = {"one": 1.0, "counter": counter, "table": _table_terms(shapes), "compare": float(op.pe * op.in_bits)}
+    luts = {"one": 1.0, "table": _table_terms(shapes), "compare": float(op.pe * op.in_bits)}
     threshold = 0 if block_pays(*op.memory_shape) else op.in_bits + 1
     registers = {"one": 1.0, "counter": counter, "lane": float(op.pe * (1 + op.in_bits + threshold))}
     return luts, registers
 
 
 def int_mvau_terms(op: IntMVAU) -> tuple[Terms, Terms]:
-    """LUT terms and register terms of an IntMVAU."""
+    """LUT terms and register terms of an IntMVAU; its control is about the same in all."""
     shapes = {"weight": op.weight_shape}
     product = op.x_bits + op.weight_bits
-    counter = _counter_bits(op.col_folds, op.row_folds) if op.row_folds > 1 else clog2(op.col_folds)
-    control = counter + (2 * clog2(2 * op.col_folds + 1) + clog2(op.col_folds) if op.row_folds > 1 else 0)
     lanes = op.x_bits + op.pe * op.weight_bits
     # operands of lane s wait s cycles: short waits are registers, from the third on shift registers in LUTs
     srl = sum(lanes * -(-(s - 1) // 16) for s in range(3, op.simd)) if op.use_dsp else 0
@@ -121,7 +126,6 @@ def int_mvau_terms(op: IntMVAU) -> tuple[Terms, Terms]:
         count -= count // 2
     luts = {
         "one": 1.0,
-        "control": float(control),
         "table": _table_terms(shapes),
         "buffer": 0.0 if op.buffer_block else float(op.buffer_luts),
         "acc": float(op.pe * op.acc_bits),
@@ -132,10 +136,7 @@ def int_mvau_terms(op: IntMVAU) -> tuple[Terms, Terms]:
     fabric = 0 if op.use_dsp else 1
     registers = {
         "one": 1.0,
-        "control": float(control),
-        "stage": float(3 * (op.simd if op.use_dsp else clog2(op.simd) + 1)),
         "out": float(op.pe * op.acc_bits),
-        "x": float(op.simd * op.in_bits),
         "weight": 0.0 if block_pays(*op.weight_shape) else float(op.pe * op.simd * op.weight_bits),
         "wait": float(0 if fabric else lanes * sum(min(s, 2) for s in range(op.simd))),
         "product": float(fabric * op.pe * op.simd * product),
@@ -145,8 +146,8 @@ def int_mvau_terms(op: IntMVAU) -> tuple[Terms, Terms]:
 
 
 def _weigh(kind: str, terms: Terms) -> float:
-    weights = WEIGHTS.get(kind,{})
-    return sum(weights.get(name,1.0) * value for name, value in terms.items())
+    weights = WEIGHTS[kind]
+    return sum(weights[name] * value for name, value in terms.items())
 
 
 def affine_resources(op: ChannelAffine) -> Resources:
