@@ -9,6 +9,9 @@ from torch import nn
 from bvit_hw.models import BinaryViT, BinaryViTConfig
 from bvit_hw.models.layers import RPReLU
 
+# Such small tensors gain nothing from threads, and lose much on a busy machine.
+torch.set_num_threads(1)
+
 _PYRAMID = {
     "image_size": 16, "channels": (8, 16), "depths": (1, 1), "heads": (1, 2), "mlp_widths": (16, 16),
     "reductions": (2, 1), "classes": 5,
