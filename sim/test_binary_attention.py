@@ -96,8 +96,10 @@ def test_full_size(shape: dict[str, int]) -> None:
     assert measured.cycles_per_frame == op.cycles
 
 
-@pytest.mark.parametrize("kp", [1, 4])
-@pytest.mark.parametrize("threshold", [0, 1, 2**14, 2**16 - 1, 2**16, 2**16 + 1, 2**17 - 1])
+@pytest.mark.parametrize(
+    ("threshold", "kp"),
+    [(0, 1), (0, 4), (1, 4), (2**14, 1), (2**16 - 1, 4), (2**16, 1), (2**16 + 1, 4), (2**17 - 1, 1)],
+)
 def test_thresholds(threshold: int, kp: int) -> None:
     """From "every key with E > 0" to "none"; beyond one (2**16) too."""
     op = build({"queries": 9, "keys": 4, "heads": 2, "simd": 8, "kp": kp, "mp": 2, "pe": 8})
