@@ -52,11 +52,13 @@ module bvit_channel_pool #(
     end
     assign node[0] = '0;
     if (BEATS == 1) begin : gen_direct
+      // The masked operand comes second: it then shares the adder's tables.
       assign sum_d = node[1];
       logic unused;
       assign unused = first;
     end else begin : gen_accumulate
-      assign sum_d = (first ? '0 : sum_q) + node[1];
+      // The masked operand comes second: it then shares the adder's tables.
+      assign sum_d = node[1] + (first ? '0 : sum_q);
     end
     always_ff @(posedge clk) if (take) sum_q <= sum_d;
     assign m_axis_tdata[lane*SUM_BITS+:SUM_BITS] = sum_q;

@@ -10,7 +10,7 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
-from bvit_hw.ops.pool_common import CostTerms, PoolOp, lutram_luts, memory, prefers_block
+from bvit_hw.ops.pool_common import CostTerms, PoolOp, bram18s, loop_bits, memory, prefers_block
 
 #: the windows in the order of the rows of ``coef``: tokens up and down, tokens left and right
 REACHES = ((1, 0), (0, 1), (2, 0), (0, 2))
@@ -30,8 +30,8 @@ class MultiPool(PoolOp):
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_line_delay.sv", "bvit_coef_rom.sv", "bvit_booth_mul.sv",
         "bvit_pool_mac.sv", "bvit_multi_pool.sv",
     )  # fmt: skip
-    lut_weights: ClassVar[tuple[float, ...]] = (0.0,)
-    ff_weights: ClassVar[tuple[float, ...]] = (0.0,)
+    lut_weights: ClassVar[tuple[float, ...]] = (22.583, 0.284, 0.0, 0.075, 0.754, 0.933)
+    ff_weights: ClassVar[tuple[float, ...]] = (46.493, 2.213, 0.716, 1.5, 0.383, 1.09)
 
     height: int
     width: int
@@ -125,9 +125,59 @@ class MultiPool(PoolOp):
     def _coef_block(self) -> bool:
         return self.beats > 32
 
+    def _memories(self) -> list[tuple[int, int, bool]]:
+        """Width, depth and style of every memory but the coefficients; 0 words where there is none."""
+        lane, row, beats = self.pe * self.in_bits, self.width * self.beats, self.beats
+        # A delay of n steps is a ring of n - 1 words and a register, up to 3 steps are registers alone.
+        ring = [n - 1 if n > 3 else 0 for n in (row, beats, self.reach * beats)]
+        return [
+            (min(2, self.height) * lane, row, self._row_block),
+            (min(2, self.height - 1) * lane, ring[0], self._row_block),
+            (2 * self.reach * (lane + 2), ring[1] if self.reach else 0, self._token_block),
+            (self.pe * self._v_bits, ring[2] if self.reach else 0, self._token_block),
+        ]
+
     def cost_terms(self) -> CostTerms:
-        """To be fitted."""
-        return CostTerms(exact=Resources(), lut=(1,), ff=(1,))
+        """The terms by lane are counted from the module: adders and multiplexers, Booth multipliers, registers."""
+        wide = self.in_bits + 2
+        both_v, both_w = self.height > 2, self.width > 2
+        multipliers = self.pe * (2 + both_v + both_w)
+        exact = Resources(dsp=multipliers if self.use_dsp else 0)
+        read_bits = 0
+        for width, depth, block in self._memories():
+            if width and depth:
+                exact += memory(width, depth, block)
+                read_bits += 0 if block and depth > 1 else width
+        if self.reach and self.beats <= 3:
+            read_bits += self.beats * 2 * self.reach * (self.pe * self.in_bits + 2)
+        if 0 < self.reach * self.beats <= 3:
+            read_bits += self.reach * self.beats * self.pe * self._v_bits
+        rom_bits = self.pe * sum(self._rom_words)
+        if self._coef_block:
+            exact += Resources(bram18=sum(bram18s(self.pe * bits, self.beats) for bits in self._rom_words))
+            rom_bits = 0
+        adders = 0
+        registers = 2 * wide + 2 * self.in_bits + self.out_bits + self.bias_bits
+        if self.height > 1:
+            adders += 2 * self.in_bits + 2 * wide
+            registers += self.in_bits
+        if self.width > 1:
+            adders += 2 * wide
+            registers += self.in_bits
+        for both in (both_v, both_w):
+            adders += (2 * self.in_bits + wide) * both
+            registers += (3 * wide + self.in_bits) * both
+        booth = -(-self._rom_coef_bits // 2) * (self.in_bits + 5)
+        fabric = multipliers * (booth + self._v_bits)
+        fabric_registers = multipliers * (self._v_bits + 2 * wide + 2 * self._rom_coef_bits)
+        counters = loop_bits(self.height, self.height, self.width * self.beats, self.width * self.beats, self.beats)
+        table = rom_bits if self.beats > 1 else 0
+        return CostTerms(
+            exact=exact,
+            lut=(1, counters, table, table * self.beats, self.pe * (adders + self.out_bits),
+                 0 if self.use_dsp else fabric),
+            ff=(1, counters, read_bits, table, self.pe * registers, 0 if self.use_dsp else fabric_registers),
+        )  # fmt: skip
 
     # ---- behaviour -----------------------------------------------------------------------------------------------
 

@@ -20,8 +20,8 @@ class SpatialPool(PoolOp):
 
     op_type: ClassVar[str] = "SpatialPool"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_spatial_pool.sv")
-    lut_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0, 0.0)
-    ff_weights: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+    lut_weights: ClassVar[tuple[float, ...]] = (3.319, 1.0, 1.662, 0.509)
+    ff_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0)
 
     height: int
     width: int

@@ -1,0 +1,66 @@
+"""ChannelRepeat in RTL against its golden function; its buffer is rtl/bvit_replay.sv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import assert_caught, check_op, mutant, random_frame
+
+from bvit_hw.ops.channel_repeat import ChannelRepeat
+
+
+def repeat(tokens: int, channels: int, times: int, pe: int, bits: int = 8, signed: int = 1) -> ChannelRepeat:
+    return ChannelRepeat(tokens=tokens, channels=channels, repeat=times, bits=bits, signed=signed, pe=pe)
+
+
+def check(op: ChannelRepeat, frames: int = 3, **options: object) -> None:
+    rng = np.random.default_rng(op.channels + op.pe)
+    measured = check_op(op, {}, [random_frame(op, rng) for _ in range(frames)], **options)  # type: ignore[arg-type]
+    assert measured.cycles_per_frame == op.cycles
+    assert measured.latency_first == 2
+
+
+@pytest.mark.parametrize(
+    ("channels", "times", "pe", "bits", "signed"),
+    [
+        (6, 3, 1, 8, 1), (6, 3, 2, 1, 0), (6, 2, 6, 5, 1), (7, 5, 7, 8, 1), (7, 4, 1, 8, 0), (4, 1, 2, 8, 1),
+        (40, 2, 1, 8, 1),
+    ],
+)  # fmt: skip
+def test_foldings(channels: int, times: int, pe: int, bits: int, signed: int) -> None:
+    check(repeat(9, channels, times, pe, bits, signed))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "channels", "times", "pe"),
+    [(64, 32, 4, 1), (64, 32, 4, 8), (16, 64, 4, 4), (4, 128, 4, 16), (1, 256, 4, 1), (1, 256, 4, 256), (16, 32, 2, 8)],
+)
+def test_tiny_network(tokens: int, channels: int, times: int, pe: int) -> None:
+    check(repeat(tokens, channels, times, pe))
+
+
+@pytest.mark.parametrize(("tokens", "channels", "times", "pe"), [(3136, 64, 8, 16), (784, 128, 8, 32), (49, 512, 4, 2)])
+def test_full_size(tokens: int, channels: int, times: int, pe: int) -> None:
+    check(repeat(tokens, channels, times, pe), frames=1, patterns=("full", "both"))
+
+
+MUTATIONS = [
+    ("bvit_replay.sv", "read && last_inner && last_outer", "read && last_inner && first_outer"),
+    ("bvit_replay.sv", "s_axis_tready = !full", "s_axis_tready = 1'b1"),
+    ("bvit_replay.sv", "(!first_play || raddr_q != waddr_q || full)", "1'b1"),
+    ("bvit_replay.sv", "raddr_q != waddr_q || full", "raddr_q != waddr_q"),
+    ("bvit_replay.sv", "half_q == last_outer", "half_q != last_outer"),
+    ("bvit_replay.sv", "!valid_q || m_axis_tready", "1'b1"),
+    ("bvit_replay.sv", "      half_q <= 1'b0;\n", ""),
+    ("bvit_replay.sv", "      used_q <= '0;\n", ""),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "old", "new"), MUTATIONS)
+def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
+    op = repeat(9, 8, 3, 2)
+    rng = np.random.default_rng(1)
+    assert_caught(op, {}, [random_frame(op, rng) for _ in range(4)], mutant(tmp_path, file, old, new))

@@ -1,0 +1,109 @@
+"""MultiPool in RTL against its golden function, over grids, foldings and both kinds of multiplier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import assert_caught, check_op, mutant, random_frame
+
+from bvit_hw.ops.base import Params
+from bvit_hw.ops.multi_pool import MultiPool
+
+
+def pool(height: int, width: int, channels: int, pe: int, use_dsp: int = 1, **fields: int) -> MultiPool:
+    widths = {"in_bits": 8, "coef_bits": 8, "bias_bits": 16, "out_shift": 8, "out_bits": 8, **fields}
+    return MultiPool(height=height, width=width, channels=channels, pe=pe, use_dsp=use_dsp, **widths)
+
+
+def params_of(op: MultiPool, rng: np.random.Generator) -> Params:
+    """Uniform over the widths, so that sums saturate on both sides."""
+    coef, bias = 1 << (op.coef_bits - 1), 1 << (op.bias_bits - 1)
+    return {
+        "coef": rng.integers(-coef, coef, (4, op.channels)),
+        "bias": rng.integers(-bias, bias, op.channels),
+    }
+
+
+def check(op: MultiPool, frames: int = 3, **options: object) -> None:
+    rng = np.random.default_rng(op.height * 1000 + op.width * 100 + op.channels + op.pe)
+    measured = check_op(op, params_of(op, rng), [random_frame(op, rng) for _ in range(frames)], **options)  # type: ignore[arg-type]
+    # exactly, not within 2 %: frames follow each other without a bubble
+    assert measured.cycles_per_frame == op.cycles
+    rows, tokens = min(2, op.height - 1), min(2, op.width - 1)
+    if op.height > 2:
+        assert measured.latency_first == (rows * op.width + tokens) * op.channels // op.pe + 9
+
+
+@pytest.mark.parametrize("pe", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(1, 1), (1, 2), (2, 1), (2, 2), (1, 5), (5, 1), (2, 3), (3, 2), (3, 3), (4, 4), (5, 7), (7, 7)],
+)
+def test_grids(height: int, width: int, pe: int) -> None:
+    check(pool(height, width, 6, pe, use_dsp=pe % 2))
+
+
+@pytest.mark.parametrize(("side", "channels"), [(8, 32), (4, 64), (2, 128), (1, 256)])
+@pytest.mark.parametrize("pe", [1, 8])
+def test_tiny_network(side: int, channels: int, pe: int) -> None:
+    check(pool(side, side, channels, pe))
+
+
+@pytest.mark.parametrize(("side", "channels"), [(8, 32), (2, 128)])
+def test_all_channels_at_once(side: int, channels: int) -> None:
+    check(pool(side, side, channels, channels))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"in_bits": 4, "coef_bits": 5, "bias_bits": 9, "out_shift": 3, "out_bits": 6},
+        {"in_bits": 9, "coef_bits": 7, "bias_bits": 22, "out_shift": 0, "out_bits": 24},
+        {"out_shift": 14, "out_bits": 16},
+        {"out_shift": 3, "out_bits": 1},
+    ],
+)
+def test_widths(fields: dict[str, int]) -> None:
+    check(pool(3, 4, 4, 2, use_dsp=0, **fields))
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4, 5])
+def test_traffic(seed: int) -> None:
+    """More seeds where most can go wrong: grids whose frames overlap in many ways with short pauses between."""
+    check(pool(3, 3, 4, 4), frames=6, min_frames=12, seed=seed)
+    check(pool(2, 2, 4, 2), frames=6, min_frames=12, seed=seed)
+
+
+@pytest.mark.parametrize(("side", "channels", "pe"), [(56, 64, 1), (56, 64, 8), (28, 128, 16), (7, 512, 32)])
+def test_full_size(side: int, channels: int, pe: int) -> None:
+    patterns = ("full",) if pe == 1 else ("full", "both", "reset")
+    check(pool(side, side, channels, pe), frames=2, min_frames=2 if pe == 1 else 4, patterns=patterns)
+
+
+MUTATIONS = [
+    ("bvit_multi_pool.sv", "up2_q <= int'(y_q) > 1", "up2_q <= int'(y_q) > 0"),
+    ("bvit_multi_pool.sv", "down1_q <= !last_read_row", "down1_q <= 1'b1"),
+    ("bvit_multi_pool.sv", "int'(y_q) < HEIGHT - 2", "int'(y_q) < HEIGHT - 1"),
+    ("bvit_multi_pool.sv", "left2 = left1 && !tap_edge[REACH+1]", "left2 = left1"),
+    ("bvit_multi_pool.sv", "right2 = right1 && !tap_edge[REACH-2]", "right2 = right1"),
+    ("bvit_multi_pool.sv", "edge1_q <= first_column_q || !take", "edge1_q <= first_column_q"),
+    ("bvit_multi_pool.sv", "&& !cleared_q[3]", "&& 1'b1"),
+    ("bvit_multi_pool.sv", "(en && row_start_q) || ", ""),
+    ("bvit_multi_pool.sv", "assign take = en && !clear_q && (whole ||", "assign take = en && !clear_q && (1'b0 ||"),
+    ("bvit_multi_pool.sv", "!clear_q && (!full || en)", "!clear_q"),
+    ("bvit_multi_pool.sv", "!valid_q || m_axis_tready", "1'b1"),
+    ("bvit_multi_pool.sv", "      wrote_last_q <= 1'b0;\n", ""),
+    ("bvit_multi_pool.sv", "      v_addr_q <= '0;\n        w_addr_q", "      w_addr_q"),
+    ("bvit_multi_pool.sv", "top != {TOP_BITS{wide[WIDE_BITS-1]}}", "1'b0"),
+    ("bvit_line_delay.sv", "STEPS - 1", "STEPS - 2"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "old", "new"), MUTATIONS)
+def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
+    op = pool(5, 6, 8, 2)
+    rng = np.random.default_rng(1)
+    assert_caught(op, params_of(op, rng), [random_frame(op, rng) for _ in range(4)], mutant(tmp_path, file, old, new))
