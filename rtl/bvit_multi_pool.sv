@@ -3,7 +3,7 @@
 // and W3, W5 (1 x 3, 1 x 5) are window sums with zeros outside the grid.
 //
 // Throughput one beat a cycle in and out, no bubbles within or between frames; a frame leaves
-// without the next one. Latency min(2, HEIGHT-1) rows + min(2, WIDTH-1) tokens + 10 cycles. Input
+// without the next one. Latency min(2, HEIGHT-1) rows + min(2, WIDTH-1) tokens + 9 cycles. Input
 // ready is combinational on output ready, and low for a row after reset.
 //
 // Two banks take rows in turn: row y and y+1 lie there while row y+2 comes in; rows y-1 and y-2

@@ -22,7 +22,7 @@ class ChannelPool(PoolOp):
 
     op_type: ClassVar[str] = "ChannelPool"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_channel_pool.sv")
-    lut_weights: ClassVar[tuple[float, ...]] = (2.816, 0.996, 1.557)
+    lut_weights: ClassVar[tuple[float, ...]] = (0.8, 1.052, 1.832)
     ff_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0)
 
     tokens: int

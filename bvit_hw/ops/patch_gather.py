@@ -21,7 +21,7 @@ class PatchGather(PoolOp):
 
     op_type: ClassVar[str] = "PatchGather"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_patch_gather.sv")
-    lut_weights: ClassVar[tuple[float, ...]] = (7.296, 4.04, 0.219)
+    lut_weights: ClassVar[tuple[float, ...]] = (5.398, 4.215, 0.0)
     ff_weights: ClassVar[tuple[float, ...]] = (3.158, 1.913, 0.997)
 
     height: int

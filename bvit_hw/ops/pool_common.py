@@ -15,14 +15,17 @@ LUTS_PER_BRAM18 = 80
 
 
 def lutram_luts(width: int, depth: int) -> int:
-    """LUTs of a simple dual-port LUT RAM on 7 series: RAM32M holds 6 bits, RAM64M 3; deeper ones need multiplexers."""
+    """LUTs of a simple dual-port LUT RAM on 7 series: RAM32M holds 6 bits, RAM64M 3; deeper ones are banks of RAM64M.
+
+    The decoder and the multiplexers between banks are fitted to Yosys counts of rtl/bvit_line_ram.sv.
+    """
     if depth <= 1:
         return 0
     if depth <= 32:
         return 4 * -(-width // 6)
     if depth <= 64:
         return 4 * -(-width // 3)
-    return round(1.78 * -(-depth // 64) * width)
+    return round(-(-depth // 64) * (4 * -(-width // 3) + 0.44 * width + 1.3))
 
 
 def bram18s(width: int, depth: int) -> int:

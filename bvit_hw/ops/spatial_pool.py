@@ -20,7 +20,7 @@ class SpatialPool(PoolOp):
 
     op_type: ClassVar[str] = "SpatialPool"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_spatial_pool.sv")
-    lut_weights: ClassVar[tuple[float, ...]] = (3.319, 1.0, 1.662, 0.509)
+    lut_weights: ClassVar[tuple[float, ...]] = (0.875, 1.018, 1.025, 1.043)
     ff_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0)
 
     height: int
