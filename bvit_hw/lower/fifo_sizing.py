@@ -103,14 +103,14 @@ def check_logits(run: CoreRun, wanted: IntArray) -> None:
 def measure(graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: int) -> CoreRun:
     """A run of ``graph`` with FIFOs that never fill, one frame every ``graph.cycles`` cycles."""
     streams = _fifo_streams(graph)
-    frames_held = 2
+    frames_held = 4
     while True:
         depths = {name: frames_held * stream.beats + 16 for name, stream in streams.items()}
         run = simulate(with_depths(graph, depths), images, frames=frames, interval=graph.cycles)
         full = [name for name, depth in depths.items() if run.occupancy[name] >= depth]
         if not full:
             return run
-        if frames_held > 4:
+        if frames_held > 8:
             raise LoweringError(
                 f"FIFO sizing: {len(full)} FIFOs held more than {frames_held} frames each and still grew "
                 f"(first: {full[0]}): an operator before them is slower than its model of at most {graph.cycles} cycles"

@@ -53,20 +53,28 @@ def depth_for(stream: Stream, held: float) -> int:
     return 2 + int(-(-held * stream.beats // 1))
 
 
+def goes_down(lanes_in: int, lanes_out: int) -> bool:
+    """Whether a conversion picks whole beats out of each wider one."""
+    return lanes_in > lanes_out and lanes_in % lanes_out == 0
+
+
 @cache
 def link_costs(source: Stream, lanes: int, held: float, *, buffered: bool = True) -> tuple[Resources, ...]:
-    """Costs of carrying a stream to a consumer of ``lanes``: a width converter where they differ, then a FIFO.
+    """Costs of carrying a stream to a consumer of ``lanes``: a FIFO, and a width converter where the lanes differ.
 
-    ``held`` is how many frames wait in the FIFO; without ``buffered`` there is none (see insert_fifos). A deep FIFO
-    has two costs, in LUT RAM and in block RAM.
+    ``held`` is how many frames wait in the FIFO; where not ``buffered`` there is one only before a converter to fewer
+    lanes (see insert_fifos). A deep FIFO has two costs, in LUT RAM and in block RAM.
     """
-    total = Resources()
+    total, fifo_stream = Resources(), source
     if lanes != source.lanes:
         converter = converter_op(source, lanes)
         total += converter.resources()
-        source = converter.outputs[0]
+        if goes_down(source.lanes, lanes):
+            buffered = True
+        else:
+            fifo_stream = converter.outputs[0]
     if not buffered:
         return (total,)
-    depth = depth_for(source, held)
+    depth = depth_for(fifo_stream, held)
     styles = (SMALL, LARGE) if depth >= BLOCK_DEPTH else (SMALL,)
-    return tuple(total + fifo_op(source, depth, style).resources() for style in styles)
+    return tuple(total + fifo_op(fifo_stream, depth, style).resources() for style in styles)

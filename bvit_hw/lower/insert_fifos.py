@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bvit_hw.lower.edges import insert_on_edges
-from bvit_hw.lower.glue import BLOCK_DEPTH, LARGE, fifo_op
+from bvit_hw.lower.glue import BLOCK_DEPTH, LARGE, fifo_op, goes_down
 from bvit_hw.lower.graph import Edge, HwGraph, HwNode
+from bvit_hw.ops.base import HwOp
 
-#: operators that keep their input's rate, hold no more than a beat or two, and need no FIFO before them
-UNBUFFERED = ("Binarize", "Duplicate", "WidthConverter")
+#: operators that take a beat a cycle, and so need no FIFO before them where one follows
+UNBUFFERED = ("Binarize", "Duplicate")
 
 
 def fifo_name(tensor: str) -> str:
@@ -17,18 +18,28 @@ def fifo_name(tensor: str) -> str:
     return f"{tensor}.fifo"
 
 
+def narrows(op: HwOp) -> bool:
+    """Whether ``op`` is a converter that picks beats of fewer lanes out of each beat that it takes."""
+    return op.op_type == "WidthConverter" and goes_down(op.inputs[0].lanes, op.outputs[0].lanes)
+
+
 def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> tuple[HwGraph, bool]:
     """The graph with a FIFO on every stream, also at its input and output; the one on ``x`` writes ``x.fifo``.
 
     ``depths`` are in beats, by the FIFO's name; 2 where there is none. Operators of :data:`UNBUFFERED` follow their
-    producer at once, the FIFOs behind them serve both: behind a Binarize a FIFO has one bit a channel to hold, and
-    behind a width converter what its consumer takes in bursts.
+    producer at once, the FIFOs behind them serve both: behind a Binarize a FIFO has one bit a channel to hold. A
+    converter to fewer lanes takes its beats slowly and has the FIFO before it, any other one behind it.
     """
 
     def buffer(edge: Edge) -> HwNode | None:
-        if edge.source and edge.source.op.op_type == "Fifo":
+        source, sink = edge.source.op if edge.source else None, edge.sink.op if edge.sink else None
+        if any(op is not None and op.op_type == "Fifo" for op in (source, sink)):
             return None
-        if edge.sink and edge.sink.op.op_type in (*UNBUFFERED, "Fifo"):
+        if sink is not None and (
+            sink.op_type in UNBUFFERED or (sink.op_type == "WidthConverter" and not narrows(sink))
+        ):
+            return None
+        if source is not None and narrows(source):
             return None
         name = fifo_name(edge.tensor)
         return HwNode(

@@ -26,13 +26,15 @@ def add_glue(graph: HwGraph) -> HwGraph:
 
 def estimated_depths(graph: HwGraph) -> dict[str, int]:
     """Depth of each FIFO of a graph with glue, from the operators' lags alone."""
-    held = held_fractions(graph)
-    depths: dict[str, int] = {}
-    for edge in graph.edges():
-        if edge.source and edge.sink and edge.source.op.op_type == "Fifo":
-            # What waits before an operator waits in the FIFO in front of it.
-            waiting = held[edge.tensor, edge.sink.name, edge.sink_port]
-            depths[edge.source.name] = depth_for(edge.source_stream, waiting)
+    held, producers = held_fractions(graph), graph.producers()
+    depths = {node.name: 2 for node in graph.nodes if node.op.op_type == "Fifo"}
+    for (tensor, _, _), waiting in held.items():
+        source, _ = producers.get(tensor, (None, 0))
+        # What waits before an operator waits in the FIFO in front of it, perhaps through a width converter.
+        while source is not None and source.op.op_type == "WidthConverter":
+            source, _ = producers.get(source.inputs[0], (None, 0))
+        if source is not None and source.op.op_type == "Fifo":
+            depths[source.name] = max(depths[source.name], depth_for(source.op.outputs[0], waiting))
     return depths
 
 
