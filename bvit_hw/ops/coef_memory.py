@@ -30,16 +30,17 @@ def block_count(width: int, depth: int) -> int:
 def table_luts(width: int, depth: int) -> float:
     """LUTs of a memory kept in lookup tables, as Yosys counts them (random contents).
 
-    Up to 32 words a bit takes one LUT; of eight words and fewer many columns are equal or a plain address bit. Deeper
-    tables Yosys maps badly behind a counter: 3 LUTs a bit at 64 words, 8 at 128, where one and two would do.
+    A LUT6 holds 64 words of a bit, MUXF7 and MUXF8 join four of them, then LUTs join those. Of eight words and fewer
+    many columns are equal or a plain address bit.
     """
     if depth <= 2:
         return 0.0
     if depth <= 4:
         return float(min(width, 10))
-    if depth <= 32:
+    if depth <= 64:
         return width * (0.75 if depth <= 8 else 1.0)
-    return width * (1 + (depth - 32) / 16) if depth <= 64 else width * (3 + (depth - 64) / 13)
+    groups = -(-depth // 256)
+    return float(width * (-(-depth // 64) + -(-(groups - 1) // 3)))
 
 
 def block_pays(width: int, depth: int) -> bool:
