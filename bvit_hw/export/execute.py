@@ -35,7 +35,7 @@ def execute_qonnx(model: ModelWrapper, images: np.ndarray, batch_size: int = 16)
 
 def _batched(model: ModelWrapper, count: int) -> ModelWrapper:
     """The same model for ``count`` images: every activation's first axis is that long (stored Reshapes keep it)."""
-    model = ModelWrapper(model.model, make_deepcopy=True)
+    model = ModelWrapper(model.model, make_deepcopy=True, fix_missing_initializer_valueinfo=False)
     activations = {name for node in model.graph.node if node.op_type != "Cast" for name in node.output}
     activations.add(model.graph.input[0].name)
     for infos in (model.graph.input, model.graph.output, model.graph.value_info):

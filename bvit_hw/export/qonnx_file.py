@@ -25,6 +25,11 @@ OPSET = 17
 FORMAT = "1"
 
 
+def _wrap(model: onnx.ModelProto) -> ModelWrapper:
+    # Our initializers have their shape information; looking for missing ones takes minutes in a large network.
+    return ModelWrapper(model, fix_missing_initializer_valueinfo=False)
+
+
 def to_qonnx(graph: FrozenGraph) -> ModelWrapper:
     """The graph as a QONNX model; raises :class:`FreezeError` if it is not exact in float32."""
     check_exact(graph)
@@ -44,7 +49,7 @@ def to_qonnx(graph: FrozenGraph) -> ModelWrapper:
     )  # fmt: skip
     model.ir_version = 8
     exponents = {name: tensor.exponent for name, tensor in graph.tensors.items()}
-    wrapper = ModelWrapper(model)
+    wrapper = _wrap(model)
     for key, value in {
         "bvit.format": FORMAT,
         "bvit.model_hash": model_hash(graph),
@@ -80,7 +85,7 @@ def load_qonnx(path: Path | str) -> ModelWrapper:
         raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (DecodeError, onnx.checker.ValidationError) as error:
         raise ExportError(f"{path}: not a valid ONNX file: {error}") from error
-    wrapper = ModelWrapper(model)
+    wrapper = _wrap(model)
     found = wrapper.get_metadata_prop("bvit.format")
     if found != FORMAT:
         raise ExportError(f"{path}: bvit.format is {found!r}; this version reads {FORMAT!r}, written by export_qonnx")
