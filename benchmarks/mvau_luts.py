@@ -26,6 +26,7 @@ from bvit_hw.flows.verilator import cache_folder  # noqa: E402
 from bvit_hw.flows.yosys import SynthJob, synthesize  # noqa: E402
 from bvit_hw.ops.base import Resources  # noqa: E402
 from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, BinaryMVAU, pack_weights  # noqa: E402
+from bvit_hw.ops.popcount import is_shared  # noqa: E402
 
 DOC = ROOT / "docs" / "binary_mvau.md"
 BEGIN, END = "<!-- table: benchmarks/mvau_luts.py -->\n", "<!-- end of table -->\n"
@@ -93,9 +94,10 @@ def render(rows: Iterable[Row], counts: dict[str, Resources]) -> str:
     """The Markdown table with its caption, and the largest errors of the cost model."""
     tools = f"pyosys {importlib.metadata.version('pyosys')}, `synth_xilinx -family xc7 -flatten`"
     lines = [
-        f"{datetime.date.today().isoformat()}, {tools}; LUTs of the whole unit, in brackets per binary MAC and cycle.",
+        f"{datetime.date.today().isoformat()}, {tools}; LUTs of the whole unit, in brackets per binary MAC and cycle. "
+        "FF, BRAM18 and the model are those of the structure that auto chooses, in portable form.",
         "",
-        "| rows x cols | SIMD | PE | portable | primitives | plain | FF portable | BRAM18 | model LUT | model error |",
+        "| rows x cols | SIMD | PE | portable | primitives | plain | FF | BRAM18 | model LUT | model error |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     worst = 0.0
@@ -108,7 +110,7 @@ def render(rows: Iterable[Row], counts: dict[str, Resources]) -> str:
                 cells.append(f"{lut:.0f} ({lut / (op.pe * op.simd):.2f})")
             else:
                 cells.append("")
-        chosen = "portable" if "portable" in row.jobs else "plain"
+        chosen = "portable" if is_shared(op.simd) else "plain"
         real = counts[row.jobs[chosen].name]
         model = op.resources().lut
         error = model / real.lut - 1

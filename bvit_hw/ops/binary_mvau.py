@@ -40,7 +40,7 @@ BLOCK_RAM_SHAPES = (
 #: fitted to benchmarks/mvau_luts.py: LUTs of the counters a bit of the weight address, LUTs a product of the plain
 #: structure, whatever little there is of it
 CONTROL_LUTS = 4.6
-PLAIN_LUTS = 0.95
+PLAIN_LUTS = 0.86
 
 
 def pack_weights(weights: np.ndarray, *, pe: int, simd: int, structure: str = "auto") -> Memory:
@@ -217,9 +217,10 @@ class BinaryMVAU(HwOp):
         words = 2 << clog2(self.cols // self.simd)
         if words <= 32:
             return Resources(lut=4 * -(-self.simd // 6))
-        # RAM64M: three bits; the banks of deeper memories are joined by multiplexers.
+        # RAM64M: three bits; the banks of deeper memories are joined by multiplexers, and more than two decoded.
         banks = words // 64
-        return Resources(lut=banks * 4 * -(-self.simd // 3) + self.simd * ((banks + 1) // 3))
+        data = banks * 4 * -(-self.simd // 3) + self.simd * ((banks + 1) // 3)
+        return Resources(lut=data + 8 * max(banks - 2, 0))
 
     def check_params(self, params: Params) -> None:
         """``weights``: rows x cols, +-1."""

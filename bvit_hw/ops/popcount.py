@@ -23,9 +23,9 @@ STRUCTURES = ("auto", "plain", "shared_parity")
 #: columns up to this height go into a carry chain (column 1: one more)
 _CHAIN_HEIGHT = 6
 #: fitted to benchmarks/mvau_luts.py
-_LUTS_PER_COUNTER = 6.1
-_LUTS_PER_COLUMN = 1.8
-_LUTS_PER_ADDER_BIT = 0.33
+_LUTS_PER_COUNTER = 6.3
+_LUTS_PER_COLUMN = 1.2
+_LUTS_PER_ADDER_BIT = 0.5
 
 
 def level_sizes(n: int) -> list[int]:
