@@ -160,7 +160,7 @@ module bvit_multi_pool #(
       take1_q <= take;
     end
     if (en) begin
-      edge1_q <= first_column_q || !take;
+      edge1_q <= first_column_q;  // so are empty steps, which lie between rows
       up1_q <= y_q != '0;
       up2_q <= int'(y_q) > 1;
       down1_q <= !last_read_row;

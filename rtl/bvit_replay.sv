@@ -33,7 +33,7 @@ module bvit_replay #(
   localparam int COUNT_BITS = $clog2(WORDS + 1);
 
   logic write, read, free;
-  logic last_beat, last_inner, last_chunk, last_outer, first_play;
+  logic last_beat, last_inner, last_chunk, last_outer;
   logic full;
 
   // ---- write side: beats in a ring of two groups
@@ -57,8 +57,9 @@ module bvit_replay #(
   logic half_q;  // the group that is being played lies in the upper half
   logic valid_q, en;
   assign en = !valid_q || m_axis_tready;
-  // Only the first play of a word may find it missing.
-  assign read = en && (!first_play || raddr_q != waddr_q || full);
+  // A word that has been there once stays until its last play, so equal addresses mean that it is
+  // missing or, when full, that the next word to be written would take its place.
+  assign read = en && (raddr_q != waddr_q || full);
   assign free = read && last_inner && last_outer;
 
   always_comb begin
@@ -86,19 +87,17 @@ module bvit_replay #(
   assign step_inner = read && last_beat;
   assign step_chunk = step_inner && last_inner;
   assign step_outer = step_chunk && last_chunk;
-  logic unused_first_beat, unused_first_chunk;
+  logic unused_first_beat, unused_first_chunk, unused_first_inner, unused_first_outer;
   bvit_loop_counter #(.COUNT(BEATS)) u_beat (.clk, .rst, .step(read), .first(unused_first_beat), .last(last_beat));
   bvit_loop_counter #(.COUNT(CHUNKS)) u_chunk (
     .clk, .rst, .step(step_chunk), .first(unused_first_chunk), .last(last_chunk)
   );
-  logic first_inner, first_outer;
   bvit_loop_counter #(.COUNT(INNER)) u_inner (
-    .clk, .rst, .step(step_inner), .first(first_inner), .last(last_inner)
+    .clk, .rst, .step(step_inner), .first(unused_first_inner), .last(last_inner)
   );
   bvit_loop_counter #(.COUNT(OUTER)) u_outer (
-    .clk, .rst, .step(step_outer), .first(first_outer), .last(last_outer)
+    .clk, .rst, .step(step_outer), .first(unused_first_outer), .last(last_outer)
   );
-  assign first_play = first_inner && first_outer;
 
   bvit_line_ram #(
     .WIDTH(WIDTH),

@@ -28,7 +28,7 @@ def check(op: PatchGather, frames: int = 3, **options: object) -> None:
     assert measured.latency_first == waits
 
 
-@pytest.mark.parametrize("pe", [1, 2, 4])
+@pytest.mark.parametrize("pe", [1, 4])
 @pytest.mark.parametrize(
     ("height", "width", "window"),
     [(4, 4, (2, 2)), (6, 4, (3, 1)), (4, 6, (2, 3)), (4, 4, (1, 2)), (4, 4, (4, 4)), (8, 2, (4, 1)), (5, 3, (5, 1)),
@@ -69,7 +69,6 @@ def test_full_size(op: PatchGather) -> None:
 MUTATIONS = [
     ("span_q != COUNT_BITS'(WORDS) || band_done", "1'b1"),
     ("span_q != COUNT_BITS'(WORDS) || band_done", "span_q != COUNT_BITS'(WORDS)"),
-    ("span_q > COUNT_BITS'(AHEAD)", "span_q > COUNT_BITS'(AHEAD - 1)"),
     ("(!first_y || span_q > COUNT_BITS'(AHEAD))", "1'b1"),
     ("ROW - CHUNK + 1", "ROW - CHUNK"),
     ("(AHEAD + 1)", "(AHEAD)"),
@@ -77,6 +76,15 @@ MUTATIONS = [
     ("      span_q <= '0;\n", ""),
     ("      waddr_q <= '0;\n", ""),
 ]
+
+
+@pytest.mark.slow
+def test_reading_a_beat_early_is_caught(tmp_path: Path) -> None:
+    """With one beat a token the beat below is read right after; more beats would need a rare pause to show it."""
+    op = gather(8, 6, 4, (2, 1), 4)
+    rng = np.random.default_rng(1)
+    mutated = mutant(tmp_path, "bvit_patch_gather.sv", "span_q > COUNT_BITS'(AHEAD)", "span_q > COUNT_BITS'(AHEAD - 1)")
+    assert_caught(op, {}, [random_frame(op, rng) for _ in range(4)], mutated)
 
 
 @pytest.mark.slow

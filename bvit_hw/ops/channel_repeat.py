@@ -22,7 +22,7 @@ class ChannelRepeat(PoolOp):
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_channel_repeat.sv",
     )  # fmt: skip
-    lut_weights: ClassVar[tuple[float, ...]] = (5.447, 4.163, 0.0)
+    lut_weights: ClassVar[tuple[float, ...]] = (2.796, 4.169, 0.0)
     ff_weights: ClassVar[tuple[float, ...]] = (1.918, 1.989, 1.003)
 
     tokens: int

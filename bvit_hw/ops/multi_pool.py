@@ -30,8 +30,8 @@ class MultiPool(PoolOp):
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_line_delay.sv", "bvit_coef_rom.sv", "bvit_booth_mul.sv",
         "bvit_pool_mac.sv", "bvit_multi_pool.sv",
     )  # fmt: skip
-    lut_weights: ClassVar[tuple[float, ...]] = (11.03, 0.264, 0.032, 0.074, 0.757, 0.926)
-    ff_weights: ClassVar[tuple[float, ...]] = (46.493, 2.213, 0.716, 1.5, 0.383, 1.09)
+    lut_weights: ClassVar[tuple[float, ...]] = (11.394, 0.133, 0.0, 0.082, 0.77, 0.927)
+    ff_weights: ClassVar[tuple[float, ...]] = (46.924, 2.256, 0.683, 1.568, 0.381, 1.09)
 
     height: int
     width: int

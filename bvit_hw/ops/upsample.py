@@ -23,7 +23,7 @@ class Upsample(PoolOp):
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_upsample.sv",
     )  # fmt: skip
-    lut_weights: ClassVar[tuple[float, ...]] = (1.743, 4.722, 0.776)
+    lut_weights: ClassVar[tuple[float, ...]] = (0.0, 4.228, 1.058)
     ff_weights: ClassVar[tuple[float, ...]] = (4.054, 1.733, 1.0)
 
     height: int
