@@ -148,7 +148,10 @@ module bvit_int_mvau #(
       assign product[s] = p_q;
     end
 
+    // The accumulator may be narrower: sums are right modulo 2**ACC_BITS, and that is all it keeps.
+    /* verilator lint_off UNUSEDSIGNAL */
     logic signed [S_BITS-1:0] sum;
+    /* verilator lint_on UNUSEDSIGNAL */
     if (SIMD == 1) begin : gen_single
       assign sum = product[0];
     end else if (USE_DSP) begin : gen_systolic

@@ -26,14 +26,14 @@ module bvit_popcount_chain #(
 
   localparam int FULL = 2 * COLUMNS + 1;
 
-  function automatic int height(input int column);
+  function automatic int column_height(input int column);
     return int'(HEIGHTS[column*16+:16]);
   endfunction
 
   function automatic int first_bit(input int column);
     int total;
     total = 0;
-    for (int c = 0; c < column; c++) total = total + height(c);
+    for (int c = 0; c < column; c++) total = total + column_height(c);
     return total;
   endfunction
 
@@ -50,7 +50,7 @@ module bvit_popcount_chain #(
     wire logic [     FULL-1:0] sum;
 
     for (genvar c = 0; c < COLUMNS; c++) begin : gen_column
-      localparam int H = height(c);
+      localparam int H = column_height(c);
       localparam int FIRST = first_bit(c);
       if (H > 6) begin : gen_bad_height
         $fatal(1, "bvit_popcount_chain: a column is higher than six");

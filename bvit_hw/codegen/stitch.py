@@ -103,7 +103,15 @@ def stitch(graph: HwGraph) -> Stitched:
             *zip(rtl.inputs, (stream_ids[t] for t in node.inputs), strict=True),
             *zip(rtl.outputs, (stream_ids[t] for t in node.outputs), strict=True),
         ]
-        instances.append({"module": rtl.module, "id": identifier, "parameters": parameters, "ports": ports})
+        instances.append(
+            {
+                "module": rtl.module,
+                "id": identifier,
+                "parameters": parameters,
+                "ports": ports,
+                "unused": rtl.unused_inputs,
+            }
+        )
     if not fifos:
         raise LoweringError(f"graph {graph.name}: has no FIFOs; insert_fifos must run before code generation")
     module = f"{graph.name}_core"

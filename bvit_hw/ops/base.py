@@ -134,7 +134,8 @@ class RtlInstance:
     """How to instantiate the operator's module of rtl/.
 
     ``memories`` maps the name of a file-name parameter to the contents; the code generator chooses the file names.
-    ``inputs`` and ``outputs`` are port prefixes, in the order of the operator's streams.
+    ``inputs`` and ``outputs`` are port prefixes, in the order of the operator's streams. ``unused_inputs`` are prefixes
+    of input ports that this configuration leaves alone: whoever instantiates the module ties them to 0.
     """
 
     module: str
@@ -142,6 +143,7 @@ class RtlInstance:
     inputs: tuple[str, ...] = ("s_axis",)
     outputs: tuple[str, ...] = ("m_axis",)
     memories: Mapping[str, Memory] = field(default_factory=dict)
+    unused_inputs: tuple[str, ...] = ()
 
 
 def port_prefixes(side: str, count: int) -> tuple[str, ...]:

@@ -300,6 +300,7 @@ class ChannelAffine(HwOp):
             },
             inputs=tuple(f"s{i}_axis" for i in range(n)),
             memories={f"{name}_FILE": self._memory(name, params) for name in shapes},
+            unused_inputs=tuple(f"s{i}_axis" for i in range(n, MAX_INPUTS)),
         )
 
     def _memory(self, name: str, params: Params) -> Memory:

@@ -239,8 +239,9 @@ def _write_wrapper(folder: Path, top: str, op: HwOp, params: dict[str, np.ndarra
         for i, (inner, s) in enumerate(zip(inners, streams, strict=True))
     ]
     text = _TEMPLATES.get_template("finn_wrapper.v.j2").render(
-        top=top, version=__version__, module=rtl.module, parameters=parameters, ports=ports
-    )
+        top=top, version=__version__, module=rtl.module, parameters=parameters, ports=ports,
+        unused=rtl.unused_inputs,
+    )  # fmt: skip
     (folder / f"{top}.v").write_text(text)
 
 
