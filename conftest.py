@@ -12,6 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent
 
+# Every pytest worker has a core; PyTorch's threads would only fight for it. Set before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
