@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from bvit_hw.errors import LoweringError
+from bvit_hw.lower.direct_links import removable_fifos
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
 from bvit_hw.ops.base import IntArray, Stream
@@ -121,7 +122,7 @@ def measure(graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: i
 def size_fifos(
     graph: HwGraph, simulate: Simulate, images: np.ndarray, *, bram18: float, frames: int = 24
 ) -> SizedGraph:
-    """Depths for every FIFO of a stitched graph, proven in simulation with ``frames`` frames of ``images``.
+    """Depths for every FIFO of a stitched graph (0: none), proven in simulation with ``frames`` frames of ``images``.
 
     ``bram18`` is the block RAM (in halves) that the whole graph may take; deep FIFOs go there as far as it allows.
     Raises LoweringError where logits differ from the golden functions, or where the final run is slower than the
@@ -130,8 +131,28 @@ def size_fifos(
     wanted = golden_logits(graph, images)
     first = measure(graph, simulate, images, frames=frames)
     check_logits(first, wanted)
-    streams = _fifo_streams(graph)
-    depths = {name: round_depth(first.occupancy[name]) for name in streams}
+    depths = {name: round_depth(first.occupancy[name]) for name in _fifo_streams(graph)}
+    without = removable_fifos(graph, first.occupancy)
+    try:
+        return _prove(graph, simulate, images, wanted, depths | dict.fromkeys(without, 0), first, bram18, frames)
+    except LoweringError as error:
+        if not without:
+            raise
+        log.warning("FIFO sizing: %d FIFOs that seemed unnecessary are needed after all (%s)", len(without), error)
+    return _prove(graph, simulate, images, wanted, depths, first, bram18, frames)
+
+
+def _prove(
+    graph: HwGraph,
+    simulate: Simulate,
+    images: np.ndarray,
+    wanted: IntArray,
+    depths: Mapping[str, int],
+    first: CoreRun,
+    bram18: float,
+    frames: int,
+) -> SizedGraph:
+    """Run the graph with ``depths``; raises LoweringError unless logits and cycles a frame are right."""
     sized = with_block_ram(with_depths(graph, depths), bram18)
     run = simulate(sized, images, frames=frames)
     check_logits(run, wanted)
@@ -140,9 +161,8 @@ def size_fifos(
         raise LoweringError(
             f"simulation: {found:.1f} cycles a frame with sized FIFOs, the model says {model}; allowed: 2 % apart"
         )
-    log.info(
-        "sized %d FIFOs: %.1f cycles a frame (model %d), latency %d", len(depths), found, model, run.latency
-    )  # fmt: skip
+    kept = sum(1 for depth in depths.values() if depth)
+    log.info("sized %d FIFOs: %.1f cycles a frame (model %d), latency %d", kept, found, model, run.latency)
     return SizedGraph(graph=sized, depths=depths, occupancy=dict(first.occupancy), run=run)
 
 

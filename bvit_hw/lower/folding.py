@@ -23,7 +23,7 @@ from bvit_hw.lower.glue import duplicate_op, link_costs
 from bvit_hw.lower.graph import HwGraph, HwNode
 from bvit_hw.lower.insert_fifos import UNBUFFERED
 from bvit_hw.lower.lag import held_fractions
-from bvit_hw.lower.stitch_plan import BORDER, planned
+from bvit_hw.lower.stitch_plan import BORDER, INPUT_LANES, OUTPUT_LANES, SELF_BUFFERED, planned
 from bvit_hw.ops.base import HwOp, Resources, Stream
 from bvit_hw.ops.registry import GLUE
 
@@ -154,13 +154,17 @@ class _Solver:
         self.shapes: dict[HwOp, int] = {}
         for node in graph.nodes:
             self.shapes[node.op] = self.shapes.get(node.op, 0) + 1
-        self.slowest_fastest = max(min(c.cycles for c in _choices(op)) for op in self.shapes)
+        ends = ((graph.input, INPUT_LANES), (graph.output, OUTPUT_LANES))
+        self.border_cycles = max(-(-_values(graph, tensor) // lanes) for tensor, lanes in ends)
+        fastest = max(min(c.cycles for c in _choices(op)) for op in self.shapes)
+        #: no folding is faster than this
+        self.slowest_fastest = max(fastest, self.border_cycles)
         self._output_links: dict[tuple[str, tuple[int, ...]], tuple[float, ...]] = {}
 
     def candidates(self) -> list[int]:
         """All cycle counts worth asking for, ascending."""
         counts = {c.cycles for op in self.shapes for c in _choices(op)}
-        return sorted(count for count in counts if count >= self.slowest_fastest)
+        return sorted({self.slowest_fastest, *(count for count in counts if count >= self.slowest_fastest)})
 
     def coarse(self, cycles: int) -> dict[HwOp, list[tuple[_Choice, int]]] | None:
         """Cheapest numbers of each choice for each shape at ``cycles``, width converters left out; None: none fits."""
@@ -253,7 +257,13 @@ class _Solver:
 
 
 def _buffered(reader: HwNode) -> bool:
-    return reader.op.op_type not in UNBUFFERED
+    return reader.op.op_type not in (*UNBUFFERED, *SELF_BUFFERED)
+
+
+def _values(graph: HwGraph, tensor: str) -> int:
+    """Values of the graph's input or output tensor."""
+    streams = [e.sink_stream if e.source is None else e.source_stream for e in graph.edges() if e.tensor == tensor]
+    return streams[0].tokens * streams[0].channels
 
 
 def _by_lanes(pairs: Sequence[tuple[_Choice, int]], index: int) -> dict[int, list[int]]:
@@ -279,6 +289,8 @@ def _least(graph: HwGraph, limits: Resources) -> None:
 
 
 def _limited_by(solver: _Solver, cycles: int, resources: Resources, limits: Resources) -> str:
+    if cycles == solver.border_cycles:
+        return f"the accelerator's streams, which take {cycles} cycles for a frame's pixels and logits"
     if cycles == solver.slowest_fastest:
         name = next(n.name for n in solver.graph.nodes if min(c.cycles for c in _choices(n.op)) == cycles)
         return f"{name}, which takes {cycles} cycles at its widest folding"
@@ -362,13 +374,14 @@ def _first_fitting(solver: _Solver, board: Board, candidates: Sequence[int]) -> 
 
 def _result(solver: _Solver, board: Board, chosen: Mapping[str, HwOp]) -> FoldingResult:
     graph = solver.graph.with_ops(chosen)
+    cycles = max(graph.cycles, solver.border_cycles)
     resources = planned(graph, board.limits.bram18).resources() + BORDER
     result = FoldingResult(
         graph=graph,
-        cycles=graph.cycles,
+        cycles=cycles,
         resources=resources,
         limits=board.limits,
-        limited_by=_limited_by(solver, graph.cycles, resources, board.limits),
+        limited_by=_limited_by(solver, cycles, resources, board.limits),
     )
     log.info(
         "folded %s: %d cycles a frame, %.0f LUT, %.0f BRAM18, %.0f DSP",

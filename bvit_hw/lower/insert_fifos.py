@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from bvit_hw.errors import LoweringError
 from bvit_hw.lower.edges import insert_on_edges
 from bvit_hw.lower.glue import BLOCK_DEPTH, LARGE, fifo_op, goes_down
 from bvit_hw.lower.graph import Edge, HwGraph, HwNode
@@ -53,12 +55,24 @@ def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> tup
 
 
 def with_depths(graph: HwGraph, depths: Mapping[str, int]) -> HwGraph:
-    """The graph with the named FIFOs set to these depths (in beats), all in LUT RAM."""
+    """The graph with the named FIFOs set to these depths (in beats), all in LUT RAM; depth 0 takes a FIFO away."""
     ops = {}
+    renamed: dict[str, str] = {}
     for node in graph.nodes:
-        if node.op.op_type == "Fifo" and node.name in depths:
+        if node.op.op_type != "Fifo" or node.name not in depths:
+            continue
+        if depths[node.name]:
             ops[node.name] = fifo_op(node.op.inputs[0], depths[node.name])
-    return graph.with_ops(ops)
+        else:
+            renamed[node.outputs[0]] = node.inputs[0]
+    if graph.output in renamed:
+        raise LoweringError(f"graph {graph.name}: the FIFO at its output cannot be taken away")
+    nodes = tuple(
+        replace(node, inputs=tuple(renamed.get(tensor, tensor) for tensor in node.inputs))
+        for node in graph.nodes
+        if not (node.op.op_type == "Fifo" and node.outputs[0] in renamed)
+    )
+    return replace(graph, nodes=nodes).with_ops(ops)
 
 
 def with_block_ram(graph: HwGraph, limit: float) -> HwGraph:

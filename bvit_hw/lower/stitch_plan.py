@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bvit_hw.lower.glue import depth_for
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_duplicates import insert_duplicates
@@ -12,6 +14,8 @@ from bvit_hw.ops.base import Resources
 
 #: beats at the accelerator's border: eight pixels' bytes in, one logit out
 INPUT_LANES, OUTPUT_LANES = 8, 1
+#: operators that need no FIFO before them
+SELF_BUFFERED = ("BinaryMVAU", "IntMVAU")
 #: what the accelerator's border takes: registers, frame guard
 BORDER = Resources(lut=900, ff=1200)
 
@@ -38,7 +42,19 @@ def estimated_depths(graph: HwGraph) -> dict[str, int]:
     return depths
 
 
+def expected_direct(graph: HwGraph, depths: Mapping[str, int]) -> list[str]:
+    """FIFOs that sizing is expected to take away: before a matrix-vector unit, which stores its next vector itself."""
+    consumers = graph.consumers()
+    return [
+        name
+        for name, depth in depths.items()
+        if depth == 2 and any(sink.op.op_type in SELF_BUFFERED for sink, _ in consumers.get(name, []))
+    ]
+
+
 def planned(graph: HwGraph, bram18: float) -> HwGraph:
     """The graph with all glue and estimated depths, deep FIFOs in block RAM as far as ``bram18`` halves allow."""
     stitched = add_glue(graph)
-    return with_block_ram(with_depths(stitched, estimated_depths(stitched)), bram18)
+    depths = estimated_depths(stitched)
+    depths |= dict.fromkeys(expected_direct(stitched, depths), 0)
+    return with_block_ram(with_depths(stitched, depths), bram18)
