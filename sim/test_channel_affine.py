@@ -134,8 +134,8 @@ def test_odd_widths(use_dsp: int) -> None:
 
 
 def test_block_ram() -> None:
-    """512 beats a token: the wide memories go to block RAM."""
-    op = make(QUERY, tokens=3, channels=512, pe=1, use_dsp=1)
+    """1024 beats a token: the wide memories go to block RAM."""
+    op = make(QUERY, tokens=3, channels=1024, pe=1, use_dsp=1)
     blocks = {name for name, value in op.rtl(random_params(op, np.random.default_rng(0))).parameters.items()
               if name.endswith("_BLOCK") and value}  # fmt: skip
     assert {"BIAS_BLOCK", "BIAS2_BLOCK"} <= blocks

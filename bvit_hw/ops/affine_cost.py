@@ -23,19 +23,19 @@ Terms = dict[str, float]
 #: LUTs and registers for one of each term, by operator, resource and term
 WEIGHTS: Mapping[str, Mapping[str, float]] = {
     "ChannelAffine.lut": {
-        "one": 2.28, "input": 0.36, "address": 0.61, "table": 0.89, "adder": 1.04, "booth": 0.92,
-        "saturate": 0.73,
+        "one": 7.29, "input": 1.52, "address": 0.93, "table": 0.95, "adder": 0.99, "booth": 0.87,
+        "saturate": 0.64,
     },
     "ChannelAffine.ff": {
-        "stage": 0.87, "out": 1.79, "bias": 0.97, "plain": 1.13, "bias2": 0.88, "waiting": 0.17, "base": 0.19,
-        "sum": 2.28, "product": 0.47, "prelu": 1.06, "prelu_dsp": 0.53,
+        "stage": 0.9, "out": 1.75, "bias": 0.98, "plain": 1.1, "bias2": 0.93, "waiting": 0.2, "base": 0.23,
+        "sum": 2.33, "product": 0.37, "prelu": 1.05, "prelu_dsp": 0.5,
     },
-    "Binarize.lut": {"one": 1.58, "table": 0.73, "compare": 0.85},
-    "Binarize.ff": {"one": 4.21, "counter": 0.91, "lane": 0.89},
+    "Binarize.lut": {"one": 10.91, "table": 0.7, "compare": 0.87},
+    "Binarize.ff": {"one": 3.85, "counter": 0.94, "lane": 0.89},
     "IntMVAU.lut": {
-        "one": 45.31, "table": 1.62, "buffer": 0.92, "acc": 1.23, "booth": 1.02, "tree": 0.4, "wait": 0.7,
+        "one": 48.4, "table": 1.64, "buffer": 1.09, "acc": 0.84, "booth": 0.94, "tree": 0.59, "wait": 0.34,
     },
-    "IntMVAU.ff": {"one": 47.04, "out": 2.19, "weight": 0.21, "wait": 0.1, "product": 0.79, "tree": 1.61},
+    "IntMVAU.ff": {"one": 45.28, "out": 2.35, "weight": 0.55, "wait": 0.0, "product": 0.64, "tree": 1.83},
 }  # fmt: skip
 
 

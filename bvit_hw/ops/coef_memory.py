@@ -30,8 +30,8 @@ def block_count(width: int, depth: int) -> int:
 def table_luts(width: int, depth: int) -> float:
     """LUTs of a memory kept in lookup tables, as Yosys counts them (random contents).
 
-    A LUT6 holds 64 words of a bit, MUXF7 and MUXF8 join four of them, then LUTs join those. Of eight words and fewer
-    many columns are equal or a plain address bit.
+    A LUT6 holds 64 words of a bit, MUXF7 and MUXF8 join four of them, then LUTs join those, which Yosys does ever less
+    well. Of eight words and fewer many columns are equal or a plain address bit.
     """
     if depth <= 2:
         return 0.0
@@ -40,7 +40,8 @@ def table_luts(width: int, depth: int) -> float:
     if depth <= 64:
         return width * (0.75 if depth <= 8 else 1.0)
     groups = -(-depth // 256)
-    return float(width * (-(-depth // 64) + -(-(groups - 1) // 3)))
+    excess = 1.0 if groups == 1 else 1.5 if groups <= 4 else 3.0
+    return width * excess * (-(-depth // 64) + -(-(groups - 1) // 3))
 
 
 def block_pays(width: int, depth: int) -> bool:
