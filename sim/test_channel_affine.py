@@ -171,7 +171,6 @@ _SELF = "bvit_channel_affine.sv"
         (_SELF, "en = m_axis_tready | ~valid_q[STAGES-1]", "en = 1'b1"),
         (_SELF, "assign fire = en & all_valid;", "assign fire = all_valid;"),
         (_SELF, "t[SUM_BITS-1] ?", "t[SUM_BITS-2] ?"),
-        (_SELF, "t >>> MID_SHIFT", "t >> MID_SHIFT"),
         (_SELF, "(&w[W_BITS-1:OUT_BITS-1])", "(&w[W_BITS-1:OUT_BITS])"),
         (_SELF, "partial[i][SHIFT-1:0];", "'0;"),
         (_SELF, ".addr(addr_q[T_STAGE+1]),", ".addr(addr_q[T_STAGE]),"),
