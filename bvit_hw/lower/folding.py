@@ -27,6 +27,9 @@ from bvit_hw.lower.stitch_plan import BORDER, INPUT_LANES, OUTPUT_LANES, SELF_BU
 from bvit_hw.ops.base import HwOp, Resources, Stream
 from bvit_hw.ops.registry import GLUE
 
+#: how often a solution that exceeds a limit with its real glue is solved again
+_TIGHTENINGS = 6
+
 log = logging.getLogger(__name__)
 
 KINDS = tuple(f.name for f in fields(Resources))
@@ -201,7 +204,25 @@ class _Solver:
         costs[column] = cost
         return column
 
-    def fine(self, cycles: int) -> dict[str, HwOp] | None:
+    def fit(self, cycles: int, board: Board) -> FoldingResult | None:
+        """The cheapest folding at ``cycles`` whose stitched graph is within the limits; None where there is none.
+
+        The programme's glue is a little off (FIFOs are split between memories, the border's converters are not in
+        it), so where the stitched graph exceeds a limit, it is solved again with less and less.
+        """
+        limits = self.limits
+        for attempt in range(1, _TIGHTENINGS + 1):
+            chosen = self.fine(cycles, limits)
+            if chosen is None:
+                return None
+            result = _result(self, board, chosen)
+            excess = np.array(_vector(result.resources)) - np.array(_vector(board.limits))
+            if np.all(excess <= 0):
+                return result
+            limits = tuple(np.array(limits) - attempt * np.maximum(excess, 0))
+        return None
+
+    def fine(self, cycles: int, limits: tuple[float, ...]) -> dict[str, HwOp] | None:
         """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits."""
         programme = _Programme()
         costs: dict[int, tuple[float, ...]] = {}
@@ -224,7 +245,7 @@ class _Solver:
                     held = self.held[tensor, reader.name, reader_port]
                     link = partial(link_costs, held=held, buffered=_buffered(reader))
                     self._link(programme, costs, node.op.outputs[port], ours, theirs, link, len(readers))
-        _budget_rows(programme, costs, self.limits)
+        _budget_rows(programme, costs, limits)
         values = programme.solve(gap=2e-3, seconds=40)
         if values is None:
             return None
@@ -311,16 +332,12 @@ def fold(graph: HwGraph, board: Board, *, target_fps: float | None = None) -> Fo
     solver = _Solver(graph, limits)
     candidates = solver.candidates()
     if target_fps is None:
-        start = _bisect(solver, candidates)
-        return _first_fitting(solver, board, candidates[start:])
+        return _first_fitting(solver, board, candidates[_bisect(solver, candidates) :])
     allowed = int(board.cycles_at(target_fps))
-    within = [c for c in candidates if c <= allowed]
-    if within:
-        chosen = solver.fine(allowed) if solver.coarse(allowed) is not None else None
-        if chosen is not None:
-            result = _result(solver, board, chosen)
-            if all(fraction <= 1 for fraction in result.utilisation.values()):
-                return result
+    if allowed >= solver.slowest_fastest and solver.coarse(allowed) is not None:
+        result = solver.fit(allowed, board)
+        if result is not None:
+            return result
     best = fold(graph, board)
     raise FoldingError(
         f"{graph.name}: {target_fps:g} frames a second at {board.clock_mhz:g} MHz leave {allowed} cycles a frame; the "
@@ -348,13 +365,9 @@ def _bisect(solver: _Solver, candidates: Sequence[int]) -> int:
 
 def _first_fitting(solver: _Solver, board: Board, candidates: Sequence[int]) -> FoldingResult:
     """The first of ``candidates`` whose folding fits with glue; steps grow, then the last one is narrowed again."""
-    low, step, best = -1, 1, None
-    index = 0
+    low, step, index = -1, 1, 0
+    best = solver.fit(candidates[index], board)
     while best is None:
-        chosen = solver.fine(candidates[index])
-        if chosen is not None:
-            best = _result(solver, board, chosen)
-            break
         low = index
         if index == len(candidates) - 1:
             raise FoldingError(
@@ -362,13 +375,14 @@ def _first_fitting(solver: _Solver, board: Board, candidates: Sequence[int]) -> 
             )
         index = min(index + step, len(candidates) - 1)
         step *= 2
+        best = solver.fit(candidates[index], board)
     while index - low > 1:
         middle = (low + index) // 2
-        chosen = solver.fine(candidates[middle])
-        if chosen is None:
+        result = solver.fit(candidates[middle], board)
+        if result is None:
             low = middle
         else:
-            index, best = middle, _result(solver, board, chosen)
+            index, best = middle, result
     return best
 
 

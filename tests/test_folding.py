@@ -1,0 +1,136 @@
+"""Folding: optimal against brute force, within every budget, and plain words where it cannot be done."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+import numpy as np
+import pytest
+
+from bvit_hw.boards import Board, load_board
+from bvit_hw.errors import FoldingError
+from bvit_hw.lower import folding
+from bvit_hw.lower.builders import hw_graph_of
+from bvit_hw.lower.folding import KINDS, fold
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.lower.stitch_plan import BORDER, planned
+from bvit_hw.models.random_frozen import random_frozen
+from bvit_hw.ops.base import Resources
+from tests.frozen_factory import CONFIGS
+
+
+@cache
+def network(name: str = "pyramid") -> HwGraph:
+    return hw_graph_of(random_frozen(CONFIGS[name], seed=1) if name in CONFIGS else random_frozen(name, seed=1))
+
+
+def board(**counts: int) -> Board:
+    """pynq-z2 with other amounts of some resources."""
+    data = load_board("pynq-z2").model_dump()
+    for kind, count in counts.items():
+        data["resources"][kind]["count"] = count
+    return Board.model_validate(data)
+
+
+def front(graph: HwGraph, tensor: str) -> HwGraph:
+    """The graph's beginning, up to the operator that writes ``tensor``."""
+    index = next(i for i, node in enumerate(graph.nodes) if tensor in node.outputs)
+    return HwGraph(name="front", nodes=graph.nodes[: index + 1], input=graph.input, output=tensor)
+
+
+def fits(resources: Resources, limits: Resources) -> bool:
+    return all(getattr(resources, kind) <= getattr(limits, kind) + 1e-6 for kind in KINDS)
+
+
+@pytest.mark.parametrize("luts", [2_600, 3_200, 4_000])
+def test_no_folding_in_the_budget_is_faster(luts: int) -> None:
+    """Brute force over every combination of a short chain of operators."""
+    graph = front(network("plain"), "stem.x")
+    small = board(lut=luts, dsp=6)
+    found = fold(graph, small)
+    values = graph.nodes[-1].op.outputs[0]
+    border = max(12 * 12 * 3 // 8, values.tokens * values.channels)
+    assert found.cycles > border, "the border alone would decide"
+    faster = 0
+    for ops in itertools.product(*(list(node.op.foldings()) for node in graph.nodes)):
+        if max(op.cycles for op in ops) >= found.cycles:
+            continue
+        faster += 1
+        if fits(sum((op.resources() for op in ops), BORDER), small.limits):
+            folded = graph.with_ops({node.name: op for node, op in zip(graph.nodes, ops, strict=True)})
+            assert not fits(planned(folded, small.limits.bram18).resources() + BORDER, small.limits), ops
+    assert faster > 10
+
+
+def test_tiny_digits_on_the_7z020() -> None:
+    """The shipped network: at most 2,000 cycles a frame, everything within the budgets."""
+    target = load_board("pynq-z2")
+    found = fold(network("tiny-digits"), target)
+    assert found.cycles <= 2000
+    assert found.cycles == found.graph.cycles
+    assert fits(found.resources, target.limits)
+    assert found.resources == planned(found.graph, target.limits.bram18).resources() + BORDER
+    assert all(0 <= fraction <= 1 for fraction in found.utilisation.values())
+    assert found.limited_by
+
+
+def test_a_larger_budget_is_never_slower() -> None:
+    cycles = [fold(network(), board(lut=luts)).cycles for luts in (10_000, 12_000, 53_200, 500_000)]
+    assert cycles == sorted(cycles, reverse=True)
+    assert cycles[0] > cycles[-1]
+
+
+def test_target_rate_takes_least_area() -> None:
+    target = load_board("pynq-z2")
+    fastest = fold(network(), target)
+    areas = []
+    for cycles in (4 * fastest.cycles, 40 * fastest.cycles):
+        found = fold(network(), target, target_fps=target.clock_mhz * 1e6 / cycles)
+        assert found.cycles <= cycles
+        areas.append(found.resources.lut)
+    assert fastest.resources.lut > areas[0] > areas[1]
+
+
+def test_rate_that_cannot_be_met_says_the_best() -> None:
+    target = load_board("pynq-z2")
+    best = fold(network(), target)
+    with pytest.raises(FoldingError, match=rf"leave 10 cycles.*best on pynq-z2 is {best.cycles} cycles.*limited by"):
+        fold(network(), target, target_fps=10_000_000)
+
+
+def test_a_network_that_never_fits_says_what_of() -> None:
+    with pytest.raises(FoldingError, match=r"at least \d+ lut at any folding, the budget is 700; most of it: "):
+        fold(network(), board(lut=1000))
+    with pytest.raises(FoldingError, match=r"bram18|FIFOs|does not fit"):
+        fold(network("tiny-digits"), board(bram18=4, lut=30_000))
+
+
+def test_every_choice_is_a_folding_of_the_same_shape() -> None:
+    found = fold(network("odd"), load_board("pynq-z2"))
+    for before, after in zip(network("odd").nodes, found.graph.nodes, strict=True):
+        shape = {k: v for k, v in before.op.attributes().items() if k not in before.op.folding_fields}
+        assert shape == {k: v for k, v in after.op.attributes().items() if k in shape}
+        assert after.op in list(before.op.foldings())
+
+
+def test_folding_is_repeatable() -> None:
+    target = load_board("pynq-z2")
+    folding._choices.cache_clear()
+    first = fold(network(), target)
+    folding._choices.cache_clear()
+    assert fold(network(), target).graph.nodes == first.graph.nodes
+
+
+def test_pareto_keeps_what_nothing_beats() -> None:
+    make = folding._Choice
+    op = network().nodes[0].op
+    choices = [
+        make(op, 4, (1.0, 5.0), (1,)),
+        make(op, 4, (2.0, 2.0), (1,)),
+        make(op, 2, (2.0, 3.0), (1,)),
+        make(op, 2, (2.0, 3.0), (2,)),
+    ]
+    assert folding._pareto(choices, by_lanes=False) == [choices[0], choices[1]]
+    assert set(folding._pareto(choices, by_lanes=True)) == {choices[0], choices[1], choices[3]}
+    assert np.isfinite(folding._weights((1.0,) * len(KINDS))).all()

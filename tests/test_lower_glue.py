@@ -1,0 +1,178 @@
+"""Forks, width converters and FIFOs: the graph computes the same, and every stream has two equal ends."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from bvit_hw.errors import LoweringError
+from bvit_hw.lower.builders import hw_graph_of
+from bvit_hw.lower.direct_links import MAX_CHAIN, removable_fifos
+from bvit_hw.lower.fifo_sizing import round_depth
+from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.lower.insert_duplicates import insert_duplicates
+from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
+from bvit_hw.lower.insert_width_converters import insert_width_converters
+from bvit_hw.lower.stitch_plan import add_glue, estimated_depths, planned
+from bvit_hw.models.random_frozen import random_frozen
+from bvit_hw.ops.binarize import Binarize
+from bvit_hw.ops.channel_repeat import ChannelRepeat
+from tests.frozen_factory import CONFIGS, random_pixels
+
+
+@cache
+def graph() -> HwGraph:
+    """A network whose operators have lanes of all sorts."""
+    plain = hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=3))
+    rng = np.random.default_rng(5)
+    ops = {}
+    for node in plain.nodes:
+        choices = list(node.op.foldings())
+        ops[node.name] = choices[int(rng.integers(len(choices)))]
+    return plain.with_ops(ops)
+
+
+def same_tensors(found: HwGraph, seed: int = 1) -> int:
+    """How many tensors of the plain graph are in ``found`` too, all with the same values."""
+    image = random_pixels(CONFIGS["pyramid"], 1, seed)[0].reshape(1, -1)
+    wanted, computed = graph().execute(image), found.execute(image)
+    common = [name for name in wanted if name in computed]
+    for name in common:
+        assert np.array_equal(wanted[name].reshape(-1), computed[name].reshape(-1)), name
+    assert np.array_equal(wanted[graph().output].reshape(-1), computed[found.output].reshape(-1))
+    return len(common)
+
+
+def test_glue_keeps_every_tensor() -> None:
+    glued = add_glue(graph())
+    glued.check(stitched=True)
+    assert same_tensors(glued) == len(graph().nodes) + 1
+
+
+def test_plain_graph_is_not_stitched() -> None:
+    with pytest.raises(LoweringError, match=r"lanes|consumers"):
+        graph().check(stitched=True)
+
+
+def test_each_pass_does_its_part_and_only_once() -> None:
+    first, changed = insert_duplicates(graph())
+    assert changed
+    consumers = first.consumers()
+    assert all(len(found) == 1 for found in consumers.values())
+    second, changed = insert_width_converters(first)
+    assert changed
+    assert all(e.source_stream.lanes == e.sink_stream.lanes for e in second.edges())
+    third, changed = insert_fifos(second)
+    assert changed
+    for again in (insert_duplicates, insert_width_converters, insert_fifos):
+        result, changed = again(third)
+        assert not changed
+        assert result.nodes == third.nodes
+    same_tensors(third)
+
+
+def test_converters_to_fewer_lanes_have_their_fifo_before_them() -> None:
+    glued = add_glue(graph())
+    producers = glued.producers()
+    seen = 0
+    for node in glued.nodes:
+        if node.op.op_type == "WidthConverter" and node.op.inputs[0].lanes % node.op.outputs[0].lanes == 0:
+            if node.inputs[0] != glued.input:
+                assert producers[node.inputs[0]][0].op.op_type == "Fifo", node.name
+            seen += 1
+    assert seen
+
+
+def test_border_lanes_that_do_not_divide_a_frame_are_refused() -> None:
+    with pytest.raises(LoweringError, match="no whole number of beats"):
+        insert_width_converters(graph(), input_lanes=7)
+
+
+def test_depths_and_block_ram() -> None:
+    glued = add_glue(graph())
+    depths = estimated_depths(glued)
+    assert max(depths.values()) > 2
+    name = max(depths, key=lambda n: depths[n] * glued.node(n).op.inputs[0].width)
+    deep = with_depths(glued, {name: 2048})
+    assert deep.node(name).op.attributes()["depth"] == 2048
+    before = deep.resources()
+    moved = with_block_ram(deep, before.bram18 + 100)
+    assert moved.node(name).op.attributes()["style"] == "large"
+    assert moved.resources().lut < before.lut
+    assert moved.resources().bram18 <= before.bram18 + 100
+    assert with_block_ram(deep, before.bram18) == deep
+    same_tensors(moved)
+
+
+def test_a_fifo_can_be_taken_away() -> None:
+    glued = add_glue(graph())
+    names = [n.name for n in glued.nodes if n.op.op_type == "Fifo"]
+    gone = next(name for name in names if name != glued.output)
+    less = with_depths(glued, {gone: 0})
+    assert len(less.nodes) == len(glued.nodes) - 1
+    less.check(stitched=True)
+    same_tensors(less)
+    with pytest.raises(LoweringError, match="output"):
+        with_depths(glued, {glued.output: 0})
+
+
+def longest_chain(found: HwGraph) -> int:
+    """Most units in a row without a FIFO between them."""
+    producers, run = found.producers(), {}
+    for node in found.nodes:
+        sources = [producers[t][0] for t in node.inputs if t in producers]
+        direct = [run[s.name] for s in sources if s.op.op_type != "Fifo"]
+        run[node.name] = 0 if node.op.op_type == "Fifo" else 1 + max(direct, default=0)
+    return max(run.values())
+
+
+def test_only_idle_fifos_are_taken_away_and_chains_stay_short() -> None:
+    glued = add_glue(graph())
+    fifos = [n.name for n in glued.nodes if n.op.op_type == "Fifo"]
+    assert removable_fifos(glued, dict.fromkeys(fifos, 2)) == []
+    names = removable_fifos(glued, dict.fromkeys(fifos, 1))
+    assert names
+    assert longest_chain(with_depths(glued, dict.fromkeys(names, 0))) <= max(MAX_CHAIN, longest_chain(glued))
+    assert longest_chain(with_depths(glued, {n: 0 for n in fifos if n != glued.output})) > 2 * MAX_CHAIN
+    half = removable_fifos(glued, {name: 1 + i % 2 for i, name in enumerate(fifos)})
+    assert all(fifos.index(name) % 2 == 0 for name in half)
+
+
+def test_planned_graph_is_stitched() -> None:
+    planned(graph(), 50).check(stitched=True)
+
+
+@pytest.mark.parametrize(("beats", "depth"), [(0, 2), (1, 2), (2, 2), (3, 33), (33, 33), (34, 65), (65, 65), (66, 129)])
+def test_depths_are_rounded_to_whole_memories(beats: int, depth: int) -> None:
+    assert round_depth(beats) == depth
+
+
+def _chain(*, tensor: str = "y", channels: int = 8, copies: int = 1) -> HwGraph:
+    repeat = ChannelRepeat(tokens=4, channels=channels, repeat=2, bits=8, signed=True, pe=1)
+    bits = Binarize(tokens=4, channels=16, in_bits=8, pe=1)
+    params = {"threshold": np.zeros(16, dtype=np.int64)}
+    nodes = [HwNode(name="r", op=repeat, inputs=("x",), outputs=("y",))]
+    nodes += [HwNode(name=f"b{i}", op=bits, inputs=(tensor,), outputs=(f"z{i}",), params=params) for i in range(copies)]
+    return HwGraph(name="chain", nodes=tuple(nodes), input="x", output=f"z{copies - 1}")
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (_chain(tensor="nowhere"), "nothing before it writes"),
+        (_chain(channels=4), "sends .* but takes"),
+        (HwGraph(name="g", nodes=_chain().nodes * 2, input="x", output="z0"), "not unique"),
+        (HwGraph(name="g", nodes=_chain().nodes, input="x", output="q"), "nothing writes the output"),
+    ],
+)
+def test_unsound_graphs_are_refused(broken: HwGraph, reason: str) -> None:
+    with pytest.raises(LoweringError, match=reason):
+        broken.check()
+
+
+def test_unused_results_are_refused_when_stitched() -> None:
+    forked, _ = insert_duplicates(_chain(copies=2))
+    with pytest.raises(LoweringError, match="'z0' has 0 consumers"):
+        forked.check(stitched=True)
