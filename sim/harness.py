@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import cocotb_tools.config
 import jinja2
@@ -25,7 +26,7 @@ from find_libpython import find_libpython
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
-from bvit_hw.ops.base import HwOp, Memory, Params, Stream
+from bvit_hw.ops.base import HwOp, IntArray, Memory, Params, Stream
 
 SIM = Path(__file__).resolve().parent
 RTL = SIM.parent / "rtl"
@@ -71,10 +72,26 @@ class Dut:
     reset: str = "rst"
     reset_active_low: bool = False
     upper: bool = False  #: ports end in _TDATA rather than _tdata
+    defines: tuple[str, ...] = ()  #: macros of the preprocessor, as BVIT_CHECK
 
     def suffix(self, signal: str) -> str:
         """The end of a port's name: ``_tdata`` or ``_TDATA``."""
         return "_" + (signal.upper() if self.upper else signal)
+
+
+class Playable(Protocol):
+    """What the bench asks of what it plays frames through; every HwOp answers it, so may whole subgraphs."""
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]: ...
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]: ...
+
+    @property
+    def cycles(self) -> int: ...
+
+    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +189,17 @@ def _failures(results: Path) -> list[str] | None:
     ]
 
 
-def cocotb_model(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None) -> Path:
-    """The (cached) executable of ``top`` linked with cocotb; only signals marked public in the source are visible."""
+def cocotb_model(
+    sources: Sequence[Path],
+    top: str,
+    parameters: Mapping[str, int | str] | None = None,
+    *,
+    defines: Sequence[str] = (),
+) -> Path:
+    """The (cached) executable of ``top`` linked with cocotb; only signals marked public in the source are visible.
+
+    ``defines`` are macros of the preprocessor.
+    """
     libs = cocotb_tools.config.libs_dir
     return build_model(
         sources,
@@ -181,7 +207,7 @@ def cocotb_model(sources: Sequence[Path], top: str, parameters: Mapping[str, int
         parameters=parameters,
         cpp=[Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"],
         flags=["--vpi", "--assert", "-Wno-fatal", "--x-assign", "unique", "--x-initial", "unique",
-               "--timescale", "1ns/1ps"],
+               "--timescale", "1ns/1ps", *(f"+define+{name}" for name in defines)],
         ldflags=f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator",
     )  # fmt: skip
 
@@ -192,7 +218,7 @@ def bench_model(dut: Dut, folder: Path) -> Path:
     top.write_text(_TEMPLATES.get_template("bench_top.sv.j2").render(dut=dut))
     shared = [SIM / "bench_source.sv", SIM / "bench_sink.sv", RTL / "bvit_axis_check.sv"]
     extra = [path for path in shared if path.name not in {s.name for s in dut.sources}]
-    return cocotb_model([*dut.sources, *extra, top], "bench_top")
+    return cocotb_model([*dut.sources, *extra, top], "bench_top", defines=dut.defines)
 
 
 def mutant(folder: Path, name: str, old: str, new: str) -> Path:
@@ -238,7 +264,7 @@ def random_frame(op: HwOp, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
 
 
 def check_op(
-    op: HwOp,
+    op: Playable,
     params: Params,
     frames: Sequence[np.ndarray | Sequence[np.ndarray]],
     *,
@@ -254,7 +280,8 @@ def check_op(
     A frame is one array (tokens x channels) for each input stream, a bare array with one stream. The frames are
     repeated until there are ``min_frames``. Expected beats come from ``op.golden``. Under "full" the steady state's
     cycles a frame must equal ``op.cycles`` within 2 % (unless ``check_cycles`` is False). ``dut`` puts another device
-    (from HLS, or a mutation) in the place of the operator's own module. The run's folder is kept when it fails.
+    (from HLS, a mutation, a subgraph) in the place of the operator's own module; without it ``op`` is an HwOp. The
+    run's folder is kept when it fails.
     """
     unknown = set(patterns) - set(PATTERNS)
     assert not unknown, f"unknown patterns {sorted(unknown)}; there are {PATTERNS}"
@@ -262,7 +289,9 @@ def check_op(
     assert given, "no frames"
     count = max(min_frames, len(given))
     golden = [op.golden(params, *frame) for frame in given]
-    dut = dut or dut_of(op, params, sources_override)
+    if dut is None:
+        assert isinstance(op, HwOp), f"{op}: has no module of its own, give dut"
+        dut = dut_of(op, params, sources_override)
     folder = Path(tempfile.mkdtemp(prefix=f"bvit-sim-{dut.module}-"))
 
     def beats(stream: Stream, arrays: Sequence[np.ndarray]) -> list[int]:
