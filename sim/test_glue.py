@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,11 +103,10 @@ RULE_BREAKERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RULE_BREAKERS)
-def test_the_bench_finds_rule_breakers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # failed runs keep their folders
-    valid, data, ready, words = RULE_BREAKERS[name]
-    (tmp_path / "rogue.sv").write_text(f"""
+def rogue(name: str, folder: Path) -> Dut:
+    """A device that breaks a rule of AXI-Stream, or a promise."""
+    valid, data, ready, _ = RULE_BREAKERS[name]
+    (folder / "rogue.sv").write_text(f"""
 module rogue (
   input wire clk, input wire rst,
   input wire [7:0] s_axis_tdata, input wire s_axis_tvalid, output wire s_axis_tready,
@@ -123,15 +123,45 @@ module rogue (
   end
 endmodule
 """)
-    op = fifo(2, pe=1, bits=8)
-    device = Dut(
+    return Dut(
         module="rogue",
-        sources=(tmp_path / "rogue.sv",),
+        sources=(folder / "rogue.sv",),
         inputs=(DutStream(prefix="s_axis", width=8, port_width=8),),
         outputs=(DutStream(prefix="m_axis", width=8, port_width=8),),
     )
-    with pytest.raises(AssertionError, match=words):
+
+
+@pytest.mark.parametrize("name", RULE_BREAKERS)
+def test_the_bench_finds_rule_breakers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # failed runs keep their folders
+    op = fifo(2, pe=1, bits=8)
+    with pytest.raises(AssertionError, match=RULE_BREAKERS[name][3]):
+        check_op(op, {}, frames_of(op), dut=rogue(name, tmp_path))
+
+
+CHECKER_MUTATIONS = [
+    ("bvit_axis_check.sv", "assert (tvalid) else", "assert (1'b1) else", "withdraws"),
+    ("bvit_axis_check.sv", "assert (tdata == tdata_q)", "assert (tdata_q == tdata_q)", "changes"),
+    ("bvit_axis_check.sv", "held_q <= tvalid && !tready && !rst", "held_q <= 1'b0", "withdraws"),
+    ("bvit_axis_check.sv", "assert (!tvalid)", "assert (1'b1)", "talks in reset"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "old", "new", "name"), CHECKER_MUTATIONS)
+def test_a_faulty_checker_is_noticed(
+    file: str, old: str, new: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test above would fail with it: what the rule breaker does is not named any more."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    op, device = fifo(2, pe=1, bits=8), rogue(name, tmp_path)
+    device = replace(device, sources=(*device.sources, mutant(tmp_path, file, old, new) / file))
+    said = ""
+    try:
         check_op(op, {}, frames_of(op), dut=device)
+    except AssertionError as error:
+        said = str(error)
+    assert RULE_BREAKERS[name][3] not in said
 
 
 def test_fifo_at_network_size() -> None:

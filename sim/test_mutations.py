@@ -1,0 +1,195 @@
+"""Every module of rtl/ has faults that a bench must catch: those of units without a bench of their own are here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import RTL, SIM, assert_caught, mutant, random_frame
+
+from bvit_hw.models.attention_rule import score_table
+from bvit_hw.ops.base import HwOp, Params
+from bvit_hw.ops.binary_attention import BinaryAttention
+from bvit_hw.ops.binary_mvau import BinaryMVAU
+from bvit_hw.ops.channel_affine import ChannelAffine
+from bvit_hw.ops.channel_repeat import ChannelRepeat
+from bvit_hw.ops.duplicate import Duplicate
+from bvit_hw.ops.fifo import Fifo
+from bvit_hw.ops.multi_pool import MultiPool
+from bvit_hw.ops.width_converter import WidthConverter
+
+Material = tuple[HwOp, Params]
+
+
+def mvau(cols: int, simd: int, rows: int = 4, pe: int = 2, primitives: int = 0) -> Material:
+    op = BinaryMVAU(tokens=4, cols=cols, rows=rows, simd=simd, pe=pe, primitives=primitives)
+    return op, {"weights": np.random.default_rng(1).choice(np.array([-1, 1]), (rows, cols))}
+
+
+def shared() -> Material:
+    """Every part of the shared-parity popcount: two stages of counters, both chains, two words a pass."""
+    return mvau(cols=162, simd=81)
+
+
+def single() -> Material:
+    """Every beat is the last of its row: one left over after a reset gives a beat too many."""
+    return mvau(cols=81, simd=81)
+
+
+def plain_single() -> Material:
+    return mvau(cols=6, simd=6)
+
+
+def cells() -> Material:
+    """The same of Xilinx cells."""
+    return mvau(cols=162, simd=81, primitives=1)
+
+
+def plain() -> Material:
+    return mvau(cols=12, simd=3, rows=6)
+
+
+def attention(kp: int) -> Material:
+    """Several keys at once share the query's parities, one at a time is compared by itself."""
+    op = BinaryAttention(queries=6, keys=4, heads=2, head_dim=32, simd=8, kp=kp, mp=2, pe=8)
+    return op, {"table": score_table(op.head_dim), "threshold": np.int64(2**15)}
+
+
+def keys_together() -> Material:
+    return attention(kp=2)
+
+
+def keys_apart() -> Material:
+    return attention(kp=1)
+
+
+def affine() -> Material:
+    """Wide results, so that an error in the lowest bit is seen."""
+    op = ChannelAffine(
+        tokens=6, channels=12, in_bits=(8,), multiply=(1,), shift=(0,), coef_bits=8, bias_bits=12, bias_tokens=1,
+        prelu=1, mid_shift=2, slope_bits=8, slope_shift=6, bias2_bits=16, bias2_tokens=1, out_shift=0, out_bits=24,
+        pe=2, use_dsp=1,
+    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    shapes = op.param_shapes().items()
+    return op, {name: rng.integers(-(1 << (b - 1)), 1 << (b - 1), shape) for name, (shape, b) in shapes}
+
+
+def repeat() -> Material:
+    return ChannelRepeat(tokens=9, channels=8, repeat=3, bits=8, signed=1, pe=2), {}
+
+
+def pools() -> Material:
+    op = MultiPool(
+        height=5, width=6, channels=16, in_bits=8, coef_bits=8, bias_bits=16, out_shift=8, out_bits=8, pe=2, use_dsp=1
+    )
+    rng = np.random.default_rng(1)
+    return op, {"coef": rng.integers(-128, 128, (4, 16)), "bias": rng.integers(-(1 << 15), 1 << 15, 16)}
+
+
+def fifo() -> Material:
+    return Fifo(tokens=20, channels=16, bits=7, signed=True, pe=4, depth=8), {}
+
+
+def duplicate() -> Material:
+    return Duplicate(tokens=25, channels=6, bits=5, signed=True, copies=3, pe=3), {}
+
+
+def converter() -> Material:
+    return WidthConverter(tokens=12, channels=20, bits=3, signed=False, lanes_in=2, lanes_out=10), {}
+
+
+MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
+    ("bvit_binary_mvau.sv", "done && (!out_valid_q || m_axis_tready)", "done", shared),
+    ("bvit_binary_mvau.sv", "if (rst) out_valid_q <= 1'b0;\n    else if", "if", single),
+    ("bvit_binary_mvau_replay.sv", "held_d != COUNT'(2 * SF)", "1'b1", shared),
+    ("bvit_binary_mvau_replay.sv", "      pass_q <= '0;\n", "", shared),
+    ("bvit_binary_mvau_replay.sv", "if (rst) tags_q <= '0;\n    else if", "if", single),
+    ("bvit_binary_mvau_rom.sv", "if (en) word_q <= memory[address]", "word_q <= memory[address]", shared),
+    ("bvit_popcount_parity.sv", " ^ levels[FROM+2*G+:G]", "", shared),
+    ("bvit_popcount_majority.sv", "(a & b) | (a & c) | (b & c)", "(a & b) | (a & c)", shared),
+    ("bvit_popcount_compress.sv", "low_carry ^ high_carry ^ carry", "low_carry ^ high_carry", shared),
+    ("bvit_popcount_chain.sv", "{low_carry & high_carry, last}", "{1'b0, last}", shared),
+    ("bvit_popcount_shared.sv", "assign row[0] = heap[j];", "assign row[0] = 1'b0;", shared),
+    ("bvit_popcount_shared.sv", "if (rst) tags_q <= '0;\n    else if", "if", single),
+    ("bvit_popcount_accumulate.sv", "(restart ? START : ", "(restart ? '0 : ", shared),
+    ("bvit_popcount_accumulate.sv", "if (rst) tags_q <= '0;\n        else if", "if", single),
+    ("bvit_popcount_accumulate.sv", "if (rst) done_q <= 1'b0;\n    else if", "if", single),
+    ("bvit_popcount_plain.sv", "bits_q ~^ weights", "bits_q ^ weights", plain),
+    ("bvit_popcount_plain.sv", "if (rst) tags_q <= '0;\n    else if", "if", plain_single),
+    ("xilinx/bvit_xilinx_chain.sv", "generated[2*c] = bits[c*6]", "generated[2*c] = bits[c*6+1]", cells),
+    ("xilinx/bvit_xilinx_counter6.sv", "many, bits[5]", "many, bits[4]", cells),
+    ("xilinx/bvit_xilinx_ternary.sv", "majority[0] = 1'b0", "majority[0] = 1'b1", cells),
+    ("bvit_attention_encode.sv", "levels[N+i-2*GROUPS]", "key[i]", keys_together),
+    ("bvit_attention_score.sv", "row_a[lane*BITS+:BITS] +", "row_a[lane*BITS+:BITS] -", keys_together),
+    ("bvit_attention_score.sv", "if (rst) tags_q <= '0;\n      else if", "if", keys_together),
+    ("bvit_attention_sum.sv", "+ PairBits'(words[(2*i+1)*BITS+:BITS])", "", keys_together),
+    ("bvit_attention_delay.sv", "line_q[CYCLES-1]", "line_q[CYCLES-2]", keys_together),
+    ("bvit_attention_ram.sv", "if (we[lane]) mem[waddr]", "if (|we) mem[waddr]", keys_together),
+    ("bvit_attention_ram.sv", "if (re) rdata_q", "rdata_q", keys_together),
+    ("bvit_attention_equal.sv", "(p[0] & p[2])", "1'b0", keys_apart),
+    ("bvit_attention_popcount.sv", "{count4, 2'b00}", "{count4, 1'b0}", keys_apart),
+    ("bvit_attention_count.sv", "$countones(bits)", "|bits", keys_apart),
+    ("bvit_attention_sixes.sv", "padded[6*i+:6]", "padded[6*i+:5]", keys_apart),
+    ("bvit_affine_mul.sv", "if (en) p_q <= x * c", "p_q <= x * c", affine),
+    ("bvit_coef_rom.sv", "if (en) addr_q <= addr", "addr_q <= addr", affine),
+    ("bvit_channel_repeat.sv", ".OUTER(REPEAT)", ".OUTER(REPEAT + 1)", repeat),
+    (
+        "bvit_line_ram.sv",
+        "mem[DEPTH];\n    always_ff @(posedge clk) begin\n      if (we) mem[waddr]",
+        "mem[DEPTH];\n    always_ff @(posedge clk) begin\n      mem[waddr]",
+        repeat,
+    ),
+    ("bvit_pool_mac.sv", "P_BITS'(m_q) + z", "P_BITS'(m_q)", pools),
+    ("bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d != CountW'(DEPTH + 1)", fifo),
+    ("bvit_duplicate.sv", "s_axis_tready = &has", "s_axis_tready = |has", duplicate),
+    ("bvit_width_converter.sv", "PartW'(Parts - 1)", "PartW'(Parts - 2)", converter),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "old", "new", "material"), MUTATIONS)
+def test_mutations_are_caught(file: str, old: str, new: str, material: Callable[[], Material], tmp_path: Path) -> None:
+    op, params = material()
+    rng = np.random.default_rng(2)
+    assert_caught(op, params, [random_frame(op, rng) for _ in range(4)], mutant(tmp_path, file, old, new))
+
+
+def registered(bench: Path) -> list[tuple[str, str | None]]:
+    """(file of rtl/, text to be replaced if it is written beside it) of the mutations that a bench's source names.
+
+    Those are rows ``(file, old, new, ...)``, and calls ``mutant(folder, file, ...)``.
+    """
+    tree = ast.parse(bench.read_text())
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def text(node: ast.expr) -> str | None:
+        value = constants.get(node.id) if isinstance(node, ast.Name) else node
+        return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Tuple) and len(node.elts) >= 3 and all(text(e) is not None for e in node.elts[:3]):
+            found.append((text(node.elts[0]), text(node.elts[1])))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "mutant":
+            found.append((text(node.args[1]), text(node.args[2])))
+    return [(file, old) for file, old in found if file is not None and file.endswith(".sv")]
+
+
+def test_every_module_has_a_mutation() -> None:
+    """And what it replaces is still there."""
+    mutations = [m for bench in sorted(SIM.glob("test_*.py")) for m in registered(bench)]
+    modules = {str(path.relative_to(RTL)) for path in RTL.rglob("*.sv") if path.parent.name != "models"}
+    without = modules - {file for file, _ in mutations}
+    assert not without, f"modules without a mutation that a bench must catch: {', '.join(sorted(without))}"
+    for file, old in mutations:
+        assert old is None or old in (RTL / file).read_text(), f"{file}: there is no {old!r} to mutate"
