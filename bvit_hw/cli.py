@@ -6,6 +6,7 @@ import importlib
 import logging
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 import click
@@ -48,6 +49,9 @@ def cli(debug: bool, verbose: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point. Exit code 0: done; 2: a mistake of the caller's, an unusable environment, or an interruption."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # Remarks of libraries about themselves: a CUDA toolkit without a GPU (Brevitas looks for one), experimental API.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
     try:
         cli.main(args=arguments, prog_name="bvit-hw", standalone_mode=False)
     except click.exceptions.Exit as stop:
