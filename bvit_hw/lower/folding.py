@@ -150,7 +150,8 @@ class _Solver:
 
     def __init__(self, graph: HwGraph, limits: Resources) -> None:
         self.graph = graph
-        self.limits = tuple(limit - border for limit, border in zip(_vector(limits), _vector(BORDER), strict=True))
+        border = _vector(BORDER + _border_links(graph))
+        self.limits = tuple(limit - part for limit, part in zip(_vector(limits), border, strict=True))
         self.weights = _weights(self.limits)
         self.held = held_fractions(graph)
         self.consumers = graph.consumers()
@@ -219,7 +220,8 @@ class _Solver:
             excess = np.array(_vector(result.resources)) - np.array(_vector(board.limits))
             if np.all(excess <= 0):
                 return result
-            limits = tuple(np.array(limits) - attempt * np.maximum(excess, 0))
+            over = np.where(excess > 0, np.maximum(excess, 5e-4 * np.array(limits)), 0)
+            limits = tuple(np.array(limits) - attempt * over)
         return None
 
     def fine(self, cycles: int, limits: tuple[float, ...]) -> dict[str, HwOp] | None:
@@ -285,6 +287,25 @@ def _values(graph: HwGraph, tensor: str) -> int:
     """Values of the graph's input or output tensor."""
     streams = [e.sink_stream if e.source is None else e.source_stream for e in graph.edges() if e.tensor == tensor]
     return streams[0].tokens * streams[0].channels
+
+
+def _border_links(graph: HwGraph) -> Resources:
+    """About what the streams at the accelerator's border cost; its operators' lanes are not known yet."""
+    total = Resources()
+    for edge in graph.edges():
+        if edge.source is None:
+            stream = edge.sink_stream
+            wide = Stream(
+                tokens=1,
+                channels=stream.tokens * stream.channels,
+                lanes=INPUT_LANES,
+                bits=stream.bits,
+                signed=stream.signed,
+            )
+            total += link_costs(wide, 1, 0.0)[0]
+        elif edge.sink is None:
+            total += link_costs(replace(edge.source_stream, lanes=1), OUTPUT_LANES, 0.0)[0]
+    return total
 
 
 def _by_lanes(pairs: Sequence[tuple[_Choice, int]], index: int) -> dict[int, list[int]]:

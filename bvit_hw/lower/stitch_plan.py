@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bvit_hw.lower.glue import BORDER as BORDER
 from bvit_hw.lower.glue import depth_for
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_duplicates import insert_duplicates
 from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
 from bvit_hw.lower.insert_width_converters import insert_width_converters
 from bvit_hw.lower.lag import held_fractions
-from bvit_hw.ops.base import Resources
 
 #: beats at the accelerator's border: eight pixels' bytes in, one logit out
 INPUT_LANES, OUTPUT_LANES = 8, 1
 #: operators that need no FIFO before them
 SELF_BUFFERED = ("BinaryMVAU", "IntMVAU")
-#: what the accelerator's border takes: registers, frame guard
-BORDER = Resources(lut=900, ff=1200)
 
 
 def add_glue(graph: HwGraph) -> HwGraph:
