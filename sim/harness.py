@@ -120,7 +120,7 @@ def dut_of(op: HwOp, params: Params, sources_override: Path | None = None) -> Du
     files = {name: f"{name.lower()}.mem" for name in instance.memories}
     return Dut(
         module=instance.module,
-        sources=find_sources(op.rtl_sources, sources_override),
+        sources=find_sources((*op.cell_models, *op.sources), sources_override),
         inputs=tuple(
             DutStream(prefix=p, width=s.width, port_width=s.width)
             for p, s in zip(instance.inputs, op.inputs, strict=True)

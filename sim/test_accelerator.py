@@ -41,7 +41,7 @@ def test_accelerator_behind_axi(built: Path, tmp_path: Path) -> None:
         cycles=report["cycles_per_frame"]["model"],
     )
     shutil.copytree(built / "generate/mem", tmp_path, dirs_exist_ok=True)
-    files = (built / "generate/files.f").read_text().split()
+    files = (built / "generate/sim_files.f").read_text().split()
     sources = [*(built / "generate" / f for f in files), RTL / "bvit_axis_check.sv", SIM / "accelerator_top.sv"]
     model = cocotb_model(list(dict.fromkeys(sources)), "accelerator_top", defines=["BVIT_CHECK"])
     simulate(model, top="accelerator_top", module="accelerator_cocotb", folder=tmp_path)

@@ -97,6 +97,13 @@ def test_the_package_is_whole(report: Report, built: Path) -> None:
     for name in files:
         assert (package / "ip" / name).is_file()
         assert name in (package / "ip/package_ip.tcl").read_text()
+    vendor_cells = {"LUT6.sv", "LUT6_2.sv", "CARRY4.sv"}
+    assert not vendor_cells & ({f.name for f in package.rglob("*")} | set(files))
+    assert not any(name in (package / "ip/package_ip.tcl").read_text() for name in vendor_cells)
+    simulated = (built / "generate/sim_files.f").read_text().split()
+    assert all((built / "generate" / name).is_file() for name in simulated)
+    assert simulated[len(vendor_cells) :] == [f"rtl/{name}" for name in files]
+    assert set(simulated[: len(vendor_cells)]) == {f"sim/{name}" for name in vendor_cells}
     texts = "".join((package / "ip" / name).read_text() for name in files)
     for memory in (package / "ip/mem").iterdir():
         assert f'"{memory.name}"' in texts

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.flows.yosys import SynthJob, synthesize
+from bvit_hw.flows import yosys
+from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
 from bvit_hw.ops.binary_mvau import (
     PRIMITIVE_MODELS,
     PRIMITIVE_SOURCES,
@@ -18,7 +19,9 @@ from bvit_hw.ops.binary_mvau import (
     pack_weights,
     unpack_weights,
 )
+from bvit_hw.ops.node import make_hw_node, op_of
 from bvit_hw.ops.popcount import STRUCTURES, decode, encode, is_shared, level_sizes, popcount_size, word_positions
+from bvit_hw.ops.registry import from_attributes
 
 RTL = Path(__file__).resolve().parent.parent / "rtl"
 
@@ -132,6 +135,8 @@ def test_user_mistakes_are_named() -> None:
         BinaryMVAU(tokens=0, cols=8, rows=4, simd=8, pe=1)
     with pytest.raises(FoldingError, match="use_bram=2"):
         BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1, use_bram=2)
+    with pytest.raises(ConfigError, match="primitives=2; allowed: 0, 1"):
+        BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1, primitives=2)
     op = BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1)
     with pytest.raises(ConfigError, match="given parameters"):
         op.check_params({})
@@ -161,32 +166,66 @@ def test_foldings_are_legal_and_slowest_first() -> None:
     assert len(set(op.foldings())) == len(cycles)
 
 
-def synthesis_job(op: BinaryMVAU, primitives: int) -> SynthJob:
+@pytest.mark.parametrize("simd", [1, 2, 3, 6, 8, 12, 16, 24, 48, 96])
+def test_primitives_only_where_they_are_built(simd: int) -> None:
+    """Below the shared-parity structure nothing changes; from there on less area, other files, the same memory."""
+    portable = BinaryMVAU(tokens=1, cols=96, rows=8, simd=simd, pe=4)
+    cells = portable.fold(primitives=1)
+    params = {"weights": np.random.default_rng(2).choice([-1, 1], (8, 96))}
+    before, after = portable.rtl(params), cells.rtl(params)
+    assert (portable.primitives, portable.cell_models, portable.sources) == (0, (), BinaryMVAU.rtl_sources)
+    assert before.memories == after.memories
+    assert cells.cycles == portable.cycles
+    if is_shared(simd):
+        assert after.parameters == {**before.parameters, "USE_PRIMITIVES": 1}
+        assert cells.cell_models == PRIMITIVE_MODELS
+        assert cells.sources == (*PRIMITIVE_SOURCES, *portable.sources)
+        assert cells.resources().lut < portable.resources().lut
+        assert cells.resources().ff < portable.resources().ff
+    else:
+        assert after.parameters == before.parameters
+        assert (cells.cell_models, cells.sources) == ((), portable.sources)
+        assert cells.resources() == portable.resources()
+
+
+def test_primitives_survive_the_graph_node() -> None:
+    op = BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1, primitives=1)
+    node = make_hw_node("m", op, ["x"], ["y"], [("weights", "w")], {"x": (1, 1, 1, 8), "y": (1, 1, 1, 4)})
+    assert op_of(node) == op
+    older = {key: value for key, value in op.attributes().items() if key != "primitives"}
+    assert from_attributes("BinaryMVAU", older) == op.fold(primitives=0)
+
+
+def test_the_count_is_kept_by_script_and_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kept count must not outlive the synthesis script or the counting rule that it comes from."""
+    job = synthesis_job(BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1))
+    keys = {job.key("zynq-7000"), job.key("alveo")}
+    monkeypatch.setattr(yosys, "_SCRIPT", yosys._SCRIPT + "opt_clean\n")
+    keys.add(job.key("zynq-7000"))
+    monkeypatch.setattr(yosys, "LUTS_PER_CELL", {**yosys.LUTS_PER_CELL, "LUT6_2": 2})
+    keys.add(job.key("zynq-7000"))
+    assert len(keys) == 4
+
+
+def synthesis_job(op: BinaryMVAU) -> SynthJob:
     """Yosys job of ``op`` with random weights."""
     weights = np.random.default_rng(1).choice([-1, 1], (op.rows, op.cols))
-    instance = op.rtl({"weights": weights})
-    memory = instance.memories["MEM_FILE"]
-    extra = (*PRIMITIVE_MODELS, *PRIMITIVE_SOURCES) if primitives else ()
-    return SynthJob(
-        name=f"primitives={primitives}",
-        module=instance.module,
-        sources=tuple(RTL / name for name in (*extra, *op.rtl_sources)),
-        parameters={**instance.parameters, "USE_PRIMITIVES": primitives, "MEM_FILE": "w.mem"},
-        inputs={"s_axis": op.simd},
-        outputs={"m_axis": op.outputs[0].width},
-        memories={"w.mem": "".join(f"{word:0{(memory.width + 3) // 4}x}\n" for word in memory.words)},
-    )
+    return job_of(f"primitives={op.primitives}", op, {"weights": weights}, RTL)
 
 
 def check_luts(op: BinaryMVAU, tmp_path: Path, portable: float, primitives: float) -> None:
-    """LUTs a product and cycle stay below the limits, and the model near the portable count."""
-    jobs = [synthesis_job(op, 0), synthesis_job(op, 1)]
+    """LUTs a product and cycle stay below the limits, and the models near the counts."""
+    cells = op.fold(primitives=1)
+    jobs = [synthesis_job(op), synthesis_job(cells)]
     counts = synthesize(jobs, family="zynq-7000", work=tmp_path / "w", cache=tmp_path / "c", processes=2)
     products = op.pe * op.simd
     assert counts["primitives=0"].lut <= portable * products
     assert counts["primitives=1"].lut <= primitives * products
     assert op.resources().lut == pytest.approx(counts["primitives=0"].lut, rel=0.15)
+    assert cells.resources().lut == pytest.approx(counts["primitives=1"].lut, rel=0.10)
+    assert cells.resources().ff == pytest.approx(counts["primitives=1"].ff, rel=0.15)
     assert op.resources().bram18 == counts["primitives=0"].bram18 == counts["primitives=1"].bram18
+    assert cells.resources().bram18 == op.resources().bram18
 
 
 def test_yosys_counts_small(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from bvit_hw.lower.folding import fold
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
 from bvit_hw.lower.stitch_plan import BORDER, add_glue
+from bvit_hw.lower.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
 from bvit_hw.runtime.model_info import ModelInfo
@@ -72,8 +73,13 @@ def run_fold(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     budget = options.board.budget
     reduced = budget.model_copy(update={"lut": budget.lut * (1 - FOLDING_MARGIN)})
     board = options.board.model_copy(update={"budget": reduced})
-    result = fold(_lowered(context), board, target_fps=options.target_fps)
-    folding = {n.name: {f: int(getattr(n.op, f)) for f in n.op.folding_fields} for n in result.graph.nodes}
+    lowered = _lowered(context)
+    result = fold(with_vendor_cells(lowered, board), board, target_fps=options.target_fps)
+    plain = {n.name: n.op.attributes() for n in lowered.nodes}
+    folding = {
+        n.name: {f: int(v) for f, v in n.op.attributes().items() if f in n.op.folding_fields or v != plain[n.name][f]}
+        for n in result.graph.nodes
+    }
     write_json(context.folder / "folding.json", folding)
     return {
         "cycles": result.cycles,
@@ -114,12 +120,17 @@ def run_generate(context: StepContext, options: BuildOptions) -> Mapping[str, An
     rtl = context.folder / "rtl"
     core.write(rtl, context.folder / "mem")
     top.write(rtl)
-    for source in source_paths(top.library, data_path("rtl")):
-        target = rtl / Path(source).name
-        shutil.copyfile(source, target)
+    models = context.folder / "sim"  # apart from what a vendor's tool is given
+    models.mkdir()
+    for names, target in ((top.library, rtl), (top.cell_models, models)):
+        for source in source_paths(names, data_path("rtl")):
+            shutil.copyfile(source, target / source.name)
     files = [*(Path(name).name for name in top.library), f"{core.module}.sv", f"{top.module}.v"]
-    (context.folder / "files.f").write_text("".join(f"rtl/{name}\n" for name in files))
-    lint([rtl / name for name in files], top.module)
+    synthesis = [f"rtl/{name}" for name in files]
+    simulation = [*(f"sim/{Path(name).name}" for name in top.cell_models), *synthesis]
+    for listing, paths in (("files.f", synthesis), ("sim_files.f", simulation)):
+        (context.folder / listing).write_text("".join(f"{path}\n" for path in paths))
+    lint([context.folder / path for path in simulation], top.module)
     fifos = {n.name: n.op for n in sized.graph.nodes if n.op.op_type == "Fifo"}
     bits = sum(int(op.attributes()["depth"]) * op.inputs[0].width for op in fifos.values())
     return {

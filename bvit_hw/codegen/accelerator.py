@@ -23,11 +23,15 @@ BORDER_FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Accelerator:
-    """The generated top: its module and text, and the library files of the whole design in compile order."""
+    """The generated top: its module and text, and the library files of the whole design in compile order.
+
+    ``cell_models`` are library files that only simulation and lint read, before all others.
+    """
 
     module: str
     text: str
     library: Sequence[str]
+    cell_models: Sequence[str]
     frame_bytes: int
     classes: int
     logit_bits: int
@@ -87,6 +91,7 @@ def accelerator(
         module=name,
         text=text,
         library=library,
+        cell_models=core.cell_models,
         frame_bytes=frame_bytes,
         classes=classes,
         logit_bits=core.output.width,

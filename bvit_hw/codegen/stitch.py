@@ -28,6 +28,7 @@ TEMPLATES = jinja2.Environment(
 class Stitched:
     """The generated core: its module's name and text, the library files it needs in compile order, its memories.
 
+    ``cell_models`` are files of the library that only simulation and lint read, before all others.
     ``memories`` are by file name; the text names them without a folder. ``depths`` maps a FIFO's name to the
     module's parameter for its depth. ``input`` and ``output`` are the streams at its border.
     """
@@ -35,6 +36,7 @@ class Stitched:
     module: str
     text: str
     library: tuple[str, ...]
+    cell_models: tuple[str, ...]
     memories: Mapping[str, Memory]
     depths: Mapping[str, str]
     input: Stream
@@ -66,7 +68,12 @@ def write_memories(memories: Mapping[str, Memory], folder: Path) -> None:
 
 def library_files(graph: HwGraph) -> tuple[str, ...]:
     """Files of rtl/ that the graph's operators need, each once, every file after those that it needs."""
-    return tuple(dict.fromkeys(name for node in graph.nodes for name in node.op.rtl_sources))
+    return tuple(dict.fromkeys(name for node in graph.nodes for name in node.op.sources))
+
+
+def cell_models(graph: HwGraph) -> tuple[str, ...]:
+    """Files of rtl/ that model the vendor's cells which :func:`library_files` instantiate, each once."""
+    return tuple(dict.fromkeys(name for node in graph.nodes for name in node.op.cell_models))
 
 
 def _literal(value: int | str) -> str:
@@ -131,6 +138,7 @@ def stitch(graph: HwGraph) -> Stitched:
         module=module,
         text=text,
         library=library_files(graph),
+        cell_models=cell_models(graph),
         memories=memories,
         depths={str(fifo["name"]): str(fifo["parameter"]) for fifo in fifos},
         input=edges[0].sink_stream,

@@ -7,6 +7,7 @@ dissolved, so that the start-up of Yosys is paid once and every instance still g
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -108,7 +109,16 @@ class SynthJob:
         digest = hashlib.sha256()
         for source in self.sources:
             digest.update(source.read_bytes())
-        parts = [family, self.module, sorted(self.parameters.items()), self.signals, sorted(self.memories.items())]
+        parts = [
+            _SCRIPT,
+            importlib.metadata.version("pyosys"),
+            sorted(LUTS_PER_CELL.items()),
+            family,
+            self.module,
+            sorted(self.parameters.items()),
+            self.signals,
+            sorted(self.memories.items()),
+        ]
         digest.update(json.dumps(parts).encode())
         return digest.hexdigest()
 
@@ -128,7 +138,7 @@ def job_of(name: str, op: HwOp, params: Params, rtl_dir: Path) -> SynthJob:
     return SynthJob(
         name=name,
         module=instance.module,
-        sources=tuple(rtl_dir / source for source in op.rtl_sources),
+        sources=tuple(rtl_dir / source for source in (*op.cell_models, *op.sources)),
         parameters=parameters,
         inputs={p: s.width for p, s in zip(instance.inputs, op.inputs, strict=True)},
         outputs={p: s.width for p, s in zip(instance.outputs, op.outputs, strict=True)},

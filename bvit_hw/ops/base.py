@@ -166,6 +166,19 @@ class HwOp(ABC):
     rtl_sources: ClassVar[tuple[str, ...]]
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """Files of rtl/ that this configuration needs, in compile order: ``rtl_sources`` and what a variant adds."""
+        return self.rtl_sources
+
+    @property
+    def cell_models(self) -> tuple[str, ...]:
+        """Files of rtl/ with models of the vendor's cells that :attr:`sources` instantiate.
+
+        Simulation, lint and Yosys read them first; the vendor's own tools must not, for they bring the cells along.
+        """
+        return ()
+
+    @property
     @abstractmethod
     def inputs(self) -> tuple[Stream, ...]:
         """The input streams, in order."""

@@ -117,8 +117,9 @@ class BinaryMVAU(HwOp):
     """Binary rows x cols matrix applied to each token of cols bits; see rtl/bvit_binary_mvau.sv.
 
     ``pe`` rows and ``simd`` columns are worked on in a cycle; ``use_bram`` puts the weights into block RAM (1) or
-    into LUTs (0). ``params``: ``weights``, rows x cols, +-1. Input bits: 1 stands for +1; results are signed dot
-    products.
+    into LUTs (0). ``primitives`` builds the shared-parity popcount of Xilinx LUT6_2 and CARRY4 cells (1) or leaves it
+    to the synthesis tool (0); it is no folding, and without effect where ``simd`` is too small for that structure.
+    ``params``: ``weights``, rows x cols, +-1. Input bits: 1 stands for +1; results are signed dot products.
     """
 
     op_type: ClassVar[str] = "BinaryMVAU"
@@ -142,6 +143,7 @@ class BinaryMVAU(HwOp):
     simd: int
     pe: int
     use_bram: int = 1
+    primitives: int = 0
 
     def __post_init__(self) -> None:
         for name in ("tokens", "cols", "rows"):
@@ -150,6 +152,23 @@ class BinaryMVAU(HwOp):
         _check_folding("BinaryMVAU", rows=self.rows, cols=self.cols, pe=self.pe, simd=self.simd)
         if self.use_bram not in (0, 1):
             raise FoldingError(f"BinaryMVAU: use_bram={self.use_bram}; allowed: 0, 1")
+        if self.primitives not in (0, 1):
+            raise ConfigError(f"BinaryMVAU: primitives={self.primitives}; allowed: 0, 1")
+
+    @property
+    def has_primitives(self) -> bool:
+        """Whether the module instantiates Xilinx cells: asked for, and the structure that has them is built."""
+        return bool(self.primitives) and is_shared(self.simd)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """With primitives the modules around the cells come first."""
+        return (*PRIMITIVE_SOURCES, *self.rtl_sources) if self.has_primitives else self.rtl_sources
+
+    @property
+    def cell_models(self) -> tuple[str, ...]:
+        """Models of LUT6, LUT6_2 and CARRY4 where they are instantiated."""
+        return PRIMITIVE_MODELS if self.has_primitives else ()
 
     @property
     def acc_bits(self) -> int:
@@ -192,8 +211,8 @@ class BinaryMVAU(HwOp):
         sum_bits = clog2(self.cols + 1)
         if is_shared(self.simd):
             size = popcount_size(self.simd)
-            lane = size.lane_luts
-            lane_ff = size.lane_registers
+            lane = size.primitive_lane_luts if self.primitives else size.lane_luts
+            lane_ff = size.lane_registers - (size.row_bits if self.primitives else 0)
             common, common_ff = size.shared_parities, sum(level_sizes(self.simd))
         else:
             lane = PLAIN_LUTS * self.simd
@@ -252,6 +271,7 @@ class BinaryMVAU(HwOp):
                 "SIMD": self.simd,
                 "ACC_W": self.acc_bits,
                 "ROM_STYLE": "block" if self.use_bram else "distributed",
+                "USE_PRIMITIVES": int(self.has_primitives),
             },
             memories={"MEM_FILE": pack_weights(params["weights"], pe=self.pe, simd=self.simd)},
         )

@@ -199,7 +199,7 @@ def _make_classes(op_type: str, hw_base: type, rtl_base: type) -> tuple[type, ty
         def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
             folder = Path(self.get_nodeattr("code_gen_dir_ipgen"))
             wrapper = folder / f"{self.get_nodeattr('gen_top_module')}.v"
-            files = [*(data_path("rtl") / name for name in self.op.rtl_sources), wrapper]
+            files = [*(data_path("rtl") / name for name in self.op.sources), wrapper]
             return [str(file) if abspath else file.name for file in files]
 
         def get_verilog_paths(self) -> list[str]:

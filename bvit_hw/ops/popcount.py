@@ -148,8 +148,17 @@ class PopcountSize:
         )
 
     @property
+    def primitive_lane_luts(self) -> int:
+        """LUTs a row with Xilinx primitives, from the majorities to both rows; the accumulator adds them for nothing.
+
+        One a majority, product, parity and waiting product, two a counter and two a chain column: nothing is fitted.
+        """
+        waiting = self.products if self.stages else 0
+        return self.majorities + self.products + self.made_parities + waiting + 2 * (self.counters + self.chain_columns)
+
+    @property
     def lane_registers(self) -> int:
-        """Registers a row: behind each heap, two rows, their sum."""
+        """Registers a row, portable RTL: behind each heap, two rows, their sum (which primitives do without)."""
         waiting = self.products * (self.stages + 2) if self.stages else 0
         return sum(map(sum, self.heaps)) + 3 * self.row_bits - waiting
 
