@@ -78,7 +78,8 @@ def with_depths(graph: HwGraph, depths: Mapping[str, int]) -> HwGraph:
 def with_block_ram(graph: HwGraph, limit: float) -> HwGraph:
     """The graph with deep FIFOs moved to block RAM, those that save most LUTs for it first.
 
-    ``limit`` is the block RAM (in halves) that the accelerator may take, its border included. Only moves that save LUTs are made.
+    ``limit`` is the block RAM (in halves) that the accelerator may take, its border included. Only moves that save LUTs
+    are made.
     """
     spare = limit - graph.resources().bram18 - BORDER.bram18
     gains = []
