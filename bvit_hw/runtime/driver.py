@@ -69,7 +69,8 @@ class Accelerator:
         if magic != reg.MAGIC_VALUE:
             raise IdentityError(f"no BinaryViT accelerator: magic is {magic:#010x}, not {reg.MAGIC_VALUE:#010x}")
         if version != self.info.interface_version:
-            raise IdentityError(f"register interface version {version}; this driver needs {self.info.interface_version}")
+            needed = self.info.interface_version
+            raise IdentityError(f"register interface version {version}; this driver needs {needed}")
         words = [self._registers.read(reg.MODEL_HASH + 4 * i) for i in range(8)]
         loaded = "".join(f"{word:08x}" for word in words)
         if loaded != self.info.model_hash:
