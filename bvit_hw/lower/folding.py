@@ -172,6 +172,23 @@ class _Solver:
 
     def coarse(self, cycles: int) -> dict[HwOp, list[tuple[_Choice, int]]] | None:
         """Cheapest numbers of each choice for each shape at ``cycles``, width converters left out; None: none fits."""
+        programme, columns, _ = self._coarse_programme(cycles, self.limits)
+        values = programme.solve(gap=1e-3, seconds=20)
+        if values is None:
+            return None
+        return {op: [(c, round(values[column])) for c, column in pairs] for op, pairs in columns.items()}
+
+    def least(self, cycles: int, kind: int, limits: tuple[float, ...]) -> float | None:
+        """The least of one resource with which the graph fits ``limits`` at ``cycles``; None where it does not."""
+        programme, _, costs = self._coarse_programme(cycles, limits)
+        programme.cost = [costs[column][kind] for column in range(len(programme.cost))]
+        values = programme.solve(gap=1e-3, seconds=20)
+        return None if values is None else float(np.dot(programme.cost, values))
+
+    def _coarse_programme(
+        self, cycles: int, limits: tuple[float, ...]
+    ) -> tuple[_Programme, dict[HwOp, list[tuple[_Choice, int]]], dict[int, tuple[float, ...]]]:
+        """Programme, columns of the choices for each shape, and costs of all columns."""
         programme = _Programme()
         costs: dict[int, tuple[float, ...]] = {}
         columns: dict[HwOp, list[tuple[_Choice, int]]] = {}
@@ -192,11 +209,20 @@ class _Solver:
                         stream, 1, self.held[tensor, reader.name, reader_port], buffered=_buffered(reader)
                     )
                     programme.row([(self._column(programme, costs, v), 1.0) for v in variants], 1, 1)
-        _budget_rows(programme, costs, self.limits)
-        values = programme.solve(gap=1e-3, seconds=20)
-        if values is None:
-            return None
-        return {op: [(c, round(values[column])) for c, column in pairs] for op, pairs in columns.items()}
+        _budget_rows(programme, costs, limits)
+        return programme, columns, costs
+
+    def short_of(self, cycles: int) -> list[str]:
+        """Resources of which more alone would make it fit, with the budget and what they would have to be."""
+        found = []
+        for kind, limit in enumerate(self.limits):
+            relaxed = list(self.limits)
+            relaxed[kind] = np.inf
+            needed = self.least(cycles, kind, tuple(relaxed))
+            if needed is not None:
+                border = _vector(BORDER)[kind]
+                found.append(f"{KINDS[kind]} (budget {limit + border:.0f}, needed {needed + border:.0f})")
+        return found
 
     def _column(self, programme: _Programme, costs: dict[int, tuple[float, ...]], resources: Resources) -> int:
         """A continuous variable from 0 to 1 that costs ``resources``."""
@@ -371,9 +397,10 @@ def _bisect(solver: _Solver, candidates: Sequence[int]) -> int:
     """Index of the smallest cycle count that fits without width converters."""
     low, high = 0, len(candidates) - 1
     if solver.coarse(candidates[high]) is None:
+        short = solver.short_of(candidates[high])
         raise FoldingError(
             f"{solver.graph.name}: does not fit the budget even at {candidates[high]} cycles a frame, when every "
-            f"operator is folded as far as it goes"
+            f"operator is folded as far as it goes; too small: {', '.join(short) or 'several resources together'}"
         )
     while low < high:
         middle = (low + high) // 2
