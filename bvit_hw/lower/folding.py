@@ -150,8 +150,8 @@ class _Solver:
 
     def __init__(self, graph: HwGraph, limits: Resources) -> None:
         self.graph = graph
-        border = _vector(BORDER + _border_links(graph))
-        self.limits = tuple(limit - part for limit, part in zip(_vector(limits), border, strict=True))
+        self.border = _vector(BORDER + _border_links(graph))
+        self.limits = tuple(limit - part for limit, part in zip(_vector(limits), self.border, strict=True))
         self.weights = _weights(self.limits)
         self.held = held_fractions(graph)
         self.consumers = graph.consumers()
@@ -220,7 +220,7 @@ class _Solver:
             relaxed[kind] = np.inf
             needed = self.least(cycles, kind, tuple(relaxed))
             if needed is not None:
-                border = _vector(BORDER)[kind]
+                border = self.border[kind]
                 found.append(f"{KINDS[kind]} (budget {limit + border:.0f}, needed {needed + border:.0f})")
         return found
 
