@@ -14,8 +14,6 @@ from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array
 
 from bvit_hw.boards import Board
 from bvit_hw.errors import FoldingError
@@ -23,6 +21,7 @@ from bvit_hw.lower.glue import duplicate_op, link_costs
 from bvit_hw.lower.graph import HwGraph, HwNode
 from bvit_hw.lower.insert_fifos import UNBUFFERED
 from bvit_hw.lower.lag import held_fractions
+from bvit_hw.lower.programme import Programme
 from bvit_hw.lower.stitch_plan import BORDER, INPUT_LANES, OUTPUT_LANES, SELF_BUFFERED, planned
 from bvit_hw.ops.base import HwOp, Resources, Stream
 from bvit_hw.ops.registry import GLUE
@@ -96,49 +95,7 @@ def _weights(limits: tuple[float, ...]) -> np.ndarray:
     )
 
 
-class _Programme:
-    """An integer programme, grown variable by variable and row by row."""
-
-    def __init__(self) -> None:
-        self.cost: list[float] = []
-        self.integer: list[int] = []
-        self.upper: list[float] = []
-        self.rows: list[int] = []
-        self.cols: list[int] = []
-        self.values: list[float] = []
-        self.row_low: list[float] = []
-        self.row_high: list[float] = []
-
-    def variable(self, cost: float, upper: float, *, integer: bool) -> int:
-        self.cost.append(cost)
-        self.integer.append(int(integer))
-        self.upper.append(upper)
-        return len(self.cost) - 1
-
-    def row(self, terms: Sequence[tuple[int, float]], low: float, high: float) -> None:
-        index = len(self.row_low)
-        for column, value in terms:
-            self.rows.append(index)
-            self.cols.append(column)
-            self.values.append(value)
-        self.row_low.append(low)
-        self.row_high.append(high)
-
-    def solve(self, *, gap: float, seconds: float) -> np.ndarray | None:
-        """Values of the variables; None where there is no solution (or none was found in time)."""
-        shape = (len(self.row_low), len(self.cost))
-        matrix = coo_array((self.values, (self.rows, self.cols)), shape=shape).tocsc()
-        result = milp(
-            np.array(self.cost),
-            integrality=np.array(self.integer),
-            bounds=Bounds(0, np.array(self.upper)),
-            constraints=LinearConstraint(matrix, np.array(self.row_low), np.array(self.row_high)),
-            options={"mip_rel_gap": gap, "time_limit": seconds},
-        )
-        return None if result.x is None else np.asarray(result.x)
-
-
-def _budget_rows(programme: _Programme, costs: Mapping[int, tuple[float, ...]], limits: tuple[float, ...]) -> None:
+def _budget_rows(programme: Programme, costs: Mapping[int, tuple[float, ...]], limits: tuple[float, ...]) -> None:
     for kind, limit in enumerate(limits):
         terms = [(column, cost[kind]) for column, cost in costs.items() if cost[kind]]
         if terms:
@@ -187,9 +144,9 @@ class _Solver:
 
     def _coarse_programme(
         self, cycles: int, limits: tuple[float, ...]
-    ) -> tuple[_Programme, dict[HwOp, list[tuple[_Choice, int]]], dict[int, tuple[float, ...]]]:
+    ) -> tuple[Programme, dict[HwOp, list[tuple[_Choice, int]]], dict[int, tuple[float, ...]]]:
         """Programme, columns of the choices for each shape, and costs of all columns."""
-        programme = _Programme()
+        programme = Programme()
         costs: dict[int, tuple[float, ...]] = {}
         columns: dict[HwOp, list[tuple[_Choice, int]]] = {}
         for op, count in self.shapes.items():
@@ -224,7 +181,7 @@ class _Solver:
                 found.append(f"{KINDS[kind]} (budget {limit + border:.0f}, needed {needed + border:.0f})")
         return found
 
-    def _column(self, programme: _Programme, costs: dict[int, tuple[float, ...]], resources: Resources) -> int:
+    def _column(self, programme: Programme, costs: dict[int, tuple[float, ...]], resources: Resources) -> int:
         """A continuous variable from 0 to 1 that costs ``resources``."""
         cost = _vector(resources)
         column = programme.variable(float(self.weights @ cost), 1, integer=False)
@@ -252,7 +209,7 @@ class _Solver:
 
     def fine(self, cycles: int, limits: tuple[float, ...]) -> dict[str, HwOp] | None:
         """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits."""
-        programme = _Programme()
+        programme = Programme()
         costs: dict[int, tuple[float, ...]] = {}
         columns: dict[str, list[tuple[_Choice, int]]] = {}
         for node in self.graph.nodes:
@@ -281,7 +238,7 @@ class _Solver:
 
     def _link(
         self,
-        programme: _Programme,
+        programme: Programme,
         costs: dict[int, tuple[float, ...]],
         stream: Stream,
         ours: Mapping[int, list[int]],
