@@ -151,7 +151,15 @@ def test_output_folder_of_something_else(tmp_path: Path) -> None:
 def test_ctrl_c_exits_with_2_and_keeps_finished_steps(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     argv = [sys.executable, "-W", "ignore", "-m", "bvit_hw.cli", "build", "--board", "pynq-z2", "--out", "out"]
-    process = subprocess.Popen(argv, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        argv,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that started the tests in the background has them ignore SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     manifest = tmp_path / "out/manifest.json"
     end = time.monotonic() + 240
     while not manifest.exists() and process.poll() is None and time.monotonic() < end:

@@ -106,7 +106,12 @@ def test_ctrl_c_ends_the_whole_group(tmp_path: Path) -> None:
     )
     root = str(Path(__file__).resolve().parents[1])
     driver = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, stderr=subprocess.PIPE
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+        stderr=subprocess.PIPE,
+        # A shell that started the tests in the background has them ignore SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     family = pids(tmp_path)
     assert all(map(alive, family))
