@@ -20,7 +20,7 @@ from pathlib import Path
 import jinja2
 
 from bvit_hw.errors import ToolError
-from bvit_hw.flows.tool import run_tool
+from bvit_hw.flows.tool import run_tool, stop_running_tools
 from bvit_hw.ops.base import HwOp, Params, Resources
 
 #: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
@@ -201,6 +201,12 @@ def _bags(jobs: Iterable[SynthJob], limit: float) -> list[list[SynthJob]]:
     return bags
 
 
+def _remember(file: Path, resources: Resources) -> None:
+    temporary = file.with_name(f"{file.name}.tmp{os.getpid()}")
+    temporary.write_text(json.dumps({f: getattr(resources, f) for f in resources.__dataclass_fields__}))
+    temporary.replace(file)
+
+
 def synthesize(
     jobs: Sequence[SynthJob],
     *,
@@ -234,14 +240,18 @@ def synthesize(
         progress(done, len(unique))
     with ThreadPoolExecutor(workers) as pool:
         futures = {pool.submit(_run_bag, bag, family, work / f"bag{i}"): bag for i, bag in enumerate(bags)}
-        for future in as_completed(futures):
-            for job, resources in zip(futures[future], future.result(), strict=True):
-                key = keys[job.name]
-                counts[key] = resources
-                temporary = cache / f"{key}.json.tmp{os.getpid()}"
-                temporary.write_text(json.dumps({f: getattr(resources, f) for f in resources.__dataclass_fields__}))
-                temporary.replace(cache / f"{key}.json")
-            done += len(futures[future])
-            if progress:
-                progress(done, len(unique))
+        try:
+            for future in as_completed(futures):
+                for job, resources in zip(futures[future], future.result(), strict=True):
+                    key = keys[job.name]
+                    counts[key] = resources
+                    _remember(cache / f"{key}.json", resources)
+                done += len(futures[future])
+                if progress:
+                    progress(done, len(unique))
+        except BaseException:
+            # Ctrl-C, or one bag failed: the pool would wait for all the others.
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_running_tools()
+            raise
     return {name: counts[key] for name, key in keys.items()}
