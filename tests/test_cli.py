@@ -38,12 +38,14 @@ def bvit(*words: object, cwd: Path) -> Done:
     before = Path.cwd()
     os.chdir(cwd)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as stop:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             main([str(word) for word in words])
-            sys.exit(0)
+        code = 0
+    except SystemExit as stop:
+        code = int(stop.code or 0)
     finally:
         os.chdir(before)
-    return Done(int(stop.value.code or 0), out.getvalue(), err.getvalue())
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 def refused(done: Done, *fragments: str) -> None:
