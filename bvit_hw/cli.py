@@ -13,6 +13,7 @@ import click
 
 from bvit_hw import __version__
 from bvit_hw.errors import BvitError
+from bvit_hw.interruption import interruptible
 
 #: commands by name, imported when called: `doctor` and `--help` must not wait for PyTorch
 _COMMANDS = {
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
     try:
-        cli.main(args=arguments, prog_name="bvit-hw", standalone_mode=False)
+        with interruptible():
+            cli.main(args=arguments, prog_name="bvit-hw", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

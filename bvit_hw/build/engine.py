@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bvit_hw import __version__
+from bvit_hw import __version__, interruption
 from bvit_hw.build.progress import Progress
 from bvit_hw.errors import OutputError
 
@@ -202,6 +202,7 @@ class BuildFolder:
                 "after": {name: keys[name] for name in step.after},
             }
             keys[step.name] = key = hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
+            interruption.check()
             start = time.monotonic()
             with progress.step(step.title) as update, _full_disk_is_an_output_error(self.path, step.name):
                 if self._intact(step.name, key):
