@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bvit_hw.errors import FoldingError
+from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.hls import HlsInstance
 
 IntArray = NDArray[np.int64]
 Params = Mapping[str, np.ndarray]
@@ -212,6 +213,10 @@ class HwOp(ABC):
     @abstractmethod
     def rtl(self, params: Params) -> RtlInstance:
         """The module, its parameters and its memory contents."""
+
+    def hls(self, params: Params) -> HlsInstance:
+        """The template of hls/, its configuration and its tables; ConfigError where the operator has no template."""
+        raise ConfigError(f"{self.op_type}: has no HLS template, only RTL; allowed: rtl")
 
     def fold(self, **folding: int) -> Self:
         """The same operator folded differently."""

@@ -1,0 +1,96 @@
+// What the templates share: widths, lanes of a beat, saturation, popcount.
+//
+// A beat is an ap_uint of lanes x bits; lane 0 lies in the low bits, and nothing pads the lanes.
+// Rounding is floor(v / 2^s + 1/2) throughout. Its half is inside the constant that is added before
+// the shift, so an arithmetic shift to the right is all that is left to do here.
+#ifndef BVIT_COMMON_HPP
+#define BVIT_COMMON_HPP
+
+#ifndef AP_INT_MAX_W
+#define AP_INT_MAX_W 4096  // the widest beat; Vitis HLS wants it before its headers
+#endif
+#include <ap_int.h>
+#include <hls_stream.h>
+
+namespace bvit {
+
+/// Smallest b with 2^b >= n.
+constexpr int clog2(long long n) {
+  int bits = 0;
+  while ((1LL << bits) < n) ++bits;
+  return bits;
+}
+
+/// Smallest two's-complement width that holds every integer in [low, high].
+constexpr int signed_bits(long long low, long long high) {
+  int bits = 1;
+  while (low < -(1LL << (bits - 1)) || high >= (1LL << (bits - 1))) ++bits;
+  return bits;
+}
+
+constexpr int max_of(int a, int b) { return a > b ? a : b; }
+constexpr int min_of(int a, int b) { return a < b ? a : b; }
+
+/// Whether `part` lanes, keys or rows at once cover `whole` of them without a remainder.
+constexpr bool divides(int part, int whole) { return part > 0 && whole % part == 0; }
+
+/// Lane `index` of a beat, as an unsigned number of `bits` bits.
+template <int bits, int width>
+ap_uint<bits> lane(const ap_uint<width>& beat, int index) {
+#pragma HLS inline
+  return beat.range(index * bits + bits - 1, index * bits);
+}
+
+/// Lane `index` of a beat, as a signed number of `bits` bits.
+template <int bits, int width>
+ap_int<bits> signed_lane(const ap_uint<width>& beat, int index) {
+#pragma HLS inline
+  return ap_int<bits>(lane<bits>(beat, index));  // of equal width: the bits stay as they are
+}
+
+/// Puts a number of `bits` bits into lane `index` of a beat.
+template <int bits, int width>
+void set_lane(ap_uint<width>& beat, int index, const ap_uint<bits>& value) {
+#pragma HLS inline
+  beat.range(index * bits + bits - 1, index * bits) = value;
+}
+template <int bits, int width>
+void set_lane(ap_uint<width>& beat, int index, const ap_int<bits>& value) {
+#pragma HLS inline
+  set_lane(beat, index, ap_uint<bits>(value));
+}
+
+/// The nearest number that `out_bits` bits hold.
+template <int out_bits, int bits>
+ap_int<out_bits> saturate(const ap_int<bits>& value) {
+#pragma HLS inline
+  static_assert(out_bits > 1 && out_bits < 63, "A saturated result has 2 to 62 bits.");
+  constexpr long long high = (1LL << (out_bits - 1)) - 1;
+  if (value > high) return high;
+  if (value < -high - 1) return -high - 1;
+  return value;
+}
+
+/// How many bits are one.
+template <int width>
+ap_uint<clog2(width + 1)> popcount(const ap_uint<width>& bits) {
+#pragma HLS inline
+  ap_uint<clog2(width + 1)> count = 0;
+count_bits:
+  for (int i = 0; i < width; ++i) {
+#pragma HLS unroll
+    count += bits[i];
+  }
+  return count;
+}
+
+/// Dot product of two vectors of +1 and -1 that are stored as bits, 1 for +1.
+template <int width>
+ap_int<clog2(width + 1) + 1> binary_dot(const ap_uint<width>& a, const ap_uint<width>& b) {
+#pragma HLS inline
+  return 2 * popcount<width>(~(a ^ b)) - width;
+}
+
+}  // namespace bvit
+
+#endif
