@@ -1,5 +1,15 @@
-"""Datasets with fixed splits, as uint8 images."""
+"""Datasets with fixed splits: arrays of uint8 images, image trees, and batches of them."""
 
 from bvit_hw.data.datasets import DATASETS, Dataset, load_dataset, normalize
+from bvit_hw.data.sources import ImageData, evaluation_images, open_data, parse_data
 
-__all__ = ["DATASETS", "Dataset", "load_dataset", "normalize"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "ImageData",
+    "evaluation_images",
+    "load_dataset",
+    "normalize",
+    "open_data",
+    "parse_data",
+]

@@ -26,6 +26,11 @@ class Dataset:
     train_labels: Labels
     test_images: Images
     test_labels: Labels
+    class_names: tuple[str, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """The classes' names; their numbers where the dataset has none."""
+        return self.class_names or tuple(map(str, range(self.classes)))
 
 
 def normalize(images: Images, mean: Sequence[float], std: Sequence[float]) -> Tensor:

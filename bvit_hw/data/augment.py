@@ -1,0 +1,67 @@
+"""What happens to a picture before the network sees it: torchvision v2 transforms, uint8 in, uint8 C x S x S out.
+
+Normalization is left to the device that trains: a quarter of the bytes travel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from bvit_hw.errors import ConfigError
+
+Augmentation = Literal["affine", "paper", "crop-flip", "none"]
+AUGMENTATIONS: tuple[str, ...] = get_args(Augmentation)
+
+#: a validation picture is resized to size / this and its middle cut out, as DeiT and timm do
+_CROP_SHARE = 0.875
+_BICUBIC = v2.InterpolationMode.BICUBIC
+
+Transform = Callable[[object], Tensor]
+
+
+def training_transform(name: Augmentation, size: int) -> Transform:
+    """The random transform called ``name``, to ``size`` x ``size``; randomness comes from torch's CPU generator.
+
+    ``paper``: random resized crop (8..100 % of the area, 3:4..4:3, bicubic) and flip, nothing else. ``crop-flip``: the
+    usual one for CIFAR, a random shift of up to an eighth of the side (zero padded) and flip. ``none``: as validation.
+    ``affine`` works on whole batches (:func:`bvit_hw.train.augment.random_affine`) and is refused here.
+    """
+    if name == "paper":
+        steps = [v2.RandomResizedCrop(size, interpolation=_BICUBIC, antialias=True), v2.RandomHorizontalFlip()]
+    elif name == "crop-flip":
+        steps = [
+            v2.Resize((size, size), interpolation=_BICUBIC, antialias=True),
+            v2.RandomCrop(size, padding=max(1, size // 8)),
+            v2.RandomHorizontalFlip(),
+        ]
+    elif name == "none":
+        return evaluation_transform(size)
+    else:
+        allowed = ", ".join(AUGMENTATIONS)
+        raise ConfigError(f"augmentation {name!r} is unknown, or not for single pictures; allowed: {allowed}")
+    return _compose(*steps)
+
+
+def evaluation_transform(size: int) -> Transform:
+    """Shorter side to ``size`` / 0.875, bicubic, then the middle; pictures that have the size already stay as they are."""
+    resize = v2.Resize(round(size / _CROP_SHARE), interpolation=_BICUBIC, antialias=True)
+    crop = v2.CenterCrop(size)
+
+    def fit(image: object) -> object:
+        return image if tuple(v2.functional.get_size(image)) == (size, size) else crop(resize(image))
+
+    return _compose(fit)
+
+
+def _compose(*steps: Callable[[object], object]) -> Transform:
+    return v2.Compose([*steps, v2.ToImage(), v2.ToDtype(torch.uint8), _plain])
+
+
+def _plain(image: Tensor) -> Tensor:
+    """Without torchvision's subclass, which makes every later operation dearer."""
+    return image.as_subclass(Tensor)

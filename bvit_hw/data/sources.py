@@ -1,0 +1,122 @@
+"""Datasets by what the command line says: ``digits``, ``cifar10=DIR``, ``cifar100=DIR``, ``imagenet=DIR`` or ``DIR``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bvit_hw.data.cifar import CIFAR_NAMES, load_cifar
+from bvit_hw.data.datasets import DATASETS, Dataset, Images, Labels, load_dataset
+from bvit_hw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+KINDS = ("digits", *CIFAR_NAMES, "imagenet")
+
+
+class Split(Protocol):
+    """Labelled pictures by index; a picture is a PIL image or a uint8 tensor C x H x W."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[Image | Tensor, int]: ...
+
+
+@dataclass(frozen=True)
+class ArraySplit:
+    """Pictures that fit in memory: ``images`` N x H x W x C uint8, ``labels`` N."""
+
+    images: Images
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return torch.from_numpy(self.images[index]).permute(2, 0, 1), int(self.labels[index])
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A dataset's two splits; ``size`` is the side of its pictures where all have one, ``arrays`` where in memory."""
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Split
+    test: Split
+    size: int | None = None
+    arrays: Dataset | None = None
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; labels are 0..classes-1."""
+        return len(self.class_names)
+
+
+def _from_arrays(dataset: Dataset) -> ImageData:
+    return ImageData(
+        dataset.name,
+        dataset.names(),
+        ArraySplit(dataset.train_images, dataset.train_labels),
+        ArraySplit(dataset.test_images, dataset.test_labels),
+        dataset.train_images.shape[1],
+        dataset,
+    )
+
+
+def parse_data(text: str) -> tuple[str, Path | None]:
+    """The kind (a name of :data:`DATASETS`, ``cifar10``, ``cifar100``, ``imagenet`` or ``tree``) and folder in ``--data``.
+
+    Raises :class:`ConfigError` for anything else; whether the folder exists is not looked at, unless it must tell a
+    folder from a misspelt name.
+    """
+    kind, equals, folder = text.partition("=")
+    if text in DATASETS:
+        return text, None
+    if equals and kind in (*CIFAR_NAMES, "imagenet"):
+        if not folder:
+            raise ConfigError(f"--data {text}: a folder must follow, as in {kind}=DIR")
+        return kind, Path(folder).expanduser()
+    if Path(text).expanduser().is_dir() or "/" in text:
+        return "tree", Path(text).expanduser()
+    if kind in KINDS:
+        hint = "takes no folder" if equals else f"needs a folder: {kind}=DIR"
+        raise ConfigError(f"--data {text}: {kind} {hint}")
+    known = ", ".join((*DATASETS, *(f"{name}=DIR" for name in CIFAR_NAMES), "imagenet=DIR"))
+    raise ConfigError(f"--data {text}: no such folder, and no known dataset; allowed: {known}, DIR with train/ and val/")
+
+
+def open_data(text: str, *, download: bool = False) -> ImageData:
+    """The dataset that ``--data text`` names; only with ``download``, and only for CIFAR, anything is fetched.
+
+    Raises :class:`ConfigError` for a text that names nothing, :class:`DatasetError` naming the file for data that are
+    missing or damaged.
+    """
+    kind, folder = parse_data(text)
+    if folder is None:
+        return _from_arrays(load_dataset(kind))
+    if kind in CIFAR_NAMES:
+        return _from_arrays(load_cifar(kind, folder, download=download))
+    # torchvision takes its time to import, and digits do without.
+    from bvit_hw.data.tree import open_tree
+
+    train, test = open_tree(folder)
+    return ImageData(text, tuple(train.classes), train, test)
+
+
+def evaluation_images(split: Split, size: int, batch_size: int) -> Iterator[tuple[Images, Labels]]:
+    """A split in its own order as batches of uint8 N x size x size x C and labels, prepared as for validation."""
+    from bvit_hw.data.augment import evaluation_transform
+
+    transform = evaluation_transform(size)
+    for start in range(0, len(split), batch_size):
+        found = [split[i] for i in range(start, min(start + batch_size, len(split)))]
+        pixels = torch.stack([transform(image) for image, _ in found]).permute(0, 2, 3, 1)
+        yield np.ascontiguousarray(pixels.numpy()), np.array([label for _, label in found], np.int64)

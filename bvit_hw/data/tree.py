@@ -1,0 +1,70 @@
+"""Image trees as ImageNet has them: ROOT/train/CLASS/*.jpg and ROOT/val/CLASS/*.jpg, read by torchvision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+from torchvision.datasets import ImageFolder
+
+from bvit_hw.errors import DatasetError
+
+#: accepted names of the split that measures accuracy
+VALIDATION = ("val", "validation", "test")
+
+
+class DamagedImageError(DatasetError):
+    """A file of an image tree that cannot be decoded."""
+
+
+def read_image(path: str | Path) -> Image.Image:
+    """The file as an RGB picture; one that cannot be decoded to its end raises :class:`DamagedImageError`."""
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except FileNotFoundError as error:
+        raise DamagedImageError(f"{path}: no such file; was the dataset changed while it is read?") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DamagedImageError(f"{path}: damaged, or no image: {error}") from error
+
+
+def _split(folder: Path) -> ImageFolder:
+    try:
+        return ImageFolder(str(folder), loader=read_image)
+    except FileNotFoundError as error:
+        # torchvision says which class folder is empty, or that there is none; the rest of its message is about types.
+        reason = str(error).split("Supported extensions")[0].strip()
+        raise DatasetError(
+            f"{folder}: {reason} Images must lie in one folder a class, as in {folder}/CLASS/IMAGE.jpg"
+        ) from error
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be read: {error}") from error
+
+
+def _some(names: set[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+
+
+def open_tree(root: Path) -> tuple[ImageFolder, ImageFolder]:
+    """Training and validation split of the tree at ``root``, listed and checked but not read.
+
+    Raises :class:`DatasetError` naming the folder: no such tree, a missing split, an empty class, classes that only
+    one of the splits has.
+    """
+    if not root.is_dir():
+        raise DatasetError(f"{root}: no such folder; an image tree with train/ and {VALIDATION[0]}/ is expected")
+    train = root / "train"
+    val = next((root / name for name in VALIDATION if (root / name).is_dir()), None)
+    if not train.is_dir() or val is None:
+        missing = "train" if not train.is_dir() else "/, ".join(VALIDATION)
+        found = _some({p.name for p in root.iterdir() if p.is_dir()}) or "no folders"
+        raise DatasetError(f"{root}: {missing}/ is missing; found {found}. An image tree has train/ and val/")
+    train_split, val_split = _split(train), _split(val)
+    only_train = set(train_split.classes) - set(val_split.classes)
+    only_val = set(val_split.classes) - set(train_split.classes)
+    if only_train or only_val:
+        facts = [f"only in {train}: {_some(only_train)}"] * bool(only_train)
+        facts += [f"only in {val}: {_some(only_val)}"] * bool(only_val)
+        raise DatasetError(f"{root}: the splits have different classes; {'; '.join(facts)}")
+    return train_split, val_split
