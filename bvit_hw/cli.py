@@ -20,6 +20,7 @@ _COMMANDS = {
     "boards": "bvit_hw.cli_boards:boards_command",
     "build": "bvit_hw.cli_build:build_command",
     "doctor": "bvit_hw.cli_doctor:doctor_command",
+    "models": "bvit_hw.cli_models:models_command",
     "train": "bvit_hw.cli_train:train_command",
 }
 

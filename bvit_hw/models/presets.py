@@ -54,12 +54,24 @@ def _deit(**changes: object) -> BinaryViTConfig:
 PRESETS: dict[str, BinaryViTConfig] = {
     "tiny-digits": _tiny(),
     "tiny-digits-some-fp": _tiny(full_precision_merges=True),
-    "small-224": _small(),
-    "small-224-some-fp": _small(full_precision_merges=True),
     "deit-baseline": _deit(class_token=True),
     "deit-avg_pool": _deit(),
     "deit-multi_branch": _deit(pool_branches=True),
     "deit-affine": _deit(pool_branches=True, affine=True),
+    "small-224": _small(),
+    "small-224-some-fp": _small(full_precision_merges=True),
+}
+
+#: what each preset is; the paper's ablation adds one part a row
+SUMMARIES = {
+    "tiny-digits": "BinaryViT for 32 x 32 images",
+    "tiny-digits-some-fp": "the same, patch merges in full precision",
+    "deit-baseline": "ablation: baseline, a binarized DeiT-S/16 with class token",
+    "deit-avg_pool": "ablation: + average pooling instead of the class token",
+    "deit-multi_branch": "ablation: + pool branches",
+    "deit-affine": "ablation: + affine before each residual addition",
+    "small-224": "ablation: + pyramid = BinaryViT-small/4/224",
+    "small-224-some-fp": "BinaryViT-small/4/224, patch merges in full precision",
 }
 
 

@@ -1,0 +1,53 @@
+"""`bvit-hw models`: every network that has a name, and what it costs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from bvit_hw.models.cost import NetworkCost
+
+_COLUMNS = ("model", "params M", "binary Mbit", "binary MMAC", "attention MMAC", "other MMAC", "what it is")
+
+
+def _cells(cost: NetworkCost) -> tuple[str, ...]:
+    return (
+        cost.name,
+        f"{cost.parameters / 1e6:.2f}",
+        f"{cost.binary_mbit:.2f}",
+        f"{cost.binary_macs / 1e6:.2f}",
+        f"{cost.attention_macs / 1e6:.2f}",
+        f"{cost.other_macs / 1e6:.2f}",
+        cost.summary,
+    )
+
+
+@click.command("models")
+@click.option("--json", "as_json", is_flag=True, help="Exact counts as JSON.")
+def models_command(as_json: bool) -> None:
+    """List every network preset, the rows of the paper's ablation and the teacher, with their size and work a frame.
+
+    Multiply-accumulates (MACs) for one image: binary ones in linear layers and patch merges; attention's two products
+    apart; others at higher precision (stem, classifier, full-precision merges, all of the teacher).
+    """
+    from bvit_hw.models.cost import all_costs
+
+    costs, missing = all_costs()
+    if as_json:
+        click.echo(json.dumps([cost.as_json() for cost in costs], indent=1))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for column in _COLUMNS:
+            table.add_column(column, justify="left" if column in ("model", "what it is") else "right", no_wrap=True)
+        for cost in costs:
+            table.add_row(*_cells(cost))
+        console = Console()
+        # In a file or a pipe no row may be folded or cut.
+        (console if console.is_terminal else Console(width=200)).print(table)
+    if missing is not None:
+        click.echo(f"not listed: {missing}", err=True)

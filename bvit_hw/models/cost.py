@@ -1,0 +1,96 @@
+"""What a network costs: parameters, binary weights, multiply-accumulates, counted on the network itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.models.binaryvit import BinaryViT
+from bvit_hw.models.config import BinaryViTConfig
+from bvit_hw.models.layers import BinaryLinear
+from bvit_hw.models.presets import PRESETS, SUMMARIES
+from bvit_hw.models.teacher import TEACHER, teacher_network
+
+#: matrix products of two activations; every other product has a weight
+_ATTENTION_OPS = ("bmm", "baddbmm", "scaled_dot_product", "attention_forward")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkCost:
+    """Counts of one network for one image; a multiply-accumulate (MAC) is one product and its addition.
+
+    ``parameters`` are all trained numbers. ``binary_macs`` are those of linear layers and patch merges with +-1
+    weights and inputs, ``attention_macs`` both products of attention (binary in a BinaryViT), ``other_macs`` those of
+    linear layers and convolutions at higher precision.
+    """
+
+    name: str
+    summary: str
+    parameters: int
+    binary_weights: int
+    binary_macs: int
+    attention_macs: int
+    other_macs: int
+
+    @property
+    def binary_mbit(self) -> float:
+        """Binary weights in Mbit (10^6 bits)."""
+        return self.binary_weights / 1e6
+
+    def as_json(self) -> dict[str, Any]:
+        """All counts, JSON-ready."""
+        return asdict(self) | {"binary_mbit": self.binary_mbit}
+
+
+def count(name: str, summary: str, model: nn.Module, image_shape: tuple[int, int, int]) -> NetworkCost:
+    """Count ``model`` on one image of ``image_shape`` (channels, height, width), without any arithmetic.
+
+    Products are counted where they are computed, by running the model on tensors that have shapes only.
+    """
+    model = model.to("meta").eval()
+    binary = {path: module for path, module in model.named_modules() if isinstance(module, BinaryLinear)}
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        model(torch.empty(1, *image_shape, device="meta"))
+    counts = counter.get_flop_counts()
+    prefix = f"{type(model).__name__}."
+    total = attention = 0
+    for operation, flops in counts["Global"].items():
+        total += flops // 2
+        if any(part in str(operation) for part in _ATTENTION_OPS):
+            attention += flops // 2
+    binary_macs = sum(sum(counts[prefix + path].values()) for path in binary) // 2
+    return NetworkCost(
+        name=name,
+        summary=summary,
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        binary_weights=sum(module.weight.numel() for module in binary.values()),
+        binary_macs=binary_macs,
+        attention_macs=attention,
+        other_macs=total - attention - binary_macs,
+    )
+
+
+def network_cost(name: str, config: BinaryViTConfig, summary: str = "") -> NetworkCost:
+    """The counts of a configuration."""
+    return count(name, summary, BinaryViT(config), (config.in_channels, config.image_size, config.image_size))
+
+
+def teacher_cost() -> NetworkCost:
+    """The counts of the full-precision teacher; raises :class:`ConfigError` where timm is not installed."""
+    summary = f"teacher: full-precision DeiT-S (timm's {TEACHER})"
+    return count("deit-s-teacher", summary, teacher_network(), (3, 224, 224))
+
+
+def all_costs() -> tuple[list[NetworkCost], str | None]:
+    """Every preset and the teacher, and, where timm is not installed, why the teacher is not among them."""
+    found = [network_cost(name, config, SUMMARIES.get(name, "")) for name, config in PRESETS.items()]
+    try:
+        return [*found, teacher_cost()], None
+    except ConfigError as error:
+        return found, str(error)

@@ -1,0 +1,136 @@
+"""Tensors out of PyTorch or safetensors files that others wrote: never any code, and every misfit told by name."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import pathlib
+import pickle
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from bvit_hw.errors import CheckpointError
+
+#: prefixes that wrappers put before every name: DistributedDataParallel, torch.compile
+_WRAPPERS = ("module.", "_orig_mod.")
+#: data without behaviour that training scripts store beside the weights: parsed arguments, paths, NumPy numbers
+_HARMLESS: tuple[Any, ...] = (
+    argparse.Namespace,
+    collections.Counter,
+    collections.defaultdict,
+    dict,
+    list,
+    set,
+    pathlib.PosixPath,
+    pathlib.PurePosixPath,
+    (pathlib.PurePosixPath, "pathlib._local.PosixPath"),
+    np.dtype,
+    np.ndarray,
+    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+    np._core.multiarray.scalar,
+    (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
+    np._core.multiarray._reconstruct,
+    *{type(np.dtype(kind)) for kind in "?bBhHiIlLqQefdSU"},
+)
+
+
+def _unpickle(path: Path) -> object:
+    try:
+        with torch.serialization.safe_globals(list(_HARMLESS)):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise CheckpointError(f"{path}: is a folder; name the checkpoint file in it") from error
+    except pickle.UnpicklingError as error:
+        # PyTorch's message names the class and then advises to allow it, which is not for us to repeat.
+        found = re.search(r"\bGLOBAL\s+([\w.]+)|Unsupported (?:class|type)\w*\W+([\w.]+)", str(error))
+        if found:
+            culprit = found.group(1) or found.group(2)
+            raise CheckpointError(
+                f"{path}: refers to {culprit}, which only running code from the file could restore; "
+                "only tensors, numbers, texts, containers of these and argparse.Namespace are read. "
+                "Save the weights alone: torch.save({'model': model.state_dict()}, ...)"
+            ) from error
+        reason = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+        raise CheckpointError(f"{path}: damaged, or no PyTorch checkpoint: {_first_line(reason)}") from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        reason = _first_line(str(error) or type(error).__name__)
+        raise CheckpointError(f"{path}: damaged, or no PyTorch checkpoint: {reason}") from error
+
+
+def _first_line(text: str) -> str:
+    """The first sentence of a library's message: what follows is advice that does not fit here."""
+    return text.partition("\n")[0].partition(". ")[0]
+
+
+def _without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state without the prefixes that all names share because the model was wrapped when it was saved."""
+    found = dict(state)
+    while found:
+        prefix = next((p for p in _WRAPPERS if all(name.startswith(p) for name in found)), None)
+        if prefix is None:
+            break
+        found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    return found
+
+
+def read_state(path: Path | str) -> dict[str, Tensor]:
+    """Every tensor of a checkpoint by its name, on the CPU.
+
+    ``path`` is a safetensors file or what ``torch.save`` wrote: the state itself, or a dictionary with it as its entry
+    ``model`` (other entries, an optimizer's for instance, are ignored). Prefixes of DistributedDataParallel and
+    torch.compile go. A file that is missing, damaged, no checkpoint, or that would need code to be run raises
+    :class:`CheckpointError`.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        try:
+            return _without_wrappers(load_file(path))
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{path}: no such file") from error
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path}: damaged, or no safetensors file: {error}") from error
+    content = _unpickle(path)
+    where = str(path)
+    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
+        content, where = content["model"], f"{path}, entry 'model'"
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{where}: holds a {type(content).__name__}; expected a dictionary of tensors")
+    wrong = [f"{name!r} ({type(value).__name__})" for name, value in content.items()
+             if not (isinstance(name, str) and isinstance(value, Tensor))]  # fmt: skip
+    if wrong:
+        raise CheckpointError(
+            f"{where}: expected tensors by name, or a dictionary with them as its entry 'model'; "
+            f"found {', '.join(wrong[:5])}{' and more' if len(wrong) > 5 else ''}"
+        )
+    if not content:
+        raise CheckpointError(f"{where}: holds no tensors")
+    return _without_wrappers(content)
+
+
+def misfits(
+    given: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], optional: Iterable[str] = ()
+) -> list[str]:
+    """A line for each tensor that is missing, has another shape, or has no place, in this order; empty if all fit."""
+    may_miss = set(optional)
+    missing = [f"missing: {name} {shape}" for name, shape in expected.items()
+               if name not in given and name not in may_miss]  # fmt: skip
+    reshaped = [f"wrong shape: {name} {given[name]}, expected {shape}" for name, shape in expected.items()
+                if name in given and given[name] != shape]  # fmt: skip
+    unexpected = [f"unexpected: {name} {given[name]}" for name in sorted(set(given) - set(expected))]
+    return missing + reshaped + unexpected
+
+
+def not_finite(state: Mapping[str, Tensor]) -> list[str]:
+    """A line for each tensor that holds an infinity or no number."""
+    return [f"not finite: {name}" for name, tensor in state.items()
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())]  # fmt: skip
