@@ -8,6 +8,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from bvit_hw.errors import ExportError
+from bvit_hw.export.indexed_model import IndexedModel
 
 
 def execute_qonnx(model: ModelWrapper, images: np.ndarray, batch_size: int = 16) -> dict[str, np.ndarray]:
@@ -33,7 +34,7 @@ def execute_qonnx(model: ModelWrapper, images: np.ndarray, batch_size: int = 16)
     return {name: np.concatenate(parts) for name, parts in collected.items()}
 
 
-def _batched(model: ModelWrapper, count: int) -> ModelWrapper:
+def _batched(model: ModelWrapper, count: int) -> IndexedModel:
     """The same model for ``count`` images: every activation's first axis is that long (stored Reshapes keep it)."""
     model = ModelWrapper(model.model, make_deepcopy=True, fix_missing_initializer_valueinfo=False)
     activations = {name for node in model.graph.node if node.op_type != "Cast" for name in node.output}
@@ -42,7 +43,7 @@ def _batched(model: ModelWrapper, count: int) -> ModelWrapper:
         for info in infos:
             if info.name in activations:
                 info.type.tensor_type.shape.dim[0].dim_value = count
-    return model
+    return IndexedModel(model.model)
 
 
 def _integers(name: str, values: np.ndarray, datatype: DataType) -> np.ndarray:
