@@ -1,4 +1,4 @@
-"""Boards as data: one TOML file a board under boards/, read strictly.
+"""Boards as data: one TOML file a board under boards/, read strictly; docs/boards.md says how to add one.
 
 Every figure of the FPGA carries the document that it comes from, because budgets, folding and reports all rest on it.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bvit_hw.errors import BoardError
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
+from bvit_hw.vendor_releases import RELEASES
 
+Family = Literal["zynq-7000", "zynq-ultrascale+", "alveo"]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -49,29 +51,103 @@ class Budget(_Strict):
     dsp: Fraction = 0.80
 
 
-class VivadoSettings(_Strict):
-    """How a Vivado block design is built around the accelerator.
+class MemoryRegion(_Strict):
+    """A stretch of the processing system's DRAM as the DMA sees it.
 
-    ``board_part`` is used only where its board files are installed; ``ps_config`` (property -> value) sets the
-    processing system ``ps_ip`` either way.
+    ``segment`` is Vivado's name of it below the processing system's cell; ``offset`` is where it lies in bytes, which
+    must be a multiple of ``size_mb`` (MiB), itself a power of two, as Vivado's address editor wants it.
     """
 
-    ps_ip: str
+    segment: str
+    offset: Annotated[int, Field(ge=0)]
+    size_mb: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Self:
+        if self.size_mb & (self.size_mb - 1):
+            raise ValueError(f"memory {self.segment}: size_mb={self.size_mb} must be a power of two")
+        if self.offset % (self.size_mb << 20):
+            raise ValueError(f"memory {self.segment}: offset {self.offset:#x} must be a multiple of {self.size_mb} MiB")
+        return self
+
+    @property
+    def end(self) -> int:
+        """First byte behind the region."""
+        return self.offset + (self.size_mb << 20)
+
+
+class VivadoSettings(_Strict):
+    """How a Vivado block design is built around the accelerator, for boards with a Zynq.
+
+    ``board_part`` is a pattern of Vivado's board name; where such board files are installed the processing system
+    ``ps_ip`` (vendor:library:name, no version) is set by the board's preset, elsewhere by ``ps_config`` (property ->
+    value). ``memory`` is the DRAM that the DMA reaches, ``hidden_segments`` what it could reach and must not.
+    """
+
+    ps_ip: Annotated[str, Field(pattern=r"^[\w.-]+:\w+:\w+$")]
     board_part: str | None = None
     ps_config: dict[str, str] = Field(default_factory=dict)
+    memory: Annotated[tuple[MemoryRegion, ...], Field(min_length=1)]
+    hidden_segments: tuple[str, ...] = ()
+
+    @property
+    def address_bits(self) -> int:
+        """Address bits that the DMA needs: 32, or more where memory lies above 4 GiB."""
+        return max(32, max(region.end - 1 for region in self.memory).bit_length())
+
+
+class VitisSettings(_Strict):
+    """What v++ needs to know of an Alveo card.
+
+    ``platforms`` maps each supported release to the name of the card's platform, ``source`` says where that is from.
+    Images are read from ``images_bank`` and logits written to ``logits_bank``, banks as v++ calls them (``HBM[0]``,
+    ``DDR[1]``); ``banks`` is how many of them the card has. The data movers are placed in ``slr``, where those
+    banks are.
+    """
+
+    platforms: dict[str, Annotated[str, Field(pattern=r"^\w+$")]]
+    source: Annotated[str, Field(min_length=3)]
+    memory: Literal["HBM", "DDR"]
+    banks: Annotated[int, Field(ge=1)]
+    images_bank: str
+    logits_bank: str
+    slr: Annotated[str, Field(pattern=r"^SLR[0-3]$")]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if tuple(sorted(self.platforms)) != tuple(sorted(RELEASES)):
+            raise ValueError(f"platforms: given {sorted(self.platforms)}; needed: one for each of {list(RELEASES)}")
+        known = [f"{self.memory}[{bank}]" for bank in range(self.banks)]
+        for name in ("images_bank", "logits_bank"):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}={getattr(self, name)!r}; allowed: {known[0]} to {known[-1]}")
+        return self
 
 
 class Board(_Strict):
-    """One board: its FPGA, its clock, its budgets, and what the vendor flow needs to know of it."""
+    """One board: its FPGA, its clock, its budgets, and what the vendor flow needs to know of it.
+
+    Boards with a Zynq have a table ``vivado``, Alveo cards a table ``vitis``.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
-    part: str
-    family: Annotated[str, Field(pattern=r"^(zynq-7000|zynq-ultrascale\+|alveo)$")]
+    part: Annotated[str, Field(pattern=r"^xc[\w-]+$")]
+    family: Family
     clock_mhz: Annotated[float, Field(gt=0, le=1000)]
     resources: BoardResources
     budget: Budget = Budget()
-    vivado: VivadoSettings
+    vivado: VivadoSettings | None = None
+    vitis: VitisSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_its_flow(self) -> Self:
+        wanted, other = ("vitis", "vivado") if self.family == "alveo" else ("vivado", "vitis")
+        if getattr(self, wanted) is None:
+            raise ValueError(f"a board of family {self.family} needs a table [{wanted}]")
+        if getattr(self, other) is not None:
+            raise ValueError(f"a board of family {self.family} has no table [{other}]")
+        return self
 
     @property
     def available(self) -> Resources:
@@ -98,11 +174,18 @@ def board_names() -> list[str]:
 
 
 def load_board(name: str) -> Board:
-    """The board called ``name``; raises BoardError for an unknown one or a file that does not fit."""
-    path = data_path("boards") / f"{name}.toml"
+    """The board called ``name``, or the one described by the file ``name`` if that ends in ``.toml``.
+
+    Raises BoardError for an unknown board or a file that does not fit.
+    """
+    if name.endswith(".toml"):
+        return read_board(Path(name))
     if name not in board_names():
-        raise BoardError(f"board {name!r} is not known; known boards: {', '.join(board_names())}")
-    return read_board(path)
+        raise BoardError(
+            f"board {name!r} is not known; known boards: {', '.join(board_names())}; "
+            "a board of your own: the path of its .toml file"
+        )
+    return read_board(data_path("boards") / f"{name}.toml")
 
 
 def read_board(path: Path) -> Board:

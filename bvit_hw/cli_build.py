@@ -12,7 +12,7 @@ from bvit_hw.build.progress import Progress
 
 
 @click.command("build")
-@click.option("--board", required=True, help="What to build for; `bvit-hw boards` lists them.")
+@click.option("--board", required=True, help="What to build for: a name of `bvit-hw boards`, or a .toml file.")
 @click.option("--preset", help="A shipped checkpoint by name (default tiny-digits).")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="A checkpoint file instead.")
 @click.option("--data", help="Test images: a dataset's name, or an .npz with images (uint8 N x H x W x C) and labels.")
@@ -45,7 +45,7 @@ def build_command(
     from bvit_hw.boards import load_board
 
     # Before PyTorch is imported: a mistyped board is told at once.
-    load_board(board)
+    board_name = load_board(board).name
     from bvit_hw.build.options import resolve
 
     options = resolve(
@@ -64,7 +64,7 @@ def build_command(
     from bvit_hw.report.page import write_page
     from bvit_hw.report.terminal import print_report
 
-    path = (out or Path("build") / board).absolute()
+    path = (out or Path("build") / board_name).absolute()
     with BuildFolder(path, identity(options), overwrite=overwrite) as folder:
         outcomes = folder.run(make_steps(options), Progress(quiet=quiet))
         report = make_report(path, options, outcomes, folder.results)

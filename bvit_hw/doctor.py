@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bvit_hw.vendor_releases import RELEASES, releases_text
+
 
 @dataclass(frozen=True)
 class Tool:
@@ -87,10 +89,10 @@ TOOLS: tuple[Tool, ...] = (
     Tool("cocotbext-axi", "AXI models in the benches", _TEST, False, _package("cocotbext-axi")),
     Tool("ccache", "optional: faster recompilation of models", _APT.format("ccache"), False, _program("ccache")),
     Tool("clang++", "optional: second compiler for HLS C simulation", _APT.format("clang"), False, _program("clang++")),
-    Tool("vivado", "bitstreams (2022.2 or 2024.2)", _AMD, False, _program("vivado", version=("-version",))),
+    Tool("vivado", f"bitstreams ({releases_text()})", _AMD, False, _program("vivado", version=("-version",))),
     Tool(
         "vitis hls",
-        "synthesis of the HLS templates (2022.2: vitis_hls; 2024.2: vitis-run)",
+        f"synthesis of the HLS templates ({RELEASES[0]}: vitis_hls; {RELEASES[-1]}: vitis-run)",
         _AMD,
         False,
         _program("vitis-run", "vitis_hls", version=("-version",)),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bvit_hw.boards import board_names, load_board, read_board
 from bvit_hw.errors import BoardError
@@ -17,7 +20,9 @@ def test_shipped_board_loads_with_sources(name: str) -> None:
     assert board.name == name
     for figure in (board.resources.lut, board.resources.ff, board.resources.bram18, board.resources.dsp):
         assert figure.count > 0
-        assert "DS" in figure.source
+        assert re.match(r"AMD DS\d+, .+: ", figure.source)  # a document and what of it
+    assert re.match(r"AMD DS\d+", board.resources.uram.source)
+    assert board.resources.ff.count == 2 * board.resources.lut.count  # true of every family here
 
 
 def test_pynq_z2_is_the_7z020() -> None:
@@ -31,8 +36,49 @@ def test_pynq_z2_is_the_7z020() -> None:
     assert board.cycles_at(100_000) == pytest.approx(1000)
 
 
+#: part, LUTs, 36-Kbit block RAMs, UltraRAMs, DSPs: typed a second time from the product tables
+PRODUCTS = {
+    "kv260": ("xck26-sfvc784-2LV-c", 117_120, 144, 64, 1_248),
+    "pynq-z1": ("xc7z020clg400-1", 53_200, 140, 0, 220),
+    "pynq-z2": ("xc7z020clg400-1", 53_200, 140, 0, 220),
+    "u200": ("xcu200-fsgd2104-2-e", 1_182_240, 2_160, 960, 6_840),
+    "u250": ("xcu250-figd2104-2L-e", 1_728_000, 2_688, 1_280, 12_288),
+    "u280": ("xcu280-fsvh2892-2L-e", 1_303_680, 2_016, 960, 9_024),
+    "u50": ("xcu50-fsvh2104-2-e", 871_680, 1_344, 640, 5_952),
+    "u55c": ("xcu55c-fsvh2892-2L-e", 1_303_680, 2_016, 960, 9_024),
+    "ultra96-v2": ("xczu3eg-sbva484-1-i", 70_560, 216, 0, 360),
+    "zcu104": ("xczu7ev-ffvc1156-2-e", 230_400, 312, 96, 1_728),
+}
+
+
+def test_figures_are_those_of_the_product_tables() -> None:
+    assert board_names() == sorted(PRODUCTS)
+    for name, (part, lut, bram36, uram, dsp) in PRODUCTS.items():
+        board, a = load_board(name), load_board(name).available
+        assert (board.part, a.lut, a.bram18, a.uram, a.dsp) == (part, lut, 2 * bram36, uram, dsp)
+
+
+def test_the_command_lists_every_board_with_its_budget() -> None:
+    from bvit_hw.cli_boards import boards_command
+
+    lines = CliRunner().invoke(boards_command).output.splitlines()
+    for name in board_names():
+        (line,) = [line for line in lines if line.startswith(f"{name} ")]
+        limits = dataclasses.astuple(load_board(name).limits)
+        assert line.split()[-5:] == [f"{n:,.0f}" for n in limits]
+
+
+def test_a_new_board_is_one_file(tmp_path: Path) -> None:
+    text = (data_path("boards") / "zcu104.toml").read_text().replace('name = "zcu104"', 'name = "zcu106"')
+    path = tmp_path / "zcu106.toml"
+    path.write_text(text)
+    board = load_board(str(path))
+    assert board.name == "zcu106"
+    assert board.limits == load_board("zcu104").limits
+
+
 def test_unknown_board_lists_the_known_ones() -> None:
-    with pytest.raises(BoardError, match=r"'pynq-z9'.*pynq-z1, pynq-z2"):
+    with pytest.raises(BoardError, match=r"'pynq-z9'.*kv260, pynq-z1, pynq-z2.*path of its .toml"):
         load_board("pynq-z9")
 
 
@@ -50,6 +96,10 @@ def test_path_is_not_a_board_name() -> None:
         ('name = "pynq-z2"', 'name = "other"', "must be 'pynq-z2'"),
         ("lut = 0.70", "lut = 1.70", "budget.lut"),
         ('name = "pynq-z2"', 'name = "pynq-z2', "TOML"),
+        ("[vivado]", "[vitis]", r"vitis\.platforms"),
+        ("size_mb = 512", "size_mb = 500", "power of two"),
+        ("offset = 0x0000_0000", "offset = 0x0010_0000", "multiple of 512 MiB"),
+        ('family = "zynq-7000"', 'family = "alveo"', r"needs a table \[vitis\]"),
     ],
 )
 def test_wrong_file_is_named_with_its_fault(tmp_path: Path, old: str, new: str, fault: str) -> None:
@@ -60,6 +110,24 @@ def test_wrong_file_is_named_with_its_fault(tmp_path: Path, old: str, new: str, 
     with pytest.raises(BoardError, match=fault) as raised:
         read_board(path)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('"HBM[0]"', '"DDR[0]"', r"images_bank='DDR\[0\]'; allowed: HBM\[0\] to HBM\[31\]"),
+        ('logits_bank = "HBM[1]"', 'logits_bank = "HBM[32]"', r"logits_bank='HBM\[32\]'"),
+        ('"2024.2" =', '"2023.1" =', r"needed: one for each of \['2022.2', '2024.2'\]"),
+        ("[vitis]", "[vivado]", "vivado"),
+    ],
+)
+def test_wrong_alveo_file_is_named_with_its_fault(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    text = (data_path("boards") / "u50.toml").read_text()
+    assert old in text
+    path = tmp_path / "u50.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(BoardError, match=fault):
+        read_board(path)
 
 
 def test_missing_data_folder_is_an_error() -> None:

@@ -30,7 +30,9 @@ def test_every_binary_mvau_and_nothing_else_is_switched() -> None:
 
 
 def test_a_family_without_these_cells_stays_portable() -> None:
-    assert with_vendor_cells(GRAPH, BOARD.model_copy(update={"family": "other"})) is GRAPH
+    """UltraScale+ has CARRY8 where the primitives' modules instantiate CARRY4."""
+    for name in ("kv260", "u250"):
+        assert with_vendor_cells(GRAPH, load_board(name)) is GRAPH
 
 
 def test_folding_keeps_the_cells_and_they_pay() -> None:

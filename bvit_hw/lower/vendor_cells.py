@@ -6,8 +6,9 @@ from bvit_hw.boards import Board
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.ops.binary_mvau import BinaryMVAU
 
-#: families whose slices have LUT6_2 and CARRY4 (UltraScale: CARRY8, which Vivado makes of CARRY4)
-PRIMITIVE_FAMILIES = frozenset({"zynq-7000", "zynq-ultrascale+", "alveo"})
+#: families whose slices have LUT6_2 and CARRY4. Not UltraScale+: it has CARRY8 instead, one for eight LUTs, and a
+#: CARRY4 of which two positions are used would take a whole one; portable RTL leaves that choice to synthesis.
+PRIMITIVE_FAMILIES = frozenset({"zynq-7000"})
 
 
 def with_vendor_cells(graph: HwGraph, board: Board) -> HwGraph:
