@@ -81,12 +81,13 @@ def lint(
             raise ToolError(f"verilator: lint of {top} with {dict(parameters or {})}:\n{run.output}")
 
 
-def _digest(*parts: object) -> str:
+def digest_of(*parts: object) -> str:
+    """A key made of JSON-ready parts (others by their text)."""
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:24]
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock between processes; the file stays, for removing it would let two in at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as stream:
@@ -94,7 +95,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _publish(temporary: Path, final: Path) -> None:
+def publish(temporary: Path, final: Path) -> None:
     """Rename a whole folder into place; another process may have been first, with the same contents."""
     try:
         temporary.rename(final)
@@ -126,13 +127,13 @@ def build_model(
     version = importlib.metadata.version("verilator")
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*sources, *cpp)]
     parameters = dict(parameters or {})
-    key = _digest(contents, top, sorted(parameters.items()), list(flags), cflags, ldflags, version)
+    key = digest_of(contents, top, sorted(parameters.items()), list(flags), cflags, ldflags, version)
     final = cache / "models" / f"{top}-{key}"
     executable = final / top
     if executable.is_file():
         return executable
     env = verilator_environment()
-    with _locked(cache / "locks" / key):
+    with locked(cache / "locks" / key):
         if executable.is_file():
             return executable
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +150,7 @@ def build_model(
         try:
             run_tool("verilator", argv, cwd=work, log=work / "verilate.log", env=env)
             # Verilator's own runtime takes most of the compilation and depends on no model: it is compiled once.
-            runtime = cache / "runtime" / _digest(version, list(flags), cflags)
+            runtime = cache / "runtime" / digest_of(version, list(flags), cflags)
             if runtime.is_dir():
                 for compiled in runtime.iterdir():
                     shutil.copyfile(compiled, obj / compiled.name)
@@ -170,8 +171,8 @@ def build_model(
             temporary = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
             for compiled in obj.glob("verilated*.o"):
                 shutil.copyfile(compiled, temporary / compiled.name)
-            _publish(temporary, runtime)
+            publish(temporary, runtime)
         (obj / top).replace(work / top)
         shutil.rmtree(obj)
-        _publish(work, final)
+        publish(work, final)
     return executable

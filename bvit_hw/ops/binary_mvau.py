@@ -21,6 +21,7 @@ from bvit_hw.ops.base import (
     clog2,
     divisors,
 )
+from bvit_hw.ops.hls import HlsInstance, HlsTable
 from bvit_hw.ops.popcount import decode, encode, is_shared, level_sizes, popcount_size, word_positions
 
 #: Xilinx primitive cells and the modules around them, for USE_PRIMITIVES; the models are for simulation only.
@@ -274,4 +275,28 @@ class BinaryMVAU(HwOp):
                 "USE_PRIMITIVES": int(self.has_primitives),
             },
             memories={"MEM_FILE": pack_weights(params["weights"], pe=self.pe, simd=self.simd)},
+        )
+
+    def hls(self, params: Params) -> HlsInstance:
+        """``binary_mvau``: a weight is a word of ``simd`` bits for each row at work, 1 for +1, column 0 lowest."""
+        self.check_params(params)
+        bits = np.asarray(params["weights"]) > 0
+        folded = bits.reshape(self.rows // self.pe, self.pe, self.cols // self.simd, self.simd).transpose(0, 2, 1, 3)
+        packed = np.packbits(folded, axis=-1, bitorder="little")
+        words = [int.from_bytes(word.tobytes(), "little") for word in packed.reshape(-1, packed.shape[-1])]
+        weights = np.array(words, dtype=np.int64 if self.simd < 64 else object).reshape(self.depth, self.pe)
+        return HlsInstance(
+            header="binary_mvau.hpp",
+            function="binary_mvau",
+            shape="BinaryMvauShape",
+            config={name: getattr(self, name) for name in ("tokens", "cols", "rows", "simd", "pe")},
+            tables={
+                "weights": HlsTable(
+                    values=weights,
+                    bits=self.simd,
+                    signed=False,
+                    partition=(2,),
+                    storage="bram" if self.use_bram else "lutram",
+                )
+            },
         )

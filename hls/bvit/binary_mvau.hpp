@@ -53,11 +53,11 @@ tokens:
         if (n == 0) token[s] = in.read();
         typename Shape::Out result;
       lanes:
-        for (int lane = 0; lane < Cfg::pe; ++lane) {
+        for (int row = 0; row < Cfg::pe; ++row) {
 #pragma HLS unroll
-          const auto part = binary_dot<Cfg::simd>(token[s], weights[n * Shape::synapse_folds + s][lane]);
-          acc[lane] = part + (s == 0 ? typename Shape::Acc(0) : acc[lane]);
-          set_lane(result, lane, acc[lane]);
+          const auto part = binary_dot<Cfg::simd>(token[s], weights[n * Shape::synapse_folds + s][row]);
+          acc[row] = part + (s == 0 ? typename Shape::Acc(0) : acc[row]);
+          set_lane(result, row, acc[row]);
         }
         if (s == Shape::synapse_folds - 1) out.write(result);
       }
