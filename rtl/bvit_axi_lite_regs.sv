@@ -6,7 +6,7 @@
 `default_nettype none
 
 module bvit_axi_lite_regs #(
-  parameter bit [31:0]  VERSION = 32'd1,
+  parameter bit [31:0]  VERSION = 32'd2,
   parameter bit [255:0] HASH = 256'd0,     // SHA-256 of the frozen model, as its hexadecimal digits read
   parameter int         HEIGHT = 32,       // of the image in pixels
   parameter int         WIDTH = 32,
@@ -38,10 +38,12 @@ module bvit_axi_lite_regs #(
   output logic                   s_axi_rvalid,
   input  wire logic              s_axi_rready,
   output logic                   soft_rst,        // resets the datapath, not these registers
+  output logic [15:0]            packet_frames,   // frames that a packet holds
   input  wire logic              frame_start,     // the first beat of a frame came in
   input  wire logic              frame_accepted,
   input  wire logic              frame_short,
   input  wire logic              frame_long,
+  input  wire logic              packet_short,
   input  wire logic              frame_done,      // the last logit of a frame went out
   input  wire logic              output_stalled
 );
@@ -84,8 +86,19 @@ module bvit_axi_lite_regs #(
     end
   end
 
+  // Frames a packet: outlives a soft reset.
+  logic packet_write;
+  assign packet_write = write_q && s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'('h58 >> 2);
+  always_ff @(posedge clk) begin
+    if (rst) packet_frames <= 16'd1;
+    else if (packet_write) begin
+      if (s_axi_wstrb[0]) packet_frames[7:0] <= s_axi_wdata[7:0];
+      if (s_axi_wstrb[1]) packet_frames[15:8] <= s_axi_wdata[15:8];
+    end
+  end
+
   // Flags and counters. An event in the cycle of a clear is lost, as if it had come before.
-  logic [2:0]  flags_q;
+  logic [3:0]  flags_q;
   logic [31:0] in_q, out_q, dropped_q;
   logic [63:0] cycle_q;
   logic [31:0] interval_q, latency_q, done_at_q;
@@ -97,7 +110,7 @@ module bvit_axi_lite_regs #(
       dropped_q <= '0;
       cycle_q <= '0;
     end else begin
-      flags_q <= flags_q | {output_stalled, frame_long, frame_short};
+      flags_q <= flags_q | {packet_short, output_stalled, frame_long, frame_short};
       in_q <= in_q + 32'(frame_accepted);
       out_q <= out_q + 32'(frame_done);
       dropped_q <= dropped_q + 32'(frame_short || frame_long);
@@ -185,7 +198,7 @@ module bvit_axi_lite_regs #(
       ADDR_W'('h2C): data = {16'(CHANNELS), 16'(CLASSES)};
       ADDR_W'('h30): data = 32'(EXPONENT);
       ADDR_W'('h34): data = {31'd0, soft_rst};
-      ADDR_W'('h38): data = {29'd0, flags_q};
+      ADDR_W'('h38): data = {28'd0, flags_q};
       ADDR_W'('h3C): data = in_q;
       ADDR_W'('h40): data = out_q;
       ADDR_W'('h44): data = dropped_q;
@@ -193,12 +206,13 @@ module bvit_axi_lite_regs #(
       ADDR_W'('h4C): data = cycle_high_q;
       ADDR_W'('h50): data = interval_q;
       ADDR_W'('h54): data = latency_q;
+      ADDR_W'('h58): data = {16'd0, packet_frames};
       default: data = '0;
     endcase
   end
 
   wire unused = &{1'b0, s_axi_awprot, s_axi_arprot, s_axi_awaddr[1:0], s_axi_araddr[1:0],
-                  s_axi_wdata[31:2], s_axi_wstrb[3:1]};
+                  s_axi_wdata[31:16], s_axi_wstrb[3:2]};
 endmodule
 
 `default_nettype wire

@@ -1,7 +1,10 @@
 // The accelerator's entrance: AXI-Stream with TLAST in, whole and well-formed frames out.
 //
-// A frame is BYTES bytes. One that TLAST ends too early, or that does not end where it should, is
-// dropped whole and reported; the next one is taken again. Frames are stored in block RAM and
+// A frame is BYTES bytes, a packet (what TLAST ends) packet_frames frames. A frame that TLAST ends
+// too early, or the last of a packet that does not end with it, is dropped whole and reported; the
+// next one is taken again. TLAST begins a new packet wherever it comes; on the last beat of a frame
+// before the packet's last it costs no frame, but is reported. packet_frames (0 means 1) must not
+// change while a packet is under way. Frames are stored in block RAM and
 // forwarded once they are complete: full rate with DEPTH of two frames; with less (from a frame and
 // 4 beats on) a source in bursts may wait. Latency of a frame's first beat: its whole length + 4.
 // All outputs come from registers. After a reset in mid-frame the rest of that frame counts as a
@@ -24,10 +27,12 @@ module bvit_frame_guard #(
   output logic [W-1:0]        m_axis_tdata,
   output logic                m_axis_tvalid,
   input  wire logic           m_axis_tready,
+  input  wire logic [15:0]    packet_frames,   // frames that a packet holds
   output logic                frame_start,     // for a cycle: the first beat of a frame was taken
   output logic                frame_accepted,  // for a cycle: a frame was complete and goes on
   output logic                frame_short,     // for a cycle: a frame was too short and is dropped
-  output logic                frame_long       // for a cycle: a frame was too long and is dropped
+  output logic                frame_long,      // for a cycle: a frame was too long and is dropped
+  output logic                packet_short     // for a cycle: TLAST came before a packet's last frame
 );
   localparam int Beats = BYTES / (W / 8);
   localparam int Size = DEPTH + 1;  // one word stays free, so that equal pointers mean empty
@@ -49,17 +54,21 @@ module bvit_frame_guard #(
   logic [AddrW-1:0] write_q, commit_q, read_q, write_next;
   logic [UsedW-1:0] used_d, used_q;  // words taken, committed or not
   logic [BeatW-1:0] beat_q;          // beats of the current frame so far
+  logic [15:0] frame_q;              // frames of the current packet so far
   logic ready_q, drop_q, hole_q;
-  logic take, whole, full_length, hole, accept, too_short, too_long, rollback, write, read;
+  logic take, full_length, hole, final_frame, ends, accept, too_short, too_long;
+  logic rollback, write, read;
 
   assign s_axis_tready = ready_q;
   assign take = s_axis_tvalid && ready_q;
   assign hole = hole_q || (CHECK_KEEP && !(&s_axis_tkeep));
   assign full_length = beat_q == BeatW'(Beats - 1);
-  assign whole = full_length && !hole;
-  assign accept = take && !drop_q && s_axis_tlast && whole;
-  assign too_short = take && !drop_q && s_axis_tlast && !whole;
-  assign too_long = take && !drop_q && !s_axis_tlast && full_length;
+  assign final_frame = 17'(frame_q) + 17'd1 >= 17'(packet_frames);
+  // The last frame of a packet ends with TLAST, the others by their length.
+  assign ends = s_axis_tlast || (full_length && !final_frame);
+  assign accept = take && !drop_q && ends && full_length && !hole;
+  assign too_short = take && !drop_q && ends && !(full_length && !hole);
+  assign too_long = take && !drop_q && !ends && full_length;
   assign rollback = too_short || too_long;
   assign write = take && !drop_q && !rollback;
   assign write_next = (write_q == AddrW'(Size - 1)) ? '0 : write_q + 1'b1;
@@ -71,6 +80,7 @@ module bvit_frame_guard #(
       commit_q <= '0;
       used_q <= '0;
       beat_q <= '0;
+      frame_q <= '0;
       ready_q <= 1'b0;
       drop_q <= 1'b0;
       hole_q <= 1'b0;
@@ -78,6 +88,7 @@ module bvit_frame_guard #(
       frame_accepted <= 1'b0;
       frame_short <= 1'b0;
       frame_long <= 1'b0;
+      packet_short <= 1'b0;
     end else begin
       used_q <= used_d;
       ready_q <= used_d < UsedW'(DEPTH);
@@ -88,12 +99,15 @@ module bvit_frame_guard #(
         beat_q <= (s_axis_tlast || full_length) ? '0 : beat_q + 1'b1;
         hole_q <= hole && !s_axis_tlast && !full_length;
       end
+      if (take && s_axis_tlast) frame_q <= '0;
+      else if (take && !drop_q && ends) frame_q <= frame_q + 1'b1;
       if (too_long) drop_q <= 1'b1;
       else if (take && s_axis_tlast) drop_q <= 1'b0;
       frame_start <= take && !drop_q && beat_q == '0;
       frame_accepted <= accept;
       frame_short <= too_short;
       frame_long <= too_long;
+      packet_short <= take && !drop_q && s_axis_tlast && !final_frame;
     end
   end
 

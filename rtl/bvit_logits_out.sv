@@ -1,4 +1,5 @@
-// The accelerator's exit: one logit a beat in, sign-extended with TLAST on the last class out.
+// The accelerator's exit: one logit a beat in, sign-extended out, TLAST on the last logit of every
+// packet_frames frames (0 means 1; must not change while a frame is on its way out).
 //
 // Full rate, latency 1; every output comes from a register.
 `default_nettype none
@@ -19,7 +20,8 @@ module bvit_logits_out #(
   output logic                 m_axis_tlast,
   output logic                 m_axis_tvalid,
   input  wire logic            m_axis_tready,
-  output logic                 frame_done,     // for a cycle: the last class was taken
+  input  wire logic [15:0]     packet_frames,  // frames that a packet holds
+  output logic                 frame_done,     // for a cycle: a frame's last class was taken
   output logic                 output_stalled  // a beat has waited for STALL_CYCLES
 );
   if (BITS < 2 || W < BITS || W % 8 != 0) begin : gen_bad_width
@@ -33,18 +35,26 @@ module bvit_logits_out #(
   localparam int StallW = $clog2(STALL_CYCLES + 1);
 
   logic [ClassW-1:0] class_q;
-  logic last;
-  assign last = class_q == ClassW'(CLASSES - 1);
+  logic [15:0] frame_q;  // frames of the current packet so far
+  logic last_class, last_frame;
+  assign last_class = class_q == ClassW'(CLASSES - 1);
+  assign last_frame = 17'(frame_q) + 17'd1 >= 17'(packet_frames);
   always_ff @(posedge clk) begin
-    if (rst) class_q <= '0;
-    else if (s_axis_tvalid && s_axis_tready) class_q <= last ? '0 : class_q + 1'b1;
+    if (rst) begin
+      class_q <= '0;
+      frame_q <= '0;
+    end else if (s_axis_tvalid && s_axis_tready) begin
+      class_q <= last_class ? '0 : class_q + 1'b1;
+      if (last_class) frame_q <= last_frame ? '0 : frame_q + 1'b1;
+    end
   end
 
+  logic frame_end;
   logic [BITS-1:0] logit;
-  bvit_fifo #(.W(BITS + 1), .DEPTH(2)) u_fifo (
+  bvit_fifo #(.W(BITS + 2), .DEPTH(2)) u_fifo (
     .clk, .rst,
-    .s_axis_tdata({last, s_axis_tdata}), .s_axis_tvalid, .s_axis_tready,
-    .m_axis_tdata({m_axis_tlast, logit}), .m_axis_tvalid, .m_axis_tready
+    .s_axis_tdata({last_class && last_frame, last_class, s_axis_tdata}), .s_axis_tvalid, .s_axis_tready,
+    .m_axis_tdata({m_axis_tlast, frame_end, logit}), .m_axis_tvalid, .m_axis_tready
   );
   assign m_axis_tdata = {{(W - BITS){logit[BITS-1]}}, logit};
   assign m_axis_tkeep = '1;
@@ -58,7 +68,7 @@ module bvit_logits_out #(
     end else begin
       if (!m_axis_tvalid || m_axis_tready) stall_q <= '0;
       else if (!output_stalled) stall_q <= stall_q + 1'b1;
-      frame_done <= m_axis_tvalid && m_axis_tready && m_axis_tlast;
+      frame_done <= m_axis_tvalid && m_axis_tready && frame_end;
     end
   end
 endmodule

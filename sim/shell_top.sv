@@ -50,7 +50,9 @@ module shell_top #(
   assign rst = !ap_rst_n;
   assign datapath_rst = rst || soft_rst;
 
-  logic frame_start, frame_accepted, frame_short, frame_long, frame_done, output_stalled;
+  logic frame_start, frame_accepted, frame_short, frame_long, packet_short, frame_done;
+  logic output_stalled;
+  logic [15:0] packet_frames;
 
   bvit_axi_lite_regs #(
     .HASH(256'h00112233_44556677_8899aabb_ccddeeff_fedcba98_76543210_0f1e2d3c_4b5a6978),
@@ -62,7 +64,8 @@ module shell_top #(
     .s_axi_bresp, .s_axi_bvalid, .s_axi_bready,
     .s_axi_araddr, .s_axi_arprot, .s_axi_arvalid, .s_axi_arready,
     .s_axi_rdata, .s_axi_rresp, .s_axi_rvalid, .s_axi_rready,
-    .soft_rst, .frame_start, .frame_accepted, .frame_short, .frame_long, .frame_done, .output_stalled
+    .soft_rst, .packet_frames, .frame_start, .frame_accepted, .frame_short, .frame_long, .packet_short,
+    .frame_done, .output_stalled
   );
 
   logic [63:0] pixels_tdata;
@@ -71,7 +74,7 @@ module shell_top #(
     .clk, .rst(datapath_rst),
     .s_axis_tdata, .s_axis_tkeep, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready,
     .m_axis_tdata(pixels_tdata), .m_axis_tvalid(pixels_tvalid), .m_axis_tready(pixels_tready),
-    .frame_start, .frame_accepted, .frame_short, .frame_long
+    .packet_frames, .frame_start, .frame_accepted, .frame_short, .frame_long, .packet_short
   );
 
   // The stand-in: adds while pixels come, gives its sums while the next frame's pixels come.
@@ -108,7 +111,7 @@ module shell_top #(
     .clk, .rst(datapath_rst),
     .s_axis_tdata(give_q[class_q]), .s_axis_tvalid(giving_q), .s_axis_tready(logit_tready),
     .m_axis_tdata, .m_axis_tkeep, .m_axis_tlast, .m_axis_tvalid, .m_axis_tready,
-    .frame_done, .output_stalled
+    .packet_frames, .frame_done, .output_stalled
   );
 
   bvit_axis_check #(.W(64), .NAME("pixels")) u_check_pixels (

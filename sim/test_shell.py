@@ -112,7 +112,7 @@ def test_guard_depths() -> None:
 def test_document_holds_the_map() -> None:
     assert registers.table() in (SIM.parent / "docs" / "registers.md").read_text()
     offsets = [r.offset for r in registers.REGISTERS]
-    assert offsets == list(range(0, 0x58, 4))
+    assert offsets == list(range(0, 0x5C, 4))
 
 
 MUTATIONS = [
@@ -124,13 +124,23 @@ MUTATIONS = [
     ("bvit_frame_guard.sv", "read_q != commit_q", "read_q != write_q"),
     ("bvit_frame_guard.sv", "&& !(&s_axis_tkeep)", "&& 1'b0"),
     ("bvit_frame_guard.sv", "write_q == AddrW'(Size - 1)", "write_q == AddrW'(Size - 2)"),
-    ("bvit_frame_guard.sv", "!s_axis_tlast && full_length", "!s_axis_tlast && full_length && 1'b0"),
-    ("bvit_frame_guard.sv", "      beat_q <= '0;\n      ready_q", "      ready_q"),
+    ("bvit_frame_guard.sv", "!ends && full_length", "!ends && full_length && 1'b0"),
+    ("bvit_frame_guard.sv", "      beat_q <= '0;\n      frame_q", "      frame_q"),
+    ("bvit_frame_guard.sv", "17'(frame_q) + 17'd1 >= 17'(packet_frames)", "17'(frame_q) >= 17'(packet_frames)"),
+    ("bvit_frame_guard.sv", "if (take && s_axis_tlast) frame_q <= '0;\n      else if", "if"),
+    ("bvit_frame_guard.sv", "s_axis_tlast || (full_length && !final_frame)", "s_axis_tlast"),
+    ("bvit_frame_guard.sv", "&& s_axis_tlast && !final_frame", "&& s_axis_tlast && 1'b0"),
+    ("bvit_frame_guard.sv", "ends && full_length && !hole", "ends && full_length && !(hole && final_frame)"),
+    ("bvit_frame_guard.sv", "      frame_q <= '0;\n      ready_q", "      ready_q"),
+    ("bvit_logits_out.sv", "frame_q <= last_frame ? '0", "frame_q <= last_frame ? frame_q"),
+    ("bvit_logits_out.sv", "{last_class && last_frame, last_class,", "{last_class, last_class,"),
+    ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[1]) packet_frames", "if (s_axi_wstrb[0]) packet_frames"),
+    ("bvit_axi_lite_regs.sv", "{packet_short, output_stalled,", "{1'b0, output_stalled,"),
     ("bvit_logits_out.sv", "class_q == ClassW'(CLASSES - 1)", "class_q == ClassW'(CLASSES - 2)"),
     ("bvit_logits_out.sv", "logit[BITS-1]", "1'b0"),
-    ("bvit_logits_out.sv", "if (rst) class_q <= '0;\n    else if", "if"),
+    ("bvit_logits_out.sv", "    if (rst) begin\n      class_q <= '0;\n      frame_q <= '0;\n    end else if", "    if"),
     ("bvit_logits_out.sv", "stall_q == StallW'(STALL_CYCLES)", "stall_q == StallW'(STALL_CYCLES / 2)"),
-    ("bvit_axi_lite_regs.sv", "flags_q | {output_stalled, frame_long", "{output_stalled, frame_long"),
+    ("bvit_axi_lite_regs.sv", "flags_q | {packet_short, output", "{packet_short, output"),
     ("bvit_axi_lite_regs.sv", "if (rst || clear_q) begin\n      flags_q", "if (rst) begin\n      flags_q"),
     ("bvit_axi_lite_regs.sv", "HASH[191:160]", "HASH[159:128]"),
     ("bvit_axi_lite_regs.sv", "!committed_q) ahead_q <= inside_q - 16'(frame_done)", "!committed_q) ahead_q <= '0"),

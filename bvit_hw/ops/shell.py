@@ -33,17 +33,17 @@ def guard_resources(frame_bytes: int, depth: int, width: int = 64) -> Resources:
         raise ConfigError(f"frame guard: depth={depth}; allowed: {least} or more beats of {width} bits")
     address, blocks = clog2(depth + 1), ceil((depth + 1) / 1024)
     return Resources(
-        lut=8.6 * address - 1 + (0.53 * width * blocks if blocks > 8 else 0),
-        ff=width + 4.5 * address + clog2(frame_bytes * 8 // width) + 10,
+        lut=8.6 * address + 24 + (0.53 * width * blocks if blocks > 8 else 0),
+        ff=width + 4.5 * address + clog2(frame_bytes * 8 // width) + 24,
         bram18=bram18s(depth + 1, width),
     )
 
 
 def logits_out_resources(bits: int, classes: int) -> Resources:
     """Of bvit_logits_out, fitted to Yosys."""
-    return Resources(lut=bits + 13 + clog2(classes + 1), ff=2 * bits + 25 + clog2(classes + 1))
+    return Resources(lut=bits + 43 + clog2(classes + 1), ff=2 * bits + 43 + clog2(classes + 1))
 
 
 def registers_resources() -> Resources:
     """Of bvit_axi_lite_regs, as Yosys counts it: mostly the 64-bit cycle counter and the frame counters."""
-    return Resources(lut=275, ff=400)
+    return Resources(lut=284, ff=417)

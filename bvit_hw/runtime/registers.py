@@ -24,11 +24,12 @@ CYCLES_LOW = 0x48
 CYCLES_HIGH = 0x4C
 FRAME_INTERVAL = 0x50
 FRAME_LATENCY = 0x54
+PACKET_FRAMES = 0x58
 
 #: "BVIT" in ASCII, most significant byte first
 MAGIC_VALUE = 0x42564954
 #: version of this map; the accelerator's register of that name must hold it
-VERSION_VALUE = 1
+VERSION_VALUE = 2
 
 CONTROL_SOFT_RESET = 1 << 0
 CONTROL_CLEAR = 1 << 1
@@ -36,6 +37,9 @@ CONTROL_CLEAR = 1 << 1
 FLAG_FRAME_SHORT = 1 << 0
 FLAG_FRAME_LONG = 1 << 1
 FLAG_OUTPUT_STALLED = 1 << 2
+FLAG_PACKET_SHORT = 1 << 3
+#: the largest value of PACKET_FRAMES
+MAX_PACKET_FRAMES = 0xFFFF
 
 #: bytes of address space that the accelerator decodes
 ADDRESS_SPACE = 0x1000
@@ -52,7 +56,7 @@ class Register(NamedTuple):
 
 REGISTERS: tuple[Register, ...] = (
     Register(MAGIC, "MAGIC", "r", 'always 0x42564954, "BVIT" in ASCII'),
-    Register(VERSION, "VERSION", "r", "version of this map, 1"),
+    Register(VERSION, "VERSION", "r", "version of this map, 2"),
     *(
         Register(
             MODEL_HASH + 4 * word,
@@ -77,7 +81,7 @@ REGISTERS: tuple[Register, ...] = (
         "FLAGS",
         "r",
         "sticky. bit 0: a frame was too short; bit 1: a frame was too long; "
-        "bit 2: a logit waited 65536 cycles for the receiver",
+        "bit 2: a logit waited 65536 cycles for the receiver; bit 3: a packet ended before its last frame",
     ),
     Register(FRAMES_IN, "FRAMES_IN", "r", "frames accepted: complete and well-formed"),
     Register(FRAMES_OUT, "FRAMES_OUT", "r", "frames whose last logit was taken"),
@@ -93,6 +97,13 @@ REGISTERS: tuple[Register, ...] = (
         "r",
         "cycles from a frame's first beat taken to its last logit taken, of the last frame watched; "
         "one frame is watched at a time",
+    ),
+    Register(
+        PACKET_FRAMES,
+        "PACKET_FRAMES",
+        "rw",
+        "bits 15-0: frames a packet, that is, between two TLAST of either stream; 1 after a reset, 0 means 1. "
+        "To be written only while no packet is under way",
     ),
 )
 
