@@ -102,7 +102,7 @@ def test_block(name: str, tmp_path: Path) -> None:
     )
     dut = Dut(
         module=core.module,
-        sources=(*source_paths(core.library, RTL), core.write(tmp_path, tmp_path)),
+        sources=(*source_paths((*core.cell_models, *core.library), RTL), core.write(tmp_path, tmp_path)),
         inputs=(DutStream(prefix="s_axis", width=core.input.width, port_width=core.input.width),),
         outputs=(DutStream(prefix="m_axis", width=core.output.width, port_width=core.output.width),),
         memories=core.memories,

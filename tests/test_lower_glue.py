@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from bvit_hw.errors import LoweringError
+from bvit_hw.lower.border import border_of
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.direct_links import MAX_CHAIN, removable_fifos
 from bvit_hw.lower.fifo_sizing import round_depth
-from bvit_hw.lower.glue import BORDER
 from bvit_hw.lower.graph import HwGraph, HwNode
 from bvit_hw.lower.insert_duplicates import insert_duplicates
 from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
 from bvit_hw.lower.insert_width_converters import insert_width_converters
 from bvit_hw.lower.stitch_plan import add_glue, estimated_depths, planned
+from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.ops.binarize import Binarize
 from bvit_hw.ops.channel_repeat import ChannelRepeat
@@ -103,7 +104,7 @@ def test_depths_and_block_ram() -> None:
     assert moved.node(name).op.attributes()["style"] == "large"
     assert moved.resources().lut < before.lut
     assert moved.resources().bram18 <= before.bram18 + 100
-    assert with_block_ram(deep, before.bram18 + BORDER.bram18) == deep
+    assert with_block_ram(deep, before.bram18) == deep
     same_tensors(moved)
 
 
@@ -177,3 +178,26 @@ def test_unused_results_are_refused_when_stitched() -> None:
     forked, _ = insert_duplicates(_chain(copies=2))
     with pytest.raises(LoweringError, match="'z0' has 0 consumers"):
         forked.check(stitched=True)
+
+
+@pytest.mark.parametrize(
+    ("image", "lanes", "depth"),
+    [
+        # two frames cost two halves of block RAM more than one
+        ({"image_size": 32}, 8, 2 * 384),
+        # 14 more of 224 are too many: one frame
+        ({"image_size": 96, "patch_size": 8}, 8, 3456 + 4),
+        ({"image_size": 10, "patch_size": 2}, 4, 2 * 75),
+        ({"image_size": 15, "patch_size": 5}, 1, 2 * 675),
+    ],
+)
+def test_the_border_fits_the_frame(image: dict[str, int], lanes: int, depth: int) -> None:
+    plain = CONFIGS["plain"].model_dump() | image
+    network = hw_graph_of(random_frozen(BinaryViTConfig.create(**plain)))
+    border = border_of(network, 224)
+    assert (border.input_lanes, border.guard_depth) == (lanes, depth)
+    assert border.frame_bytes == image["image_size"] ** 2 * 3 and border.classes == 3
+    glued = add_glue(network)
+    assert border_of(glued, 224) == border
+    assert glued.edges()[0].sink_stream.lanes == lanes
+    assert border.resources.bram18 >= border.guard_depth * lanes * 8 / 36_864

@@ -17,19 +17,20 @@ from bvit_hw.boards import Board
 from bvit_hw.build.engine import StepContext, StepNotRun
 from bvit_hw.build.options import BuildOptions
 from bvit_hw.build.steps import accuracy_of, frozen_of, images_of, write_json
-from bvit_hw.codegen.accelerator import INPUT_BITS, OUTPUT_BITS, Accelerator, accelerator
+from bvit_hw.codegen.accelerator import OUTPUT_BITS, Accelerator, accelerator
 from bvit_hw.codegen.stitch import Stitched, source_paths, stitch
 from bvit_hw.errors import LoweringError
 from bvit_hw.flows import vivado
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.flows.verilator import cache_folder, lint
 from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
+from bvit_hw.lower.border import Border, border_of
 from bvit_hw.lower.driver import hw_graph
 from bvit_hw.lower.fifo_sizing import TOLERANCE, check_logits, size_fifos
 from bvit_hw.lower.folding import fold
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
-from bvit_hw.lower.stitch_plan import BORDER, add_glue
+from bvit_hw.lower.stitch_plan import add_glue
 from bvit_hw.lower.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
@@ -65,7 +66,13 @@ def _folded(context: StepContext) -> HwGraph:
 def stitched_graph(context: StepContext, board: Board) -> HwGraph:
     """The graph with all its glue and the FIFO depths that the step ``generate`` found."""
     depths = json.loads((context.earlier["generate"] / "fifo_depths.json").read_text())
-    return with_block_ram(with_depths(add_glue(_folded(context)), depths), board.limits.bram18)
+    folded = _folded(context)
+    return with_block_ram(with_depths(add_glue(folded), depths), _core_bram18(folded, board))
+
+
+def _core_bram18(graph: HwGraph, board: Board) -> float:
+    """Halves of block RAM that the budget leaves beside the accelerator's border."""
+    return board.limits.bram18 - border_of(graph, board.limits.bram18).resources.bram18
 
 
 def run_fold(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
@@ -90,7 +97,7 @@ def run_fold(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     }
 
 
-def _top(context: StepContext, core: Stitched) -> Accelerator:
+def _top(context: StepContext, core: Stitched, border: Border) -> Accelerator:
     config = context.results["checkpoint"]["config"]
     frozen = context.results["freeze"]
     size = int(config["image_size"])
@@ -99,7 +106,7 @@ def _top(context: StepContext, core: Stitched) -> Accelerator:
         name=TOP,
         model_hash=str(frozen["model_hash"]),
         image=(size, size, int(config["in_channels"])),
-        classes=int(config["classes"]),
+        border=border,
         logits_exponent=int(frozen["logits_exponent"]),
     )
 
@@ -111,12 +118,12 @@ def run_generate(context: StepContext, options: BuildOptions) -> Mapping[str, An
     simulate = CoreSimulator(jobs=options.jobs)
     context.progress(0, 3)
     sized = size_fifos(
-        add_glue(folded), simulate, images[:4], bram18=options.board.limits.bram18, frames=SIZING_FRAMES
+        add_glue(folded), simulate, images[:4], bram18=_core_bram18(folded, options.board), frames=SIZING_FRAMES
     )
     context.progress(2, 3)
     write_json(context.folder / "fifo_depths.json", dict(sized.depths))
     core = stitch(sized.graph)
-    top = _top(context, core)
+    top = _top(context, core, border_of(folded, options.board.limits.bram18))
     rtl = context.folder / "rtl"
     core.write(rtl, context.folder / "mem")
     top.write(rtl)
@@ -136,6 +143,8 @@ def run_generate(context: StepContext, options: BuildOptions) -> Mapping[str, An
     return {
         "top": top.module,
         "files": files,
+        "input_bits": top.border.input_bits,
+        "guard_depth": top.border.guard_depth,
         "fifos": len(fifos),
         "fifo_bits": bits,
         "sizing": {
@@ -183,20 +192,22 @@ def run_simulate(context: StepContext, options: BuildOptions) -> Mapping[str, An
 def _border_jobs(top: Accelerator) -> list[SynthJob]:
     """The accelerator's border, counted like any operator: frame guard, registers, logits' end."""
     rtl = data_path("rtl")
-    events = ("frame_start", "frame_accepted", "frame_short", "frame_long")
+    border = top.border
+    events = ("frame_start", "frame_accepted", "frame_short", "frame_long", "packet_short")
+    packet = ("packet_frames", 16)
     ends = ("frame_done", "output_stalled")
-    byte_count = INPUT_BITS // 8
     return [
         SynthJob(
             name="border.guard",
             module="bvit_frame_guard",
             sources=(rtl / "bvit_frame_guard.sv",),
-            parameters={"W": INPUT_BITS, "BYTES": top.frame_bytes},
-            inputs={"s_axis": INPUT_BITS},
-            outputs={"m_axis": INPUT_BITS},
+            parameters={"W": border.input_bits, "BYTES": border.frame_bytes, "DEPTH": border.guard_depth},
+            inputs={"s_axis": border.input_bits},
+            outputs={"m_axis": border.input_bits},
             others=(
-                ("input", "s_axis_tkeep", byte_count),
+                ("input", "s_axis_tkeep", border.input_lanes),
                 ("input", "s_axis_tlast", 1),
+                ("input", *packet),
                 *(("output", name, 1) for name in events),
             ),
         ),
@@ -204,12 +215,13 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
             name="border.logits",
             module="bvit_logits_out",
             sources=(rtl / "bvit_logits_out.sv",),
-            parameters={"BITS": top.logit_bits, "CLASSES": top.classes, "W": OUTPUT_BITS},
-            inputs={"s_axis": top.logit_bits},
+            parameters={"BITS": border.logit_bits, "CLASSES": border.classes, "W": OUTPUT_BITS},
+            inputs={"s_axis": border.logit_bits},
             outputs={"m_axis": OUTPUT_BITS},
             others=(
                 ("output", "m_axis_tkeep", OUTPUT_BITS // 8),
                 ("output", "m_axis_tlast", 1),
+                ("input", *packet),
                 *(("output", name, 1) for name in ends),
             ),
         ),
@@ -217,13 +229,14 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
             name="border.registers",
             module="bvit_axi_lite_regs",
             sources=(rtl / "bvit_axi_lite_regs.sv",),
-            parameters={"CLASSES": top.classes, "HASH": f"256'h{top.model_hash}"},
+            parameters={"CLASSES": border.classes, "HASH": f"256'h{top.model_hash}"},
             inputs={},
             outputs={},
             others=(
                 *(("input", f"s_axi_{name}", width) for name, width in _AXI_LITE_IN.items()),
                 *(("output", f"s_axi_{name}", width) for name, width in _AXI_LITE_OUT.items()),
                 ("output", "soft_rst", 1),
+                ("output", *packet),
                 *(("input", name, 1) for name in (*events, *ends)),
             ),
         ),
@@ -235,7 +248,8 @@ def run_synthesize(context: StepContext, options: BuildOptions) -> Mapping[str, 
     graph = stitched_graph(context, options.board)
     rtl = data_path("rtl")
     jobs = [job_of(node.name, node.op, node.params, rtl) for node in graph.nodes]
-    jobs += _border_jobs(_top(context, stitch(graph)))
+    border = border_of(graph, options.board.limits.bram18)
+    jobs += _border_jobs(_top(context, stitch(graph), border))
     counts = synthesize(
         jobs,
         family=options.board.family,
@@ -246,7 +260,7 @@ def run_synthesize(context: StepContext, options: BuildOptions) -> Mapping[str, 
     )
     shutil.rmtree(context.folder / "yosys", ignore_errors=True)
     total = sum(counts.values(), Resources())
-    predicted = sum((node.op.resources() for node in graph.nodes), Resources()) + BORDER
+    predicted = graph.resources() + border.resources
     write_json(context.folder / "resources.json", {name: asdict(r) for name, r in counts.items()})
     return {"total": asdict(total), "predicted": asdict(predicted)}
 
@@ -267,7 +281,7 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         top=str(generated["top"]),
         sources=tuple(generated["files"]),
         model_hash=str(frozen["model_hash"]),
-        input_bits=INPUT_BITS,
+        input_bits=int(generated["input_bits"]),
         output_bits=OUTPUT_BITS,
     )
     vivado.write_scripts(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)

@@ -9,10 +9,11 @@ from pathlib import Path
 from bvit_hw import __version__
 from bvit_hw.codegen.stitch import TEMPLATES, Stitched, write_text
 from bvit_hw.errors import LoweringError
+from bvit_hw.lower.border import Border
 from bvit_hw.runtime.registers import VERSION_VALUE
 
-#: widths of the two streams at the border
-INPUT_BITS, OUTPUT_BITS = 64, 32
+#: width of the logits' stream; that of the pixels follows from the frame
+OUTPUT_BITS = 32
 #: files of rtl/ that the border needs, in compile order
 BORDER_FILES = (
     "bvit_frame_guard.sv",
@@ -32,9 +33,7 @@ class Accelerator:
     text: str
     library: Sequence[str]
     cell_models: Sequence[str]
-    frame_bytes: int
-    classes: int
-    logit_bits: int
+    border: Border
     model_hash: str
 
     def write(self, folder: Path) -> Path:
@@ -50,25 +49,24 @@ def accelerator(
     name: str,
     model_hash: str,
     image: tuple[int, int, int],
-    classes: int,
+    border: Border,
     logits_exponent: int,
 ) -> Accelerator:
     """The top of ``core``; ``image`` is height, width, channels of the uint8 pixels, ``model_hash`` 64 hex digits.
 
-    Raises LoweringError for an image whose bytes are no whole number of input beats, and for a core whose border is
-    not one input beat wide, or gives more than one logit a beat.
+    Raises LoweringError for an image, or a core, whose streams are not those of ``border``.
     """
     height, width, channels = image
-    frame_bytes = height * width * channels
-    if frame_bytes % (INPUT_BITS // 8):
+    if height * width * channels != border.frame_bytes:
         raise LoweringError(
-            f"image of {height} x {width} x {channels} = {frame_bytes} bytes: must be a multiple of {INPUT_BITS // 8}, "
-            "the bytes of an input beat"
+            f"image of {height} x {width} x {channels} = {height * width * channels} bytes; the accelerator's input "
+            f"has {border.frame_bytes} a frame"
         )
-    if core.input.width != INPUT_BITS or core.output.lanes != 1:
+    if core.input.width != border.input_bits or (core.output.lanes, core.output.width) != (1, border.logit_bits):
         raise LoweringError(
-            f"{core.module}: takes {core.input.width} bits and gives {core.output.lanes} logits a beat; "
-            f"the accelerator needs {INPUT_BITS} bits and 1 logit"
+            f"{core.module}: takes {core.input.width} bits and gives {core.output.lanes} logits of "
+            f"{core.output.bits} bits a beat; the accelerator needs {border.input_bits} bits and 1 logit of "
+            f"{border.logit_bits}"
         )
     text = TEMPLATES.get_template("accelerator.v.j2").render(
         top=name,
@@ -78,12 +76,13 @@ def accelerator(
         height=height,
         width=width,
         channels=channels,
-        classes=classes,
-        frame_bytes=frame_bytes,
-        logit_bits=core.output.width,
+        classes=border.classes,
+        frame_bytes=border.frame_bytes,
+        guard_depth=border.guard_depth,
+        logit_bits=border.logit_bits,
         logits_exponent=logits_exponent,
         interface_version=VERSION_VALUE,
-        input_bits=INPUT_BITS,
+        input_bits=border.input_bits,
         output_bits=OUTPUT_BITS,
     )
     library = tuple(dict.fromkeys((*core.library, *BORDER_FILES)))
@@ -92,8 +91,6 @@ def accelerator(
         text=text,
         library=library,
         cell_models=core.cell_models,
-        frame_bytes=frame_bytes,
-        classes=classes,
-        logit_bits=core.output.width,
+        border=border,
         model_hash=model_hash,
     )

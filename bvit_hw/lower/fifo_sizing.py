@@ -124,7 +124,7 @@ def size_fifos(
 ) -> SizedGraph:
     """Depths for every FIFO of a stitched graph (0: none), proven in simulation with ``frames`` frames of ``images``.
 
-    ``bram18`` is the block RAM (in halves) that the accelerator may take; deep FIFOs go there as far as it allows.
+    ``bram18`` is the block RAM (in halves) that the graph may take; deep FIFOs go there as far as it allows.
     Raises LoweringError where logits differ from the golden functions, or where the final run is slower than the
     model by more than 2 %.
     """

@@ -17,12 +17,13 @@ import numpy as np
 
 from bvit_hw.boards import Board
 from bvit_hw.errors import FoldingError
+from bvit_hw.lower.border import OUTPUT_LANES, Border, border_of, values_of
 from bvit_hw.lower.glue import duplicate_op, link_costs
 from bvit_hw.lower.graph import HwGraph, HwNode
 from bvit_hw.lower.insert_fifos import UNBUFFERED
 from bvit_hw.lower.lag import held_fractions
 from bvit_hw.lower.programme import Programme
-from bvit_hw.lower.stitch_plan import BORDER, INPUT_LANES, OUTPUT_LANES, SELF_BUFFERED, planned
+from bvit_hw.lower.stitch_plan import SELF_BUFFERED, planned
 from bvit_hw.ops.base import HwOp, Resources, Stream
 from bvit_hw.ops.registry import GLUE
 
@@ -107,7 +108,8 @@ class _Solver:
 
     def __init__(self, graph: HwGraph, limits: Resources) -> None:
         self.graph = graph
-        self.border = _vector(BORDER + _border_links(graph))
+        self.edge = border_of(graph, limits.bram18)
+        self.border = _vector(self.edge.resources + _border_links(graph, self.edge))
         self.limits = tuple(limit - part for limit, part in zip(_vector(limits), self.border, strict=True))
         self.weights = _weights(self.limits)
         self.held = held_fractions(graph)
@@ -115,8 +117,8 @@ class _Solver:
         self.shapes: dict[HwOp, int] = {}
         for node in graph.nodes:
             self.shapes[node.op] = self.shapes.get(node.op, 0) + 1
-        ends = ((graph.input, INPUT_LANES), (graph.output, OUTPUT_LANES))
-        self.border_cycles = max(-(-_values(graph, tensor) // lanes) for tensor, lanes in ends)
+        ends = ((graph.input, self.edge.input_lanes), (graph.output, OUTPUT_LANES))
+        self.border_cycles = max(-(-values_of(graph, tensor) // lanes) for tensor, lanes in ends)
         fastest = max(min(c.cycles for c in _choices(op)) for op in self.shapes)
         #: no folding is faster than this
         self.slowest_fastest = max(fastest, self.border_cycles)
@@ -266,13 +268,7 @@ def _buffered(reader: HwNode) -> bool:
     return reader.op.op_type not in (*UNBUFFERED, *SELF_BUFFERED)
 
 
-def _values(graph: HwGraph, tensor: str) -> int:
-    """Values of the graph's input or output tensor."""
-    streams = [e.sink_stream if e.source is None else e.source_stream for e in graph.edges() if e.tensor == tensor]
-    return streams[0].tokens * streams[0].channels
-
-
-def _border_links(graph: HwGraph) -> Resources:
+def _border_links(graph: HwGraph, border: Border) -> Resources:
     """About what the streams at the accelerator's border cost; its operators' lanes are not known yet."""
     total = Resources()
     for edge in graph.edges():
@@ -281,7 +277,7 @@ def _border_links(graph: HwGraph) -> Resources:
             wide = Stream(
                 tokens=1,
                 channels=stream.tokens * stream.channels,
-                lanes=INPUT_LANES,
+                lanes=border.input_lanes,
                 bits=stream.bits,
                 signed=stream.signed,
             )
@@ -300,9 +296,11 @@ def _by_lanes(pairs: Sequence[tuple[_Choice, int]], index: int) -> dict[int, lis
 
 def _least(graph: HwGraph, limits: Resources) -> None:
     """Raise FoldingError where one resource alone is too small at every folding."""
+    border = border_of(graph, limits.bram18).resources
     for kind in KINDS:
         limit = getattr(limits, kind)
         need = {n.name: min(getattr(c.op.resources(), kind) for c in _choices(n.op)) for n in graph.nodes}
+        need["the accelerator's border"] = getattr(border, kind)
         total = sum(need.values())
         if total > limit:
             worst = sorted(need, key=lambda name: -need[name])[:3]
@@ -394,7 +392,7 @@ def _first_fitting(solver: _Solver, board: Board, candidates: Sequence[int]) -> 
 def _result(solver: _Solver, board: Board, chosen: Mapping[str, HwOp]) -> FoldingResult:
     graph = solver.graph.with_ops(chosen)
     cycles = max(graph.cycles, solver.border_cycles)
-    resources = planned(graph, board.limits.bram18).resources() + BORDER
+    resources = planned(graph, board.limits.bram18).resources() + solver.edge.resources
     result = FoldingResult(
         graph=graph,
         cycles=cycles,

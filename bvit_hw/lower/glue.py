@@ -9,8 +9,6 @@ from bvit_hw.ops.registry import from_attributes
 
 #: a FIFO of fewer beats has no use for block RAM
 BLOCK_DEPTH = 64
-#: what the accelerator's border takes, counted by Yosys: registers, frame guard with two frames of 3 KB, logits' end
-BORDER = Resources(lut=430, ff=600, bram18=4)
 SMALL, LARGE = "small", "large"
 
 

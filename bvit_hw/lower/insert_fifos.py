@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bvit_hw.errors import LoweringError
 from bvit_hw.lower.edges import insert_on_edges
-from bvit_hw.lower.glue import BLOCK_DEPTH, BORDER, LARGE, fifo_op, goes_down
+from bvit_hw.lower.glue import BLOCK_DEPTH, LARGE, fifo_op, goes_down
 from bvit_hw.lower.graph import Edge, HwGraph, HwNode
 from bvit_hw.ops.base import HwOp
 
@@ -78,10 +78,9 @@ def with_depths(graph: HwGraph, depths: Mapping[str, int]) -> HwGraph:
 def with_block_ram(graph: HwGraph, limit: float) -> HwGraph:
     """The graph with deep FIFOs moved to block RAM, those that save most LUTs for it first.
 
-    ``limit`` is the block RAM (in halves) that the accelerator may take, its border included. Only moves that save LUTs
-    are made.
+    ``limit`` is the block RAM (in halves) that the graph may take. Only moves that save LUTs are made.
     """
-    spare = limit - graph.resources().bram18 - BORDER.bram18
+    spare = limit - graph.resources().bram18
     gains = []
     for node in graph.nodes:
         depth = node.op.attributes().get("depth", 0) if node.op.op_type == "Fifo" else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bvit_hw.lower.glue import BORDER as BORDER
+from bvit_hw.lower.border import OUTPUT_LANES, border_of, input_lanes
 from bvit_hw.lower.glue import depth_for
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_duplicates import insert_duplicates
@@ -12,8 +12,6 @@ from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
 from bvit_hw.lower.insert_width_converters import insert_width_converters
 from bvit_hw.lower.lag import held_fractions
 
-#: beats at the accelerator's border: eight pixels' bytes in, one logit out
-INPUT_LANES, OUTPUT_LANES = 8, 1
 #: operators that need no FIFO before them
 SELF_BUFFERED = ("BinaryMVAU", "IntMVAU")
 
@@ -21,7 +19,7 @@ SELF_BUFFERED = ("BinaryMVAU", "IntMVAU")
 def add_glue(graph: HwGraph) -> HwGraph:
     """The graph with all glue, FIFOs two deep, and the accelerator's own lanes at its border."""
     graph, _ = insert_duplicates(graph)
-    graph, _ = insert_width_converters(graph, input_lanes=INPUT_LANES, output_lanes=OUTPUT_LANES)
+    graph, _ = insert_width_converters(graph, input_lanes=input_lanes(graph), output_lanes=OUTPUT_LANES)
     graph, _ = insert_fifos(graph)
     return graph
 
@@ -51,8 +49,11 @@ def expected_direct(graph: HwGraph, depths: Mapping[str, int]) -> list[str]:
 
 
 def planned(graph: HwGraph, bram18: float) -> HwGraph:
-    """The graph with all glue and estimated depths, deep FIFOs in block RAM as far as ``bram18`` halves allow."""
+    """The graph with all glue and estimated depths, deep FIFOs in block RAM as far as it goes.
+
+    ``bram18`` is the block RAM (in halves) that the accelerator may take, its border included.
+    """
     stitched = add_glue(graph)
     depths = estimated_depths(stitched)
     depths |= dict.fromkeys(expected_direct(stitched, depths), 0)
-    return with_block_ram(with_depths(stitched, depths), bram18)
+    return with_block_ram(with_depths(stitched, depths), bram18 - border_of(graph, bram18).resources.bram18)

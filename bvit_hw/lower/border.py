@@ -1,0 +1,70 @@
+"""The accelerator's border as its network makes it: beats of its two streams, the frame guard's depth, the cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.ops.base import Resources
+from bvit_hw.ops.shell import guard_depths, guard_resources, logits_out_resources, registers_resources
+
+#: bytes of pixels in a beat at most; fewer where a frame is no multiple of it
+MOST_INPUT_LANES = 8
+#: logits in a beat
+OUTPUT_LANES = 1
+#: part of the block RAM budget that room for a second frame in the frame guard may cost
+SECOND_FRAME_SHARE = 1 / 32
+
+
+def values_of(graph: HwGraph, tensor: str) -> int:
+    """Values a frame of the graph's input or output tensor."""
+    streams = [e.sink_stream if e.source is None else e.source_stream for e in graph.edges() if e.tensor == tensor]
+    return streams[0].tokens * streams[0].channels
+
+
+def input_lanes(graph: HwGraph) -> int:
+    """Bytes of pixels in a beat: the largest of 8, 4, 2, 1 of which a frame is a whole number."""
+    return gcd(values_of(graph, graph.input), MOST_INPUT_LANES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Border:
+    """What is around the core: ``guard_depth`` beats of ``input_lanes`` bytes, frames of ``frame_bytes``."""
+
+    input_lanes: int
+    frame_bytes: int
+    guard_depth: int
+    classes: int
+    logit_bits: int
+
+    @property
+    def input_bits(self) -> int:
+        """Width of the pixels' stream."""
+        return 8 * self.input_lanes
+
+    @property
+    def resources(self) -> Resources:
+        """Of frame guard, logits' end and registers, predicted."""
+        guard = guard_resources(self.frame_bytes, self.guard_depth, self.input_bits)
+        return guard + logits_out_resources(self.logit_bits, self.classes) + registers_resources()
+
+
+def border_of(graph: HwGraph, bram18: float) -> Border:
+    """The border of ``graph`` on an FPGA whose accelerator may take ``bram18`` halves of block RAM.
+
+    The frame guard holds two frames, with which a source in bursts never waits, where the second one costs little of
+    the block RAM; else one frame, which hardly costs time. It follows from the frame and the budget alone, so that
+    folding, code generation and report agree.
+    """
+    lanes, frame_bytes = input_lanes(graph), values_of(graph, graph.input)
+    least, two_frames = guard_depths(frame_bytes, 8 * lanes)
+    one, two = (guard_resources(frame_bytes, depth, 8 * lanes).bram18 for depth in (least, two_frames))
+    node, port = graph.producers()[graph.output]
+    return Border(
+        input_lanes=lanes,
+        frame_bytes=frame_bytes,
+        guard_depth=two_frames if two - one <= SECOND_FRAME_SHARE * bram18 else least,
+        classes=values_of(graph, graph.output),
+        logit_bits=node.op.outputs[port].bits,
+    )
