@@ -13,6 +13,7 @@ from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import affine_resources
 from bvit_hw.ops.base import HwOp, IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors, signed_bits
 from bvit_hw.ops.coef_memory import block_pays, pack_words
+from bvit_hw.ops.hls import HlsInstance, HlsTable
 
 #: the contract keeps every sum below 2**24 in magnitude
 SUM_LIMIT = 25
@@ -310,3 +311,38 @@ class ChannelAffine(HwOp):
             return pack_words(np.stack(factors, axis=-1).reshape(self.beats, -1), self.coef_bits)
         bits = {"BIAS": self.bias_bits, "SLOPE": self.slope_bits, "BIAS2": self.bias2_bits}[name]
         return pack_words(np.asarray(params[name.lower()]).reshape(-1, self.pe), bits)
+
+    def hls(self, params: Params) -> HlsInstance:
+        """``channel_affine``; a table that there is nothing for is a single 0."""
+        self.check_params(params)
+        n = len(self.in_bits)
+        single = ("tokens", "channels", "coef_bits", "bias_bits", "bias_tokens", "prelu", "mid_shift", "slope_bits",
+                  "slope_shift", "bias2_bits", "bias2_tokens", "out_shift", "out_bits", "pe")  # fmt: skip
+        config = {"inputs": n, **{name: int(getattr(self, name)) for name in single}}
+        for name in ("in_bits", "multiply", "shift"):
+            values = (*getattr(self, name), *(0,) * (MAX_INPUTS - n))
+            config |= {f"{name}{i}": value for i, value in enumerate(values)}
+        coefs = [np.asarray(params[f"coef{i}"]) for i, multiply in enumerate(self.multiply) if multiply]
+        arrays = {
+            "coef": np.stack(coefs, axis=-1).reshape(self.beats, self.pe, -1) if coefs else np.zeros((1, 1, 1), int),
+            "bias": np.asarray(params["bias"]).reshape(-1, self.pe),
+            "slope": np.asarray(params["slope"]).reshape(-1, self.pe) if self.prelu else np.zeros((1, 1), int),
+            "bias2": np.asarray(params["bias2"]).reshape(-1, self.pe) if self.prelu else np.zeros((1, 1), int),
+        }
+        shapes = self.memory_shapes()
+        return HlsInstance(
+            header="channel_affine.hpp",
+            function="channel_affine",
+            shape="ChannelAffineShape",
+            config=config,
+            tables={
+                name: HlsTable(
+                    values=values,
+                    bits=getattr(self, f"{name}_bits"),
+                    signed=True,
+                    reshape=tuple(range(2, values.ndim + 1)),
+                    storage="bram" if name.upper() in shapes and block_pays(*shapes[name.upper()]) else "lutram",
+                )
+                for name, values in arrays.items()
+            },
+        )
