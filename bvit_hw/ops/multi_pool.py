@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
 import numpy as np
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
+from bvit_hw.ops.hls import HlsInstance, HlsTable, Storage
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, bram18s, loop_bits, memory, prefers_block
 
 #: the windows in the order of the rows of ``coef``: tokens up and down, tokens left and right
@@ -238,6 +239,34 @@ class MultiPool(PoolOp):
             },
             memories={"V_FILE": self._memory(vertical), "W_FILE": self._memory(sideways)},
         )  # fmt: skip
+
+    def hls(self, params: Params) -> HlsInstance:
+        """``multi_pool``: coefficients 4 x beats x lanes in the order h3, w3, h5, w5, bias beats x lanes."""
+        self.check_params(params)
+        folded = (self.beats, self.pe)
+        storage: Storage = "bram" if self._coef_block else "lutram"
+        return HlsInstance(
+            header="multi_pool.hpp",
+            function="multi_pool",
+            shape="MultiPoolShape",
+            config={f.name: getattr(self, f.name) for f in fields(self) if f.name != "use_dsp"},
+            tables={
+                "coef": HlsTable(
+                    values=np.asarray(params["coef"], dtype=np.int64).reshape(4, *folded),
+                    bits=self.coef_bits,
+                    signed=True,
+                    partition=(1, 3),
+                    storage=storage,
+                ),
+                "bias": HlsTable(
+                    values=np.asarray(params["bias"], dtype=np.int64).reshape(folded),
+                    bits=self.bias_bits,
+                    signed=True,
+                    partition=(2,),
+                    storage=storage,
+                ),
+            },
+        )
 
     def _memory(self, channels: list[list[tuple[int, int]]]) -> Memory:
         """One word a beat of a token; ``channels`` holds (value, bits) from low to high for each channel."""

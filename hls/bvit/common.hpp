@@ -64,7 +64,7 @@ void set_lane(ap_uint<width>& beat, int index, const ap_int<bits>& value) {
 template <int out_bits, int bits>
 ap_int<out_bits> saturate(const ap_int<bits>& value) {
 #pragma HLS inline
-  static_assert(out_bits > 1 && out_bits < 63, "A saturated result has 2 to 62 bits.");
+  static_assert(out_bits > 0 && out_bits < 63, "A saturated result has 1 to 62 bits.");
   constexpr long long high = (1LL << (out_bits - 1)) - 1;
   if (value > high) return high;
   if (value < -high - 1) return -high - 1;

@@ -2,16 +2,16 @@
 //
 //   p = saturate((c_h3 * H3 + c_w3 * W3 + c_h5 * H5 + c_w5 * W5 + bias) >> out_shift)
 //
-// H3 and H5 are the sums of 3 and 5 tokens one above the other, W3 and W5 of 3 and 5 side by side,
-// around each token, with zeros outside the grid. The pools' divisors are inside the coefficients, the
-// half of the rounding shift inside the bias. Beat b of a token holds its channels b * pe ...
+// H3 and H5 are the sums of the 3 and the 5 tokens above each other around each token, W3 and W5 of those
+// side by side, with zeros outside the grid, which a window may exceed. The pools' divisors are inside the
+// coefficients. Tokens come in raster order; beat b of a token holds its channels b * pe ...
 //
-// Two processes, one beat a cycle each: pool_columns sums up and down and keeps four rows, pool_rows
-// sums left and right and keeps four tokens. Either sees its last lines (rows, or tokens) with nothing
-// left of the frame to read; it then takes what is there of the next frame, as much as the window is
-// ahead. So frames follow each other without a gap, and none waits for the next one.
+// Two processes: pool_columns sums up and down and keeps up to four rows, pool_rows sums left and right,
+// keeps up to four tokens and applies the affines. When either works on its last rows or tokens, nothing of the
+// frame is left to read: then it takes what is there of the next one (line_window.hpp). So frames
+// follow each other without a gap, and none waits for the next.
 //
-// Cycles a frame: height * width * channels / pe. No multiplier is shared; II is bound by the stream.
+// Cycles a frame: height * width * channels / pe. What bounds the II: one beat in, one out.
 #ifndef BVIT_MULTI_POOL_HPP
 #define BVIT_MULTI_POOL_HPP
 
@@ -23,8 +23,7 @@ namespace bvit {
 /// Cfg: height, width, channels, in_bits, coef_bits, bias_bits, out_shift, out_bits, pe.
 template <typename Cfg>
 struct MultiPoolShape {
-  static_assert(Cfg::height > 0 && Cfg::width > 0,
-                "MultiPool: the grid must have a row and a column; a window may be wider, it sees zeros outside.");
+  static_assert(Cfg::height > 0 && Cfg::width > 0, "MultiPool: height and width of the grid must be 1 or more.");
   static_assert(Cfg::channels > 0, "MultiPool: channels must be 1 or more.");
   static_assert(divides(Cfg::pe, Cfg::channels), "MultiPool: pe must divide the channels.");
   static_assert(Cfg::in_bits > 1 && Cfg::coef_bits > 1, "MultiPool: in_bits and coef_bits must be 2 or more.");
@@ -33,23 +32,190 @@ struct MultiPoolShape {
 
   static constexpr int beats = Cfg::channels / Cfg::pe;  // of a token
   static constexpr int row = Cfg::width * beats;         // beats of a row
-  static constexpr int rows_near = min_of(2, Cfg::height - 1);    // rows that a window reaches up, and down
-  static constexpr int tokens_near = min_of(2, Cfg::width - 1);  // tokens that it reaches left, and right
+
+  // Rows up and down, tokens left and right, that the widest window reaches within the grid.
+  static constexpr int rows_near = min_of(2, Cfg::height - 1);
+  static constexpr int tokens_near = min_of(2, Cfg::width - 1);
+  // Beats by which what is read is ahead of what is worked on.
+  static constexpr int rows_lead = rows_near * row;
+  static constexpr int tokens_lead = tokens_near * beats;
 
   static constexpr int sum3_bits = Cfg::in_bits + 2;
   static constexpr int sum5_bits = Cfg::in_bits + 3;
-  // Each coefficient is at most 2^(coef_bits - 1), the four windows hold 16 tokens, each at most
-  // 2^(in_bits - 1): the products add up to 2^(in_bits + coef_bits + 2) at most.
+  // The windows hold 16 tokens of at most 2^(in_bits - 1), each times at most 2^(coef_bits - 1).
   static constexpr int acc_bits = max_of(Cfg::in_bits + Cfg::coef_bits + 4, Cfg::bias_bits) + 1;
 
   using In = ap_uint<Cfg::pe * Cfg::in_bits>;
   using Out = ap_uint<Cfg::pe * Cfg::out_bits>;
+  using X = ap_int<Cfg::in_bits>;
   using Sum3 = ap_int<sum3_bits>;
   using Sum5 = ap_int<sum5_bits>;
-  using Sums3 = ap_uint<Cfg::pe * sum3_bits>;
-  using Sums5 = ap_uint<Cfg::pe * sum5_bits>;
-  using Result = ap_int<Cfg::out_bits>;
-  /// Rows h3, w3, h5, w5, as the frozen model has them.
-  using Coef = ap_int<Cfg::coef_bits>[4][Cfg::channels];
-  using Bias = ap_int<Cfg::bias_bits>[Cfg::channels];
+  using Acc = ap_int<acc_bits>;
+  /// A beat and the vertical sums around it.
+  struct Column {
+    In x;
+    ap_uint<Cfg::pe * sum3_bits> h3;
+    ap_uint<Cfg::pe * sum5_bits> h5;
+  };
+
+  /// One row each for h3, w3, h5, w5, in this order.
+  using Coef = ap_int<Cfg::coef_bits>[4][beats][Cfg::pe];
+  using Bias = ap_int<Cfg::bias_bits>[beats][Cfg::pe];
 };
+
+/// Sum of the 2 * reach + 1 taps in the middle of `taps`; those outside the grid count as zero.
+template <int reach, int sum_bits, int count, int bits>
+ap_int<sum_bits> pool_sum(const ap_int<bits> (&taps)[count], const bool (&inside)[count]) {
+#pragma HLS inline
+  constexpr int middle = count / 2;
+  ap_int<sum_bits> sum = 0;
+add_taps:
+  for (int i = max_of(middle - reach, 0); i <= min_of(middle + reach, count - 1); ++i) {
+#pragma HLS unroll
+    if (inside[i]) sum += taps[i];
+  }
+  return sum;
+}
+
+/// The four affines of one channel. The half of the rounding shift is inside the bias.
+template <int out_bits, int out_shift, int acc_bits, int coef_bits, int bias_bits, int sum3_bits, int sum5_bits>
+ap_int<out_bits> pool_affine(const ap_int<sum3_bits>& h3, const ap_int<sum3_bits>& w3, const ap_int<sum5_bits>& h5,
+                             const ap_int<sum5_bits>& w5, const ap_int<coef_bits>& coef_h3,
+                             const ap_int<coef_bits>& coef_w3, const ap_int<coef_bits>& coef_h5,
+                             const ap_int<coef_bits>& coef_w5, const ap_int<bias_bits>& bias) {
+#pragma HLS inline
+  const ap_int<acc_bits> sum = coef_h3 * h3 + coef_w3 * w3 + coef_h5 * h5 + coef_w5 * w5 + bias;
+  return saturate<out_bits>(ap_int<acc_bits>(sum >> out_shift));
+}
+
+/// Adds to each beat the sums of the 3 and the 5 tokens above each other.
+template <typename Cfg>
+void pool_columns(hls::stream<typename MultiPoolShape<Cfg>::In>& in,
+                  hls::stream<typename MultiPoolShape<Cfg>::Column>& columns) {
+  using Shape = MultiPoolShape<Cfg>;
+  constexpr int near = Shape::rows_near;
+  constexpr int taps = 2 * near + 1;
+  static LineWindow<typename Shape::In, Shape::row, near> rows;
+
+first_rows:
+  while (!rows.filled()) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 0 max = Shape::rows_lead
+    rows.fill(in.read());
+  }
+
+down:
+  for (int y = 0; y < Cfg::height; ++y) {
+  along:
+    for (int at = 0; at < Shape::row; ++at) {
+#pragma HLS pipeline II = 1
+      const bool own = y + near < Cfg::height;  // a beat of this frame is due
+      const bool fresh = own || !in.empty();
+      typename Shape::In newest = 0;
+      if (fresh) newest = in.read();
+      typename Shape::In window[taps];
+      rows.step(at, fresh, newest, window);
+
+      bool inside[taps];
+    rows_of_window:
+      for (int i = 0; i < taps; ++i) {
+#pragma HLS unroll
+        inside[i] = y + i >= near && y + i < Cfg::height + near;
+      }
+
+      typename Shape::Column column;
+      column.x = window[near];
+    lanes:
+      for (int lane = 0; lane < Cfg::pe; ++lane) {
+#pragma HLS unroll
+        typename Shape::X x[taps];
+      taps_of_lane:
+        for (int i = 0; i < taps; ++i) {
+#pragma HLS unroll
+          x[i] = signed_lane<Cfg::in_bits>(window[i], lane);
+        }
+        set_lane(column.h3, lane, pool_sum<1, Shape::sum3_bits>(x, inside));
+        set_lane(column.h5, lane, pool_sum<2, Shape::sum5_bits>(x, inside));
+      }
+      columns.write(column);
+    }
+  }
+}
+
+/// Sums the 3 and the 5 tokens side by side, and puts all four pools together.
+template <typename Cfg>
+void pool_rows(hls::stream<typename MultiPoolShape<Cfg>::Column>& columns,
+               hls::stream<typename MultiPoolShape<Cfg>::Out>& out, const typename MultiPoolShape<Cfg>::Coef& coef,
+               const typename MultiPoolShape<Cfg>::Bias& bias) {
+  using Shape = MultiPoolShape<Cfg>;
+  constexpr int near = Shape::tokens_near;
+  constexpr int taps = 2 * near + 1;
+  static LineWindow<typename Shape::Column, Shape::beats, near> tokens;
+
+first_tokens:
+  while (!tokens.filled()) {
+#pragma HLS pipeline II = 1
+#pragma HLS loop_tripcount min = 0 max = Shape::tokens_lead
+    tokens.fill(columns.read());
+  }
+
+down:
+  for (int y = 0; y < Cfg::height; ++y) {
+  right:
+    for (int x = 0; x < Cfg::width; ++x) {
+    channels:
+      for (int beat = 0; beat < Shape::beats; ++beat) {
+#pragma HLS pipeline II = 1
+        const bool own = y + 1 < Cfg::height || x + near < Cfg::width;  // a beat of this frame is due
+        const bool fresh = own || !columns.empty();
+        typename Shape::Column newest = {0, 0, 0};
+        if (fresh) newest = columns.read();
+        typename Shape::Column window[taps];
+        tokens.step(beat, fresh, newest, window);
+
+        bool inside[taps];
+      tokens_of_window:
+        for (int i = 0; i < taps; ++i) {
+#pragma HLS unroll
+          inside[i] = x + i >= near && x + i < Cfg::width + near;
+        }
+
+        typename Shape::Out result;
+      lanes:
+        for (int lane = 0; lane < Cfg::pe; ++lane) {
+#pragma HLS unroll
+          typename Shape::X near_x[taps];
+        taps_of_lane:
+          for (int i = 0; i < taps; ++i) {
+#pragma HLS unroll
+            near_x[i] = signed_lane<Cfg::in_bits>(window[i].x, lane);
+          }
+          const typename Shape::Sum3 h3 = signed_lane<Shape::sum3_bits>(window[near].h3, lane);
+          const typename Shape::Sum5 h5 = signed_lane<Shape::sum5_bits>(window[near].h5, lane);
+          const typename Shape::Sum3 w3 = pool_sum<1, Shape::sum3_bits>(near_x, inside);
+          const typename Shape::Sum5 w5 = pool_sum<2, Shape::sum5_bits>(near_x, inside);
+          set_lane(result, lane,
+                   pool_affine<Cfg::out_bits, Cfg::out_shift, Shape::acc_bits>(
+                       h3, w3, h5, w5, coef[0][beat][lane], coef[1][beat][lane], coef[2][beat][lane],
+                       coef[3][beat][lane], bias[beat][lane]));
+        }
+        out.write(result);
+      }
+    }
+  }
+}
+
+/// One frame.
+template <typename Cfg>
+void multi_pool(hls::stream<typename MultiPoolShape<Cfg>::In>& in, hls::stream<typename MultiPoolShape<Cfg>::Out>& out,
+                const typename MultiPoolShape<Cfg>::Coef& coef, const typename MultiPoolShape<Cfg>::Bias& bias) {
+#pragma HLS dataflow
+  hls::stream<typename MultiPoolShape<Cfg>::Column> columns("columns");
+#pragma HLS stream variable = columns depth = 2
+  pool_columns<Cfg>(in, columns);
+  pool_rows<Cfg>(columns, out, coef, bias);
+}
+
+}  // namespace bvit
+
+#endif
