@@ -1,50 +1,195 @@
-"""`bvit-hw train`: trains a preset's network, quantization-aware, into a checkpoint."""
+"""`bvit-hw train`: trains a preset's network, quantization-aware, into a checkpoint; alone or under torchrun."""
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from bvit_hw.train import EpochReport, train, training_recipe
+from bvit_hw.data import ImageData, open_data, parse_data
+from bvit_hw.train import EpochReport, Recipe, RunOptions, StepReport, TrainResult, train, training_recipe
+
+#: what ``--teacher`` says for labels
+_NO_TEACHER = "none"
+
+
+def _recipe(
+    preset: str, named: str | None, data: str | None, download: bool, **changes: object
+) -> tuple[Recipe, ImageData]:
+    """The run that the options describe, and its data; the classifier is as wide as folders have classes."""
+    recipe = training_recipe(preset, recipe=named, data=data, **changes)  # type: ignore[arg-type]
+    opened = open_data(recipe.dataset, download=download)
+    if parse_data(recipe.dataset)[0] in ("imagenet", "tree") and opened.classes != recipe.model.classes:
+        click.echo(f"{opened.name}: {opened.classes} classes; the classifier follows", err=True)
+        recipe = recipe.changed(model=recipe.model.model_copy(update={"classes": opened.classes}).model_dump())
+    return recipe, opened
+
+
+def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, download: bool) -> Recipe:
+    """The paper's recipe distils; without a teacher at hand it goes on with labels, and says so."""
+    from bvit_hw.train.distill import HUB_TEACHER
+
+    if teacher is not None:
+        return recipe.changed(teacher=None if teacher == _NO_TEACHER else teacher)
+    if recipe.augmentation != "paper" and named != "paper":
+        return recipe
+    if download:
+        return recipe.changed(teacher=HUB_TEACHER)
+    click.echo(
+        "warning: no --teacher: training on labels. The paper's run distils from DeiT-S: --teacher WEIGHTS, or "
+        "--download to fetch the published ones (--teacher none: labels, without this warning)",
+        err=True,
+    )
+    return recipe
+
+
+class _Bar:
+    """Progress on stderr: steps of the epoch, loss, images a second."""
+
+    def __init__(self, name: str, epochs: int, shown: bool) -> None:
+        self._columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[status]}"),
+        )
+        self.progress = Progress(*self._columns, console=Console(stderr=True), disable=not shown)
+        self.name, self.epochs = name, epochs
+        self.task: TaskID | None = None
+        self.speed = 0.0
+
+    def step(self, report: StepReport) -> None:
+        total, done = self.epochs * report.steps, (report.epoch - 1) * report.steps + report.step
+        if self.task is None:
+            self.task = self.progress.add_task(f"training {self.name}", total=total, completed=done - 1, status="")
+        # Single steps vary with reading and saving.
+        self.speed = report.images_per_second if not self.speed else 0.9 * self.speed + 0.1 * report.images_per_second
+        phase = "quantized" if report.mode == "quant" else "float residual"
+        status = f"epoch {report.epoch}/{self.epochs} {phase}, loss {report.loss:.3f}, {self.speed:.0f} images/s"
+        self.progress.update(self.task, completed=done, status=status)
+
+    def epoch(self, report: EpochReport) -> None:
+        if report.accuracy is not None:
+            text = f"epoch {report.epoch}: loss {report.loss:.3f}, top-1 {100 * report.accuracy.top1:.2f} %"
+            self.progress.console.print(text, highlight=False)
 
 
 @click.command("train")
-@click.option("--preset", default="tiny-digits", show_default=True, help="What to train on what.")
+@click.option("--preset", default="tiny-digits", show_default=True, help="The network (`bvit-hw models` lists them).")
+@click.option("--recipe", "named", help="digits, cifar or paper; the preset's own by default.")
+@click.option(
+    "--data",
+    help="digits, cifar10=DIR, cifar100=DIR, imagenet=DIR, or DIR with train/ and val/ (default: the preset's).",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for state and checkpoint (default build/train/PRESET)."
 )
-@click.option("--epochs", type=int, help="Length of the run; the preset's own by default.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Length of the run; the recipe's own by default.")
+@click.option("--quant-epochs", type=click.IntRange(min=0), help="How many of them, at the end, train quantized.")
+@click.option("--batch-size", type=click.IntRange(min=2), help="Images of one process in one pass.")
+@click.option("--accumulate", type=click.IntRange(min=1), help="Passes of a step.")
+@click.option("--lr", type=float, help="Peak learning rate (paper: for a step of 512 images).")
+@click.option("--teacher", help="Checkpoint of ours, DeiT-S weights, deit-small (with --download), or none.")
+@click.option("--precision", type=click.Choice(["32", "bf16-mixed"]), help="Arithmetic of the passes.")
+@click.option("--compile/--no-compile", "compiled", default=None, help="torch.compile the blocks.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of a process.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--workers", type=click.IntRange(min=0), help="Processes that read pictures, for each process.")
+@click.option("--save-steps", type=click.IntRange(min=0), default=0, help="Save the state every so many steps, too.")
+@click.option("--save-minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="… and minutes.")
+@click.option("--evaluate-every", type=click.IntRange(min=0), help="Epochs between measurements (0: at the end only).")
+@click.option("--tensorboard/--no-tensorboard", default=True, show_default=True)
+@click.option(
+    "--download", is_flag=True, help="Fetch CIFAR or the paper's teacher where missing; nothing is otherwise."
+)
 @click.option(
     "--resume/--overwrite",
     default=True,
     help="Go on from a state of the same run in --out (default), or start afresh over whatever is there.",
 )
-def train_command(preset: str, out: Path | None, epochs: int | None, seed: int, resume: bool) -> None:
-    """Train a BinaryViT and write its checkpoint; a run that was stopped goes on where it was."""
-    recipe = training_recipe(preset, epochs=epochs, seed=seed)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("epochs"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
+def train_command(
+    preset: str,
+    named: str | None,
+    data: str | None,
+    out: Path | None,
+    epochs: int | None,
+    quant_epochs: int | None,
+    batch_size: int | None,
+    accumulate: int | None,
+    lr: float | None,
+    teacher: str | None,
+    precision: str | None,
+    compiled: bool | None,
+    threads: int | None,
+    seed: int,
+    device: str,
+    workers: int | None,
+    save_steps: int,
+    save_minutes: float,
+    evaluate_every: int | None,
+    tensorboard: bool,
+    download: bool,
+    resume: bool,
+) -> None:
+    """Train a BinaryViT and write its checkpoint; a run that was stopped goes on where it was.
+
+    More processes, GPUs or machines: torchrun --nproc-per-node 8 -m bvit_hw.cli train … (docs/training.md).
+    """
+    recipe, opened = _recipe(
+        preset,
+        named,
+        data,
+        download,
+        epochs=epochs,
+        quant_epochs=quant_epochs,
+        batch_size=batch_size,
+        accumulate=accumulate,
+        learning_rate=lr,
+        precision=precision,
+        compile=compiled,
+        threads=threads,
+        seed=seed,
     )
+    recipe = _with_teacher(recipe, named, teacher, download)
+    in_memory = opened.arrays is not None
+    cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    options = RunOptions(
+        device=device,
+        workers=workers if workers is not None else 0 if recipe.augmentation == "affine" else min(8, max(1, cores)),
+        save_steps=save_steps,
+        save_minutes=save_minutes,
+        evaluate_every=evaluate_every if evaluate_every is not None else 0 if in_memory else 1,
+        tensorboard=tensorboard,
+        download=download,
+    )
+    main = os.environ.get("RANK", "0") == "0"
+    bar = _Bar(preset, recipe.epochs, main)
     start = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(f"training {preset}", total=recipe.epochs, status="")
+    with bar.progress:
+        result = train(
+            recipe,
+            out or Path("build") / "train" / preset,
+            overwrite=not resume,
+            options=options,
+            data=opened,
+            on_epoch=bar.epoch,
+            on_step=bar.step,
+        )
+    if main:
+        click.echo(_summary(preset, recipe, result, time.monotonic() - start))
 
-        def show(report: EpochReport) -> None:
-            phase = "quantized" if report.mode == "quant" else "float residual"
-            progress.update(task, completed=report.epoch, status=f"{phase}, loss {report.loss:.3f}")
 
-        result = train(recipe, out or Path("build") / "train" / preset, overwrite=not resume, on_epoch=show)
-    click.echo(
-        f"{preset}: QAT model classifies {100 * result.accuracy:.2f} % of {result.test_images} test images "
-        f"({time.monotonic() - start:.0f} s); checkpoint {result.checkpoint}"
+def _summary(preset: str, recipe: Recipe, result: TrainResult, seconds: float) -> str:
+    kind = "QAT model" if recipe.quant_epochs else "model (float residual stream)"
+    top5 = f" (top-5 {100 * result.top5:.2f} %)" if recipe.model.classes > 10 else ""
+    return (
+        f"{preset}: {kind} classifies {100 * result.accuracy:.2f} %{top5} of {result.test_images} test images "
+        f"({seconds:.0f} s); checkpoint {result.checkpoint}"
     )

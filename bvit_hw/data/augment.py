@@ -48,7 +48,7 @@ def training_transform(name: Augmentation, size: int) -> Transform:
 
 
 def evaluation_transform(size: int) -> Transform:
-    """Shorter side to ``size`` / 0.875, bicubic, then the middle; pictures that have the size already stay as they are."""
+    """Shorter side to ``size`` / 0.875, bicubic, then the middle; pictures of that very size stay as they are."""
     resize = v2.Resize(round(size / _CROP_SHARE), interpolation=_BICUBIC, antialias=True)
     crop = v2.CenterCrop(size)
 

@@ -86,8 +86,8 @@ def _read(path: Path, layout: _Layout, records: int) -> tuple[Images, Labels]:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
     if len(raw) == 0 or len(raw) % layout.record:
         raise DatasetError(
-            f"{path}: {len(raw):,} bytes; {layout.name} has records of {layout.record:,} bytes, {records:,} in this file "
-            f"({records * layout.record:,} bytes): truncated, or another format"
+            f"{path}: {len(raw):,} bytes; {layout.name} has records of {layout.record:,} bytes, {records:,} in this "
+            f"file ({records * layout.record:,} bytes): truncated, or another format"
         )
     table = raw.reshape(-1, layout.record)
     labels = table[:, layout.label_bytes - 1].astype(np.int64)
@@ -134,7 +134,7 @@ def load_cifar(name: str, folder: Path, *, download: bool = False) -> Dataset:
     if download and not (home() / layout.test_file).exists():
         _download(layout, folder)
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; it must hold {layout.test_file} of {layout.name} (or --download)")
+        raise DatasetError(f"{folder}: no such folder; {layout.name} is read from there (--download gets it)")
     parts = [_read(home() / file, layout, layout.train_records) for file in layout.train_files]
     sizes = {len(labels) for _, labels in parts}
     if len(sizes) > 1:

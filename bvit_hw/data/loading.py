@@ -1,7 +1,7 @@
 """Batches of pictures in an order that depends on seed, epoch and step alone.
 
 Nothing about the order or the random transforms is state: step s of epoch e is the same pictures, cut and flipped the
-same way, whichever step a run starts at, however many worker processes read, and over however many ranks they are dealt.
+same way, whichever step a run starts at, however many worker processes read, over however many ranks they are dealt.
 """
 
 from __future__ import annotations

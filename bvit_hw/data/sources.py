@@ -1,4 +1,4 @@
-"""Datasets by what the command line says: ``digits``, ``cifar10=DIR``, ``cifar100=DIR``, ``imagenet=DIR`` or ``DIR``."""
+"""Datasets by what the command line says: ``digits``, ``cifar10=DIR``, ``cifar100=DIR``, ``imagenet=DIR``, ``DIR``."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _from_arrays(dataset: Dataset) -> ImageData:
 
 
 def parse_data(text: str) -> tuple[str, Path | None]:
-    """The kind (a name of :data:`DATASETS`, ``cifar10``, ``cifar100``, ``imagenet`` or ``tree``) and folder in ``--data``.
+    """Kind (a name of :data:`DATASETS`, ``cifar10``, ``cifar100``, ``imagenet`` or ``tree``) and folder in ``--data``.
 
     Raises :class:`ConfigError` for anything else; whether the folder exists is not looked at, unless it must tell a
     folder from a misspelt name.
@@ -90,7 +90,7 @@ def parse_data(text: str) -> tuple[str, Path | None]:
         hint = "takes no folder" if equals else f"needs a folder: {kind}=DIR"
         raise ConfigError(f"--data {text}: {kind} {hint}")
     known = ", ".join((*DATASETS, *(f"{name}=DIR" for name in CIFAR_NAMES), "imagenet=DIR"))
-    raise ConfigError(f"--data {text}: no such folder, and no known dataset; allowed: {known}, DIR with train/ and val/")
+    raise ConfigError(f"--data {text}: neither a folder nor a known dataset; allowed: {known}, DIR with train/, val/")
 
 
 def open_data(text: str, *, download: bool = False) -> ImageData:

@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def random_affine(images: Tensor, generator: torch.Generator, *, shift: float, degrees: float, scale: float) -> Tensor:
+def random_affine(images: Tensor, draw: Tensor, *, shift: float, degrees: float, scale: float) -> Tensor:
     """Each image of N x C x H x W moved by its own random affine map, bilinear, the border repeated.
 
-    ``shift`` is the largest shift as a fraction of the side, ``degrees`` the largest rotation, ``scale`` the largest
-    relative change of size. All randomness comes from ``generator``.
+    ``draw`` (4 x N, uniform in 0..1) is all the randomness. ``shift`` is the largest shift as a fraction of the side,
+    ``degrees`` the largest rotation, ``scale`` the largest relative change of size.
     """
     count = len(images)
-    draw = torch.rand(4, count, generator=generator) * 2 - 1
+    draw = draw * 2 - 1
     angle = draw[0] * math.radians(degrees)
     size = 1 + draw[1] * scale
     cos, sin = angle.cos() * size, angle.sin() * size

@@ -1,44 +1,45 @@
-"""The training loop: float-residual epochs, calibration, quantized epochs; deterministic, resumable after any epoch."""
+"""A whole run: resuming, steps, saving, journal, reports; on one process or many, to be stopped at any step."""
 
 from __future__ import annotations
 
+import json
 import logging
-import os
-import pickle
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 import torch.utils.deterministic
-from torch import Tensor
 
-from bvit_hw.data import Dataset, load_dataset, normalize
-from bvit_hw.errors import BvitError, CheckpointError, ConfigError, OutputError
-from bvit_hw.models import BinaryViT, save_checkpoint
-from bvit_hw.train.augment import random_affine
+from bvit_hw.data import ImageData, open_data
+from bvit_hw.errors import OutputError
+from bvit_hw.models import save_checkpoint
+from bvit_hw.train.distill import open_teacher
+from bvit_hw.train.distributed import processes
+from bvit_hw.train.journal import Journal
 from bvit_hw.train.recipe import Recipe
+from bvit_hw.train.state import STATE_FILE, read_state, remove_states, write_state
+from bvit_hw.train.stopping import StopWish, stop_on_signals
+from bvit_hw.train.trainer import Accuracy, EpochReport, Trainer
 
 log = logging.getLogger(__name__)
 
-STATE_FILE = "train_state.pt"
 MODEL_FILE = "model.safetensors"
 
 
-class TrainingError(BvitError):
-    """Training cannot go on; names the epoch and what was seen."""
-
-
 @dataclass(frozen=True)
-class EpochReport:
-    """What one epoch did: its number (from 1), mean training loss, and the mode it ran in."""
+class StepReport:
+    """One optimizer step: its place (all from 1), loss over all processes, images a second since the last report."""
 
     epoch: int
+    step: int
+    steps: int
     loss: float
     mode: str
+    images_per_second: float
 
 
 @dataclass(frozen=True)
@@ -48,28 +49,33 @@ class TrainResult:
     checkpoint: Path
     accuracy: float
     test_images: int
+    top5: float = 0.0
 
 
-@torch.no_grad()
-def accuracy(model: BinaryViT, images: Tensor, labels: Tensor, batch_size: int = 256) -> float:
-    """Fraction of normalized images N x C x H x W that the model, in eval mode, classifies as ``labels``."""
-    training = model.training
-    model.eval()
-    hits = sum(
-        int((model(x).argmax(dim=1) == y).sum())
-        for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
-    )
-    model.train(training)
-    return hits / len(labels)
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a recipe is run; nothing here changes its result."""
+
+    device: str = "auto"
+    #: processes of each training process that read pictures
+    workers: int = 0
+    #: a state is saved at the end of each epoch, and within it after this many steps (0: never) or minutes
+    save_steps: int = 0
+    save_minutes: float = 10.0
+    #: epochs between measurements on the test split; 0: at the end only
+    evaluate_every: int = 0
+    tensorboard: bool = True
+    download: bool = False
 
 
 @contextmanager
-def _reproducible(threads: int) -> Iterator[None]:
-    """Deterministic algorithms on a fixed number of threads (sums depend on it); what was set before comes back."""
+def _reproducible(threads: int | None, device: torch.device) -> Iterator[None]:
+    """Deterministic algorithms (CPU), a fixed number of threads (sums depend on it); what was set before comes back."""
     filling = torch.utils.deterministic.fill_uninitialized_memory
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(device.type == "cpu")
     # Nothing here reads memory before writing it, and filling each new tensor costs a tenth of the time.
     torch.utils.deterministic.fill_uninitialized_memory = False
     try:
@@ -80,114 +86,70 @@ def _reproducible(threads: int) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = filling
 
 
-class Trainer:
-    """One run of a recipe; everything that its future depends on is in :meth:`state`."""
-
-    def __init__(self, recipe: Recipe, dataset: Dataset) -> None:
-        self.recipe = recipe
-        config = recipe.model
-        given = dataset.classes, dataset.train_images.shape[1:]
-        wanted = config.classes, (config.image_size, config.image_size, config.in_channels)
-        if given != wanted:
-            raise ConfigError(
-                f"dataset {dataset.name}: {given[0]} classes of images {given[1]}; "
-                f"the network takes {wanted[0]} classes of {wanted[1]}"
-            )
-        self.images = normalize(dataset.train_images, config.mean, config.std)
-        self.labels = torch.from_numpy(dataset.train_labels)
-        self.test_images = normalize(dataset.test_images, config.mean, config.std)
-        self.test_labels = torch.from_numpy(dataset.test_labels)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.model = BinaryViT(config).train()
-        self.steps_per_epoch = len(self.images) // recipe.batch_size
-        if self.steps_per_epoch == 0:
-            raise ConfigError(f"batch_size={recipe.batch_size} exceeds the {len(self.images)} training images")
-        parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=0.0, fused=True)
-        self.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
-            self.optimizer, T_max=recipe.epochs * self.steps_per_epoch
+def _check_fits(trainer: Trainer, head: dict[str, Any], path: Path) -> None:
+    """The state must be of this run: same recipe, same data, same global batch."""
+    differences = trainer.recipe.differences(head["recipe"])
+    for name, mine in (("train_images", trainer.train_images), ("step_images", trainer.step_images)):
+        if head[name] != mine:
+            differences.append(f"{name}: {head[name]} -> {mine}")
+    if differences:
+        raise OutputError(
+            f"{path} belongs to another recipe ({'; '.join(differences)}); give another --out, or --overwrite to start "
+            "afresh"
         )
-        self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.epoch = 0
-
-    def run_epoch(self) -> EpochReport:
-        """Train one epoch; a loss that is not finite raises :class:`TrainingError`."""
-        recipe = self.recipe
-        if self.epoch == recipe.epochs - recipe.quant_epochs:
-            self.model.calibrate(self.images.split(256))
-        order = torch.randperm(len(self.images), generator=self.generator)
-        losses = []
-        for step in range(self.steps_per_epoch):
-            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-            images = random_affine(
-                self.images[chosen],
-                self.generator,
-                shift=recipe.max_shift,
-                degrees=recipe.max_degrees,
-                scale=recipe.max_scale,
-            )
-            logits = self.model(images)
-            loss = F.cross_entropy(logits, self.labels[chosen], label_smoothing=recipe.label_smoothing)
-            if not torch.isfinite(loss):
-                raise TrainingError(
-                    f"epoch {self.epoch + 1}, step {step + 1}: the loss is {loss.item()}; try a smaller learning rate"
-                )
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            self.scheduler.step()
-            losses.append(loss.detach())
-        self.epoch += 1
-        return EpochReport(self.epoch, float(torch.stack(losses).mean()), self.model.mode)
-
-    def test_accuracy(self) -> float:
-        """Accuracy on the test split in the model's present mode."""
-        return accuracy(self.model, self.test_images, self.test_labels)
-
-    def state(self) -> dict[str, Any]:
-        """Model, optimizer, scheduler, random generator, epoch and mode, with the recipe they belong to."""
-        return {
-            "recipe": self.recipe.model_dump_json(),
-            "epoch": self.epoch,
-            "mode": self.model.mode,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "generator": self.generator.get_state(),
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on exactly where :meth:`state` was taken."""
-        self.model.load_state_dict(state["model"])
-        self.model.set_mode(state["mode"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
-        self.generator.set_state(state["generator"])
-        self.epoch = state["epoch"]
-
-
-def _write_state(trainer: Trainer, path: Path) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(trainer.state(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"training state {path} cannot be written: {error}") from error
+    facts = {"processes": trainer.place.world, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    moved = [f"{name} {head[name]} -> {mine}" for name, mine in facts.items() if head[name] != mine]
+    if moved:
+        log.warning("going on with %s: the run stays correct, but not the same to the last bit", ", ".join(moved))
 
 
 def _resume(trainer: Trainer, path: Path) -> None:
+    """Load the newest state into every process; process 0 reads, the others are told."""
+    place = trainer.place
+    found = read_state(path) if place.main else None
+    if found is not None:
+        tensors, head = found
+        try:
+            _check_fits(trainer, head, path)
+            trainer.load_state(tensors, head)
+        except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise OutputError(f"{path} does not fit this version: {error}; --overwrite starts afresh") from error
+    if place.world > 1:
+        _share_state(trainer, found is not None)
+    if found is not None:
+        log.info("resuming %s after step %d of epoch %d", path, trainer.step, trainer.epoch + 1)
+
+
+def _share_state(trainer: Trainer, resumed: bool) -> None:
+    place = trainer.place
+    if not int(place.give_text(str(int(resumed)))):
+        return
+    tensors, head = trainer.state() if place.main else ({}, {})
+    shapes = {name: (str(t.dtype).removeprefix("torch."), list(t.shape)) for name, t in tensors.items()}
+    head, shapes = json.loads(place.give_text(json.dumps([head, shapes])))
+    for name, (kind, shape) in shapes.items():
+        # Optimizer steps and generators live on the CPU, where NCCL cannot reach them.
+        held = (
+            tensors[name].to(place.device)
+            if place.main
+            else torch.empty(shape, dtype=getattr(torch, kind), device=place.device)
+        )
+        place.give([held])
+        if not place.main:
+            tensors[name] = held.cpu()
+    if not place.main:
+        trainer.load_state(tensors, head)
+
+
+def _prepare(out: Path, overwrite: bool) -> Path:
     try:
-        state = torch.load(path, weights_only=True)
-        if state["recipe"] != trainer.recipe.model_dump_json():
-            raise OutputError(f"{path} belongs to another recipe; give another --out, or --overwrite to start afresh")
-        trainer.load_state(state)
-    except (RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"training state {path} is damaged ({error}); --overwrite starts afresh") from error
-    log.info("resuming %s after epoch %d", path, trainer.epoch)
+        out.mkdir(parents=True, exist_ok=True)
+        state_path = out / STATE_FILE
+        if overwrite:
+            remove_states(state_path)
+    except OSError as error:
+        raise OutputError(f"output folder {out} cannot be used: {error}") from error
+    return state_path
 
 
 def train(
@@ -195,29 +157,108 @@ def train(
     out: Path,
     *,
     overwrite: bool = False,
+    options: RunOptions | None = None,
+    data: ImageData | None = None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
+    on_step: Callable[[StepReport], None] = lambda report: None,
 ) -> TrainResult:
-    """Run ``recipe`` to its end in the folder ``out`` and write its checkpoint there.
+    """Run ``recipe`` to its end in the folder ``out`` and write its checkpoint there; alone, or as torchrun started it.
 
     A state of the same recipe in ``out`` is resumed, exactly; another recipe's, or a checkpoint without a state, raises
-    :class:`OutputError` unless ``overwrite``. ``on_epoch`` hears of every epoch after its state has been written.
+    :class:`OutputError` unless ``overwrite``. ``on_epoch`` hears of every epoch after its state has been written, in
+    process 0 only, as ``on_step`` does of steps. Ctrl-C and SIGTERM save the state and raise KeyboardInterrupt.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"output folder {out} cannot be used: {error}") from error
-    state_path = out / STATE_FILE
-    if (out / MODEL_FILE).exists() and not state_path.exists() and not overwrite:
-        raise OutputError(f"{out / MODEL_FILE} is another run's; give another --out, or --overwrite to replace it")
-    trainer = Trainer(recipe, load_dataset(recipe.dataset))
-    with _reproducible(recipe.threads):
-        if state_path.exists() and not overwrite:
+    options = options or RunOptions()
+    with processes(options.device) as place, stop_on_signals() as wish:
+        state_path = out / STATE_FILE
+        if place.main:
+            _prepare(out, overwrite)
+            if (out / MODEL_FILE).exists() and not overwrite and read_state(state_path) is None:
+                raise OutputError(
+                    f"{out / MODEL_FILE} is another run's; give another --out, or --overwrite to replace it"
+                )
+        data = data or open_data(recipe.dataset, download=options.download)
+        teacher = None
+        if recipe.teacher is not None:
+            teacher = open_teacher(recipe.teacher, recipe.model, download=options.download)
+        with _reproducible(recipe.threads, place.device):
+            trainer = Trainer(recipe, data, place, workers=options.workers, teacher=teacher)
             _resume(trainer, state_path)
+            book = Journal(out, trainer.steps_done, tensorboard=options.tensorboard) if place.main else None
+            with book or nullcontext():
+                result = _Run(trainer, state_path, options, wish, book, on_epoch, on_step).finish()
+        if place.main:
+            info = {
+                "recipe": recipe.model_dump(mode="json"),
+                "test_accuracy": result.top1,
+                "classes": list(data.class_names),
+            }
+            save_checkpoint(trainer.model, out / MODEL_FILE, info)
+    return TrainResult(out / MODEL_FILE, result.top1, result.images, result.top5)
+
+
+class _Run:
+    """The steps of a run with everything around them: saving, journal, reports."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        path: Path,
+        options: RunOptions,
+        wish: StopWish,
+        journal: Journal | None,
+        on_epoch: Callable[[EpochReport], None],
+        on_step: Callable[[StepReport], None],
+    ) -> None:
+        self.trainer, self.path, self.options, self.wish = trainer, path, options, wish
+        self.journal, self.on_epoch, self.on_step = journal, on_epoch, on_step
+        self.saved_at = self.reported_at = time.monotonic()
+
+    def finish(self) -> Accuracy:
+        """Train to the end; the accuracy of the finished model."""
+        trainer, recipe = self.trainer, self.trainer.recipe
+        measured: Accuracy | None = None
         while trainer.epoch < recipe.epochs:
-            report = trainer.run_epoch()
-            _write_state(trainer, state_path)
-            on_epoch(report)
-        result = trainer.test_accuracy()
-    info = {"recipe": recipe.model_dump(mode="json"), "test_accuracy": result}
-    save_checkpoint(trainer.model, out / MODEL_FILE, info)
-    return TrainResult(out / MODEL_FILE, result, len(trainer.test_labels))
+            while trainer.step < trainer.steps:
+                if self._step():
+                    self._save()
+                    raise KeyboardInterrupt
+            self._save()
+            every = self.options.evaluate_every
+            last = trainer.epoch + 1 == recipe.epochs
+            due = last or (every > 0 and (trainer.epoch + 1) % every == 0)
+            measured = trainer.test_accuracy(self.wish) if due else None
+            self._end_epoch(measured)
+        assert measured is not None
+        return measured
+
+    def _step(self) -> bool:
+        trainer, journal = self.trainer, self.journal
+        rate = trainer.scheduler.get_last_lr()[0]
+        loss, norm, stop = trainer.run_step(self.wish)
+        if journal is not None:
+            now = time.monotonic()
+            speed = trainer.step_images / max(1e-9, now - self.reported_at)
+            self.reported_at = now
+            journal.add(trainer.steps_done, epoch=trainer.epoch + 1, loss=loss, gradient_norm=norm, learning_rate=rate)
+            self.on_step(StepReport(trainer.epoch + 1, trainer.step, trainer.steps, loss, trainer.model.mode, speed))
+            due = self.options.save_steps and trainer.step % self.options.save_steps == 0
+            if trainer.step < trainer.steps and (due or now - self.saved_at > 60 * self.options.save_minutes):
+                self._save()
+        return stop
+
+    def _save(self) -> None:
+        if self.journal is None:
+            return
+        self.journal.flush(sync=True)
+        write_state(self.path, *self.trainer.state())
+        self.saved_at = time.monotonic()
+
+    def _end_epoch(self, measured: Accuracy | None) -> None:
+        trainer = self.trainer
+        if self.journal is not None and measured is not None:
+            self.journal.add(trainer.steps_done, epoch=trainer.epoch + 1, top1=measured.top1, top5=measured.top5)
+            self.journal.flush()
+        report = trainer.end_epoch(measured)
+        if self.journal is not None:
+            self.on_epoch(report)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bvit_hw.data.sources import parse_data
 from bvit_hw.errors import ConfigError
-from bvit_hw.models import BinaryViTConfig, preset
+from bvit_hw.models import PRESETS, BinaryViTConfig, preset
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Precision = Literal["32", "bf16-mixed"]
 
 
 class Recipe(BaseModel):
-    """A training run, complete: equal recipes on one machine give equal checkpoints.
+    """A training run, complete: equal recipes on one machine, with equally many processes, give equal checkpoints.
 
     The first ``epochs - quant_epochs`` epochs train with the residual stream in floating point, then the activation
     exponents are calibrated on training images and fixed, and the rest trains as it will be frozen.
@@ -21,18 +23,32 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    #: what ``--data`` says (bvit_hw.data.sources)
     dataset: str
     model: BinaryViTConfig
-    epochs: Annotated[int, Field(ge=2)]
-    quant_epochs: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    quant_epochs: Annotated[int, Field(ge=0)] = 0
+    #: images of one process in one pass; a step's gradient is of batch_size * accumulate * processes images
     batch_size: Annotated[int, Field(ge=2)] = 64
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    #: peak of the cosine, for a step of ``lr_batch`` images (0: whatever the step)
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    lr_batch: Annotated[int, Field(ge=0)] = 0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Fraction = 0.1
+    #: a checkpoint of ours, a weights file of DeiT-S, ``deit-small`` (timm's hub), or None: labels
+    teacher: str | None = None
+    augmentation: Literal["affine", "paper", "crop-flip", "none"] = "affine"
     max_shift: Fraction = 0.08
     max_degrees: Annotated[float, Field(ge=0, le=180)] = 12.0
     max_scale: Fraction = 0.1
-    #: one thread: the tensors are small, more threads mostly wait for each other, and sums depend on their number
-    threads: Annotated[int, Field(ge=1)] = 1
+    #: training images that calibration looks at; 0: all
+    calibration_images: Annotated[int, Field(ge=0)] = 0
+    precision: Precision = "32"
+    compile: bool = False
+    #: CPU threads of one process, which sums depend on; None: PyTorch's choice. The digits' tensors are so small that
+    #: more than one mostly wait for each other
+    threads: Annotated[int, Field(ge=1)] | None = 1
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
@@ -41,20 +57,103 @@ class Recipe(BaseModel):
             raise ValueError(f"quant_epochs={self.quant_epochs} must be below epochs={self.epochs}")
         return self
 
+    def changed(self, **values: Any) -> Recipe:
+        """This recipe with other values, checked again; mistakes raise :class:`ConfigError`."""
+        try:
+            return Recipe.model_validate({**self.model_dump(), **values})
+        except ValidationError as error:
+            lines = [
+                f"{'.'.join(map(str, e['loc'])) or 'run'}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            ]
+            raise ConfigError("training recipe: " + "; ".join(lines)) from error
 
-def training_recipe(name: str, *, epochs: int | None = None, seed: int = 0) -> Recipe:
-    """The recipe of a training preset, its length scaled to ``epochs``; raises :class:`ConfigError` for mistakes."""
-    if name not in _RECIPES:
-        raise ConfigError(f"training preset {name!r} is unknown; allowed: {', '.join(_RECIPES)}")
-    recipe = _RECIPES[name]
-    if epochs is not None:
+    def peak_rate(self, step_images: int) -> float:
+        """Peak learning rate of a run whose steps are of ``step_images`` images over all processes."""
+        return self.learning_rate * (step_images / self.lr_batch if self.lr_batch else 1.0)
+
+    def differences(self, other: dict[str, Any]) -> list[str]:
+        """Fields, ``name: other's -> ours``, in which a dumped recipe is another one; a dataset may have moved."""
+        mine, theirs = self.model_dump(mode="json"), dict(other)
+        for dump in (mine, theirs):
+            dump["dataset"] = _kind(dump.get("dataset"))
+        names = mine.keys() | theirs.keys()
+        return [f"{n}: {theirs.get(n)} -> {mine.get(n)}" for n in sorted(names) if mine.get(n) != theirs.get(n)]
+
+
+def _kind(dataset: object) -> str:
+    try:
+        return parse_data(str(dataset))[0]
+    except ConfigError:
+        return "tree"
+
+
+#: what the named recipes say; dataset and network come from the preset or the command line
+RECIPES: dict[str, dict[str, Any]] = {
+    "digits": {"epochs": 100, "quant_epochs": 30},
+    "cifar": {
+        "epochs": 200,
+        "quant_epochs": 40,
+        "batch_size": 128,
+        "augmentation": "crop-flip",
+        "calibration_images": 4096,
+        "threads": None,
+    },
+    "paper": {
+        "epochs": 300,
+        "quant_epochs": 0,
+        "batch_size": 64,
+        "learning_rate": 5e-4,
+        "lr_batch": 512,
+        "label_smoothing": 0.0,
+        "augmentation": "paper",
+        "calibration_images": 4096,
+        "threads": None,
+    },
+}
+
+#: dataset of the presets that have one without a folder
+_DATASETS = {"tiny-digits": "digits", "tiny-digits-some-fp": "digits"}
+
+
+def recipe_of_preset(network: str) -> str:
+    """The recipe that belongs to a network."""
+    return "digits" if network in _DATASETS else "cifar" if "cifar" in network else "paper"
+
+
+def training_recipe(
+    name: str, *, recipe: str | None = None, data: str | None = None, classes: int | None = None, **changes: Any
+) -> Recipe:
+    """The run of network ``name`` (:data:`PRESETS`) by the named ``recipe``, or its own, on ``data``, or its own.
+
+    ``classes`` is what the data have, where the network is to follow. ``changes`` are fields of :class:`Recipe`; with
+    ``epochs`` alone the quantized part keeps its share. Raises :class:`ConfigError` for mistakes.
+    """
+    if name in _RUNS:
+        base = _RUNS[name]
+    elif name in PRESETS:
+        config = preset(name)
+        dataset = data or _DATASETS.get(name)
+        if dataset is None:
+            raise ConfigError(f"preset {name} has no dataset of its own: --data cifar10=DIR, imagenet=DIR or DIR")
+        chosen = recipe or recipe_of_preset(name)
+        if chosen not in RECIPES:
+            raise ConfigError(f"recipe {chosen!r} is unknown; allowed: {', '.join(RECIPES)}")
+        base = Recipe.model_validate({"dataset": dataset, "model": config, **RECIPES[chosen]})
+    else:
+        raise ConfigError(f"training preset {name!r} is unknown; allowed: {', '.join((*PRESETS, *_RUNS))}")
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if data is not None:
+        changes["dataset"] = data
+    if classes is not None and classes != base.model.classes:
+        changes["model"] = base.model.model_copy(update={"classes": classes})
+    epochs = changes.get("epochs", base.epochs)
+    if "quant_epochs" not in changes and base.quant_epochs and epochs != base.epochs:
         if epochs < 2:
             raise ConfigError(f"--epochs {epochs}: at least 2 are needed, one in floating point and one quantized")
-        quant = min(max(1, round(recipe.quant_epochs * epochs / recipe.epochs)), epochs - 1)
-        recipe = recipe.model_copy(update={"epochs": epochs, "quant_epochs": quant})
-    return recipe.model_copy(update={"seed": seed})
+        changes["quant_epochs"] = min(max(1, round(base.quant_epochs * epochs / base.epochs)), epochs - 1)
+    return base.changed(**changes)
 
 
-_RECIPES = {
-    "tiny-digits": Recipe(dataset="digits", model=preset("tiny-digits"), epochs=100, quant_epochs=30),
-}
+#: complete runs by further names
+_RUNS: dict[str, Recipe] = {}

@@ -1,0 +1,88 @@
+"""The paper's loss: cross-entropy against a teacher's softmax, without hard labels; or plain labels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.models import BinaryViTConfig, load_checkpoint
+from bvit_hw.train.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+#: ``--teacher`` for timm's published DeiT-S weights
+HUB_TEACHER = "deit-small"
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+#: (logits B x classes, normalized images, labels B) to the mean loss
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class Teacher(nn.Module):
+    """A trained network in eval mode, without gradients, fed with images as the student's are normalized."""
+
+    def __init__(
+        self, network: nn.Module, student: BinaryViTConfig, mean: tuple[float, ...], std: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(False)
+        ratio = torch.tensor(student.std) / torch.tensor(std)
+        offset = (torch.tensor(student.mean) - torch.tensor(mean)) / torch.tensor(std)
+        self.same = student.mean == tuple(mean) and student.std == tuple(std)
+        self.register_buffer("ratio", ratio.view(1, -1, 1, 1))
+        self.register_buffer("offset", offset.view(1, -1, 1, 1))
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the teacher, B x classes."""
+        return self.network(images if self.same else images * self.ratio + self.offset)
+
+
+def open_teacher(name: str, student: BinaryViTConfig, *, download: bool = False) -> Teacher:
+    """The teacher that ``--teacher name`` asks for: ``deit-small`` (hub, with ``download``), weights, or a checkpoint.
+
+    A checkpoint is one of this project's; any other file holds DeiT-S weights. Raises a BvitError where it is missing,
+    damaged, or has other classes or image sizes than ``student``.
+    """
+    from bvit_hw.models.teacher import load_teacher
+
+    path = Path(name).expanduser()
+    if name == HUB_TEACHER and not path.exists():
+        network = load_teacher(download=download, classes=student.classes, image_size=student.image_size)
+        return Teacher(network, student, _IMAGENET_MEAN, _IMAGENET_STD)
+    if _is_ours(path):
+        ours = load_checkpoint(path)
+        given, wanted = (ours.config.classes, ours.config.image_size), (student.classes, student.image_size)
+        if given != wanted:
+            raise ConfigError(
+                f"teacher {path}: {given[0]} classes, images of side {given[1]}; the student has {wanted[0]} and "
+                f"{wanted[1]}"
+            )
+        return Teacher(ours, student, ours.config.mean, ours.config.std)
+    network = load_teacher(path, classes=student.classes, image_size=student.image_size)
+    return Teacher(network, student, _IMAGENET_MEAN, _IMAGENET_STD)
+
+
+def _is_ours(path: Path) -> bool:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return "bvit_hw" in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
+def loss_of(recipe: Recipe, teacher: Teacher | None) -> Loss:
+    """The loss of a recipe: against the teacher's softmax where there is a teacher, else against smoothed labels."""
+    if teacher is None:
+        return lambda logits, _images, labels: F.cross_entropy(
+            logits.float(), labels, label_smoothing=recipe.label_smoothing
+        )
+    return lambda logits, images, _labels: F.cross_entropy(logits.float(), teacher(images).float().softmax(dim=-1))

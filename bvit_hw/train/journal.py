@@ -1,0 +1,81 @@
+"""What a run reports while it runs: metrics.jsonl, exact to the last bit, and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from bvit_hw.errors import OutputError
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+METRICS_FILE = "metrics.jsonl"
+TENSORBOARD_FOLDER = "tensorboard"
+
+
+class Journal:
+    """One line a step or epoch in ``metrics.jsonl`` and the same numbers for TensorBoard.
+
+    ``step`` is the run's step that is to come. Lines of steps from there on, written by a run that was killed before it
+    saved them, are dropped: the file holds each step once.
+    """
+
+    def __init__(self, folder: Path, step: int, *, tensorboard: bool = True) -> None:
+        self.path = folder / METRICS_FILE
+        self._writer: SummaryWriter | None = None
+        try:
+            self._keep_before(step)
+            self._file = self.path.open("a", encoding="utf-8")
+            if tensorboard:
+                from torch.utils.tensorboard import SummaryWriter
+
+                self._writer = SummaryWriter(str(folder / TENSORBOARD_FOLDER), purge_step=step or None)
+        except OSError as error:
+            raise OutputError(f"{folder}: metrics cannot be written: {error}") from error
+
+    def _keep_before(self, step: int) -> None:
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            # A kill may have cut the last line short.
+            with suppress(ValueError):
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+        temporary = self.path.with_name(f"{self.path.name}.tmp")
+        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        temporary.replace(self.path)
+
+    def add(self, step: int, **values: float | int | str) -> None:
+        """Record ``values`` as of ``step`` steps done; numbers go to TensorBoard under their names."""
+        try:
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error}") from error
+        if self._writer is not None:
+            for name, value in values.items():
+                if isinstance(value, float):
+                    self._writer.add_scalar(name, value, step)
+
+    def flush(self, *, sync: bool = False) -> None:
+        """Hand everything to the file system, before a state that counts on it is written."""
+        self._file.flush()
+        if sync:
+            os.fsync(self._file.fileno())
+        if self._writer is not None:
+            self._writer.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM as a wish to stop at the next whole step, where the state can be saved."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+log = logging.getLogger(__name__)
+
+
+class StopWish:
+    """Set once a signal has come."""
+
+    def __init__(self) -> None:
+        self.wished = False
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopWish]:
+    """Turn the first SIGINT or SIGTERM of the block into a wish; a second SIGINT interrupts at once.
+
+    Changes nothing outside the main thread, or for a signal that is ignored.
+    """
+    wish = StopWish()
+    before: dict[int, object] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if wish.wished and number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt
+        wish.wished = True
+        log.warning("stopping after this step, its state will be saved; Ctrl-C again stops at once")
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if handler is not signal.SIG_IGN and handler is not None:
+                before[number] = signal.signal(number, note)
+    try:
+        yield wish
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
