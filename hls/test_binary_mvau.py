@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from conftest import check_hls
+from hls_checks import check_hls
 
 from bvit_hw.ops.binary_mvau import BinaryMVAU
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import check_hls, random_frame
+from hls_checks import check_hls, random_frame
 
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.channel_affine import ChannelAffine

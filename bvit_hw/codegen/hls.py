@@ -1,4 +1,4 @@
-"""C++ around the templates of hls/: programs for C simulation."""
+"""C++ around the templates of hls/: programs for C simulation, and top functions with test benches for Vitis HLS."""
 
 from __future__ import annotations
 
@@ -32,12 +32,18 @@ class CppTable:
     dimensions: str
     table: HlsTable
 
+    @property
+    def initializer(self) -> str:
+        """The values in braces, a line for each innermost row."""
+        return _braces(self.table.values, self.type, self.table.bits)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HlsUnit:
     """An instance as C++ text sees it, with the operator that it implements."""
 
     op: HwOp
+    params: Params
     instance: HlsInstance
     inputs: tuple[CppStream, ...]
     outputs: tuple[CppStream, ...]
@@ -81,6 +87,7 @@ def hls_unit(op: HwOp, params: Params) -> HlsUnit:
             )
     return HlsUnit(
         op=op,
+        params=params,
         instance=instance,
         inputs=_streams("in", op.inputs),
         outputs=_streams("out", op.outputs),
@@ -96,6 +103,20 @@ def hls_unit(op: HwOp, params: Params) -> HlsUnit:
     )
 
 
+def _braces(values: np.ndarray, cpp_type: str, bits: int) -> str:
+    if values.ndim == 0:
+        return _literal(int(values), cpp_type, bits)
+    parts = [_braces(np.asarray(part), cpp_type, bits) for part in values]
+    return "{" + (", " if values.ndim == 1 else ",\n ").join(parts) + "}"
+
+
+def _literal(value: int, cpp_type: str, bits: int) -> str:
+    """An integer literal, or beyond the compiler's integers a hexadecimal string."""
+    if bits > 64:
+        return f'{cpp_type}("{value & ((1 << bits) - 1):x}", 16)'
+    return str(value) if abs(value) < 1 << 31 else f"{value}ll" if value < 1 << 63 else f"0x{value:x}ull"
+
+
 def _streams(prefix: str, streams: Sequence[Stream]) -> tuple[CppStream, ...]:
     return tuple(CppStream(name=f"{prefix}{i}", width=s.width, beats=s.beats) for i, s in enumerate(streams))
 
@@ -103,6 +124,27 @@ def _streams(prefix: str, streams: Sequence[Stream]) -> tuple[CppStream, ...]:
 def csim_text(units: Sequence[HlsUnit]) -> str:
     """A program that runs any one of ``units`` on frames in files; it does not depend on the tables' values."""
     return TEMPLATES.get_template("hls_csim.cpp.j2").render(units=units, version=__version__)
+
+
+def project_texts(unit: HlsUnit, top: str, frames: Sequence[Sequence[np.ndarray]]) -> dict[str, str]:
+    """Files of a Vitis HLS project by path: top function, constants, test bench, and its vectors from ``frames``.
+
+    The vectors' outputs are the golden function's. ``top`` is the function's name.
+    """
+    golden = [unit.op.golden(unit.params, *frame) for frame in frames]
+    values = {"unit": unit, "top": top, "version": __version__, "frames": len(frames),
+              "streams": len(unit.inputs) + len(unit.outputs)}  # fmt: skip
+    files = {
+        name: TEMPLATES.get_template(f"hls_{name}.j2").render(values)
+        for name in ("top.hpp", "top.cpp", "tables.hpp", "tb.cpp")
+    }
+    sides = ((unit.inputs, unit.op.inputs, frames), (unit.outputs, unit.op.outputs, golden))
+    for names, streams, arrays in sides:
+        for i, (named, stream) in enumerate(zip(names, streams, strict=True)):
+            digits = (stream.width + 3) // 4
+            beats = [beat for frame in arrays for beat in stream.pack(frame[i])]
+            files[f"tb_data/{named.name}.dat"] = "".join(f"{beat:0{digits}x}\n" for beat in beats)
+    return files
 
 
 # ---------------------------------------------------------------------- contents of files

@@ -20,6 +20,7 @@ from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import find_tool, run_tool
 from bvit_hw.flows.verilator import cache_folder, digest_of, locked, publish
 from bvit_hw.ops.base import IntArray
+from bvit_hw.ops.hls import MAX_BEAT_BITS
 from bvit_hw.resources import data_path
 
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-label")
@@ -27,7 +28,8 @@ FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragm
 GCC_FLAGS = ("-Wno-uninitialized", "-Wno-maybe-uninitialized")
 #: those headers also shift negative numbers left, as every compiler allows; all else ends the program
 SANITIZE = ("-g", "-fsanitize=address,undefined", "-fno-sanitize=shift", "-fno-sanitize-recover=all")
-_PRECOMPILED = "#include <cstdint>\n#include <fstream>\n#include <iostream>\n#include <ap_int.h>\n#include <hls_stream.h>\n"
+_PRECOMPILED = "".join(f"#include <{h}>\n" for h in ("cstdint", "fstream", "iostream", "ap_int.h", "hls_stream.h"))
+_MAX_WIDTH = f"-DAP_INT_MAX_W={MAX_BEAT_BITS}"
 _STREAM_WARNING = "WARNING: Hls::stream"
 _TIMEOUT = 900.0
 
@@ -129,17 +131,11 @@ def _precompiled(toolchain: Toolchain, root: Path) -> list[str]:
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 work = Path(tempfile.mkdtemp(prefix=".headers-", dir=folder.parent))
                 (work / "ap_types.hpp").write_text(_PRECOMPILED)
-                run_tool(
-                    toolchain.compiler,
-                    # fmt: off
-                    [toolchain.compiler, *toolchain.flags, "-DAP_INT_MAX_W=4096", *toolchain.includes(),
-                     "-x", "c++-header", "ap_types.hpp", "-o", "ap_types.hpp.gch"],
-                    # fmt: on
-                    cwd=work,
-                    log=work / "compile.log",
-                )
+                argv = [toolchain.compiler, *toolchain.flags, _MAX_WIDTH, *toolchain.includes()]
+                argv += ["-x", "c++-header", "ap_types.hpp", "-o", "ap_types.hpp.gch"]
+                run_tool(toolchain.compiler, argv, cwd=work, log=work / "compile.log")
                 publish(work, folder)
-    return ["-DAP_INT_MAX_W=4096", "-include", str(header)]
+    return [_MAX_WIDTH, "-include", str(header)]
 
 
 @dataclass(frozen=True, kw_only=True)
