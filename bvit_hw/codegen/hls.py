@@ -73,7 +73,8 @@ class HlsUnit:
     @property
     def arguments(self) -> list[str]:
         """Names of the call's arguments, in order."""
-        return [argument.name for argument in (*self.inputs, *self.outputs, *self.tables)]
+        streams = [stream.name for stream in (*self.inputs, *self.outputs)]
+        return streams + [table.name for table in self.tables]
 
 
 def hls_unit(op: HwOp, params: Params) -> HlsUnit:
@@ -126,13 +127,16 @@ def csim_text(units: Sequence[HlsUnit]) -> str:
     return TEMPLATES.get_template("hls_csim.cpp.j2").render(units=units, version=__version__)
 
 
-def project_texts(unit: HlsUnit, top: str, frames: Sequence[Sequence[np.ndarray]]) -> dict[str, str]:
+def project_texts(
+    unit: HlsUnit, top: str, frames: Sequence[Sequence[np.ndarray]], *, dataflow: bool
+) -> dict[str, str]:
     """Files of a Vitis HLS project by path: top function, constants, test bench, and its vectors from ``frames``.
 
-    The vectors' outputs are the golden function's. ``top`` is the function's name.
+    The vectors' outputs are the golden function's. ``top`` is the function's name; with ``dataflow`` it is a dataflow
+    region around the template, which then is one too, so that frames overlap.
     """
     golden = [unit.op.golden(unit.params, *frame) for frame in frames]
-    values = {"unit": unit, "top": top, "version": __version__, "frames": len(frames),
+    values = {"unit": unit, "top": top, "version": __version__, "frames": len(frames), "dataflow": dataflow,
               "streams": len(unit.inputs) + len(unit.outputs)}  # fmt: skip
     files = {
         name: TEMPLATES.get_template(f"hls_{name}.j2").render(values)

@@ -105,17 +105,14 @@ def compile_program(text: str, name: str, toolchain: Toolchain | None = None, *,
         work = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=final.parent))
         (work / f"{name}.cpp").write_text(text)
         argv = [toolchain.compiler, *toolchain.flags, *precompiled, *toolchain.includes(), f"{name}.cpp", "-o", name]
-        try:
-            run_tool(toolchain.compiler, argv, cwd=work, log=work / "compile.log")
-        except ToolError as error:
-            raise ToolError(f"{error}\n{_errors(work / 'compile.log')}") from None
+        done = run_tool(toolchain.compiler, argv, cwd=work, log=work / "compile.log", check=False)
+        if done.returncode != 0:
+            # The first error is the cause; what run_tool would show is the log's end.
+            lines = [line for line in done.output.splitlines() if "error" in line]
+            words = "\n".join(lines[:20])
+            raise ToolError(f"{toolchain.compiler}: exit code {done.returncode}; log: {done.log}\n{words}")
         publish(work, final)
     return executable
-
-
-def _errors(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    return "\n".join(line for line in lines if "error" in line)[:4000]
 
 
 def _precompiled(toolchain: Toolchain, root: Path) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from bvit_hw import __version__
 from bvit_hw.codegen.hls import HlsUnit, project_texts, table_bytes
+from bvit_hw.codegen.hls_cycles import is_dataflow
 from bvit_hw.codegen.stitch import write_text
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
@@ -79,7 +80,8 @@ def write_project(
     Vitis HLS makes (default ``project_<top>``).
     """
     (folder / "tb_data").mkdir(parents=True, exist_ok=True)
-    for name, text in project_texts(unit, top, frames).items():
+    dataflow = is_dataflow(unit.function, data_path("hls") / "bvit" / unit.header)
+    for name, text in project_texts(unit, top, frames, dataflow=dataflow).items():
         write_text(folder / name, text)
     project = project or f"project_{top}"
     script = _TEMPLATES.get_template("run_hls.tcl.j2").render(

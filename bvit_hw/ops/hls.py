@@ -46,8 +46,7 @@ class HlsInstance:
     ``header`` lies in hls/bvit/; ``function`` and ``shape`` are names in namespace bvit, templates over the
     configuration struct: ``function<Cfg>(in0, .., out0, .., table0, ..)`` does one frame, ``shape<Cfg>`` derives widths
     and counts and checks them. ``config`` are the struct's ``static constexpr int`` members, ``tables`` the constants
-    in the order of the function's parameters. ``dataflow`` says that the function is a dataflow region, so that its top
-    must be one too for frames to overlap.
+    in the order of the function's parameters.
     """
 
     header: str
@@ -55,4 +54,3 @@ class HlsInstance:
     shape: str
     config: Mapping[str, int]
     tables: Mapping[str, HlsTable] = field(default_factory=dict)
-    dataflow: bool = False
