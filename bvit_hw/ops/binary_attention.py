@@ -22,6 +22,7 @@ from bvit_hw.ops.base import (
     port_prefixes,
     signed_bits,
 )
+from bvit_hw.ops.hls import HlsInstance, HlsTable
 
 #: widths that the RTL's one multiplier and NumPy's int64 hold with room to spare
 MAX_TABLE_BITS = 24
@@ -253,5 +254,25 @@ class BinaryAttention(HwOp):
             memories={
                 "TABLE_FILE": Memory(width=self.table_bits, words=table),
                 "THRESHOLD_FILE": Memory(width=self.table_shift + 1, words=[threshold]),
+            },
+        )
+
+    def hls(self, params: Params) -> HlsInstance:
+        """``binary_attention`` with the table and the threshold, which is cut as in :meth:`rtl`."""
+        self.check_params(params)
+        threshold = min(int(np.asarray(params["threshold"]).reshape(())), 1 << self.table_shift)
+        return HlsInstance(
+            header="binary_attention.hpp",
+            function="binary_attention",
+            shape="BinaryAttentionShape",
+            config=self.attributes(),
+            tables={
+                "table": HlsTable(
+                    values=np.asarray(params["table"], dtype=np.int64),
+                    bits=self.table_bits,
+                    signed=False,
+                    partition=(1,),
+                ),
+                "threshold": HlsTable(values=np.array([threshold]), bits=self.table_shift + 1, signed=False),
             },
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -249,7 +249,7 @@ class MultiPool(PoolOp):
             header="multi_pool.hpp",
             function="multi_pool",
             shape="MultiPoolShape",
-            config={f.name: getattr(self, f.name) for f in fields(self) if f.name != "use_dsp"},
+            config={name: value for name, value in self.attributes().items() if name != "use_dsp"},
             tables={
                 "coef": HlsTable(
                     values=np.asarray(params["coef"], dtype=np.int64).reshape(4, *folded),
