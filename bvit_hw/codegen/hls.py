@@ -127,6 +127,25 @@ def csim_text(units: Sequence[HlsUnit]) -> str:
     return TEMPLATES.get_template("hls_csim.cpp.j2").render(units=units, version=__version__)
 
 
+def vector_frames(op: HwOp, params: Params, count: int, seed: int = 1) -> list[tuple[np.ndarray, ...]]:
+    """Random frames within what the integer contract allows: uniform, and narrower where sums would leave it."""
+    rng = np.random.default_rng(seed)
+    for narrowing in range(max(stream.bits for stream in op.inputs)):
+        frames = [
+            tuple(
+                rng.integers(s.low >> narrowing, (s.high >> narrowing) + 1, (s.tokens, s.channels)) for s in op.inputs
+            )
+            for _ in range(count)
+        ]
+        try:
+            for frame in frames:
+                op.golden(params, *frame)
+        except ConfigError:
+            continue
+        return frames
+    raise ConfigError(f"{op.op_type}: its parameters leave the integer contract whatever comes in")
+
+
 def project_texts(
     unit: HlsUnit, top: str, frames: Sequence[Sequence[np.ndarray]], *, dataflow: bool
 ) -> dict[str, str]:

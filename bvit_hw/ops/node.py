@@ -19,19 +19,21 @@ from bvit_hw.ops.registry import field_types, from_attributes
 #: FINN's domain for operators before and after SpecializeLayers
 HW_DOMAIN = "finn.custom_op.fpgadataflow"
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+HLS_DOMAIN = "finn.custom_op.fpgadataflow.hls"
 RTL_SUFFIX = "_rtl"
+HLS_SUFFIX = "_hls"
 
 Shape = tuple[int, ...]
 
 
 def is_hw(node: NodeProto) -> bool:
     """Whether the node is a hardware operator."""
-    return node.domain in (HW_DOMAIN, RTL_DOMAIN)
+    return node.domain in (HW_DOMAIN, RTL_DOMAIN, HLS_DOMAIN)
 
 
 def base_type(node: NodeProto) -> str:
-    """The operator's name, without the suffix of its RTL variant."""
-    return str(node.op_type).removesuffix(RTL_SUFFIX)
+    """The operator's name, without the suffix of its RTL or HLS variant."""
+    return str(node.op_type).removesuffix(RTL_SUFFIX).removesuffix(HLS_SUFFIX)
 
 
 def make_hw_node(
@@ -76,17 +78,27 @@ def param_names(node: NodeProto) -> list[str]:
     return []
 
 
-def run_golden(op: HwOp, params: Params, values: Sequence[np.ndarray], out_shapes: Sequence[Shape]) -> list[np.ndarray]:
-    """The operator on ONNX tensors (float32, binary ones -1 / +1): the golden function with conversions around it."""
+def to_frames(op: HwOp, values: Sequence[np.ndarray]) -> list[IntArray]:
+    """ONNX tensors (float32, binary ones -1 / +1) as frames, tokens x channels, of the operator's inputs."""
     frames: list[IntArray] = []
     for value, stream in zip(values, op.inputs, strict=True):
         integers = np.asarray(value).astype(np.int64).reshape(stream.tokens, stream.channels)
         frames.append((integers + 1) // 2 if _binary(stream.bits, stream.signed) else integers)
+    return frames
+
+
+def from_frames(op: HwOp, frames: Sequence[np.ndarray], out_shapes: Sequence[Shape]) -> list[np.ndarray]:
+    """Frames of the operator's outputs as ONNX tensors."""
     results = []
-    for frame, stream, shape in zip(op.golden(params, *frames), op.outputs, out_shapes, strict=True):
+    for frame, stream, shape in zip(frames, op.outputs, out_shapes, strict=True):
         integers = 2 * frame - 1 if _binary(stream.bits, stream.signed) else frame
         results.append(integers.reshape(shape).astype(np.float32))
     return results
+
+
+def run_golden(op: HwOp, params: Params, values: Sequence[np.ndarray], out_shapes: Sequence[Shape]) -> list[np.ndarray]:
+    """The operator on ONNX tensors: the golden function with conversions around it."""
+    return from_frames(op, op.golden(params, *to_frames(op, values)), out_shapes)
 
 
 def _binary(bits: int, signed: bool) -> bool:

@@ -45,6 +45,12 @@ def op_class(op_type: str) -> type[HwOp]:
 
 
 @cache
+def hls_op_types() -> tuple[str, ...]:
+    """Operators that have an HLS template."""
+    return tuple(name for name in MODULES if op_class(name).hls is not HwOp.hls)
+
+
+@cache
 def field_types(op_type: str) -> dict[str, type]:
     """Field name -> ``int``, ``bool``, ``str`` or ``tuple`` (of integers) of the operator ``op_type``."""
     cls = op_class(op_type)

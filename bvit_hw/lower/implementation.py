@@ -1,0 +1,53 @@
+"""Which flavour, RTL or HLS, each operator of a graph is made in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.ops.registry import hls_op_types
+
+IMPLEMENTATIONS = ("auto", "hls", "rtl")
+#: FINN's attribute, which SpecializeLayers goes by
+ATTRIBUTE = "preferred_impl_style"
+
+
+def choose_implementations(graph: HwGraph, impl: str, of: Mapping[str, str] | None = None) -> dict[str, str]:
+    """``hls`` or ``rtl`` for every operator, by name.
+
+    ``impl`` is for all, ``of`` for single ones. ``auto`` is the RTL: every operator has it, and it is what is simulated
+    cycle by cycle and synthesized. ``hls`` for all takes the operators that have a template. Raises ConfigError for an
+    operator that is not there, or that ``of`` asks for in HLS but has no template.
+    """
+    chosen = {}
+    of = of or {}
+    allowed = hls_op_types()
+    unknown = sorted(set(of) - {node.name for node in graph.nodes})
+    if unknown:
+        names = ", ".join(node.name for node in graph.nodes if node.op.op_type in allowed)
+        raise ConfigError(f"--impl-of {unknown[0]}: there is no such operator; those with both flavours: {names}")
+    for node in graph.nodes:
+        wish = of.get(node.name, impl)
+        if wish not in IMPLEMENTATIONS:
+            raise ConfigError(f"implementation {wish!r} of {node.name}; allowed: {', '.join(IMPLEMENTATIONS)}")
+        if of.get(node.name) == "hls" and node.op.op_type not in allowed:
+            raise ConfigError(
+                f"--impl-of {node.name}=hls: {node.op.op_type} has no HLS template; operators that have one: "
+                f"{', '.join(allowed)}"
+            )
+        chosen[node.name] = "hls" if wish == "hls" and node.op.op_type in allowed else "rtl"
+    return chosen
+
+
+def with_implementations(model: ModelWrapper, chosen: Mapping[str, str]) -> ModelWrapper:
+    """A copy of a lowered model whose nodes tell FINN's SpecializeLayers which flavour to take."""
+    model = ModelWrapper(model.model, make_deepcopy=True)
+    for node in model.graph.node:
+        kept = [attribute for attribute in node.attribute if attribute.name != ATTRIBUTE]
+        del node.attribute[:]
+        node.attribute.extend([*kept, helper.make_attribute(ATTRIBUTE, chosen[node.name])])
+    return model
