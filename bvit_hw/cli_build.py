@@ -17,6 +17,11 @@ from bvit_hw.build.progress import Progress
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="A checkpoint file instead.")
 @click.option("--data", help="Test images: a dataset's name, or an .npz with images (uint8 N x H x W x C) and labels.")
 @click.option("--target-fps", type=float, help="Least area at this frame rate; default: the fastest that fits.")
+@click.option(
+    "--impl", type=click.Choice(["auto", "hls", "rtl"]), default="auto", show_default=True,
+    help="Flavour of the operators that come in both: auto is the RTL.",
+)
+@click.option("--impl-of", multiple=True, metavar="OPERATOR=FLAVOUR", help="Flavour of one operator; may be repeated.")
 @click.option("--clock-mhz", type=float, help="Assumed clock; default: the board's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Output folder (default build/BOARD).")
 @click.option(
@@ -31,6 +36,8 @@ def build_command(
     checkpoint: Path | None,
     data: str | None,
     target_fps: float | None,
+    impl: str,
+    impl_of: tuple[str, ...],
     clock_mhz: float | None,
     out: Path | None,
     images: int,
@@ -56,6 +63,8 @@ def build_command(
         clock_mhz=clock_mhz,
         target_fps=target_fps,
         simulated_images=images,
+        impl=impl,
+        impl_of=impl_of,
         jobs=jobs or min(os.cpu_count() or 1, 4),
     )
     from bvit_hw.build.engine import BuildFolder

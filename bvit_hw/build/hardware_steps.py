@@ -57,7 +57,8 @@ def _lowered(context: StepContext) -> HwGraph:
     return hw_graph(ModelWrapper(onnx.load_model(str(context.earlier["lower"] / "hardware.onnx"))))
 
 
-def _folded(context: StepContext) -> HwGraph:
+def folded_graph(context: StepContext) -> HwGraph:
+    """The graph of operators, folded as the step ``fold`` found, without glue."""
     graph = _lowered(context)
     folding = json.loads((context.earlier["fold"] / "folding.json").read_text())
     return graph.with_ops({node.name: node.op.fold(**folding[node.name]) for node in graph.nodes})
@@ -66,7 +67,7 @@ def _folded(context: StepContext) -> HwGraph:
 def stitched_graph(context: StepContext, board: Board) -> HwGraph:
     """The graph with all its glue and the FIFO depths that the step ``generate`` found."""
     depths = json.loads((context.earlier["generate"] / "fifo_depths.json").read_text())
-    folded = _folded(context)
+    folded = folded_graph(context)
     return with_block_ram(with_depths(add_glue(folded), depths), _core_bram18(folded, board))
 
 
@@ -114,7 +115,7 @@ def _top(context: StepContext, core: Stitched, border: Border) -> Accelerator:
 def run_generate(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """Size the FIFOs by simulating the real RTL, then write the accelerator: SystemVerilog, memories, file list."""
     images = images_of(context, options).images
-    folded = _folded(context)
+    folded = folded_graph(context)
     simulate = CoreSimulator(jobs=options.jobs)
     context.progress(0, 3)
     sized = size_fifos(
@@ -276,6 +277,8 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
     for name in generated["files"]:
         shutil.copyfile(source / "rtl" / name, folder / "ip" / name)
     shutil.copytree(source / "mem", folder / "ip" / "mem")
+    if "hls" in context.earlier:
+        shutil.copytree(context.earlier["hls"], folder / "hls")
     frozen = context.results["freeze"]
     contents = vivado.IpContents(
         top=str(generated["top"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from bvit_hw.boards import Board, load_board
 from bvit_hw.data import DATASETS, load_dataset
 from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
+from bvit_hw.lower.implementation import IMPLEMENTATIONS
 from bvit_hw.models import BinaryViTConfig, checkpoint_info, preset, shipped_checkpoint
 
 
@@ -34,6 +36,9 @@ class BuildOptions:
     target_fps: float | None
     simulated_images: int
     jobs: int
+    #: RTL or HLS flavour of the operators (lower/implementation.py), for all and for single ones by name
+    impl: str = "auto"
+    impl_of: tuple[tuple[str, str], ...] = ()
 
 
 def resolve(
@@ -46,6 +51,8 @@ def resolve(
     target_fps: float | None,
     simulated_images: int,
     jobs: int,
+    impl: str = "auto",
+    impl_of: Sequence[str] = (),
 ) -> BuildOptions:
     """Options from the command line's words. Raises a BvitError that lists what is allowed."""
     found_board = load_board(board)
@@ -71,7 +78,24 @@ def resolve(
         target_fps=target_fps,
         simulated_images=simulated_images,
         jobs=jobs,
+        impl=impl,
+        impl_of=_implementations(impl, impl_of),
     )
+
+
+def _implementations(impl: str, impl_of: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """``NODE=hls`` words as pairs; where HLS is asked for, what compiles it has to be there."""
+    pairs = []
+    for word in impl_of:
+        name, _, flavour = word.rpartition("=")
+        if not name or flavour not in IMPLEMENTATIONS:
+            raise ConfigError(f"--impl-of {word}; allowed: OPERATOR={'|'.join(IMPLEMENTATIONS)}")
+        pairs.append((name, flavour))
+    if "hls" in (impl, *(flavour for _, flavour in pairs)):
+        from bvit_hw.flows.gxx import ap_types
+
+        ap_types()
+    return tuple(pairs)
 
 
 def _dataset_of(checkpoint: Path) -> str:

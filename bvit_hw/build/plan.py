@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bvit_hw.build import hardware_steps, steps
+from bvit_hw.build import hardware_steps, hls_step, steps
 from bvit_hw.build.engine import Step, StepContext
 from bvit_hw.build.options import BuildOptions
 from bvit_hw.resources import data_path
@@ -46,6 +46,13 @@ def make_steps(options: BuildOptions) -> list[Step]:
     ops = _code("ops", "lower")
     front = ("checkpoint", "freeze")
     generated = (*front, "lower", "fold", "generate")
+    hls = [
+        step(
+            "hls", "hls: operators as compiled templates", hls_step.run_hls, (*front, "lower", "fold"),
+            {"impl": options.impl, "impl_of": options.impl_of, "images": options.simulated_images},
+            (*_code("codegen", "flows"), data_path("hls")),
+        )
+    ] if hls_step.wants_hls(options) else []  # fmt: skip
     return [
         step(
             "checkpoint", "checkpoint: accuracy of the QAT model", steps.run_checkpoint, (),
@@ -58,6 +65,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
             "fold", "fold: solve for the board", hardware_steps.run_fold, (*front, "lower"),
             {"board": board, "target_fps": options.target_fps}, (),
         ),
+        *hls,
         step(
             "generate", "generate: FIFO depths, RTL, lint", hardware_steps.run_generate, (*front, "lower", "fold"),
             {}, (*_code("codegen", "flows"), rtl),
@@ -70,7 +78,8 @@ def make_steps(options: BuildOptions) -> list[Step]:
             "synthesize", "synthesize: Yosys estimate", hardware_steps.run_synthesize, generated, {}, (),
         ),
         step(
-            "package", "package: IP, scripts, driver, notebook", hardware_steps.run_package, generated,
+            "package", "package: IP, scripts, driver, notebook", hardware_steps.run_package,
+            (*generated, *(step.name for step in hls)),
             {}, (*_code("runtime"), data_path("boards") / "notebooks"),
         ),
         step("bitstream", "bitstream: Vivado", hardware_steps.run_bitstream, ("package",), {}, ()),

@@ -19,6 +19,7 @@ from bvit_hw.report.model import (
     Bitstream,
     Cycles,
     Edge,
+    HlsPart,
     OperatorRow,
     Report,
     Resource,
@@ -73,6 +74,10 @@ def _edges(graph: HwGraph) -> list[Edge]:
     return found
 
 
+def _hls(results: Mapping[str, Mapping[str, Any]]) -> HlsPart:
+    return HlsPart(**{name: results["hls"][name] for name in HlsPart.model_fields})
+
+
 def make_report(
     folder: Path, options: BuildOptions, outcomes: Sequence[StepOutcome], results: Mapping[str, Mapping[str, Any]]
 ) -> Report:
@@ -124,5 +129,6 @@ def make_report(
         ),
         operators=_rows(graph, counted),
         edges=_edges(graph),
+        hls=_hls(results) if any(o.name == "hls" for o in outcomes) else None,
         versions={"bvit-hw": __version__, **{name: importlib.metadata.version(name) for name in packages}},
     )

@@ -82,6 +82,16 @@ class Bitstream(_Record):
     command: str
 
 
+class HlsPart(_Record):
+    """Operators asked for in HLS: what ran, what did not, and what Vitis HLS says (by operator; empty: not run)."""
+
+    operators: dict[str, str]
+    images: int
+    logits_equal_to_frozen: bool
+    note: str
+    reports: dict[str, dict[str, Any]]
+
+
 class Report(_Record):
     """All that a build knows of its accelerator."""
 
@@ -103,6 +113,7 @@ class Report(_Record):
     operators: list[OperatorRow]
     edges: list[Edge]
     versions: dict[str, str]
+    hls: HlsPart | None = None
 
     def write(self, path: Path) -> None:
         """Write report.json atomically."""

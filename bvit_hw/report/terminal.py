@@ -43,6 +43,8 @@ def print_report(report: Report, console: Console) -> None:
     for step in report.steps:
         steps.add_row(step.name, step.status, f"{step.seconds:.1f}")
     console.print(steps)
+    if report.hls is not None:
+        console.print(f"HLS: {report.hls.note}", markup=False)
     console.print(report.bitstream.note, markup=False)
     if not report.bitstream.built:
         console.print(f"  where Vivado is: {report.bitstream.command}", markup=False, soft_wrap=True)

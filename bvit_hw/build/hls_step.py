@@ -1,0 +1,81 @@
+"""The step `hls` of a build that asks for HLS operators: cppsim of the graph, projects, Vitis HLS where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bvit_hw.build.engine import StepContext
+from bvit_hw.build.hardware_steps import folded_graph
+from bvit_hw.build.options import BuildOptions
+from bvit_hw.build.steps import frozen_of, images_of, write_json
+from bvit_hw.codegen.names import identifiers
+from bvit_hw.errors import LoweringError
+from bvit_hw.flows import vitis_hls
+from bvit_hw.flows.hls_graph import run_graph
+from bvit_hw.lower.implementation import choose_implementations
+
+#: frames in the test bench of a project
+_VECTORS = 2
+
+
+def wants_hls(options: BuildOptions) -> bool:
+    """Whether the build asks for an operator in HLS."""
+    return options.impl == "hls" or "hls" in dict(options.impl_of).values()
+
+
+def run_hls(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
+    """Run test images through the graph with the chosen operators as compiled templates; write their projects.
+
+    Where Vitis HLS is on the PATH every project is run (C simulation, synthesis, co-simulation, IP); where not, the
+    result says so.
+    """
+    import torch
+
+    graph = folded_graph(context)
+    chosen = choose_implementations(graph, options.impl, dict(options.impl_of))
+    images = images_of(context, options).images[: options.simulated_images]
+    run = run_graph(graph, images, chosen, jobs=options.jobs, vectors=_VECTORS, progress=context.progress)
+    wanted = frozen_of(context)(torch.from_numpy(images)).numpy().astype(np.int64)
+    if not np.array_equal(run.outputs, wanted):
+        raise LoweringError("hls: logits of the graph with compiled HLS templates differ from the frozen model's")
+    vitis_hls.copy_headers(context.folder)
+    folders: dict[str, Path] = {}
+    for name, top in identifiers(list(run.units), "").items():
+        folders[name] = context.folder / top
+        vitis_hls.write_project(
+            folders[name],
+            run.units[name],
+            top,
+            run.vectors[name],
+            part=options.board.part,
+            period_ns=1000 / options.clock_mhz,
+        )
+    reports = _synthesize(folders, options.jobs) if vitis_hls.vitis_command() else {}
+    write_json(context.folder / "reports.json", reports)
+    missing = "not run: neither vitis-run nor vitis_hls on the PATH"
+    made = f"{len(reports)} made and co-simulated" if reports else missing
+    return {
+        "operators": {name: unit.op.op_type for name, unit in run.units.items()},
+        "images": len(images),
+        "values_compared": run.compared,
+        "logits_equal_to_frozen": True,
+        "vitis_hls": made,
+        "reports": reports,
+        "note": (
+            f"{len(run.units)} operators as compiled C++ templates inside the graph: logits equal to frozen on "
+            f"{len(images)} images. RTL from Vitis HLS: {made}. The simulated, estimated and packaged accelerator has "
+            "these operators' SystemVerilog flavour; their Vitis HLS projects are in package/hls"
+        ),
+    }
+
+
+def _synthesize(folders: Mapping[str, Path], jobs: int) -> dict[str, Any]:
+    with ThreadPoolExecutor(jobs) as pool:
+        reports = list(pool.map(vitis_hls.run_project, folders.values()))
+    return {name: asdict(report) for name, report in zip(folders, reports, strict=True)}
