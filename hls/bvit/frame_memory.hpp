@@ -22,6 +22,11 @@ class FrameMemory {
   /// Takes the next frame's next word.
   void store(const Word& word) {
 #pragma HLS inline
+#pragma HLS reset variable = current
+#pragma HLS reset variable = next_words
+#pragma HLS reset variable = column
+#pragma HLS reset variable = lane
+#pragma HLS reset variable = group
     memory[lane][!current][column][group] = word;
     ++next_words;
     if (++column < columns) return;

@@ -37,6 +37,11 @@ class LineWindow {
   /// `fresh` says whether `newest`, the stream's next word, is there; without it the window's last word is void.
   void step(int at, bool fresh, const Word& newest, Word (&window)[2 * reach + 1]) {
 #pragma HLS inline
+#pragma HLS array_partition variable = ahead complete dim = 1
+#pragma HLS array_partition variable = behind complete dim = 1
+// A word is read again when a line has passed, not earlier.
+#pragma HLS dependence variable = ahead type = inter direction = RAW distance = line dependent = true
+#pragma HLS dependence variable = behind type = inter direction = RAW distance = line dependent = true
   lines_behind:
     for (int i = 0; i < reach; ++i) {
 #pragma HLS unroll
@@ -70,6 +75,10 @@ class LineWindow {
 
   void store(const Word& word) {
 #pragma HLS inline
+#pragma HLS reset variable = ahead_words
+#pragma HLS reset variable = filling
+#pragma HLS reset variable = fill_at
+#pragma HLS reset variable = middle
     if (reach == 0) return;
     ahead[filling][fill_at] = word;
     if (fill_at == line - 1) {
