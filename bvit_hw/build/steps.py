@@ -44,7 +44,7 @@ def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float:
     import torch
 
     from bvit_hw.data import normalize
-    from bvit_hw.train.loop import accuracy
+    from bvit_hw.train.trainer import accuracy
 
     images = normalize(data.images, model.config.mean, model.config.std)
     return accuracy(model, images, torch.from_numpy(data.labels))
