@@ -4,7 +4,29 @@ This folder is copied to the board as it is, so it imports nothing else of bvit_
 """
 
 from .driver import Accelerator
-from .errors import DeviceError, DeviceTimeoutError, FrameError, IdentityError
+from .errors import (
+    DeviceBusyError,
+    DeviceError,
+    DeviceResetError,
+    DeviceTimeoutError,
+    FrameError,
+    IdentityError,
+    ImageError,
+    PackageError,
+    TransferError,
+)
 from .model_info import ModelInfo
 
-__all__ = ["Accelerator", "DeviceError", "DeviceTimeoutError", "FrameError", "IdentityError", "ModelInfo"]
+__all__ = [
+    "Accelerator",
+    "DeviceBusyError",
+    "DeviceError",
+    "DeviceResetError",
+    "DeviceTimeoutError",
+    "FrameError",
+    "IdentityError",
+    "ImageError",
+    "ModelInfo",
+    "PackageError",
+    "TransferError",
+]

@@ -1,8 +1,10 @@
-"""The accelerator on a PYNQ board: load, check identity, send images, receive logits."""
+"""The accelerator as Python sees it: load, check identity, send images, receive logits, and come back from faults."""
 
 from __future__ import annotations
 
-import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,43 +12,101 @@ from typing import Any
 import numpy as np
 
 from . import registers as reg
-from .errors import DeviceTimeoutError, FrameError, IdentityError
+from .errors import DeviceError, DeviceResetError, DeviceTimeoutError, FrameError, IdentityError, TransferError
+from .images import checked, pack, prepare
+from .link import Link
+from .lock import DeviceLock
 from .model_info import ModelInfo
+from .open import open_link
 
-_POLL_SECONDS = 50e-6
+#: bytes of pixels that a transfer carries at most, unless the user says otherwise
+_BATCH_BYTES = 1 << 20
+_BATCH_FRAMES = 256
+#: polls of a transfer between two looks at the error flags
+_LOOK = 16
+_FAULTS = {
+    reg.FLAG_FRAME_SHORT: "a frame was too short",
+    reg.FLAG_FRAME_LONG: "a frame was too long",
+    reg.FLAG_PACKET_SHORT: "a transfer ended before its last frame",
+}
+
+_open: weakref.WeakValueDictionary[str, Accelerator] = weakref.WeakValueDictionary()
+
+
+class _Slot:
+    """Buffers of one of the two transfers that may be under way, and how many frames it carries."""
+
+    def __init__(self, link: Link, info: ModelInfo, batch: int) -> None:
+        self.pixels = link.allocate((batch * info.frame_bytes,), np.uint8)
+        self.logits = link.allocate((batch * info.classes,), np.int32)
+        self.frames = 0
+
+    def free(self) -> None:
+        for buffer in (self.pixels, self.logits):
+            buffer.freebuffer()
 
 
 class Accelerator:
-    """A loaded BinaryViT accelerator; use it as a context manager, which frees its buffers.
+    """A loaded BinaryViT accelerator; use it as a context manager, which frees its buffers and the device.
 
-    ``bitstream`` is the .bit file (its .hwh beside it), ``model`` the package's model.json (default: beside the
-    bitstream). ``overlay`` takes an object that is already loaded, with the attributes of ``pynq.Overlay``:
-    ``dma`` (an AXI DMA in simple mode) and ``accelerator`` (registers: ``read(offset)``, ``write(offset, value)``);
-    ``allocate(shape, dtype)`` then makes its buffers. Raises IdentityError when another design or model is loaded.
+    ``bitstream`` is the package's bvit_hw.bit (its .hwh beside it), bvit_hw.xclbin, or the folder ``sim`` of a simulated
+    device; ``model`` the package's model.json (default: beside it). ``timeout`` is how many seconds a transfer
+    may take beyond the device's computing time (of the device's own time where it is simulated); ``batch`` how many
+    images one transfer carries at most. ``link`` takes an open link instead, for devices of other kinds.
+
+    Raises IdentityError when another design or model is loaded, DeviceBusyError when another process has the device. An
+    Accelerator of this process on the same device is closed first, so that a notebook's cell can be run again.
     """
 
     def __init__(
         self,
-        bitstream: str | Path,
+        bitstream: str | Path | None = None,
         model: str | Path | None = None,
         *,
-        timeout: float = 1.0,
-        overlay: Any = None,
-        allocate: Any = None,
+        timeout: float | None = None,
+        batch: int | None = None,
+        link: Link | None = None,
     ) -> None:
-        self.info = ModelInfo.read(model if model is not None else Path(bitstream).with_name("model.json"))
-        self.timeout = timeout
-        if overlay is None:
-            import pynq  # only where there is a board
+        if (bitstream is None) == (link is None):
+            raise TypeError("give a bitstream or a link, one of them")
+        self._slots: list[_Slot] = []
+        self._lock: DeviceLock | None = None
+        self._streaming = False
+        self._packet = 0  # frames a packet as the accelerator has it; 0: not known
+        if bitstream is not None:
+            path = Path(bitstream).absolute()
+            self.info = ModelInfo.read(path.parent / "model.json" if model is None else model)
+            link = open_link(path, self._claim)
+        else:
+            if model is None:
+                raise TypeError("a link needs the model's model.json as well")
+            assert link is not None
+            self.info = ModelInfo.read(model)
+            self._claim(link.name)
+        self._link = link
+        self.timeout = link.timeout if timeout is None else timeout
+        try:
+            self._check_identity()
+            i = self.info
+            most = min(link.max_bytes // i.frame_bytes, link.max_bytes // (4 * i.classes), reg.MAX_PACKET_FRAMES)
+            wanted = min(_BATCH_FRAMES, max(1, _BATCH_BYTES // i.frame_bytes)) if batch is None else batch
+            if not 1 <= wanted <= most:
+                raise ValueError(f"batch={wanted}; allowed: 1..{most} images a transfer")
+            self.batch = wanted
+            for _ in range(2):
+                self._slots.append(_Slot(link, i, wanted))
+            self._recover()
+        except BaseException:
+            self.close()
+            raise
 
-            overlay, allocate = pynq.Overlay(str(bitstream)), pynq.allocate
-        self._registers = overlay.accelerator
-        self._dma = overlay.dma
-        self._overlay = overlay
-        self._check_identity()
-        i = self.info
-        self._pixels = allocate(shape=(i.frame_bytes,), dtype=np.uint8)
-        self._logits = allocate(shape=(i.classes,), dtype=np.int32)
+    def _claim(self, name: str) -> None:
+        """Take the device before anything is loaded into it."""
+        earlier = _open.pop(name, None)
+        if earlier is not None:
+            earlier.close()
+        self._lock = DeviceLock(name)
+        _open[name] = self
 
     def __enter__(self) -> Accelerator:
         return self
@@ -57,84 +117,240 @@ class Accelerator:
         self.close()
 
     def close(self) -> None:
-        """Free the buffers; further calls do nothing."""
-        for name in ("_pixels", "_logits"):
-            buffer = getattr(self, name, None)
-            if buffer is not None and hasattr(buffer, "freebuffer"):
-                buffer.freebuffer()
-            setattr(self, name, None)
+        """Free the buffers and let go of the device; further calls do nothing."""
+        slots, self._slots = self._slots, []
+        for slot in slots:
+            slot.free()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
 
     def _check_identity(self) -> None:
-        magic, version = self._registers.read(reg.MAGIC), self._registers.read(reg.VERSION)
+        i, read = self.info, self._link.read
+        magic, version = read(reg.MAGIC), read(reg.VERSION)
         if magic != reg.MAGIC_VALUE:
             raise IdentityError(f"no BinaryViT accelerator: magic is {magic:#010x}, not {reg.MAGIC_VALUE:#010x}")
-        if version != self.info.interface_version:
-            needed = self.info.interface_version
-            raise IdentityError(f"register interface version {version}; this driver needs {needed}")
-        words = [self._registers.read(reg.MODEL_HASH + 4 * i) for i in range(8)]
-        loaded = "".join(f"{word:08x}" for word in words)
-        if loaded != self.info.model_hash:
+        if version != reg.VERSION_VALUE or version != i.interface_version:
             raise IdentityError(
-                f"the bitstream holds another model: {loaded[:16]}..., this package's is {self.info.model_hash[:16]}..."
+                f"register map of version {version}; this driver speaks {reg.VERSION_VALUE}, the package is of "
+                f"{i.interface_version}"
             )
+        loaded = "".join(f"{read(reg.MODEL_HASH + 4 * word):08x}" for word in range(reg.MODEL_HASH_WORDS))
+        if loaded != i.model_hash:
+            raise IdentityError(
+                f"the bitstream holds another model: {loaded[:16]}..., this package's is {i.model_hash[:16]}..."
+            )
+        height, width = reg.split_halves(read(reg.IMAGE_SIZE))
+        channels, classes = reg.split_halves(read(reg.IMAGE_DEPTH))
+        exponent = reg.to_signed(read(reg.LOGITS_EXPONENT))
+        found = (height, width, channels, classes, exponent)
+        if found != (i.height, i.width, i.channels, i.classes, i.logits_exponent):
+            raise IdentityError(
+                f"the bitstream takes {height} x {width} x {channels} and gives {classes} logits times 2^{exponent}; "
+                f"model.json says {i.height} x {i.width} x {i.channels}, {i.classes}, 2^{i.logits_exponent}"
+            )
+
+    def prepare(self, images: np.ndarray | Sequence[Any]) -> np.ndarray:
+        """Pictures of any size, grey or colour, bytes or reals in 0..1, as the uint8 array that the others take."""
+        return prepare(images, self.info)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Logits of uint8 images, N x height x width x channels (or one image): float32, N x classes.
 
-        Raises FrameError for a wrong shape or type, DeviceTimeoutError when the accelerator does not answer in time.
+        Raises ImageError for a wrong shape or type, and what the device does wrong as DeviceError; after each the
+        driver has brought the device back to rest, and the next call is served.
         """
         return self.logits_int(images).astype(np.float32) * np.float32(2.0**self.info.logits_exponent)
 
     def logits_int(self, images: np.ndarray) -> np.ndarray:
         """The integers as they come from the accelerator, int32, N x classes: equal to the frozen model's."""
-        i = self.info
-        batch = np.asarray(images)
-        if batch.ndim == 3:
-            batch = batch[None]
-        if batch.dtype != np.uint8 or batch.shape[1:] != (i.height, i.width, i.channels):
-            raise FrameError(
-                f"images are {batch.dtype} {batch.shape}; needed: uint8 N x {i.height} x {i.width} x {i.channels}"
-            )
-        if self._pixels is None:
-            raise FrameError("the accelerator was closed")
-        out = np.empty((len(batch), i.classes), np.int32)
-        for n, image in enumerate(batch):
-            self._pixels[:] = image.reshape(-1)
-            self._pixels.flush()
-            self._dma.recvchannel.transfer(self._logits)
-            self._dma.sendchannel.transfer(self._pixels)
-            self._wait(self._dma.sendchannel, f"sending image {n}")
-            self._wait(self._dma.recvchannel, f"receiving the logits of image {n}")
-            self._logits.invalidate()
-            out[n] = self._logits
+        (out,) = list(self.stream([images]))
         return out
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Index of the largest logit of each image, int64."""
+        """Index of the largest logit of each image, int64; a tie goes to the lower one."""
         return np.asarray(self.logits_int(images).argmax(axis=1))
 
-    def _wait(self, channel: Any, what: str) -> None:
+    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The integers of each batch in turn, int32 N x classes: while one transfer is computed, the next is packed.
+
+        ``batches`` may be endless; each is split as transfers need it. Nothing else may be asked of the accelerator
+        until the stream has ended or been closed; closing it early resets the device.
+        """
+        waiting: deque[tuple[int, int]] = deque()  # (transfers, frames) of the batches not given yet
+
+        def pieces() -> Iterator[np.ndarray]:
+            for images in batches:
+                whole = checked(images, self.info)
+                waiting.append((-(-len(whole) // self.batch), len(whole)))
+                for start in range(0, len(whole), self.batch):
+                    yield whole[start : start + self.batch]
+
+        parts: list[np.ndarray] = []
+
+        def finished() -> Iterator[np.ndarray]:
+            while waiting and len(parts) == waiting[0][0]:
+                waiting.popleft()
+                yield np.concatenate(parts) if parts else np.empty((0, self.info.classes), np.int32)
+                parts.clear()
+
+        for logits in self._transfers(pieces()):
+            yield from finished()  # batches of no image in front
+            parts.append(logits)
+            yield from finished()
+        yield from finished()
+
+    def _transfers(self, pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Logits of each piece, in order; two pieces are under way at once."""
+        if not self._slots:
+            raise DeviceError("the accelerator was closed")
+        if self._streaming:
+            raise DeviceError("a stream is under way on this accelerator; end or close it first")
+        self._streaming = True
+        busy: _Slot | None = None
+        try:
+            for number, piece in enumerate(pieces):
+                slot = self._slots[number % 2]
+                nbytes = pack(piece, slot.pixels)
+                slot.frames = len(piece)
+                done = None
+                if busy is not None and self._packet != len(piece):
+                    self._finish_sending(busy)
+                    done, busy = self._collect(busy), None  # the register wants nothing under way
+                self._set_packet(len(piece))
+                if busy is None:
+                    self._link.receive(slot.logits, slot.frames * self.info.classes * 4)
+                    self._link.send(slot.pixels, nbytes)
+                else:
+                    self._finish_sending(busy)
+                    self._link.send(slot.pixels, nbytes)
+                    done = self._collect(busy)
+                    self._link.receive(slot.logits, slot.frames * self.info.classes * 4)
+                busy = slot
+                if done is not None:
+                    yield done
+            if busy is not None:
+                self._finish_sending(busy)
+                last, busy = self._collect(busy), None
+                self._streaming = False
+                yield last
+        except GeneratorExit:
+            if busy is not None:
+                self._recover()
+            raise
+        except BaseException:
+            if self._slots:
+                self._recover_after_fault()
+            raise
+        finally:
+            self._streaming = False
+
+    def _set_packet(self, frames: int) -> None:
+        if self._packet != frames:
+            self._link.write(reg.PACKET_FRAMES, frames)
+            self._packet = frames
+
+    def _finish_sending(self, slot: _Slot) -> None:
+        wanted = slot.frames * self.info.frame_bytes
+        self._wait(self._link.sending, f"sending {slot.frames} images", slot.frames)
+        sent = self._link.sent()
+        if sent != wanted:
+            raise TransferError(f"the transfer was cut: {sent} of {wanted} bytes were sent; {self._state()}")
+
+    def _collect(self, slot: _Slot) -> np.ndarray:
+        """Wait for a slot's logits, and be sure of them; its pixels have been sent, the next slot's may be under way."""
+        classes = self.info.classes
+        self._wait(self._link.receiving, f"receiving the logits of {slot.frames} images", slot.frames)
+        received, wanted = self._link.received(), slot.frames * classes * 4
+        self._raise_flags()
+        if received != wanted:
+            raise TransferError(f"{received} of {wanted} bytes of logits came; {self._state()}")
+        out = np.array(slot.logits[: slot.frames * classes], dtype=np.int32)
+        return out.reshape(slot.frames, classes)
+
+    def _wait(self, under_way: Callable[[], bool], what: str, frames: int) -> None:
         """Poll, so that a lost transfer ends in an error and never in a hang."""
-        end = time.monotonic() + self.timeout
-        while not channel.idle:
-            if time.monotonic() > end:
-                flags = self._registers.read(reg.FLAGS)
-                raise DeviceTimeoutError(f"{what}: no end after {self.timeout} s; error flags {flags:#x}")
-            time.sleep(_POLL_SECONDS)
+        link = self._link
+        # Two transfers may be in front of this one; a frame may take several intervals to come through.
+        computing = (2 * frames + 64) * 2 * self.info.cycles_per_frame / (self.info.clock_mhz * 1e6)
+        start = link.now()
+        polls = 0
+        while under_way():
+            polls += 1
+            if polls % _LOOK == 0:
+                self._raise_flags()
+            if link.now() - start > self.timeout + computing:
+                self._raise_flags()
+                raise DeviceTimeoutError(f"{what}: no end after {self.timeout + computing:.3g} s; {self._state()}")
+            link.pause()
+
+    def _raise_flags(self) -> None:
+        """Raise what the accelerator has flagged since the last recovery."""
+        flags = self._link.read(reg.FLAGS)
+        causes = [text for flag, text in _FAULTS.items() if flags & flag]
+        packet = self._link.read(reg.PACKET_FRAMES)
+        if packet != self._packet:
+            raise DeviceResetError(
+                f"the accelerator was reset in the middle of a batch: {packet} frames a packet, {self._packet} were set"
+            )
+        if causes:
+            raise FrameError(f"the accelerator did not receive what was sent: {'; '.join(causes)}; {self._state()}")
+
+    def _state(self) -> str:
+        c = self.counters()
+        return (
+            f"frames in {c['frames_in']}, out {c['frames_out']}, dropped {c['frames_dropped']}, flags {c['flags']:#x}"
+        )
+
+    def _recover(self) -> None:
+        """Bring DMA and accelerator to rest: nothing under way, flags and counters clear."""
+        self._link.reset()
+        self.reset()
+
+    def _recover_after_fault(self) -> None:
+        try:
+            self._recover()
+        except DeviceError:
+            # The first error tells more; if the device is gone for good, the next call says so.
+            self._packet = 0
 
     def counters(self) -> dict[str, int]:
-        """Frames in, out and dropped, error flags, and cycles between the last two frames."""
-        read = self._registers.read
+        """Frames in, out and dropped since the last recovery, error flags, clock cycles, and times of frames in cycles."""
+        read = self._link.read
+        low = read(reg.CYCLES_LOW)
         return {
             "frames_in": read(reg.FRAMES_IN),
             "frames_out": read(reg.FRAMES_OUT),
             "frames_dropped": read(reg.FRAMES_DROPPED),
             "flags": read(reg.FLAGS),
+            "cycles": low | read(reg.CYCLES_HIGH) << 32,
             "cycles_per_frame": read(reg.FRAME_INTERVAL),
             "latency_cycles": read(reg.FRAME_LATENCY),
         }
 
     def reset(self) -> None:
-        """Drop everything in flight and clear flags and counters."""
-        self._registers.write(reg.CONTROL, reg.CONTROL_SOFT_RESET | reg.CONTROL_CLEAR)
-        self._registers.write(reg.CONTROL, 0)
+        """Drop every frame inside the accelerator and clear flags and counters."""
+        self._packet = 0
+        self._link.write(reg.CONTROL, reg.CONTROL_SOFT_RESET | reg.CONTROL_CLEAR)
+        for _ in range(1000):
+            if not self._link.read(reg.CONTROL) & reg.CONTROL_SOFT_RESET:
+                return
+        raise DeviceResetError("the accelerator does not come out of its reset; load the bitstream again")
+
+    def clear_counters(self) -> None:
+        """Set flags and counters to 0; frames inside are left alone."""
+        self._link.write(reg.CONTROL, reg.CONTROL_CLEAR)
+
+    def power(self) -> dict[str, float]:
+        """Watts by rail of the board, empty where it cannot read them."""
+        return self._link.power()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether this is the simulated device: its time is not yours, and it draws no power."""
+        return bool(getattr(self._link, "simulated", False))
+
+    @property
+    def now(self) -> float:
+        """Seconds as the device counts them: simulated ones where it is simulated."""
+        return self._link.now()

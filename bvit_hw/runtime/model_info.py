@@ -11,6 +11,7 @@ from pathlib import Path
 class ModelInfo:
     """Identity and shapes. Images are uint8, ``height`` x ``width`` x ``channels``; logits are integers times
     2**``logits_exponent``. ``model_hash`` is the SHA-256 of the frozen model, 64 hexadecimal digits.
+    ``cycles_per_frame`` is what the cycle model says, ``board`` the name that the package was built for.
     """
 
     model_hash: str
@@ -22,6 +23,8 @@ class ModelInfo:
     class_names: tuple[str, ...]
     clock_mhz: float
     interface_version: int
+    cycles_per_frame: int
+    board: str
 
     @property
     def frame_bytes(self) -> int:

@@ -1,0 +1,103 @@
+"""The simulated device: the Verilated accelerator behind a model of AXI DMA and memory, as a shared library for ctypes.
+
+What is written into one folder is all that ``bvit_hw.runtime`` needs to run without a board and without bvit_hw: the
+library, the accelerator's memory files, a .hwh that the pynq library reads, and a JSON with the addresses.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from bvit_hw import __version__
+from bvit_hw.codegen.accelerator import OUTPUT_BITS
+from bvit_hw.codegen.stitch import TEMPLATES, write_text
+from bvit_hw.flows.verilator import build_model
+from bvit_hw.runtime.registers import ADDRESS_SPACE, REGISTERS
+
+LIBRARY, HANDOFF, DESCRIPTION = "libaccelerator.so", "libaccelerator.hwh", "device.json"
+#: where DMA and accelerator answer, as in the block design of a Zynq-7000
+DMA_BASE, DMA_SIZE, REGS_BASE = 0x4040_0000, 0x1_0000, 0x43C0_0000
+#: memory that buffers are allocated from
+MEMORY_BASE, MEMORY_SIZE = 0x1000_0000, 0x1000_0000
+#: bits of the DMA's length registers
+LENGTH_BITS = 26
+_FLAGS = (
+    "-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "fast", "--x-initial", "fast",
+    "--output-split", "20000",
+)  # fmt: skip
+
+
+def _dma_parameters(input_bits: int) -> dict[str, int]:
+    return {
+        "c_include_sg": 0,
+        "c_include_mm2s": 1,
+        "c_include_s2mm": 1,
+        "c_include_mm2s_dre": 0,
+        "c_include_s2mm_dre": 0,
+        "c_micro_dma": 0,
+        "c_sg_length_width": LENGTH_BITS,
+        "c_m_axi_mm2s_data_width": 64,
+        "c_m_axis_mm2s_tdata_width": input_bits,
+        "c_mm2s_burst_size": 16,
+        "c_m_axi_s2mm_data_width": 64,
+        "c_s_axis_s2mm_tdata_width": OUTPUT_BITS,
+        "c_s2mm_burst_size": 16,
+    }
+
+
+def build_device(
+    folder: Path,
+    *,
+    top: str,
+    sources: Sequence[Path],
+    memories: Path,
+    input_bits: int,
+    clock_mhz: float,
+    vlnv: str,
+    jobs: int = 2,
+    work: Path | None = None,
+) -> None:
+    """Write the simulated device of the accelerator ``top`` into ``folder``, which is made.
+
+    ``sources`` are in compile order, ``memories`` is the folder of the files that they read, ``input_bits`` the width of
+    the pixels' stream. The compiled library is cached by content. Raises ToolError when Verilator or g++ fails.
+    """
+    folder.mkdir(parents=True)
+    work = work or folder
+    values = {
+        "version": __version__,
+        "top": top,
+        "dma_base": DMA_BASE,
+        "dma_size": DMA_SIZE,
+        "regs_base": REGS_BASE,
+        "regs_size": ADDRESS_SPACE,
+        "input_bits": input_bits,
+        "output_bits": OUTPUT_BITS,
+        "length_bits": LENGTH_BITS,
+    }
+    main = work / "device.cpp"
+    write_text(main, TEMPLATES.get_template("device.cpp.j2").render(values))
+    # Position-independent code, and a library instead of a program: that is all that tells it from other models.
+    library = build_model(
+        sources, top, cpp=[main], flags=_FLAGS, cflags="-O1 -fPIC -std=c++17", ldflags="-shared", jobs=jobs
+    )
+    main.unlink()
+    shutil.copyfile(library, folder / LIBRARY)
+    shutil.copytree(memories, folder / "mem")
+    handoff = TEMPLATES.get_template("device.hwh.j2").render(
+        **values, vlnv=vlnv, clock_mhz=clock_mhz, registers=REGISTERS, dma_parameters=_dma_parameters(input_bits)
+    )
+    write_text(folder / HANDOFF, handoff)
+    description = {
+        "simulation": f"Verilated {top}, written by bvit-hw {__version__}; no bitstream, for no board",
+        "dma_base": DMA_BASE,
+        "registers_base": REGS_BASE,
+        "memory_base": MEMORY_BASE,
+        "memory_size": MEMORY_SIZE,
+        "clock_mhz": clock_mhz,
+        "input_bytes": input_bits // 8,
+    }
+    write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
