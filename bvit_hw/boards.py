@@ -81,14 +81,13 @@ class VivadoSettings(_Strict):
 
     ``board_part`` is a pattern of Vivado's board name; where such board files are installed the processing system
     ``ps_ip`` (vendor:library:name, no version) is set by the board's preset, elsewhere by ``ps_config`` (property ->
-    value). ``memory`` is the DRAM that the DMA reaches, ``hidden_segments`` what it could reach and must not.
+    value). ``memory`` is the DRAM that the DMA reaches.
     """
 
     ps_ip: Annotated[str, Field(pattern=r"^[\w.-]+:\w+:\w+$")]
     board_part: str | None = None
     ps_config: dict[str, str] = Field(default_factory=dict)
     memory: Annotated[tuple[MemoryRegion, ...], Field(min_length=1)]
-    hidden_segments: tuple[str, ...] = ()
 
     @property
     def address_bits(self) -> int:

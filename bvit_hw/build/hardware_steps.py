@@ -20,7 +20,7 @@ from bvit_hw.build.steps import accuracy_of, frozen_of, images_of, write_json
 from bvit_hw.codegen.accelerator import OUTPUT_BITS, Accelerator, accelerator
 from bvit_hw.codegen.stitch import Stitched, source_paths, stitch
 from bvit_hw.errors import LoweringError
-from bvit_hw.flows import vivado
+from bvit_hw.flows import vitis, vivado
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.flows.verilator import cache_folder, lint
 from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
@@ -287,7 +287,10 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         input_bits=int(generated["input_bits"]),
         output_bits=OUTPUT_BITS,
     )
-    vivado.write_scripts(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
+    if options.board.vitis is not None:
+        vitis.write_kernel(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
+    else:
+        vivado.write_scripts(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
     runtime = Path(__file__).resolve().parents[1] / "runtime"
     shutil.copytree(runtime, folder / "bvit_hw_runtime", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(data_path("boards") / "notebooks" / "first_inference.ipynb", folder / "first_inference.ipynb")
@@ -312,20 +315,28 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         folder / "test_images.npz", images=images, labels=data.labels[: len(images)], logits=logits
     )
     files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
-    return {"files": len(files), "bitstream_command": "vivado -mode batch -source build_zynq.tcl"}
+    command = vivado.COMMAND if options.board.vitis is None else vitis.COMMAND
+    return {"files": len(files), "bitstream_command": command}
 
 
 def run_bitstream(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
-    """Run Vivado where it is; otherwise say so."""
-    if vivado.vivado_path() is None:
-        raise StepNotRun("bitstream not built: Vivado not found")
-    work = context.folder / "vivado"
-    shutil.copytree(context.earlier["package"], work)
-    names = vivado.build_bitstream(work)
-    for name in names.values():
+    """Run Vivado, or v++ for an Alveo card, where it is; otherwise say so."""
+    work = context.folder / "vendor"
+    if options.board.vitis is None:
+        if vivado.vivado_path() is None:
+            raise StepNotRun("bitstream not built: Vivado not found")
+        shutil.copytree(context.earlier["package"], work)
+        names = vivado.build_bitstream(work)
+        kept = ("utilization.rpt", "timing.rpt", "power.rpt", "vivado.log")
+        implementation = vivado.read_implementation(work)
+    else:
+        if vitis.vpp_path() is None:
+            raise StepNotRun("xclbin not built: v++ not found")
+        shutil.copytree(context.earlier["package"], work)
+        names = vitis.build_xclbin(work)
+        kept = ("xclbin_info.txt", "vitis.log")
+        implementation = vitis.read_implementation(work)
+    for name in (*names.values(), *kept):
         (work / name).rename(context.folder / name)
-    resources = asdict(vivado.read_utilization(work / "utilization.rpt"))
-    for report in ("utilization.rpt", "timing.rpt", "power.rpt", "vivado.log"):
-        (work / report).rename(context.folder / report)
     shutil.rmtree(work)
-    return {**names, "resources": resources}
+    return {**names, "implementation": implementation}

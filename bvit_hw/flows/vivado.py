@@ -1,14 +1,14 @@
 """Vivado: writes the scripts that package the accelerator and build a bitstream, and runs them where Vivado is.
 
 Nothing here claims a bitstream that was not made: without Vivado the scripts are written and labelled "not run".
+What they consist of is said in docs/vivado.md; reports are read back by :mod:`bvit_hw.flows.vivado_reports`.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import jinja2
@@ -17,13 +17,22 @@ from bvit_hw import __version__
 from bvit_hw.boards import Board
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
-from bvit_hw.ops.base import Resources
+from bvit_hw.flows.vivado_reports import read_power, read_timing, read_utilization
+from bvit_hw.vendor_releases import RELEASES
 
-VENDOR, LIBRARY, IP_VERSION = "bvit-hw", "bvit_hw", "1.0"
-#: releases that the scripts are written for
-SUPPORTED = ("2022.2", "2024.2")
+#: hyphens are left out of the vendor's name: not everything that reads a VLNV takes them
+VENDOR, LIBRARY, IP_VERSION = "bvit_hw", "bvit_hw", "1.0"
+#: Whether the AXI DMA reads descriptors from memory. The driver programs one transfer at a time, so it does not; this
+#: is the one place to change for a driver that queues them.
+SCATTER_GATHER = False
+#: the accelerator's cell in the block design
+CELL = "accelerator"
+#: what builds the bitstream, in the package's folder
+COMMAND = "vivado -mode batch -source build_zynq.tcl"
+#: what the processing system gives the clock generator, in MHz
+PS_CLOCK_MHZ = 100
 
-_TEMPLATES = jinja2.Environment(
+TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("bvit_hw.flows"),
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
@@ -31,7 +40,86 @@ _TEMPLATES = jinja2.Environment(
     keep_trailing_newline=True,
     autoescape=False,
 )
-_IP_FAMILIES: Mapping[str, str] = {"zynq-7000": "zynq", "zynq-ultrascale+": "zynquplus", "alveo": "virtexuplusHBM"}
+_IP_FAMILIES: Mapping[str, Sequence[str]] = {
+    "zynq-7000": ("zynq",),
+    "zynq-ultrascale+": ("zynquplus",),
+    "alveo": ("virtexuplus", "virtexuplusHBM"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PsPorts:
+    """What a family's processing system calls the ports that the block design uses (UG585, PG082; PG201).
+
+    ``settings`` switch them on, and off what a board's preset may have switched on besides. ``segments`` is the name
+    below which the memory port's address segments lie, ``hidden`` those that the DMA is kept away from, ``registers``
+    where the processor sees the DMA and the accelerator.
+    """
+
+    automation: str
+    settings: Mapping[str, str]
+    control: str
+    control_clock: str
+    memory: str
+    memory_clock: str
+    clock: str
+    reset: str
+    interrupt: str
+    hidden: Sequence[str]
+    registers: tuple[str, str]
+
+
+PS_PORTS: Mapping[str, PsPorts] = {
+    "zynq-7000": PsPorts(
+        automation='make_external "FIXED_IO, DDR" Master "Disable" Slave "Disable"',
+        settings={
+            "PCW_USE_M_AXI_GP0": "1",
+            "PCW_USE_M_AXI_GP1": "0",
+            "PCW_USE_S_AXI_HP0": "1",
+            "PCW_S_AXI_HP0_DATA_WIDTH": "64",
+            "PCW_EN_CLK0_PORT": "1",
+            "PCW_EN_RST0_PORT": "1",
+            "PCW_FPGA0_PERIPHERAL_FREQMHZ": str(PS_CLOCK_MHZ),
+            "PCW_USE_FABRIC_INTERRUPT": "1",
+            "PCW_IRQ_F2P_INTR": "1",
+        },
+        control="M_AXI_GP0",
+        control_clock="M_AXI_GP0_ACLK",
+        memory="S_AXI_HP0",
+        memory_clock="S_AXI_HP0_ACLK",
+        clock="FCLK_CLK0",
+        reset="FCLK_RESET0_N",
+        interrupt="IRQ_F2P",
+        hidden=(),
+        registers=("0x40400000", "0x43C00000"),
+    ),
+    "zynq-ultrascale+": PsPorts(
+        automation="",
+        settings={
+            # The Vivado names count all ports of a kind: GP0 and GP1 are HPM0 and HPM1 of the full-power domain, GP2
+            # is that of the low-power one; among the slaves GP2 is HP0.
+            "PSU__USE__M_AXI_GP0": "1",
+            "PSU__USE__M_AXI_GP1": "0",
+            "PSU__USE__M_AXI_GP2": "0",
+            "PSU__USE__S_AXI_GP2": "1",
+            "PSU__SAXIGP2__DATA_WIDTH": "128",
+            "PSU__FPGA_PL0_ENABLE": "1",
+            "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ": str(PS_CLOCK_MHZ),
+            "PSU__USE__FABRIC__RST": "1",
+            "PSU__NUM_FABRIC_RESETS": "1",
+            "PSU__USE__IRQ0": "1",
+        },
+        control="M_AXI_HPM0_FPD",
+        control_clock="maxihpm0_fpd_aclk",
+        memory="S_AXI_HP0_FPD",
+        memory_clock="saxihp0_fpd_aclk",
+        clock="pl_clk0",
+        reset="pl_resetn0",
+        interrupt="pl_ps_irq0",
+        hidden=("SAXIGP2/HP0_LPS_OCM", "SAXIGP2/HP0_QSPI"),
+        registers=("0xA0000000", "0xA0010000"),
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,27 +133,54 @@ class IpContents:
     output_bits: int
 
 
-def write_scripts(folder: Path, board: Board, clock_mhz: float, ip: IpContents, *, jobs: int = 4) -> None:
-    """Write ``ip/package_ip.tcl`` and ``build_zynq.tcl`` under ``folder``; ToolError for a board without Zynq-7000."""
-    if board.family != "zynq-7000":
-        raise ToolError(f"vivado: no project script for family {board.family!r} of {board.name}; known: zynq-7000")
-    values = {
+def ip_values(board: Board, ip: IpContents) -> dict[str, object]:
+    """What every template is given: the accelerator's names and contents."""
+    return {
         "version": __version__,
+        "releases": RELEASES,
         "board": board,
-        "clock_mhz": f"{clock_mhz:g}",
         "vendor": VENDOR,
         "library": LIBRARY,
         "ip_version": IP_VERSION,
-        "ip_family": _IP_FAMILIES[board.family],
-        "jobs": jobs,
+        "ip_families": _IP_FAMILIES[board.family],
+        "kernel": board.family == "alveo",
         "top": ip.top,
         "sources": ip.sources,
         "model_hash": ip.model_hash,
         "input_bits": ip.input_bits,
         "output_bits": ip.output_bits,
     }
-    (folder / "ip" / "package_ip.tcl").write_text(_TEMPLATES.get_template("package_ip.tcl.j2").render(values))
-    (folder / "build_zynq.tcl").write_text(_TEMPLATES.get_template("build_zynq.tcl.j2").render(values))
+
+
+def render(name: str, target: Path, values: Mapping[str, object]) -> None:
+    """Write template ``name`` of flows/templates to ``target``."""
+    target.write_text(TEMPLATES.get_template(name).render(values))
+
+
+def write_scripts(
+    folder: Path,
+    board: Board,
+    clock_mhz: float,
+    ip: IpContents,
+    *,
+    jobs: int = 4,
+    scatter_gather: bool = SCATTER_GATHER,
+) -> None:
+    """Write ``ip/package_ip.tcl`` and ``build_zynq.tcl`` under ``folder``; ToolError for a board without a Zynq."""
+    if board.family not in PS_PORTS or board.vivado is None:
+        raise ToolError(
+            f"vivado: no block design for family {board.family!r} of {board.name}; known: {', '.join(PS_PORTS)}"
+        )
+    values = ip_values(board, ip) | {
+        "clock_mhz": f"{clock_mhz:g}",
+        "ps": PS_PORTS[board.family],
+        "ps_ip_name": board.vivado.ps_ip.split(":")[2],
+        "address_bits": board.vivado.address_bits,
+        "scatter_gather": scatter_gather,
+        "jobs": jobs,
+    }
+    render("package_ip.tcl.j2", folder / "ip" / "package_ip.tcl", values)
+    render("build_zynq.tcl.j2", folder / "build_zynq.tcl", values)
 
 
 def vivado_path() -> str | None:
@@ -78,7 +193,7 @@ def build_bitstream(folder: Path) -> dict[str, str]:
 
     Raises ToolError when Vivado fails, misses timing, or leaves an empty bitstream.
     """
-    run_tool("vivado", ["vivado", "-mode", "batch", "-source", "build_zynq.tcl"], cwd=folder, log=folder / "vivado.log")
+    run_tool("vivado", COMMAND.split(), cwd=folder, log=folder / "vivado.log")
     names = {"bitstream": "bvit_hw.bit", "hardware": "bvit_hw.hwh"}
     for name in names.values():
         file = folder / name
@@ -87,21 +202,24 @@ def build_bitstream(folder: Path) -> dict[str, str]:
     return names
 
 
-def read_utilization(report: Path) -> Resources:
-    """Totals of Vivado's hierarchical utilization report (first row of its table)."""
-    rows = [line for line in report.read_text().splitlines() if line.startswith("|")]
-    if len(rows) < 2:
-        raise ToolError(f"vivado: {report} holds no utilization table")
-    heading = [c.strip() for c in rows[0].strip("|").split("|")]
-    total = dict(zip(heading, (c.strip() for c in rows[1].strip("|").split("|")), strict=True))
+def read_implementation(folder: Path) -> dict[str, float]:
+    """What Vivado's reports in ``folder`` say: what the accelerator takes, slacks, the clock, power.
 
-    def number(*names: str) -> float:
-        return float(sum(int(re.sub(r"\D", "", total[name]) or 0) for name in names if name in total))
-
-    return Resources(
-        lut=number("Total LUTs"),
-        ff=number("FFs"),
-        bram18=2 * number("RAMB36") + number("RAMB18"),
-        uram=number("URAM"),
-        dsp=number("DSP Blocks", "DSP48 Blocks"),
-    )
+    Keys are those of the report's record of that name. Raises ToolError where a report says nothing, or says that
+    timing is not met.
+    """
+    timing, power = read_timing(folder / "timing.rpt"), read_power(folder / "power.rpt")
+    if not timing.met:
+        raise ToolError(f"vivado: timing not met by {folder / 'timing.rpt'}")
+    resources = read_utilization(folder / "utilization.rpt", CELL)
+    clocks = [mhz for name, mhz in timing.clocks_mhz.items() if name.startswith("clk_out1_")]
+    if len(clocks) != 1:
+        raise ToolError(f"vivado: {folder / 'timing.rpt'} names {sorted(timing.clocks_mhz)}; needed: one clk_out1_*")
+    return {
+        **asdict(resources),
+        "clock_mhz": clocks[0],
+        "setup_slack_ns": timing.setup_ns,
+        "hold_slack_ns": timing.hold_ns,
+        "power_w": power.total_w,
+        "dynamic_power_w": power.dynamic_w,
+    }

@@ -74,12 +74,31 @@ class StepRow(_Record):
     note: str = ""
 
 
+class Implementation(_Record):
+    """What the vendor's tool says of the placed and routed accelerator. Slacks and power: None for Alveo cards.
+
+    Resources are the accelerator's own, on an Alveo card with its data movers; power is the whole chip's.
+    """
+
+    lut: float
+    ff: float
+    bram18: float
+    uram: float
+    dsp: float
+    clock_mhz: float
+    setup_slack_ns: float | None = None
+    hold_slack_ns: float | None = None
+    power_w: float | None = None
+    dynamic_power_w: float | None = None
+
+
 class Bitstream(_Record):
-    """Whether there is a bitstream, and how to get one if not."""
+    """Whether there is a bitstream, what became of it, and how to get one if not."""
 
     built: bool
     note: str
     command: str
+    implementation: Implementation | None = None
 
 
 class HlsPart(_Record):

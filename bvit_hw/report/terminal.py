@@ -46,5 +46,14 @@ def print_report(report: Report, console: Console) -> None:
     if report.hls is not None:
         console.print(f"HLS: {report.hls.note}", markup=False)
     console.print(report.bitstream.note, markup=False)
+    built = report.bitstream.implementation
+    if built is not None:
+        console.print(
+            f"  placed and routed: {built.lut:,.0f} LUT, {built.ff:,.0f} FF, {built.bram18:,.0f} BRAM18, "
+            f"{built.uram:,.0f} URAM, {built.dsp:,.0f} DSP at {built.clock_mhz:g} MHz"
+            + (f", setup slack {built.setup_slack_ns:g} ns" if built.setup_slack_ns is not None else "")
+            + (f", {built.power_w:g} W by estimate" if built.power_w is not None else ""),
+            markup=False,
+        )
     if not report.bitstream.built:
-        console.print(f"  where Vivado is: {report.bitstream.command}", markup=False, soft_wrap=True)
+        console.print(f"  where the tool is: {report.bitstream.command}", markup=False, soft_wrap=True)
