@@ -20,6 +20,9 @@ _COMMANDS = {
     "boards": "bvit_hw.cli_boards:boards_command",
     "build": "bvit_hw.cli_build:build_command",
     "doctor": "bvit_hw.cli_doctor:doctor_command",
+    "evaluate": "bvit_hw.cli_evaluate:evaluate_command",
+    "export": "bvit_hw.cli_export:export_command",
+    "import": "bvit_hw.cli_import:import_command",
     "models": "bvit_hw.cli_models:models_command",
     "train": "bvit_hw.cli_train:train_command",
 }

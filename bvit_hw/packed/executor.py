@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from bvit_hw.errors import ConfigError, FreezeError
 from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
@@ -48,12 +49,13 @@ def unpack_bits(words: np.ndarray, channels: int) -> np.ndarray:
 class PackedBinaryViT:
     """Executes a :class:`FrozenGraph` on batches of uint8 images, N x H x W x C.
 
-    ``OMP_NUM_THREADS`` says how many threads work. Raises :class:`FreezeError` for an operation that the contract does
-    not know, ToolError where the kernels cannot be compiled (they want g++).
+    ``threads`` work at once (default: as many as PyTorch uses). Raises :class:`FreezeError` for an operation that the
+    contract does not know, ToolError where the kernels cannot be compiled (they want g++).
     """
 
-    def __init__(self, graph: FrozenGraph) -> None:
+    def __init__(self, graph: FrozenGraph, threads: int | None = None) -> None:
         self.graph = graph
+        self._threads = threads or torch.get_num_threads()
         self._kernels = kernels()
         self._last_use: dict[str, int] = {}
         self._runs: list[Callable[..., None]] = []
@@ -81,6 +83,7 @@ class PackedBinaryViT:
             raise ConfigError(
                 f"pixels: {pixels.dtype} of shape {pixels.shape} given; expected uint8 of (batch, *{expected})"
             )
+        self._kernels.bvit_set_threads(self._threads)
         first = self._empty(source, len(pixels))
         first.array[:] = pixels.reshape(first.array.shape)
         values = {self.graph.input: first}

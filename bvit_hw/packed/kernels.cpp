@@ -4,6 +4,8 @@
 // a binary tensor, 64 channels a word, channel 0 in the lowest bit, the last word filled up with zeros. Every kernel
 // makes each output row from input rows alone, so rows are shared out among threads.
 
+#include <omp.h>
+
 #include <cstdint>
 #include <vector>
 
@@ -117,6 +119,8 @@ void binary_rows(const Tensor &x, Tensor &out, const uint64_t *weights, int32_t 
 }  // namespace
 
 extern "C" {
+
+void bvit_set_threads(int32_t count) { omp_set_num_threads(count); }
 
 // `weights`: words x padded rows, see differences(); `padded` is a multiple of LANES.
 void bvit_binary_linear(const Tensor *x, Tensor *out, const uint64_t *weights, int32_t padded) {

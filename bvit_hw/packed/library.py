@@ -48,6 +48,7 @@ class PackedAffine(ctypes.Structure):
 
 _TENSOR, _POINTER, _INT, _LONG = ctypes.POINTER(PackedTensor), ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
 _SIGNATURES = {
+    "bvit_set_threads": (_INT,),
     "bvit_binary_linear": (_TENSOR, _TENSOR, _POINTER, _INT),
     "bvit_int_linear": (_TENSOR, _TENSOR, _POINTER),
     "bvit_channel_affine": (_TENSOR, _INT, _TENSOR, ctypes.POINTER(PackedAffine)),

@@ -1,0 +1,103 @@
+"""`bvit-hw evaluate`: one checkpoint as QAT model, frozen and in QONNX, on the same images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+#: side in pixels up to which one thread is fastest
+_SMALL = 64
+
+
+@click.command("evaluate")
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option("--data", help="digits, cifar10=DIR, cifar100=DIR, imagenet=DIR, a folder with val/, or an .npz file.")
+@click.option("--forms", default="qat,frozen,qonnx", show_default=True, help="Which of them, separated by commas.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first images; qonnx is slow at full size.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="Of PyTorch: cpu, cuda, cuda:1, ...")
+@click.option("--threads", type=click.IntRange(min=1), help="Default: all cores, one where the images are small.")
+@click.option("--json", "as_json", is_flag=True, help="The scores as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+def evaluate_command(
+    checkpoint: Path | None,
+    data: str | None,
+    forms: str,
+    limit: int | None,
+    batch_size: int,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Top-1 and top-5 accuracy of CHECKPOINT (default: the shipped one) in all its forms, on the same images."""
+    import torch
+
+    from bvit_hw.build.progress import Progress
+    from bvit_hw.errors import ConfigError
+    from bvit_hw.evaluate import FORMS, count_images, default_data, evaluate, image_batches
+    from bvit_hw.models import load_checkpoint, shipped_checkpoint
+
+    wanted = [form.strip() for form in forms.split(",") if form.strip()]
+    unknown = [form for form in wanted if form not in FORMS]
+    if unknown or not wanted:
+        raise ConfigError(f"--forms {forms}: {unknown or 'nothing'} given; allowed: {', '.join(FORMS)}")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"--device {device}: cannot be used here: {str(error).splitlines()[0]}") from None
+    path = checkpoint or shipped_checkpoint()
+    model = load_checkpoint(path)
+    # The tensors of small images gain nothing from threads, and lose much on a busy machine.
+    torch.set_num_threads(threads or (1 if model.config.image_size <= _SMALL else torch.get_num_threads()))
+    source = data or default_data(path)
+    if model.mode != "quant" and set(wanted) - {"qat"}:
+        click.echo(
+            f"{path}: activations are not quantized (mode {model.mode!r}), so there is nothing to freeze: "
+            "only the float model is evaluated. Calibrate it: bvit-hw import --calibrate",
+            err=True,
+        )
+        wanted = ["qat"]
+    total = count_images(source, model.config)
+    total = min(total, limit) if limit else total
+    progress = Progress(quiet=quiet)
+    scores = []
+    for form in wanted:
+        done = 0
+        with progress.step(f"{form}: {total} images of {source}") as update:
+
+            def advance(_: str, images: int, update=update) -> None:  # type: ignore[no-untyped-def]
+                nonlocal done
+                done += images
+                update(done, total)
+
+            scores += evaluate(
+                model,
+                lambda size: image_batches(source, model.config, size, limit),
+                [form],
+                batch_size=batch_size,
+                device=device,
+                advance=advance,
+            )
+    if as_json:
+        rows = [{**vars(score), "images_per_second": score.images_per_second} for score in scores]
+        click.echo(json.dumps({"checkpoint": str(path), "data": source, "scores": rows}, indent=1))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("model", "top-1 %", "top-5 %", "images", "images/s", "executed by"):
+        table.add_column(column, justify="left" if column in ("model", "executed by") else "right", no_wrap=True)
+    for score in scores:
+        table.add_row(
+            score.form if model.mode == "quant" else "float",
+            f"{100 * score.top1:.2f}",
+            f"{100 * score.top5:.2f}",
+            str(score.images),
+            f"{score.images_per_second:.1f}",
+            score.engine,
+        )
+    console = Console()
+    (console if console.is_terminal else Console(width=120)).print(table)

@@ -1,0 +1,25 @@
+"""`bvit-hw export`: a checkpoint frozen and written as QONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+def export_command(checkpoint: Path | None, out: Path, overwrite: bool) -> None:
+    """Freeze CHECKPOINT (default: the shipped one) into integers and write them as a QONNX file (docs/qonnx.md)."""
+    from bvit_hw.errors import OutputError
+    from bvit_hw.export import export_qonnx
+    from bvit_hw.models import load_checkpoint, shipped_checkpoint
+    from bvit_hw.models.freeze import freeze
+
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: is there already; choose another --out, or pass --overwrite")
+    model = load_checkpoint(checkpoint or shipped_checkpoint())
+    written = export_qonnx(freeze(model), out)
+    click.echo(f"{out}: {len(written.graph.node)} nodes, {out.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,177 @@
+"""Accuracy of one checkpoint as QAT model, frozen model and QONNX graph, on the same images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bvit_hw.build.options import load_images
+from bvit_hw.data import evaluation_images, normalize, open_data
+from bvit_hw.errors import ConfigError, DatasetError
+from bvit_hw.models import BinaryViT, BinaryViTConfig
+
+#: what can be evaluated, in the order of the table
+FORMS = ("qat", "frozen", "qonnx")
+_TOP = 5
+
+Batch = tuple[np.ndarray, np.ndarray]
+Logits = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One line of the table: fractions of ``images`` images; ``seconds`` of execution alone."""
+
+    form: str
+    engine: str
+    images: int
+    top1: float
+    top5: float
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.seconds if self.seconds else 0.0
+
+
+def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Place of each label among its image's logits (N x classes), 0 the highest; equal logits in order of label."""
+    own = logits[np.arange(len(labels)), labels][:, None]
+    lower = np.arange(logits.shape[1])[None, :] < labels[:, None]
+    place: np.ndarray = ((logits > own) | ((logits == own) & lower)).sum(axis=1)
+    return place
+
+
+def image_batches(data: str, config: BinaryViTConfig, batch_size: int, limit: int | None = None) -> Iterator[Batch]:
+    """Test images (uint8 N x H x W x C, as ``config`` wants them) and labels of what ``--data`` names, in order.
+
+    ``data`` is a dataset, a folder or an .npz file. Raises DatasetError where it does not fit the network.
+    """
+    left = limit
+    for images, labels in _batches(data, config, batch_size):
+        if labels.min() < 0 or labels.max() >= config.classes:
+            raise DatasetError(
+                f"{data}: labels {labels.min()}..{labels.max()}; the network has classes 0..{config.classes - 1}"
+            )
+        yield images[:left], labels[:left]
+        left = None if left is None else left - len(labels)
+        if left is not None and left <= 0:
+            return
+
+
+def _batches(data: str, config: BinaryViTConfig, batch_size: int) -> Iterator[Batch]:
+    if data.endswith(".npz"):
+        found = load_images(data, config)
+        for start in range(0, len(found.images), batch_size):
+            yield found.images[start : start + batch_size], found.labels[start : start + batch_size]
+        return
+    opened = open_data(data)
+    if opened.classes > config.classes:
+        raise DatasetError(f"{data}: {opened.classes} classes; the network has {config.classes}")
+    yield from evaluation_images(opened.test, config.image_size, batch_size)
+
+
+def count_images(data: str, config: BinaryViTConfig) -> int:
+    """How many test images ``data`` has."""
+    return len(load_images(data, config).images) if data.endswith(".npz") else len(open_data(data).test)
+
+
+def qonnx_batch(image_size: int) -> int:
+    """Images at once in qonnx: its cost is per node, but it keeps every tensor, 4 GB for one image of 224 x 224."""
+    return max(1, 64 * 32**2 // image_size**2)
+
+
+def _qat(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
+    model = model.to(device).eval()
+
+    @torch.no_grad()
+    def logits(images: np.ndarray) -> np.ndarray:
+        pixels = normalize(images, model.config.mean, model.config.std).to(device)
+        result: np.ndarray = model(pixels).float().cpu().numpy()
+        return result
+
+    return f"PyTorch, {model.mode} activations, {device}", logits
+
+
+def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
+    from bvit_hw.models.freeze import freeze
+    from bvit_hw.models.frozen import FrozenBinaryViT
+    from bvit_hw.packed import PackedBinaryViT
+
+    graph = freeze(model)
+    if device.type == "cpu":
+        return "packed bits, cpu", PackedBinaryViT(graph).logits
+    frozen = FrozenBinaryViT(graph).to(device)
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        result: np.ndarray = frozen(torch.from_numpy(images).to(device)).cpu().numpy()
+        return result
+
+    return f"PyTorch, integers, {device}", logits
+
+
+def _qonnx(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
+    from bvit_hw.export import execute_qonnx, to_qonnx
+    from bvit_hw.models.freeze import freeze
+
+    exported = to_qonnx(freeze(model))
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        return execute_qonnx(exported, images, batch_size=len(images))["logits"].reshape(len(images), -1)
+
+    return "qonnx, cpu", logits
+
+
+def evaluate(
+    model: BinaryViT,
+    batches: Callable[[int], Iterable[Batch]],
+    forms: Iterable[str] = FORMS,
+    *,
+    batch_size: int = 32,
+    device: str = "cpu",
+    advance: Callable[[str, int], None] = lambda form, images: None,
+) -> list[Score]:
+    """Accuracy of each of ``forms`` on the images that ``batches(batch_size)`` yields anew for each.
+
+    ``advance`` is told of every batch done. Raises ConfigError for an unknown form, FreezeError where the model cannot
+    be frozen (a float residual stream that was never calibrated).
+    """
+    makers = {"qat": _qat, "frozen": _frozen, "qonnx": _qonnx}
+    scores = []
+    for form in forms:
+        if form not in makers:
+            raise ConfigError(f"form {form!r} is unknown; allowed: {', '.join(FORMS)}")
+        engine, logits = makers[form](model, torch.device(device))
+        places, seconds = [], 0.0
+        for images, labels in batches(batch_size if form != "qonnx" else qonnx_batch(model.config.image_size)):
+            start = time.monotonic()
+            found = logits(images)
+            seconds += time.monotonic() - start
+            places.append(ranks(found, labels))
+            advance(form, len(labels))
+        place = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
+        if not len(place):
+            raise DatasetError("no images to evaluate on")
+        scores.append(
+            Score(
+                form=form,
+                engine=engine,
+                images=len(place),
+                top1=float(np.mean(place == 0)),
+                top5=float(np.mean(place < _TOP)),
+                seconds=seconds,
+            )
+        )
+    return scores
+
+
+def default_data(checkpoint: Path) -> str:
+    """The dataset that a checkpoint says it was trained on; digits where it says nothing."""
+    from bvit_hw.models import checkpoint_info
+
+    return str(checkpoint_info(checkpoint).get("dataset", "digits"))
