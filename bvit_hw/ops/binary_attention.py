@@ -22,7 +22,7 @@ from bvit_hw.ops.base import (
     port_prefixes,
     signed_bits,
 )
-from bvit_hw.ops.hls import HlsInstance, HlsTable
+from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable
 
 #: widths that the RTL's one multiplier and NumPy's int64 hold with room to spare
 MAX_TABLE_BITS = 24
@@ -260,6 +260,11 @@ class BinaryAttention(HwOp):
     def hls(self, params: Params) -> HlsInstance:
         """``binary_attention`` with the table and the threshold, which is cut as in :meth:`rtl`."""
         self.check_params(params)
+        if max(self.kp * self.table_bits, self.keys + self.kp) > MAX_BEAT_BITS:
+            raise ConfigError(
+                f"BinaryAttention: kp={self.kp} entries of table_bits={self.table_bits} side by side, keys={self.keys}: "
+                f"the HLS template takes up to {MAX_BEAT_BITS} bits; fold further, or choose the RTL"
+            )
         threshold = min(int(np.asarray(params["threshold"]).reshape(())), 1 << self.table_shift)
         return HlsInstance(
             header="binary_attention.hpp",

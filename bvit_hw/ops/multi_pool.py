@@ -10,7 +10,7 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
-from bvit_hw.ops.hls import HlsInstance, HlsTable, Storage
+from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable, Storage
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, bram18s, loop_bits, memory, prefers_block
 
 #: the windows in the order of the rows of ``coef``: tokens up and down, tokens left and right
@@ -243,6 +243,11 @@ class MultiPool(PoolOp):
     def hls(self, params: Params) -> HlsInstance:
         """``multi_pool``: coefficients 4 x beats x lanes in the order h3, w3, h5, w5, bias beats x lanes."""
         self.check_params(params)
+        if self.pe * (self.in_bits + 3) > MAX_BEAT_BITS:
+            raise ConfigError(
+                f"MultiPool: pe={self.pe} window sums of {self.in_bits + 3} bits side by side; the HLS template takes "
+                f"up to {MAX_BEAT_BITS} bits: fold further, or choose the RTL"
+            )
         folded = (self.beats, self.pe)
         storage: Storage = "bram" if self._coef_block else "lutram"
         return HlsInstance(

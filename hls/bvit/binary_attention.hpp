@@ -41,6 +41,8 @@ struct BinaryAttentionShape {
                 "BinaryAttention: simd must divide pe, or pe must divide simd.");
   static_assert(divides(Cfg::kp, Cfg::keys), "BinaryAttention: kp must divide the keys.");
   static_assert(divides(Cfg::mp, Cfg::keys), "BinaryAttention: mp must divide the keys.");
+  static_assert(Cfg::kp * Cfg::table_bits <= AP_INT_MAX_W && Cfg::keys + Cfg::kp <= AP_INT_MAX_W,
+                "BinaryAttention: kp entries, and a row's keys with kp more, must fit a word of AP_INT_MAX_W bits.");
 
   static constexpr int rows = Cfg::queries * Cfg::heads;
   static constexpr int key_rows = Cfg::keys * Cfg::heads;
@@ -290,15 +292,18 @@ queries:
 }
 
 /// One frame.
-template <typename Cfg>
+template <typename Cfg, int entry_bits, int table_size>
 void binary_attention(hls::stream<typename BinaryAttentionShape<Cfg>::In>& q,
                       hls::stream<typename BinaryAttentionShape<Cfg>::In>& k,
                       hls::stream<typename BinaryAttentionShape<Cfg>::In>& v,
                       hls::stream<typename BinaryAttentionShape<Cfg>::Out>& out,
-                      const typename BinaryAttentionShape<Cfg>::Table& table,
+                      const ap_uint<entry_bits> (&table)[table_size],
                       const typename BinaryAttentionShape<Cfg>::Threshold& threshold) {
 #pragma HLS dataflow
   using Shape = BinaryAttentionShape<Cfg>;
+  static_assert(table_size == Cfg::head_dim + 1,
+                "BinaryAttention: the table must have head_dim + 1 entries, one for every score.");
+  static_assert(entry_bits == Cfg::table_bits, "BinaryAttention: the table's entries must be table_bits wide.");
   hls::stream<typename Shape::Head> rows("rows");
   hls::stream<typename Shape::Head> keys("keys");
   hls::stream<typename Shape::Value> values("values");

@@ -29,6 +29,8 @@ struct MultiPoolShape {
   static_assert(Cfg::in_bits > 1 && Cfg::coef_bits > 1, "MultiPool: in_bits and coef_bits must be 2 or more.");
   static_assert(Cfg::bias_bits > 0 && Cfg::out_bits > 0, "MultiPool: bias_bits and out_bits must be 1 or more.");
   static_assert(Cfg::out_shift >= 0, "MultiPool: out_shift must not be negative.");
+  static_assert(Cfg::pe * (Cfg::in_bits + 3) <= AP_INT_MAX_W && Cfg::pe * Cfg::out_bits <= AP_INT_MAX_W,
+                "MultiPool: pe window sums, and pe results, must fit a word of AP_INT_MAX_W bits.");
 
   static constexpr int beats = Cfg::channels / Cfg::pe;  // of a token
   static constexpr int row = Cfg::width * beats;         // beats of a row
