@@ -26,6 +26,9 @@ from bvit_hw.build.progress import Progress
 from bvit_hw.errors import OutputError
 
 MANIFEST = "manifest.json"
+#: what the manifest holds for a step
+_ENTRY = {"key": str, "files": dict, "results": dict}
+_UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -73,6 +76,11 @@ class Step:
     code: tuple[Path, ...] = ()
 
 
+def _is_entry(entry: object) -> bool:
+    """Whether a manifest's entry is one that a step left; any other has the step run again."""
+    return isinstance(entry, dict) and all(isinstance(entry.get(k), t) for k, t in _ENTRY.items())
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -88,11 +96,23 @@ def _code_hash(paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
+def _remove(path: Path) -> None:
+    """Remove a file or a whole folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def _full_disk_is_an_output_error(folder: Path, step: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _UNUSABLE and error.filename is not None and Path(error.filename).is_relative_to(folder):
+            raise OutputError(
+                f"{folder}: cannot be used as output folder: {error.filename}: {error.strerror}; choose another --out"
+            ) from error
         if error.errno not in _NO_SPACE:
             raise
         raise OutputError(
@@ -145,8 +165,9 @@ class BuildFolder:
                 found = json.loads(manifest.read_text())
             except ValueError:
                 found = {}
-        if not isinstance(found, dict) or "identity" not in found:
-            if set(content) <= {MANIFEST} or all(name.startswith(".tmp-") for name in content):
+        if not isinstance(found, dict) or not isinstance(found.get("identity"), dict):
+            damaged = manifest.is_file() and set(content) == {MANIFEST}
+            if damaged or all(name.startswith(".tmp-") for name in content):
                 return
             if not self._overwrite:
                 raise OutputError(
@@ -164,7 +185,9 @@ class BuildFolder:
                 f"{self.path}: holds another build ({'; '.join(differences)}); choose another --out, "
                 "or pass --overwrite to replace it"
             )
-        self._steps = {} if differences else dict(found.get("steps", {}))
+        steps = found.get("steps")
+        if not differences and isinstance(steps, dict):
+            self._steps = {name: entry for name, entry in steps.items() if _is_entry(entry)}
 
     def _write_manifest(self) -> None:
         temporary = self.path / (MANIFEST + ".tmp")
@@ -193,7 +216,7 @@ class BuildFolder:
         results: dict[str, Mapping[str, Any]] = {}
         keys: dict[str, str] = {}
         for stale in self.path.glob(".tmp-*"):
-            shutil.rmtree(stale)
+            _remove(stale)
         for step in steps:
             material = {
                 "version": __version__,
@@ -222,8 +245,7 @@ class BuildFolder:
                 # The manifest forgets the step before its folder changes, so no moment claims files that are not there.
                 if self._steps.pop(step.name, None) is not None:
                     self._write_manifest()
-                if final.exists():
-                    shutil.rmtree(final)
+                _remove(final)
                 temporary.rename(final)
                 seconds = time.monotonic() - start
                 files = {str(f.relative_to(final)): _sha256(f) for f in sorted(final.rglob("*")) if f.is_file()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,9 @@ from bvit_hw.data import DATASETS, load_dataset
 from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
 from bvit_hw.lower.implementation import IMPLEMENTATIONS
 from bvit_hw.models import BinaryViTConfig, checkpoint_info, preset, shipped_checkpoint
+
+#: a frame an hour, about
+LEAST_FPS = 0.001
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class BuildOptions:
     #: RTL or HLS flavour of the operators (lower/implementation.py), for all and for single ones by name
     impl: str = "auto"
     impl_of: tuple[tuple[str, str], ...] = ()
+    #: whether the package gets the accelerator as a simulated device, for notebooks without a board
+    simulated_device: bool = True
 
 
 def resolve(
@@ -53,6 +61,7 @@ def resolve(
     jobs: int,
     impl: str = "auto",
     impl_of: Sequence[str] = (),
+    simulated_device: bool = True,
 ) -> BuildOptions:
     """Options from the command line's words. Raises a BvitError that lists what is allowed."""
     found_board = load_board(board)
@@ -65,8 +74,13 @@ def resolve(
             checkpoint = shipped_checkpoint(name)
         except CheckpointError as error:
             raise CheckpointError(f"{error}. Train one (bvit-hw train) and name it by --checkpoint") from error
-    if target_fps is not None and target_fps <= 0:
-        raise ConfigError(f"--target-fps {target_fps:g} must be above 0")
+    try:
+        with checkpoint.open("rb"):
+            pass
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {checkpoint}: {error.strerror}") from error
+    if target_fps is not None and not LEAST_FPS <= target_fps < math.inf:
+        raise ConfigError(f"--target-fps {target_fps:g} must be a number from {LEAST_FPS:g} on")
     clock = clock_mhz if clock_mhz is not None else found_board.clock_mhz
     if not 1 <= clock <= 1000:
         raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
@@ -77,6 +91,7 @@ def resolve(
         clock_mhz=clock,
         target_fps=target_fps,
         simulated_images=simulated_images,
+        simulated_device=simulated_device,
         jobs=jobs,
         impl=impl,
         impl_of=_implementations(impl, impl_of),
@@ -132,12 +147,31 @@ def load_images(data: str, config: BinaryViTConfig) -> LabelledImages:
 
 def _from_npz(path: Path, classes: int) -> LabelledImages:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, labels = archive["images"], archive["labels"].astype(np.int64)
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise DatasetError(f"{path}: holds a single array (.npy); an .npz with 'images' and 'labels' is needed")
+        with archive:
+            images, labels = archive["images"], archive["labels"]
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file") from error
     except KeyError as error:
         raise DatasetError(f"{path}: must hold arrays 'images' and 'labels'; {error}") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise DatasetError(f"{path}: damaged, or no .npz file: {error}") from error
-    return LabelledImages(str(path), images, labels, tuple(str(i) for i in range(classes)))
+    if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray):
+        raise DatasetError(f"{path}: 'images' and 'labels' must be NumPy arrays, one .npy each")
+    return LabelledImages(str(path), images, _labels(path, labels), tuple(str(i) for i in range(classes)))
+
+
+def _labels(path: Path, labels: np.ndarray) -> np.ndarray:
+    """Class numbers as int64; whole numbers of another type are taken, anything else raises DatasetError."""
+    if labels.ndim != 1 or labels.dtype.kind not in "iuf":
+        raise DatasetError(
+            f"{path}: labels are {labels.dtype} {labels.shape}; they must be one whole number an image, a class each"
+        )
+    with np.errstate(invalid="ignore"):
+        whole = labels.astype(np.int64)
+    wrong = np.flatnonzero(whole != labels)
+    if len(wrong):
+        raise DatasetError(f"{path}: label {labels[wrong[0]]} of image {wrong[0]} is no class number")
+    return whole

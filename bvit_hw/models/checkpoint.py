@@ -23,6 +23,8 @@ from bvit_hw.models.quant import FixedPointQuant
 
 _KEY = "bvit_hw"
 _FORMAT = 1
+#: exponents of activations that make sense; calibration tries -16..4
+_EXPONENTS = range(-40, 41)
 
 
 def shipped_checkpoint(name: str = "tiny-digits") -> Path:
@@ -93,6 +95,14 @@ def checkpoint_info(path: Path | str) -> dict[str, object]:
     return dict(info) if isinstance(info, dict) else {}
 
 
+def _least_values(config: BinaryViTConfig) -> int:
+    """Weights and positions that a network of these sizes has at least."""
+    stages = zip(config.depths, config.channels, config.mlp_widths, strict=True)
+    blocks = sum(depth * (4 * channels**2 + 2 * channels * width) for depth, channels, width in stages)
+    stem = config.channels[0] * (config.tokens(0) + config.in_channels * config.patch_size**2)
+    return blocks + stem + config.classes * config.channels[-1]
+
+
 def load_checkpoint(path: Path | str, config: BinaryViTConfig | None = None) -> BinaryViT:
     """The model of a file that :func:`save_checkpoint` wrote, in eval mode and in the mode it was saved in.
 
@@ -107,20 +117,37 @@ def load_checkpoint(path: Path | str, config: BinaryViTConfig | None = None) -> 
             config = BinaryViTConfig.create(**(stored if isinstance(stored, dict) else {}))
         except ConfigError as error:
             raise CheckpointError(f"checkpoint {path}: {error}") from error
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if _least_values(config) > held:
+        # Before the network is built: a wrong size may ask for more memory than there is.
+        raise CheckpointError(
+            f"checkpoint {path}: its configuration is of a network of more than {_least_values(config):,} values; the "
+            f"file holds {held:,}"
+        )
     model = BinaryViT(config)
     expected = _tensors(model)
     for name, tensor in expected.items():
         if name not in tensors:
             raise CheckpointError(f"checkpoint {path}: tensor {name} is missing")
         if tensors[name].shape != tensor.shape:
-            given, wanted = tuple(tensors[name].shape), tuple(tensor.shape)
-            raise CheckpointError(f"checkpoint {path}: {name} has shape {given}; this network has {wanted}")
+            shapes = f"{tuple(tensors[name].shape)}; this network has {tuple(tensor.shape)}"
+            raise CheckpointError(f"checkpoint {path}: {name} has shape {shapes}")
+        if tensors[name].is_floating_point() != tensor.is_floating_point():
+            kinds = f"{tensors[name].dtype}; this network has {tensor.dtype}"
+            raise CheckpointError(f"checkpoint {path}: {name} is {kinds}")
         if tensors[name].is_floating_point() and not torch.isfinite(tensors[name]).all():
             raise CheckpointError(f"checkpoint {path}: {name} holds values that are not finite")
+        if name.endswith("running_var") and (tensors[name] < 0).any():
+            raise CheckpointError(f"checkpoint {path}: {name} holds negative variances")
     left = sorted(set(tensors) - set(expected))
     if left:
         raise CheckpointError(f"checkpoint {path}: tensor {left[0]} has no place in this network")
     exponents = {name: int(tensors.pop(f"{name}.exponent")) for name in _quantizers(model)}
+    for name, exponent in exponents.items():
+        if exponent not in _EXPONENTS:
+            raise CheckpointError(
+                f"checkpoint {path}: {name}.exponent is {exponent}; allowed: {_EXPONENTS[0]}..{_EXPONENTS[-1]}"
+            )
     model.load_state_dict(tensors, strict=False)
     # After loading, which lets Brevitas set up its quantizers anew.
     for name, quantizer in _quantizers(model).items():

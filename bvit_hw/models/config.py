@@ -46,8 +46,8 @@ class BinaryViTConfig(BaseModel):
     table_bits: Annotated[int, Field(ge=4, le=15)] = 15
 
     #: pixel normalization, one value an image channel: (pixel / 255 - mean) / std
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.5, 0.5, 0.5)
+    mean: tuple[Annotated[float, Field(ge=-10, le=10)], ...] = (0.5, 0.5, 0.5)
+    std: tuple[Annotated[float, Field(ge=1e-3, le=1e3)], ...] = (0.5, 0.5, 0.5)
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:

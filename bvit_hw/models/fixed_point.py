@@ -136,6 +136,8 @@ def _affine_at(
     for i, (x, factor, own) in enumerate(zip(inputs, real.factors, wanted, strict=True)):
         term = max(own, exponent)
         shifts.append(term - exponent)
+        if shifts[-1] > EXACT_BITS:
+            raise FreezeError(f"{x.name} counts 2**{shifts[-1]} times as much as what is added to it")
         if not fixed[i]:
             coefficient = np.broadcast_to(np.asarray(factor, dtype=np.float64), (output.channels,))
             params[f"coef{i}"] = half_up(coefficient * 2.0 ** (x.exponent - term)).astype(np.int32)
