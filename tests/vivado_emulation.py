@@ -593,7 +593,7 @@ class VivadoEmulation:
     def faults(self) -> list[str]:
         """Everything that is wrong with the block design and the packaged core, in words."""
         return [
-            *self._component_faults(),
+            *self.component_faults(),
             *self._interface_faults(),
             *self._pin_faults(),
             *self._clock_faults(),
@@ -607,6 +607,10 @@ class VivadoEmulation:
     def _board_faults(self) -> Iterator[str]:
         if ("board_part" in self.properties["project"]) != ("preset" in self.done):
             yield "the board's preset is not applied"
+
+    def component_faults(self) -> list[str]:
+        """What is wrong with the packaged core."""
+        return list(self._component_faults())
 
     def _component_faults(self) -> Iterator[str]:
         component = self._component()
