@@ -14,8 +14,9 @@ from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.flows.verilator import cache_folder, lint
 from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.ops.base import HwOp
+from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.duplicate import Duplicate
-from bvit_hw.ops.fifo import Fifo, bram18s
+from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.width_converter import WidthConverter
 
 
@@ -247,7 +248,7 @@ def test_cost_models(tmp_path: Path) -> None:
 
 
 def test_bram18s_by_hand() -> None:
-    assert [bram18s(*shape) for shape in ((512, 36), (513, 36), (1024, 18), (4096, 9), (20000, 8))] == [1, 2, 1, 2, 10]
+    assert [bram18s(*shape) for shape in ((36, 512), (36, 513), (18, 1024), (9, 4096), (8, 20000))] == [1, 2, 1, 2, 10]
 
 
 @pytest.mark.parametrize(

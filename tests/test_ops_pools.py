@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import HwOp, divisors
+from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.channel_pool import ChannelPool
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.ops.patch_gather import PatchGather
-from bvit_hw.ops.pool_common import bram18s, lutram_luts
+from bvit_hw.ops.pool_common import lutram_luts
 from bvit_hw.ops.registry import from_attributes
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bvit_hw.ops.base import Memory, Resources
+from bvit_hw.ops.block_ram import LUTS_PER_BRAM18
 
-#: LUTs that a board has for each 18-Kbit block RAM (XC7Z020: 53200 / 280); a memory goes where it takes the smaller
-#: share of the board
-LUTS_PER_BRAM18 = 190
 #: shapes of an 18-Kbit block RAM read through one port, words x bits (UG473)
 _BRAM18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 

@@ -10,24 +10,9 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2
+from bvit_hw.ops.block_ram import bram18s
 
 STYLES = ("small", "large")
-#: words x bits that a half of a block RAM (18 Kbit) or a whole one can have, and how many halves that is (UG473)
-_SHAPES = (
-    *((512 << n, width, 1) for n, width in enumerate((36, 18, 9, 4, 2, 1))),
-    *((512 << n, width, 2) for n, width in enumerate((72, 36, 18, 9, 4, 2, 1))),
-)
-
-
-def bram18s(depth: int, width: int) -> int:
-    """18-Kbit block RAMs of a memory of ``depth`` words of ``width`` bits: the best tiling by one shape and a rest."""
-    if depth <= 0:
-        return 0
-    return min(
-        depth // words * -(-width // bits) * halves
-        + (min(-(-width // b) * h for w, b, h in _SHAPES if w >= rest) if (rest := depth % words) else 0)
-        for words, bits, halves in _SHAPES
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +76,7 @@ class Fifo(HwOp):
             return Resources(
                 lut=2 * address + 4 + 1.5 * address * wraps,
                 ff=width + 3 + counter + 2 * address,
-                bram18=bram18s(self.depth, width),
+                bram18=bram18s(width, self.depth),
             )
         if self.depth <= 32:
             ram = 4.0 * -(-width // 6)

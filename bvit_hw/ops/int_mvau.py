@@ -11,7 +11,8 @@ import numpy as np
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import int_mvau_resources
 from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2, divisors
-from bvit_hw.ops.coef_memory import LUTS_PER_BRAM18, block_count, block_pays, pack_words
+from bvit_hw.ops.block_ram import LUTS_PER_BRAM18
+from bvit_hw.ops.coef_memory import block_count, block_pays, pack_words
 
 #: operands of a DSP48E1's multiplier
 DSP_X_BITS, DSP_WEIGHT_BITS = 25, 18

@@ -10,8 +10,9 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
+from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable, Storage
-from bvit_hw.ops.pool_common import CostTerms, PoolOp, bram18s, loop_bits, memory, prefers_block
+from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
 
 #: the windows in the order of the rows of ``coef``: tokens up and down, tokens left and right
 REACHES = ((1, 0), (0, 1), (2, 0), (0, 2))

@@ -9,9 +9,7 @@ from typing import ClassVar, Self
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import HwOp, Params, Resources, clog2, divisors
-
-#: LUTs that one block RAM of 18 Kbit is worth when a buffer may lie in either; a Zynq-7020 has 190 for each
-LUTS_PER_BRAM18 = 80
+from bvit_hw.ops.block_ram import BUFFER_LUTS_PER_BRAM18, bram18s
 
 
 def lutram_luts(width: int, depth: int) -> int:
@@ -28,18 +26,9 @@ def lutram_luts(width: int, depth: int) -> int:
     return round(-(-depth // 64) * (4 * -(-width // 3) + 0.44 * width + 1.3))
 
 
-def bram18s(width: int, depth: int) -> int:
-    """Block RAM halves of a simple dual-port memory on 7 series (RAMB18 512 x 36 .. 16384 x 1, RAMB36 twice that)."""
-    if depth > 32768:
-        return -(-depth // 32768) * bram18s(width, 32768)
-    shapes = ((512, 36, 1), (1024, 18, 1), (2048, 9, 1), (4096, 4, 1), (8192, 2, 1), (16384, 1, 1),
-              (1024, 36, 2), (2048, 18, 2), (4096, 9, 2), (8192, 4, 2), (16384, 2, 2), (32768, 1, 2))  # fmt: skip
-    return min(halves * -(-width // bits) for words, bits, halves in shapes if words >= depth)
-
-
 def prefers_block(width: int, depth: int) -> bool:
     """Whether a memory goes to block RAM, given what LUTs and block RAM are worth to each other."""
-    return depth > 32 and lutram_luts(width, depth) > LUTS_PER_BRAM18 * bram18s(width, depth)
+    return depth > 32 and lutram_luts(width, depth) > BUFFER_LUTS_PER_BRAM18 * bram18s(width, depth)
 
 
 def memory(width: int, depth: int, block: bool) -> Resources:

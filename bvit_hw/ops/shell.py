@@ -6,7 +6,7 @@ from math import ceil
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import Resources, clog2
-from bvit_hw.ops.fifo import bram18s
+from bvit_hw.ops.block_ram import bram18s
 
 #: beats beyond one frame that bvit_frame_guard wants at least
 GUARD_SPARE_BEATS = 4
@@ -35,7 +35,7 @@ def guard_resources(frame_bytes: int, depth: int, width: int = 64) -> Resources:
     return Resources(
         lut=8.6 * address + 24 + (0.53 * width * blocks if blocks > 8 else 0),
         ff=width + 4.5 * address + clog2(frame_bytes * 8 // width) + 24,
-        bram18=bram18s(depth + 1, width),
+        bram18=bram18s(width, depth + 1),
     )
 
 
