@@ -10,8 +10,8 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError
 
-#: the widest beat of an AXI-Stream that the templates are compiled for (AP_INT_MAX_W in hls/bvit/common.hpp)
-MAX_BEAT_BITS = 4096
+#: the widest beat of a stream that the templates are compiled for (AP_INT_MAX_W in hls/bvit/common.hpp)
+MAX_BEAT_BITS = 32768
 Storage = Literal["auto", "bram", "lutram"]
 
 

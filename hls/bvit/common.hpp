@@ -7,7 +7,7 @@
 #define BVIT_COMMON_HPP
 
 #ifndef AP_INT_MAX_W
-#define AP_INT_MAX_W 4096  // the widest beat; Vitis HLS wants it before its headers
+#define AP_INT_MAX_W 32768  // the widest beat, and what the headers allow at most; wanted before them
 #endif
 #include <ap_int.h>
 #include <hls_stream.h>
