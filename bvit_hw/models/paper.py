@@ -47,7 +47,7 @@ class Rule:
         """Our tensor in the published layout."""
         match self.layout:
             case "filters":
-                return x.unflatten(1, (self.window, self.window, -1)).permute(0, 3, 1, 2)
+                return x.reshape(len(x), self.window, self.window, -1).permute(0, 3, 1, 2)
             case "position":
                 return x[None]
             case "plane":
@@ -171,16 +171,21 @@ def from_paper_state(
     heads: Sequence[int] | None = None,
     reduction: Sequence[int] | None = None,
     depths: Sequence[int] | None = None,
+    changes: Mapping[str, object] | None = None,
 ) -> BinaryViT:
     """A model in float-residual, eval mode from the published code's tensors, {name: array}.
 
     Sizes follow from the shapes. What shapes cannot show is taken as in the paper unless given, one entry a stage:
     ``heads`` (1, 2, 4, 8 in four stages, else head size 64), ``reduction`` (key/value pooling; 8 and 4 where a
     four-stage network has any in its first stages), ``depths`` (blocks; needed only where neighbouring stages have
-    equally many channels). :class:`CheckpointError` names every tensor that is missing, has another shape or type,
-    holds values that are not finite, or has no place.
+    equally many channels). ``changes`` replace what a configuration says beside sizes: widths of fixed-point tensors,
+    ``mean`` and ``std`` of the pixels (ImageNet's by default).
+
+    :class:`CheckpointError` names every tensor that is missing, has another shape or type, holds values that are not
+    finite, or has no place; :class:`ConfigError` an impossible change.
     """
     config = config_from_paper_state(state, heads=heads, reduction=reduction, depths=depths)
+    config = BinaryViTConfig.create(**(config.model_dump() | dict(changes or {})))
     model = BinaryViT(config)
     rules = paper_rules(config)
     target = model.state_dict()
@@ -218,6 +223,7 @@ def load_paper_checkpoint(
     heads: Sequence[int] | None = None,
     reduction: Sequence[int] | None = None,
     depths: Sequence[int] | None = None,
+    changes: Mapping[str, object] | None = None,
 ) -> BinaryViT:
     """The model of a file that the published code wrote; see :func:`from_paper_state` for the result and its errors.
 
@@ -225,6 +231,6 @@ def load_paper_checkpoint(
     """
     state = read_state(path)
     try:
-        return from_paper_state(state, heads=heads, reduction=reduction, depths=depths)
+        return from_paper_state(state, heads=heads, reduction=reduction, depths=depths, changes=changes)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error

@@ -21,23 +21,21 @@ from bvit_hw.errors import CheckpointError
 
 #: prefixes that wrappers put before every name: DistributedDataParallel, torch.compile
 _WRAPPERS = ("module.", "_orig_mod.")
+#: how NumPy restores its scalars and arrays; old files call the module numpy.core
+_NUMPY = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(1).__reduce__()[0]}
 #: data without behaviour that training scripts store beside the weights: parsed arguments, paths, NumPy numbers
 _HARMLESS: tuple[Any, ...] = (
     argparse.Namespace,
     collections.Counter,
-    collections.defaultdict,
     dict,
     list,
     set,
     pathlib.PosixPath,
     pathlib.PurePosixPath,
-    (pathlib.PurePosixPath, "pathlib._local.PosixPath"),
     np.dtype,
     np.ndarray,
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
-    np._core.multiarray.scalar,
-    (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
-    np._core.multiarray._reconstruct,
+    *_NUMPY.values(),
+    *((function, f"numpy.core.multiarray.{name}") for name, function in _NUMPY.items()),
     *{type(np.dtype(kind)) for kind in "?bBhHiIlLqQefdSU"},
 )
 
@@ -52,7 +50,7 @@ def _unpickle(path: Path) -> object:
         raise CheckpointError(f"{path}: is a folder; name the checkpoint file in it") from error
     except pickle.UnpicklingError as error:
         # PyTorch's message names the class and then advises to allow it, which is not for us to repeat.
-        found = re.search(r"\bGLOBAL\s+([\w.]+)|Unsupported (?:class|type)\w*\W+([\w.]+)", str(error))
+        found = re.search(r"\bGLOBAL\s+([\w.]+)|but got <class '([\w.]+)'>", str(error))
         if found:
             culprit = found.group(1) or found.group(2)
             raise CheckpointError(
