@@ -258,6 +258,12 @@ def main(tool: str, arguments: list[str]) -> None:
         clock = json.loads(Path(arguments[2]).read_text())["clock"]
         sample = (Path(__file__).parent / "vendor_reports/xclbin_info.txt").read_text()
         print(sample.replace("250 MHz", f"{clock} MHz"))
+    elif tool == "vivado" and arguments == ["-mode", "batch", "-source", "build_zynq.tcl"]:
+        from tests.vivado_emulation import VivadoEmulation
+
+        emulation = VivadoEmulation(ddr_gib=int(os.environ.get("EMULATED_DDR_GIB", "1")))
+        emulation.run(Path("build_zynq.tcl").resolve())
+        _check(not emulation.faults(), f"vivado: {emulation.faults()}")
     elif tool == "vivado":
         _check(arguments[:4] == ["-mode", "batch", "-nojournal", "-log"] and arguments[5] == "-source", str(arguments))
         from tests.vivado_emulation import VivadoEmulation

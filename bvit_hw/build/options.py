@@ -84,6 +84,8 @@ def resolve(
     clock = clock_mhz if clock_mhz is not None else found_board.clock_mhz
     if not 1 <= clock <= 1000:
         raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
+    if found_board.vitis is not None and clock != int(clock):
+        raise ConfigError(f"--clock-mhz {clock:g}: {found_board.name} takes whole MHz only")
     return BuildOptions(
         board=found_board.model_copy(update={"clock_mhz": clock}),
         checkpoint=checkpoint,

@@ -24,9 +24,10 @@ from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import digest_of
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
+from bvit_hw.vendor_releases import RELEASES
 
 #: releases that the scripts are written for
-SUPPORTED = ("2022.2", "2024.2")
+SUPPORTED = RELEASES
 SCRIPT = "run_hls.tcl"
 INSTANCE = "instance.json"
 STEPS = ("csim", "csynth", "cosim", "export")
