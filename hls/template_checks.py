@@ -59,7 +59,9 @@ def mutants_caught(
         assert old in text, f"mutation of {header}: there is no {old!r} in it; it has changed, adapt the mutation"
         (changed / "bvit" / header).write_text(text.replace(old, new, 1))
         program = csim_text(units).replace('#include "bvit/', f'#include "{changed}/bvit/')
-        csim = CSim(executable=compile_program(program, "mutant", root=folder / "cache"), units=tuple(units))
+        csim = CSim(
+            executable=compile_program(program, "mutant", Toolchain(level=0), root=folder / "cache"), units=tuple(units)
+        )
         if not _equal(csim, cases):
             caught.append((header, old, new))
     return caught

@@ -16,6 +16,10 @@ from bvit_hw.models.attention_rule import score_table, threshold_integer
 from bvit_hw.ops.base import IntArray
 from bvit_hw.ops.binary_attention import BinaryAttention
 
+#: small shapes take longer to compile than to run
+QUICK = Toolchain(level=0)
+SANITIZED = Toolchain(level=0, sanitize=True)
+
 
 def attention(queries: int, keys: int, heads: int, head_dim: int, *folding: int, **fields: int) -> BinaryAttention:
     """``folding`` is simd, kp, mp, pe."""
@@ -63,13 +67,13 @@ FULL_SIZE = [
 
 
 def test_shapes() -> None:
-    check_hls([softmax_case(op) for op in SHAPES])
+    check_hls([softmax_case(op) for op in SHAPES], QUICK)
 
 
 def test_digits_network() -> None:
     """Every attention of the shipped network on test images."""
     folding = {"simd": 4, "pe": 8}
-    check_hls([(op.fold(**folding), params, frames) for op, params, frames in digits_cases("BinaryAttention")])
+    check_hls([(op.fold(**folding), params, frames) for op, params, frames in digits_cases("BinaryAttention")], QUICK)
 
 
 def test_full_size() -> None:
@@ -126,27 +130,27 @@ def test_rule() -> None:
         table = rng.integers(0, 2**bits, op.head_dim + 1)
         table[-1] = 2**bits - 1
         cases.append((op, {"table": table, "threshold": np.int64(2**bits // 8 + 1)}, [mixed_frame(op, rng)] * 2))
-    check_hls(cases)
+    check_hls(cases, QUICK)
 
 
 def test_frame_memory(tmp_path: Path) -> None:
-    run_program("frame_memory_check", tmp_path)
+    run_program("frame_memory_check", tmp_path, QUICK)
 
 
 def test_sanitized() -> None:
     """No access beyond an array, no undefined arithmetic."""
-    check_hls([softmax_case(SHAPES[4])], Toolchain(sanitize=True))
+    check_hls([softmax_case(SHAPES[4])], SANITIZED)
 
 
 @pytest.mark.slow
 def test_all_sanitized(tmp_path: Path) -> None:
-    run_program("frame_memory_check", tmp_path, Toolchain(sanitize=True))
-    check_hls([softmax_case(op) for op in (*SHAPES, attention(98, 49, 1, 64, 8, 7, 49, 8))], Toolchain(sanitize=True))
+    run_program("frame_memory_check", tmp_path, SANITIZED)
+    check_hls([softmax_case(op) for op in (*SHAPES, attention(98, 49, 1, 64, 8, 7, 49, 8))], SANITIZED)
 
 
 @pytest.mark.skipif(clang() is None, reason="clang++ is not installed: apt install clang")
 def test_clang() -> None:
-    check_hls([softmax_case(op) for op in SHAPES], Toolchain(compiler=clang() or ""))
+    check_hls([softmax_case(op) for op in SHAPES], Toolchain(compiler=clang() or "", level=0))
 
 
 _SHAPE = "BinaryAttention: queries, keys, heads and head_dim must be 1 or more."

@@ -15,6 +15,10 @@ from bvit_hw.flows.gxx import Toolchain, clang
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.multi_pool import MultiPool
 
+#: small shapes take longer to compile than to run
+QUICK = Toolchain(level=0)
+SANITIZED = Toolchain(level=0, sanitize=True)
+
 
 def pool(height: int, width: int, channels: int, pe: int, **fields: int) -> MultiPool:
     widths = {"in_bits": 8, "coef_bits": 8, "bias_bits": 16, "out_shift": 8, "out_bits": 8, "use_dsp": 1, **fields}
@@ -52,12 +56,12 @@ WIDTHS = [
 
 
 def test_shapes() -> None:
-    check_hls([random_case(op) for op in (*GRIDS, *WIDTHS)])
+    check_hls([random_case(op) for op in (*GRIDS, *WIDTHS)], QUICK)
 
 
 def test_digits_network() -> None:
     """Every pool of the shipped network on test images."""
-    check_hls([(op.fold(pe=4), params, frames) for op, params, frames in digits_cases("MultiPool")])
+    check_hls([(op.fold(pe=4), params, frames) for op, params, frames in digits_cases("MultiPool")], QUICK)
 
 
 def test_full_size() -> None:
@@ -80,28 +84,28 @@ def test_digits_network_foldings() -> None:
 @pytest.mark.parametrize("name", ["line_window_check", "overlap_check", "arithmetic_check"])
 def test_programs(name: str, tmp_path: Path) -> None:
     """Windows alone, frames that overlap, the pure functions."""
-    run_program(name, tmp_path)
+    run_program(name, tmp_path, QUICK)
 
 
 def test_sanitized() -> None:
     """No access beyond an array, no undefined arithmetic."""
-    check_hls([random_case(op) for op in (pool(3, 5, 4, 2), pool(2, 1, 2, 1))], Toolchain(sanitize=True))
+    check_hls([random_case(op) for op in (pool(3, 5, 4, 2), pool(2, 1, 2, 1))], SANITIZED)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["line_window_check", "overlap_check", "arithmetic_check"])
 def test_programs_sanitized(name: str, tmp_path: Path) -> None:
-    run_program(name, tmp_path, Toolchain(sanitize=True))
+    run_program(name, tmp_path, SANITIZED)
 
 
 @pytest.mark.slow
 def test_all_sanitized() -> None:
-    check_hls([random_case(op) for op in (*GRIDS, *WIDTHS)], Toolchain(sanitize=True))
+    check_hls([random_case(op) for op in (*GRIDS, *WIDTHS)], SANITIZED)
 
 
 @pytest.mark.skipif(clang() is None, reason="clang++ is not installed: apt install clang")
 def test_clang() -> None:
-    check_hls([random_case(op) for op in (*GRIDS, *WIDTHS)], Toolchain(compiler=clang() or ""))
+    check_hls([random_case(op) for op in (*GRIDS, *WIDTHS)], Toolchain(compiler=clang() or "", level=0))
 
 
 #: fields, the error of Python with what it says, the sentence of the compiler

@@ -262,7 +262,7 @@ class BinaryAttention(HwOp):
         self.check_params(params)
         if max(self.kp * self.table_bits, self.keys + self.kp) > MAX_BEAT_BITS:
             raise ConfigError(
-                f"BinaryAttention: kp={self.kp} entries of table_bits={self.table_bits} side by side, keys={self.keys}: "
+                f"BinaryAttention: kp={self.kp} entries of {self.table_bits} bits side by side, keys={self.keys}; "
                 f"the HLS template takes up to {MAX_BEAT_BITS} bits; fold further, or choose the RTL"
             )
         threshold = min(int(np.asarray(params["threshold"]).reshape(())), 1 << self.table_shift)
