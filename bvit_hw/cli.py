@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 import traceback
 import warnings
@@ -54,7 +55,9 @@ def cli(debug: bool, verbose: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point. Exit code 0: done; 2: a mistake of the caller's, an unusable environment, or an interruption."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    # Remarks of libraries about themselves: a CUDA toolkit without a GPU (Brevitas looks for one), experimental API.
+    # Remarks of libraries about themselves: a CUDA toolkit without a GPU (Brevitas looks for one), experimental API,
+    # DistributedDataParallel's options.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
     try:

@@ -11,38 +11,34 @@ from click.testing import CliRunner
 
 from bvit_hw import data
 from bvit_hw.cli_train import train_command
-from bvit_hw.data import Dataset
+from bvit_hw.data import open_data
 from bvit_hw.errors import CheckpointError, ConfigError, OutputError
-from bvit_hw.models import BinaryViTConfig, load_checkpoint
-from bvit_hw.train import Recipe, TrainingError, loop, recipe, train, training_recipe
-from bvit_hw.train.augment import random_affine
-
-NETWORK = BinaryViTConfig.create(
-    image_size=32,
-    channels=(8, 16),
-    depths=(1, 1),
-    heads=(1, 2),
-    mlp_widths=(16, 32),
-    reductions=(4, 2),
-    classes=10,
+from bvit_hw.models import load_checkpoint, save_checkpoint
+from bvit_hw.train import (
+    EpochReport,
+    Recipe,
+    RunOptions,
+    Trainer,
+    TrainingError,
+    loop,
+    recipe,
+    state,
+    train,
+    training_recipe,
 )
-SHORT = Recipe(dataset="some", model=NETWORK, epochs=4, quant_epochs=2, batch_size=80, learning_rate=5e-3)
+from bvit_hw.train.augment import random_affine
+from bvit_hw.train.distill import open_teacher
+from tests.training_children import NETWORK, some_digits
+from tests.training_children import SHORT as CHILDREN_SHORT
+
+SHORT = CHILDREN_SHORT.changed(batch_size=80)
 
 
 @pytest.fixture(autouse=True)
-def some_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dataset of 200 digits, and a preset on it."""
-    digits = data.load_dataset("digits")
-    some = Dataset(
-        "some",
-        10,
-        digits.train_images[:160],
-        digits.train_labels[:160],
-        digits.test_images[:40],
-        digits.test_labels[:40],
-    )
-    monkeypatch.setitem(data.DATASETS, "some", lambda: some)
-    monkeypatch.setitem(recipe._RECIPES, "some", SHORT)
+def some_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dataset of 200 digits, and a run on it."""
+    monkeypatch.setitem(data.DATASETS, "some", some_digits)
+    monkeypatch.setitem(recipe._RUNS, "some", SHORT)
 
 
 class Stopped(Exception):
@@ -50,7 +46,7 @@ class Stopped(Exception):
 
 
 def stop_after(epoch: int) -> Any:
-    def on_epoch(report: loop.EpochReport) -> None:
+    def on_epoch(report: EpochReport) -> None:
         if report.epoch == epoch:
             raise Stopped
 
@@ -74,7 +70,8 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path, stopped_after: int) -> No
     torch.rand(17)  # what others draw from the global generator must not matter
     seen: list[int] = []
     parts = train(SHORT, tmp_path / "parts", on_epoch=lambda report: seen.append(report.epoch))
-    assert seen == list(range(stopped_after + 1, 5))
+    # The epoch whose state was the last is reported once more: its end may not have been.
+    assert seen == list(range(stopped_after, 5))
     assert same(weights(whole.checkpoint), weights(parts.checkpoint)) and whole.accuracy == parts.accuracy
 
 
@@ -101,32 +98,145 @@ def test_foreign_states_are_kept_unless_overwritten(tmp_path: Path) -> None:
         train(SHORT, tmp_path, on_epoch=stop_after(1))
     before = (tmp_path / loop.STATE_FILE).read_bytes()
     other = SHORT.model_copy(update={"seed": 5})
-    with pytest.raises(OutputError, match="another recipe"):
+    with pytest.raises(OutputError, match=r"another recipe \(seed: 0 -> 5\)"):
         train(other, tmp_path)
     assert (tmp_path / loop.STATE_FILE).read_bytes() == before
     train(other, tmp_path, overwrite=True)
-    (tmp_path / loop.STATE_FILE).unlink()
+    state.remove_states(tmp_path / loop.STATE_FILE)
     with pytest.raises(OutputError, match="another run's"):
         train(other, tmp_path)
 
 
-def test_damaged_states_are_refused(tmp_path: Path) -> None:
+def test_a_damaged_state_is_noticed_and_the_one_before_it_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole_run = train(SHORT, tmp_path / "whole")
     with pytest.raises(Stopped):
-        train(SHORT, tmp_path, on_epoch=stop_after(1))
-    state = tmp_path / loop.STATE_FILE
-    whole = state.read_bytes()
-    for damaged in (b"", b"garbage", whole[: len(whole) // 2]):
-        state.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match="damaged"):
-            train(SHORT, tmp_path)
+        train(SHORT, tmp_path, on_epoch=stop_after(2))
+    newest = tmp_path / loop.STATE_FILE
+    whole = newest.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-5] ^= 1
+    for damaged in (b"", b"garbage", whole[: len(whole) // 2], bytes(flipped)):
+        newest.write_bytes(damaged)
+        found = state.read_state(newest)
+        assert found is not None and (found[1]["epoch"], found[1]["step"]) == (0, 2)
+    assert "going on from the state before it" in caplog.text
+    resumed = train(SHORT, tmp_path)
+    assert same(weights(whole_run.checkpoint), weights(resumed.checkpoint))
+    newest.write_bytes(b"garbage")
+    state.previous(newest).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"damaged.*damaged"):
+        train(SHORT, tmp_path)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
-    trainer = loop.Trainer(SHORT, data.load_dataset("some"))
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_state(tmp_path: Path) -> None:
+    def poison(report: loop.StepReport) -> None:
+        if (report.epoch, report.step) == (2, 1):
+            with torch.no_grad():
+                trainers[0].model.blocks[1].attn.v.norm.bias[3] = torch.nan
+
+    trainers: list[Trainer] = []
+    genuine = loop.Trainer
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "Trainer", lambda *a, **k: trainers.append(genuine(*a, **k)) or trainers[0])
+        message = (
+            r"epoch 2, step 2 \(step 4 of the run\): the loss is nan; first quantity that is not finite: "
+            r"parameter blocks\.1\.attn\.v\.norm\.bias"
+        )
+        with pytest.raises(TrainingError, match=message):
+            train(SHORT, tmp_path, options=RunOptions(save_steps=1), on_step=poison)
+    found = state.read_state(state.previous(tmp_path / loop.STATE_FILE))
+    assert found is not None and all(bool(torch.isfinite(t).all()) for t in found[0].values())
+    assert found[1]["epoch"] * 2 + found[1]["step"] == 2
+
+
+def test_the_first_quantity_that_is_not_finite_is_named() -> None:
+    def trainer() -> Trainer:
+        return Trainer(SHORT, open_data("some"))
+
+    broken = trainer()
+    broken.batches.images[:] = torch.inf  # type: ignore[attr-defined]
+    with pytest.raises(TrainingError, match="not finite: input images"):
+        broken.run_step()
+    # Weights so large that the square inside the next norm's variance overflows: no parameter is to blame.
+    huge = trainer()
     with torch.no_grad():
-        trainer.model.head.classifier.bias[3] = torch.nan
-    with pytest.raises(TrainingError, match=r"epoch 1, step 1: the loss is nan"):
-        trainer.run_epoch()
+        huge.model.stem.conv.weight *= 1e30
+    before = {name: tensor.clone() for name, tensor in huge.model.named_parameters()}
+    with pytest.raises(TrainingError, match=r"not finite: output of stem\.conv\.norm"):
+        huge.run_step()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in huge.model.named_parameters())
+    steep = trainer()
+    handle = steep.model.head.classifier.weight.register_hook(lambda grad: grad * torch.inf)
+    with pytest.raises(TrainingError, match=r"the gradient norm is nan; .* gradient of head\.classifier\.weight"):
+        steep.run_step()
+    handle.remove()
+
+
+def test_accumulated_batches_make_one_step() -> None:
+    """With normalization's statistics fixed, two passes of 20 are one of 40."""
+    sums = []
+    for changes in ({"batch_size": 40}, {"batch_size": 20, "accumulate": 2}):
+        trainer = Trainer(SHORT.changed(**changes), open_data("some"))
+        assert trainer.steps == 4
+        trainer.model.eval()
+        loss, norm, _ = trainer.run_step()
+        sums.append((loss, norm))
+    assert sums[0] == pytest.approx(sums[1], rel=1e-5)
+
+
+def test_the_paper_s_schedule_follows_the_global_batch() -> None:
+    paper = training_recipe("small-224", data="imagenet=/data", teacher="deit-small")
+    assert (paper.epochs, paper.quant_epochs, paper.batch_size, paper.weight_decay) == (300, 0, 64, 0.0)
+    assert (paper.augmentation, paper.label_smoothing) == ("paper", 0.0)
+    assert paper.peak_rate(512) == 5e-4 and paper.peak_rate(64) == pytest.approx(6.25e-5)
+    assert training_recipe("tiny-digits").peak_rate(12345) == 2e-3
+
+
+def test_distillation_follows_the_teacher_and_not_the_labels(tmp_path: Path) -> None:
+    """The loss is the cross-entropy against the teacher's softmax; its gradient vanishes where the two agree."""
+    recipe_alone = SHORT.changed(label_smoothing=0.0)
+    teacher_model = Trainer(recipe_alone.changed(seed=7), open_data("some")).model
+    save_checkpoint(teacher_model, tmp_path / "teacher.safetensors")
+    teacher = open_teacher(str(tmp_path / "teacher.safetensors"), NETWORK)
+    trainer = Trainer(recipe_alone, open_data("some"), teacher=teacher)
+    images, labels = next(trainer.batches.epoch(0, 0))
+    logits = torch.randn(80, 10, requires_grad=True)
+    loss = trainer.loss(logits, images, labels)
+    expected = teacher.network(images).softmax(dim=1)
+    assert torch.allclose(loss, -(expected * logits.log_softmax(dim=1)).sum(dim=1).mean(), atol=1e-6)
+    assert torch.equal(loss, trainer.loss(logits, images, labels.flip(0)))
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert torch.allclose(gradient, (logits.softmax(dim=1) - expected) / 80, atol=1e-7)
+    before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
+    trainer.run_step()
+    after = teacher.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before), "statistics of the teacher stay as well"
+    with pytest.raises(ConfigError, match=r"teacher .*: 10 classes"):
+        open_teacher(str(tmp_path / "teacher.safetensors"), NETWORK.model_copy(update={"classes": 7}))
+
+
+def test_a_teacher_sees_images_as_it_was_trained_on_them(tmp_path: Path) -> None:
+    other = NETWORK.model_copy(update={"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.6, 0.7)})
+    model = Trainer(SHORT, open_data("some")).model
+    model.config = other
+    save_checkpoint(model, tmp_path / "teacher.safetensors")
+    pixels = some_digits().test_images[:8]
+    teacher = open_teacher(str(tmp_path / "teacher.safetensors"), NETWORK)
+    seen: list[torch.Tensor] = []
+    teacher.network.register_forward_pre_hook(lambda _module, arguments: seen.append(arguments[0]))
+    teacher(data.normalize(pixels, NETWORK.mean, NETWORK.std))
+    assert torch.allclose(seen[0], data.normalize(pixels, other.mean, other.std), atol=1e-5)
+
+
+def test_bf16_runs_close_to_float32() -> None:
+    losses = []
+    for precision in ("32", "bf16-mixed"):
+        trainer = Trainer(SHORT.changed(precision=precision), open_data("some"))
+        losses.append([trainer.run_step()[0] for _ in range(2)])
+        assert all(p.dtype == torch.float32 for p in trainer.model.parameters())
+    assert losses[0] == pytest.approx(losses[1], rel=0.1) and losses[0] != losses[1]
 
 
 def test_recipes_are_checked() -> None:
@@ -137,27 +247,37 @@ def test_recipes_are_checked() -> None:
         training_recipe("tiny-digits", epochs=1)
     with pytest.raises(ConfigError, match="allowed: tiny-digits"):
         training_recipe("imagenet")
+    with pytest.raises(ConfigError, match="preset small-224 has no dataset of its own"):
+        training_recipe("small-224")
+    with pytest.raises(ConfigError, match="recipe 'long' is unknown; allowed: digits, cifar, paper"):
+        training_recipe("tiny-digits", recipe="long")
     with pytest.raises(ValueError, match="quant_epochs=4 must be below"):
         Recipe.model_validate(SHORT.model_dump() | {"quant_epochs": 4})
+    with pytest.raises(ConfigError, match=r"learning_rate.*greater than 0"):
+        SHORT.changed(learning_rate=-1.0)
     wrong = NETWORK.model_copy(update={"classes": 7})
     with pytest.raises(ConfigError, match="10 classes"):
-        loop.Trainer(SHORT.model_copy(update={"model": wrong}), data.load_dataset("some"))
+        Trainer(SHORT.model_copy(update={"model": wrong}), open_data("some"))
     with pytest.raises(ConfigError, match="exceeds the 160 training images"):
-        loop.Trainer(SHORT.model_copy(update={"batch_size": 500}), data.load_dataset("some"))
+        Trainer(SHORT.changed(batch_size=500), open_data("some"))
+    with pytest.raises(ConfigError, match="90 x 2 accumulated x 1 processes = 180 exceeds"):
+        Trainer(SHORT.changed(batch_size=90, accumulate=2), open_data("some"))
 
 
 def test_augmentation_moves_images_by_what_it_is_told() -> None:
     images = torch.zeros(40, 1, 32, 32)
     images[:, :, 14:18, 14:18] = 1
     generator = torch.Generator().manual_seed(0)
-    still = random_affine(images, generator, shift=0, degrees=0, scale=0)
+    still = random_affine(images, torch.rand(4, 40, generator=generator), shift=0, degrees=0, scale=0)
     assert torch.allclose(still, images, atol=1e-5)
-    moved = random_affine(images, generator, shift=0.25, degrees=0, scale=0)
+    moved = random_affine(images, torch.rand(4, 40, generator=generator), shift=0.25, degrees=0, scale=0)
     rows = torch.arange(32.0) - 15.5
     centre = (moved.sum(dim=(1, 3)) * rows).sum(dim=1) / moved.sum(dim=(1, 2, 3))
     assert centre.abs().max() <= 8.1 and centre.std() > 2
-    again = random_affine(images, torch.Generator().manual_seed(1), shift=0.1, degrees=20, scale=0.2)
-    assert torch.equal(again, random_affine(images, torch.Generator().manual_seed(1), shift=0.1, degrees=20, scale=0.2))
+    draw = torch.rand(4, 40, generator=generator)
+    again = random_affine(images, draw, shift=0.1, degrees=20, scale=0.2)
+    half = random_affine(images[20:], draw[:, 20:], shift=0.1, degrees=20, scale=0.2)
+    assert torch.equal(again[20:], half), "each picture has its own column"
     assert not torch.equal(again[0], again[1])
 
 
@@ -167,6 +287,8 @@ def test_command_reports_on_stdout_and_shows_progress_on_stderr(tmp_path: Path) 
     assert result.exit_code == 0
     assert "of 40 test images" in result.stdout and str(out / loop.MODEL_FILE) in result.stdout.replace("\n", "")
     assert "training some" in result.stderr and "training some" not in result.stdout
+    assert "images/s" in result.stderr
+    assert list((out / "tensorboard").iterdir())
     changed = ["--preset", "some", "--out", str(out), "--seed", "4"]
     assert isinstance(CliRunner().invoke(train_command, changed).exception, OutputError)
     assert CliRunner().invoke(train_command, [*changed, "--overwrite"]).exit_code == 0

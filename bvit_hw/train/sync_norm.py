@@ -14,6 +14,17 @@ from torch import Tensor, nn
 from bvit_hw.models.layers import ChannelNorm
 
 
+def _moments(x: Tensor) -> Tensor:
+    """Mean and mean square over rows, 2 x C in float64."""
+    if x.is_cuda:
+        var, mean = torch.var_mean(x, dim=0, correction=0)
+        mean = mean.double()
+        return torch.stack((mean, var.double() + mean * mean))
+    # PyTorch's own norm sums in float64 on the CPU; doing so too keeps the last bits, which signs hang on.
+    wide = x.double()
+    return torch.stack((wide.mean(dim=0), wide.square().mean(dim=0)))
+
+
 class _SyncedNorm(torch.autograd.Function):
     """(x - mean) / sqrt(var + eps) * weight + bias of rows x C, statistics over the rows of all processes.
 
@@ -25,15 +36,14 @@ class _SyncedNorm(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, world: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        wide = x.float()
-        var, mean = torch.var_mean(wide, dim=0, correction=0)
-        mean64 = mean.double()
-        moments = torch.stack((mean64, var.double() + mean64 * mean64))
+        wide = x.to(weight.dtype)
+        moments = _moments(wide)
         dist.all_reduce(moments)
         moments /= world
-        mean64 = moments[0]
-        var64 = (moments[1] - mean64 * mean64).clamp_(min=0)
-        mean, var, inverse = mean64.float(), var64.float(), torch.rsqrt(var64 + eps).float()
+        mean, square = moments.unbind()
+        var = (square - mean * mean).clamp_(min=0)
+        inverse = torch.rsqrt(var + eps).to(weight.dtype)
+        mean, var = mean.to(weight.dtype), var.to(weight.dtype)
         ctx.save_for_backward(x, weight, mean, inverse)
         ctx.world = world
         scale = inverse * weight
@@ -44,14 +54,14 @@ class _SyncedNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_unused: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, mean, inverse = ctx.saved_tensors
-        grad = grad.float()
-        centred = x.float() - mean
+        grad = grad.to(weight.dtype)
+        centred = x.to(weight.dtype) - mean
         grad_bias = grad.sum(dim=0)
         grad_weight = (grad * centred).sum(dim=0) * inverse
         # The input's gradient needs the means over everybody's rows; weight and bias are averaged like any parameter.
         sums = torch.stack((grad_bias, grad_weight)).double()
         dist.all_reduce(sums)
-        means = (sums / (ctx.world * x.shape[0])).float()
+        means = (sums / (ctx.world * x.shape[0])).to(weight.dtype)
         grad_x = (grad - means[0] - centred * (inverse * means[1])) * (inverse * weight)
         return grad_x.to(x.dtype), grad_weight, grad_bias, None, None
 

@@ -32,14 +32,13 @@ def first_not_finite(
 ) -> str:
     """The first quantity of a step that is not finite, over all processes, in the order of computation.
 
-    Replays the step on ``model``: parameters and statistics, images, the output of every layer, the loss that
-    ``loss_of`` computes from them, gradients from the last layer to the first. Every process must call it.
+    Replays the step on ``model``: parameters, images, the output of every layer, the loss that ``loss_of`` computes
+    from them, gradients from the last layer to the first. (The norms' running statistics have seen the step already,
+    and training does not read them.) Every process must call it.
     """
     finder = _Finder()
     for name, parameter in model.named_parameters():
         finder.check(f"parameter {name}", parameter)
-    for name, buffer in model.named_buffers():
-        finder.check(f"buffer {name}", buffer)
     finder.check("input images", images)
     handles = [
         module.register_forward_hook(lambda _module, _args, out, name=name: finder.check(f"output of {name}", out))
