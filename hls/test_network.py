@@ -12,6 +12,7 @@ import torch
 
 from bvit_hw.data import load_dataset
 from bvit_hw.errors import ConfigError, LoweringError
+from bvit_hw.flows.gxx import Toolchain
 from bvit_hw.flows.hls_graph import HlsGraphRun, run_graph
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.graph import HwGraph
@@ -45,17 +46,18 @@ def folded() -> HwGraph:
     return graph.with_ops({node.name: middle_folding(node.op) for node in graph.nodes})
 
 
-def check(images: int) -> HlsGraphRun:
+def check(images: int, level: int) -> HlsGraphRun:
     """``images`` test images: every value of every HLS operator equal to golden, the logits to frozen PyTorch."""
     pixels = load_dataset("digits").test_images[:images]
-    run = run_graph(folded(), pixels, choose_implementations(folded(), "hls"), jobs=2)
+    chosen = choose_implementations(folded(), "hls")
+    run = run_graph(folded(), pixels, chosen, jobs=2, toolchain=Toolchain(level=level))
     wanted = FrozenBinaryViT(frozen())(torch.from_numpy(pixels)).numpy()
     assert np.array_equal(run.outputs, wanted)
     return run
 
 
 def test_whole_network_in_hls() -> None:
-    run = check(4)
+    run = check(2, level=0)
     kinds = {unit.op.op_type for unit in run.units.values()}
     assert kinds == {"BinaryMVAU", "ChannelAffine", "MultiPool", "BinaryAttention"}
     assert len(run.units) == sum(node.op.op_type in kinds for node in folded().nodes)
@@ -63,7 +65,7 @@ def test_whole_network_in_hls() -> None:
 
 @pytest.mark.slow
 def test_whole_network_on_32_images() -> None:
-    check(32)
+    check(32, level=1)
 
 
 def test_a_wrong_parameter_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +106,8 @@ def finn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(os.environ["FINN_BUILD_DIR"])
 
 
-def test_finn_executes_the_templates(finn_folder: Path) -> None:
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["one-of-each", "whole"])
+def test_finn_executes_the_templates(finn_folder: Path, whole: bool) -> None:
     """FINN's own passes: SpecializeLayers takes the flavour asked for, cppsim runs it inside the graph."""
     from bvit_hw.flows.finn_hls import register_hls
 
@@ -128,9 +131,8 @@ def test_finn_executes_the_templates(finn_folder: Path) -> None:
         image_size=8, channels=(8,), depths=(1,), heads=(2,), mlp_widths=(8,), reductions=(1,), classes=3
     )
     model = lower_model(to_qonnx(random_frozen(config, seed=3)))
-    chosen = choose_implementations(hw_graph(model), "hls")
-    one = next(node.name for node in model.graph.node if node.op_type == "ChannelAffine")
-    chosen[one] = "rtl"
+    ones = {node.op_type: node.name for node in model.graph.node if node.op_type in hls_op_types()}
+    chosen = choose_implementations(hw_graph(model), "hls" if whole else "auto", dict.fromkeys(ones.values(), "hls"))
     special = with_implementations(model, chosen).transform(SpecializeLayers(PART))
     # FINN renames what it specializes.
     outputs = {node.output[0]: chosen[node.name] for node in model.graph.node}

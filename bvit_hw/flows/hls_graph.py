@@ -47,6 +47,7 @@ def run_graph(
     *,
     jobs: int = 2,
     vectors: int = 0,
+    toolchain: Toolchain | None = None,
     progress: Callable[[float, float], None] | None = None,
 ) -> HlsGraphRun:
     """All ``images`` through the graph; where ``chosen`` says ``hls`` the compiled template computes, else golden.
@@ -55,7 +56,7 @@ def run_graph(
     the first difference. ``vectors`` input frames of each template are kept.
     """
     units = {node.name: hls_unit(node.op, node.params) for node in graph.nodes if chosen.get(node.name) == "hls"}
-    programs = compile_units(list(units.values()), jobs)
+    programs = compile_units(list(units.values()), jobs, toolchain)
     context: dict[str, list[IntArray]] = {graph.input: [np.asarray(image, dtype=np.int64) for image in images]}
     kept: dict[str, list[tuple[np.ndarray, ...]]] = {}
     compared = 0
