@@ -84,7 +84,8 @@ def parse_data(text: str) -> tuple[str, Path | None]:
         if not folder:
             raise ConfigError(f"--data {text}: a folder must follow, as in {kind}=DIR")
         return kind, Path(folder).expanduser()
-    if Path(text).expanduser().is_dir() or "/" in text:
+    is_folder = Path(text).expanduser().is_dir()
+    if is_folder or ("/" in text and kind not in KINDS):
         return "tree", Path(text).expanduser()
     if kind in KINDS:
         hint = "takes no folder" if equals else f"needs a folder: {kind}=DIR"
