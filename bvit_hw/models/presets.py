@@ -5,6 +5,7 @@ from __future__ import annotations
 from bvit_hw.errors import ConfigError
 from bvit_hw.models.config import BinaryViTConfig
 
+_CIFAR = {"mean": (0.4914, 0.4822, 0.4465), "std": (0.247, 0.2435, 0.2616)}
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 
@@ -58,6 +59,8 @@ PRESETS: dict[str, BinaryViTConfig] = {
     "deit-avg_pool": _deit(),
     "deit-multi_branch": _deit(pool_branches=True),
     "deit-affine": _deit(pool_branches=True, affine=True),
+    "tiny-cifar10": _tiny(**_CIFAR),
+    "tiny-cifar100": _tiny(**_CIFAR, classes=100),
     "small-224": _small(),
     "small-224-some-fp": _small(full_precision_merges=True),
 }
