@@ -23,6 +23,7 @@ _COMMANDS = {
     "doctor": "bvit_hw.cli_doctor:doctor_command",
     "evaluate": "bvit_hw.cli_evaluate:evaluate_command",
     "export": "bvit_hw.cli_export:export_command",
+    "freeze": "bvit_hw.cli_freeze:freeze_command",
     "import": "bvit_hw.cli_import:import_command",
     "models": "bvit_hw.cli_models:models_command",
     "train": "bvit_hw.cli_train:train_command",

@@ -17,6 +17,9 @@ _SMALL = 64
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @click.option("--data", help="digits, cifar10=DIR, cifar100=DIR, imagenet=DIR, a folder with val/, or an .npz file.")
 @click.option("--forms", default="qat,frozen,qonnx", show_default=True, help="Which of them, separated by commas.")
+@click.option(
+    "--calibrate", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where the checkpoint has none."
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first images; qonnx is slow at full size.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Of PyTorch: cpu, cuda, cuda:1, ...")
@@ -27,6 +30,7 @@ def evaluate_command(
     checkpoint: Path | None,
     data: str | None,
     forms: str,
+    calibrate: str | None,
     limit: int | None,
     batch_size: int,
     device: str,
@@ -38,6 +42,7 @@ def evaluate_command(
     import torch
 
     from bvit_hw.build.progress import Progress
+    from bvit_hw.calibration import load_ready
     from bvit_hw.errors import ConfigError
     from bvit_hw.evaluate import FORMS, count_images, default_data, evaluate, image_batches
     from bvit_hw.models import load_checkpoint, shipped_checkpoint
@@ -51,14 +56,19 @@ def evaluate_command(
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"--device {device}: cannot be used here: {str(error).splitlines()[0]}") from None
     path = checkpoint or shipped_checkpoint()
-    model = load_checkpoint(path)
+    if calibrate is not None:
+        model, report = load_ready(path, calibrate)
+        if report is not None and not quiet:
+            click.echo("\n".join(report.lines()), err=True)
+    else:
+        model = load_checkpoint(path)
     # The tensors of small images gain nothing from threads, and lose much on a busy machine.
     torch.set_num_threads(threads or (1 if model.config.image_size <= _SMALL else torch.get_num_threads()))
     source = data or default_data(path)
     if model.mode != "quant" and set(wanted) - {"qat"}:
         click.echo(
             f"{path}: activations are not quantized (mode {model.mode!r}), so there is nothing to freeze: "
-            "only the float model is evaluated. Calibrate it: bvit-hw import --calibrate",
+            "only the float model is evaluated. --calibrate DIR or DATASET chooses the scales",
             err=True,
         )
         wanted = ["qat"]

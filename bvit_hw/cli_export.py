@@ -10,16 +10,22 @@ import click
 @click.command("export")
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+@click.option(
+    "--calibrate", "source", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where it has none."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
-def export_command(checkpoint: Path | None, out: Path, overwrite: bool) -> None:
+def export_command(checkpoint: Path | None, out: Path, source: str | None, overwrite: bool) -> None:
     """Freeze CHECKPOINT (default: the shipped one) into integers and write them as a QONNX file (docs/qonnx.md)."""
+    from bvit_hw.calibration import load_ready
     from bvit_hw.errors import OutputError
     from bvit_hw.export import export_qonnx
-    from bvit_hw.models import load_checkpoint, shipped_checkpoint
+    from bvit_hw.models import shipped_checkpoint
     from bvit_hw.models.freeze import freeze
 
     if out.exists() and not overwrite:
         raise OutputError(f"{out}: is there already; choose another --out, or pass --overwrite")
-    model = load_checkpoint(checkpoint or shipped_checkpoint())
+    model, report = load_ready(checkpoint or shipped_checkpoint(), source)
     written = export_qonnx(freeze(model), out)
+    if report is not None:
+        click.echo("\n".join(report.lines()))
     click.echo(f"{out}: {len(written.graph.node)} nodes, {out.stat().st_size / 1e6:.1f} MB")

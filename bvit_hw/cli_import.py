@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from bvit_hw.models import BinaryViT, BinaryViTConfig
+    from bvit_hw.models import BinaryViTConfig
 
 
 class NumberList(click.ParamType[tuple[int, ...]]):
@@ -66,17 +66,6 @@ def _describe(config: BinaryViTConfig, assumed: list[str]) -> list[str]:
     if assumed:
         lines.append(f"not visible in the tensors and taken as in the paper: {', '.join(assumed)}; give them if not so")
     return lines
-
-
-def _calibrated(model: BinaryViT, source: str, images: int) -> tuple[dict[str, object], list[str]]:
-    from bvit_hw.data.calibration import load_calibration
-    from bvit_hw.models.calibrate import calibrate
-
-    found = load_calibration(source, model.config, limit=images)
-    report = calibrate(
-        model, found.images, found.check_images, found.labels, source=found.source, separate=found.separate
-    )
-    return report.as_json(), report.lines()
 
 
 @click.command("import")
@@ -141,7 +130,10 @@ def import_command(
     info: dict[str, object] = {"imported_from": paper.name}
     lines: list[str] = []
     if source is not None:
-        info["calibration"], lines = _calibrated(model, source, calibration_images)
+        from bvit_hw.calibration import calibrate_from
+
+        report = calibrate_from(model, source, calibration_images)
+        info["calibration"], lines = report.as_json(), report.lines()
     save_checkpoint(model, out, info)
     for line in [*_describe(model.config, assumed), *lines]:
         click.echo(line)

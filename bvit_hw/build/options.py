@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from torch.utils.data import Subset
 
 from bvit_hw.boards import Board, load_board
-from bvit_hw.data import DATASETS, load_dataset
+from bvit_hw.data import DATASETS, evaluation_images, load_dataset, open_data
+from bvit_hw.data.folder import spread
 from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
 from bvit_hw.lower.implementation import IMPLEMENTATIONS
 from bvit_hw.models import BinaryViTConfig, checkpoint_info, preset, shipped_checkpoint
 
 #: a frame an hour, about
 LEAST_FPS = 0.001
+#: of a dataset that does not fit in memory at the network's size, accuracy is measured on so many images
+MOST_IMAGES = 512
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class BuildOptions:
     target_fps: float | None
     simulated_images: int
     jobs: int
+    #: images to choose the scales of a float-residual checkpoint with: a folder, an .npz, a dataset
+    calibrate: str | None = None
     #: RTL or HLS flavour of the operators (lower/implementation.py), for all and for single ones by name
     impl: str = "auto"
     impl_of: tuple[tuple[str, str], ...] = ()
@@ -59,6 +65,7 @@ def resolve(
     target_fps: float | None,
     simulated_images: int,
     jobs: int,
+    calibrate: str | None = None,
     impl: str = "auto",
     impl_of: Sequence[str] = (),
     simulated_device: bool = True,
@@ -89,12 +96,13 @@ def resolve(
     return BuildOptions(
         board=found_board.model_copy(update={"clock_mhz": clock}),
         checkpoint=checkpoint,
-        data=data or _dataset_of(checkpoint),
+        data=data or _dataset_of(checkpoint, calibrate),
         clock_mhz=clock,
         target_fps=target_fps,
         simulated_images=simulated_images,
         simulated_device=simulated_device,
         jobs=jobs,
+        calibrate=calibrate,
         impl=impl,
         impl_of=_implementations(impl, impl_of),
     )
@@ -115,9 +123,9 @@ def _implementations(impl: str, impl_of: Sequence[str]) -> tuple[tuple[str, str]
     return tuple(pairs)
 
 
-def _dataset_of(checkpoint: Path) -> str:
-    name = checkpoint_info(checkpoint).get("dataset", "digits")
-    return str(name)
+def _dataset_of(checkpoint: Path, calibrate: str | None) -> str:
+    """The dataset a checkpoint says it was trained on, else the one it is calibrated with, else digits."""
+    return str(checkpoint_info(checkpoint).get("dataset", calibrate or "digits"))
 
 
 def load_images(data: str, config: BinaryViTConfig) -> LabelledImages:
@@ -132,7 +140,7 @@ def load_images(data: str, config: BinaryViTConfig) -> LabelledImages:
     elif data.endswith(".npz"):
         found = _from_npz(Path(data), config.classes)
     else:
-        raise DatasetError(f"--data {data!r}: neither a known dataset ({', '.join(DATASETS)}) nor an .npz file")
+        found = _from_source(data, config)
     size, channels = config.image_size, config.in_channels
     if found.images.dtype != np.uint8 or found.images.shape[1:] != (size, size, channels):
         raise DatasetError(
@@ -145,6 +153,16 @@ def load_images(data: str, config: BinaryViTConfig) -> LabelledImages:
         low, high = found.labels.min(), found.labels.max()
         raise DatasetError(f"{data}: labels {low}..{high}; the network has classes 0..{config.classes - 1}")
     return found
+
+
+def _from_source(data: str, config: BinaryViTConfig) -> LabelledImages:
+    """CIFAR, an image tree: at most ``MOST_IMAGES`` of the test split, evenly spread, as the network takes them."""
+    opened = open_data(data)
+    part = Subset(opened.test, spread(len(opened.test), MOST_IMAGES))
+    batches = list(evaluation_images(part, config.image_size, 64))
+    images, labels = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
+    names = opened.class_names if opened.classes == config.classes else tuple(map(str, range(config.classes)))
+    return LabelledImages(data, images, labels, names)
 
 
 def _from_npz(path: Path, classes: int) -> LabelledImages:

@@ -11,8 +11,9 @@ import numpy as np
 
 from bvit_hw.build.engine import StepContext
 from bvit_hw.build.options import BuildOptions, LabelledImages, load_images
-from bvit_hw.errors import ExportError, FreezeError
-from bvit_hw.models import BinaryViT, load_checkpoint
+from bvit_hw.calibration import load_ready
+from bvit_hw.errors import ExportError
+from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint, save_checkpoint
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_io import load_frozen, model_hash
 
@@ -51,16 +52,16 @@ def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float:
 
 
 def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
-    """Read the checkpoint, keep a copy, measure the QAT model's accuracy."""
-    model = load_checkpoint(options.checkpoint)
-    if model.mode != "quant":
-        raise FreezeError(
-            f"{options.checkpoint}: the model's activations are not quantized yet (mode {model.mode!r}); "
-            "train it further with quantized epochs, or calibrate it"
-        )
+    """Read the checkpoint, calibrate it where asked to, keep a copy, measure the QAT model's accuracy."""
+    model, calibration = load_ready(options.checkpoint, options.calibrate)
     data = load_images(options.data, model.config)
-    (context.folder / "checkpoint.safetensors").write_bytes(options.checkpoint.read_bytes())
+    kept = context.folder / "checkpoint.safetensors"
+    if calibration is None:
+        kept.write_bytes(options.checkpoint.read_bytes())
+    else:
+        save_checkpoint(model, kept, checkpoint_info(options.checkpoint) | {"calibration": calibration.as_json()})
     return {
+        **({} if calibration is None else {"calibration": calibration.as_json()}),
         "data": data.source,
         "images": len(data.images),
         "qat_accuracy": _qat_accuracy(model, data),

@@ -1,0 +1,36 @@
+"""`bvit-hw freeze`: a checkpoint as integers only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("freeze")
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The file to write (.safetensors).")
+@click.option(
+    "--calibrate", "source", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where it has none."
+)
+@click.option("--coef-bits", type=click.IntRange(4, 12), default=8, show_default=True, help="Width of coefficients.")
+@click.option("--slope-bits", type=click.IntRange(4, 12), default=8, show_default=True, help="Width of RPReLU slopes.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+def freeze_command(
+    checkpoint: Path | None, out: Path, source: str | None, coef_bits: int, slope_bits: int, overwrite: bool
+) -> None:
+    """Freeze CHECKPOINT (default: the shipped one) into integers, proven exact, in one file (docs/freezing.md)."""
+    from bvit_hw.calibration import load_ready
+    from bvit_hw.errors import OutputError
+    from bvit_hw.models import shipped_checkpoint
+    from bvit_hw.models.freeze import freeze
+    from bvit_hw.models.frozen_io import save_frozen
+
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: is there already; choose another --out, or pass --overwrite")
+    model, report = load_ready(checkpoint or shipped_checkpoint(), source)
+    graph = freeze(model, coef_bits=coef_bits, slope_bits=slope_bits)
+    digest = save_frozen(graph, out)
+    if report is not None:
+        click.echo("\n".join(report.lines()))
+    click.echo(f"{out}: {len(graph.nodes)} nodes, {out.stat().st_size / 1e6:.1f} MB, model hash {digest}")
