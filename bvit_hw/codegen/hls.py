@@ -114,7 +114,8 @@ def _braces(values: np.ndarray, cpp_type: str, bits: int) -> str:
 def _literal(value: int, cpp_type: str, bits: int) -> str:
     """An integer literal, or beyond the compiler's integers a hexadecimal string."""
     if bits > 64:
-        return f'{cpp_type}("{value & ((1 << bits) - 1):x}", 16)'
+        # With 0x, for without it digits that begin with 0b are read as binary, base or no base.
+        return f'{cpp_type}("0x{value & ((1 << bits) - 1):x}", 16)'
     return str(value) if abs(value) < 1 << 31 else f"{value}ll" if value < 1 << 63 else f"0x{value:x}ull"
 
 
@@ -166,7 +167,7 @@ def project_texts(
         for i, (named, stream) in enumerate(zip(names, streams, strict=True)):
             digits = (stream.width + 3) // 4
             beats = [beat for frame in arrays for beat in stream.pack(frame[i])]
-            files[f"tb_data/{named.name}.dat"] = "".join(f"{beat:0{digits}x}\n" for beat in beats)
+            files[f"tb_data/{named.name}.dat"] = "".join(f"0x{beat:0{digits}x}\n" for beat in beats)
     return files
 
 
