@@ -29,10 +29,10 @@ build: env
 	$(BIN)/bvit-hw build --board $(BOARD)
 
 test: env
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests sim
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests sim hls
 
 test-slow: env
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls
 
 lint: env
 	$(BIN)/ruff check .

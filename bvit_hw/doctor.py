@@ -87,6 +87,13 @@ TOOLS: tuple[Tool, ...] = (
     Tool("pyosys", "Yosys: synthesis estimates for Xilinx parts", _PIP, True, _package("pyosys")),
     Tool("cocotb", "benches of every operator: `pytest sim/`", _TEST, False, _package("cocotb")),
     Tool("cocotbext-axi", "AXI models in the benches", _TEST, False, _package("cocotbext-axi")),
+    Tool(
+        "hls4ml",
+        "its ap_int headers compile the HLS templates: `bvit-hw build --impl hls`, `pytest hls/`",
+        f"pip install hls4ml==1.3.0, or {_TEST}",
+        False,
+        _package("hls4ml"),
+    ),
     Tool("ccache", "optional: faster recompilation of models", _APT.format("ccache"), False, _program("ccache")),
     Tool("clang++", "optional: second compiler for HLS C simulation", _APT.format("clang"), False, _program("clang++")),
     Tool("vivado", f"bitstreams ({releases_text()})", _AMD, False, _program("vivado", version=("-version",))),

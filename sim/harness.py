@@ -73,6 +73,7 @@ class Dut:
     reset_active_low: bool = False
     upper: bool = False  #: ports end in _TDATA rather than _tdata
     defines: tuple[str, ...] = ()  #: macros of the preprocessor, as BVIT_CHECK
+    files: tuple[Path, ...] = ()  #: copied into the run's folder, where $readmemh finds them
 
     def suffix(self, signal: str) -> str:
         """The end of a port's name: ``_tdata`` or ``_TDATA``."""
@@ -304,6 +305,8 @@ def check_op(
         _write_beats(folder / f"exp{i}.hex", stream.width, beats(stream, [outs[i] for outs in golden]))
     for name, memory in dut.memories.items():
         memory.write(folder / name)
+    for file in dut.files:
+        shutil.copyfile(file, folder / file.name)
     config = {
         "inputs": len(op.inputs),
         "outputs": len(op.outputs),
