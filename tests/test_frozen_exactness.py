@@ -148,7 +148,7 @@ def test_fit_affine_rounds_half_up_exactly() -> None:
 
 
 def test_fit_affine_gives_up_by_name() -> None:
-    far = replace(_X, name="far", exponent=-40)
+    far = replace(_X, name="far", exponent=40)
     real = RealAffine(factors=(1.0, 1.0), bias=np.zeros((1, 3)))
     with pytest.raises(FreezeError, match=r"^y: no alignment keeps ChannelAffine below 2\*\*24"):
         fit_affine((_X, far), _Y, real, coef_bits=8, slope_bits=8)
@@ -162,6 +162,19 @@ def test_fit_affine_gives_up_by_name() -> None:
         fit_affine((_X,), _Y, nan, coef_bits=8, slope_bits=8)
     with pytest.raises(FreezeError, match="y: no exponent keeps MultiPool"):
         fit_multi_pool(_X, _Y, np.full((4, 3), 1e4), np.zeros(3), coef_bits=8)
+
+
+def test_an_addend_too_fine_to_matter_counts_nothing() -> None:
+    """What never reaches half a step may be as fine as it likes; a little more than that and it must be added."""
+    wide = replace(_X, name="wide", bits=18, exponent=_Y.exponent)
+    fine = replace(_X, name="fine", exponent=_Y.exponent - _X.bits)
+    real = RealAffine(factors=(1.0, 1.0), bias=np.zeros((1, 3)))
+    node = fit_affine((wide, fine), _Y, real, coef_bits=8, slope_bits=8)
+    wide_values = np.arange(-96, 96).reshape(1, -1, 3)
+    fine_values = np.where(np.arange(192).reshape(1, -1, 3) % 2, -128, 127)
+    assert (_outputs(node, (wide, fine), np.stack([wide_values[0], fine_values[0]])) == wide_values[0]).all()
+    with pytest.raises(FreezeError, match=r"^y: no alignment"):
+        fit_affine((wide, replace(fine, bits=9)), _Y, real, coef_bits=8, slope_bits=8)
 
 
 def test_rounded_coefficients_leave_no_mean_error() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +93,37 @@ def fit_affine(
     """The ChannelAffine node that computes ``real`` on the grids of ``inputs`` and ``output``.
 
     The sum keeps at least ``guard`` bits below the output's step, for the bias's sake, where the exact range allows.
-    Raises :class:`FreezeError`, naming the output tensor, if no alignment stays below 2**24.
+    A plain addend whose grid is too fine for any alignment, and that can never reach half a step of the output (a pool
+    branch that was never trained, say), counts 0. Raises :class:`FreezeError`, naming the output tensor, if no
+    alignment stays below 2**24.
     """
     _require_finite(output.name, real)
+    try:
+        return _fit_affine(inputs, output, real, coef_bits, slope_bits, guard)
+    except FreezeError:
+        factors = tuple(
+            np.zeros(output.channels) if _negligible(x, factor, output) else factor
+            for x, factor in zip(inputs, real.factors, strict=True)
+        )
+        if all(new is old for new, old in zip(factors, real.factors, strict=True)):
+            raise
+        return _fit_affine(inputs, output, replace(real, factors=factors), coef_bits, slope_bits, guard)
+
+
+def _negligible(x: FrozenTensor, factor: float | FloatArray, output: FrozenTensor) -> bool:
+    """Whether ``x``, added as it is or shifted, stays within half a step of ``output``."""
+    power = power_of_two(factor)
+    return power is not None and x.bits - x.signed + x.exponent + power <= output.exponent - 1
+
+
+def _fit_affine(
+    inputs: Sequence[FrozenTensor],
+    output: FrozenTensor,
+    real: RealAffine,
+    coef_bits: int,
+    slope_bits: int,
+    guard: int,
+) -> FrozenNode:
     # Exponent that each input's term would have if only that input counted.
     wanted: list[int] = []
     fixed: list[bool] = []
