@@ -1,0 +1,37 @@
+"""Networks of other sizes than the shipped one go the same way, and the RTL gives what the frozen model gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bvit_hw.boards import load_board
+from bvit_hw.models.frozen import FrozenBinaryViT
+from bvit_hw.models.frozen_io import load_frozen
+from tests.other_networks import NETWORKS, build
+
+SMALL = "small"
+
+
+@pytest.mark.parametrize("name", [n if n == SMALL else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
+def test_network(name: str, tmp_path: Path) -> None:
+    network = NETWORKS[name]
+    done = build(network, tmp_path)
+    model = FrozenBinaryViT(load_frozen(done.folder / "freeze/frozen.safetensors"))
+    wanted = model(torch.from_numpy(done.images)).numpy()
+    with np.load(done.folder / "simulate/logits.npz", allow_pickle=False) as archive:
+        assert np.array_equal(archive["logits"], wanted)
+    assert len(np.unique(wanted, axis=0)) > 1, "the images must not all look alike to the network"
+    simulated = done.results["simulate"]
+    assert abs(simulated["cycles_simulated"] - simulated["cycles_model"]) <= 0.02 * simulated["cycles_model"]
+    board = load_board("pynq-z2")
+    assert simulated["cycles_model"] <= board.cycles_at(network.fps)
+    frame = done.images[0].nbytes
+    lanes = next(n for n in (8, 4, 2, 1) if frame % n == 0)
+    top = (done.folder / "generate/rtl/bvit_accelerator.v").read_text()
+    assert f"input  wire [{8 * lanes - 1}:0] s_axis_tdata" in top and f".W({8 * lanes}), .BYTES({frame})" in top
+    folded = done.results["fold"]
+    assert all(value <= folded["budget"][kind] for kind, value in folded["resources"].items())
