@@ -32,7 +32,13 @@ TERMS: dict[str, Callable[[Any], tuple[affine_cost.Terms, affine_cost.Terms]]] =
     "ChannelAffine": affine_cost.affine_terms,
     "Binarize": affine_cost.binarize_terms,
     "IntMVAU": affine_cost.int_mvau_terms,
+    "SerialMVAU": affine_cost.serial_mvau_terms,
 }
+
+
+def kind_of(op: HwOp) -> str:
+    """Which model an operator belongs to: the serial form of IntMVAU has one of its own."""
+    return "SerialMVAU" if isinstance(op, IntMVAU) and op.serial else op.op_type
 
 
 def affines() -> Iterator[ChannelAffine]:
@@ -45,7 +51,7 @@ def affines() -> Iterator[ChannelAffine]:
     layer_scale = {"in_bits": (8, 8, 10), "multiply": (1, 0, 1), "shift": (0, 7, 3), "bias_bits": 16, "out_shift": 7}
     plain = {"in_bits": (8, 9), "multiply": (0, 0), "shift": (3, 0), "bias_bits": 13, "out_shift": 3}
     for shape in (norm, query, pooled, context, layer_scale, plain):
-        for channels, pe in ((32, 1), (32, 4), (64, 8), (64, 1), (128, 1), (1024, 1)):
+        for channels, pe in ((32, 1), (32, 4), (64, 8), (64, 1), (128, 1), (256, 1), (1024, 1)):
             for use_dsp in (0, 1) if any(shape["multiply"]) else (0,):  # type: ignore[arg-type]
                 yield ChannelAffine(tokens=4, channels=channels, out_bits=8, pe=pe, use_dsp=use_dsp, **shape)  # type: ignore[arg-type]
     for shape in ({**norm, "bias_tokens": 64}, {**query, "bias2_tokens": 64}):
@@ -72,6 +78,15 @@ def int_mvaus() -> Iterator[IntMVAU]:
             )
 
 
+def serial_mvaus() -> Iterator[IntMVAU]:
+    """The stem without multipliers: weights of the size that the accumulator says, one to four phases."""
+    for rows, pe, simd in ((32, 4, 6), (32, 2, 3), (32, 1, 2), (16, 2, 6), (64, 2, 2)):
+        for acc_bits in (19, 22):
+            yield IntMVAU(
+                tokens=4, cols=48, rows=rows, in_bits=8, acc_bits=acc_bits, simd=simd, pe=pe, use_dsp=0, serial=1
+            )
+
+
 def random_params(op: HwOp, rng: np.random.Generator) -> Params:
     """Parameters uniform over their widths."""
     if isinstance(op, ChannelAffine):
@@ -82,7 +97,14 @@ def random_params(op: HwOp, rng: np.random.Generator) -> Params:
     if isinstance(op, Binarize):
         return {"threshold": rng.integers(op.inputs[0].low, op.inputs[0].high + 1, op.channels, endpoint=True)}
     assert isinstance(op, IntMVAU)
-    return {"weights": rng.integers(-(1 << (op.weight_bits - 1)), 1 << (op.weight_bits - 1), (op.rows, op.cols))}
+    limit = 1 << (op.weight_bits - 1)
+    if op.serial:
+        # Weights are normal as a trained network's are, with the largest sum just inside the accumulator.
+        drawn = rng.standard_normal((op.rows, op.cols))
+        most = max(np.maximum(drawn, 0).sum(axis=1).max(), -np.minimum(drawn, 0).sum(axis=1).min())
+        scaled = drawn * ((1 << (op.acc_bits - 1)) / 256 / most)
+        return {"weights": np.clip(np.trunc(scaled), -limit, limit - 1).astype(np.int64)}
+    return {"weights": rng.integers(-limit, limit, (op.rows, op.cols))}
 
 
 def label(op: HwOp) -> str:
@@ -94,7 +116,8 @@ def label(op: HwOp) -> str:
     if isinstance(op, Binarize):
         return f"C={op.channels} in={op.in_bits} pe={op.pe}"
     assert isinstance(op, IntMVAU)
-    return f"{op.rows}x{op.cols} pe={op.pe} simd={op.simd} dsp={op.use_dsp}"
+    style = f"serial acc={op.acc_bits}" if op.serial else f"dsp={op.use_dsp}"
+    return f"{op.rows}x{op.cols} pe={op.pe} simd={op.simd} {style}"
 
 
 def fit(terms: list[affine_cost.Terms], counts: list[float]) -> dict[str, float]:
@@ -122,7 +145,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks"))
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    ops: list[HwOp] = [*affines(), *binarizes(), *int_mvaus()]
+    ops: list[HwOp] = [*affines(), *binarizes(), *int_mvaus(), *serial_mvaus()]
     names = [f"{op.op_type} {label(op)}" for op in ops]
     assert len(set(names)) == len(names), "two configurations with one name"
     jobs = [
@@ -139,7 +162,7 @@ def main() -> int:
     refit: dict[str, dict[str, float]] = {}
     report: dict[str, dict[str, float]] = {}
     for kind, terms_of in TERMS.items():
-        chosen = [(op, counts[name]) for op, name in zip(ops, names, strict=True) if op.op_type == kind]
+        chosen = [(op, counts[name]) for op, name in zip(ops, names, strict=True) if kind_of(op) == kind]
         both = [terms_of(op) for op, _ in chosen]
         for position, resource in enumerate(("lut", "ff")):
             terms = [pair[position] for pair in both]

@@ -314,7 +314,6 @@ module bvit_channel_affine #(
       .WIDTH(PE * SLOPE_BITS),
       .DEPTH(BEATS),
       .BLOCK(SLOPE_BLOCK),
-      .ADDR_REG(1'b1),
       .INIT_FILE(SLOPE_FILE)
     ) u_slope (
       .clk(clk),

@@ -1,8 +1,8 @@
 // Coefficient memory: data is the word at the address of the last enabled cycle (latency one).
 //
-// BLOCK keeps the words in block RAM, otherwise they become lookup tables. ADDR_REG matters for
-// lookup tables only: 0 registers the word, 1 registers the address and leaves the word
-// combinational, so that logic behind the memory can merge into its tables.
+// BLOCK keeps the words in block RAM, otherwise they become lookup tables, with the word in a
+// register: nothing behind the memory merges into its tables, which Yosys would then take apart (a
+// table of 256 words and one more input cost it nearly twice the LUTs).
 // Throughput one word a cycle; no reset, the address comes from a counter that has one.
 `default_nettype none
 
@@ -10,7 +10,6 @@ module bvit_coef_rom #(
   parameter int WIDTH = 8,
   parameter int DEPTH = 2,
   parameter bit BLOCK = 1'b0,
-  parameter bit ADDR_REG = 1'b0,
   parameter string INIT_FILE = "",
   localparam int ADDR_BITS = (DEPTH > 1) ? $clog2(DEPTH) : 1
 ) (
@@ -36,12 +35,6 @@ module bvit_coef_rom #(
     initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
     always_ff @(posedge clk) if (en) data_q <= mem[addr];
     assign data = data_q;
-  end else if (ADDR_REG) begin : gen_address
-    `BVIT_COEF_ROM_TABLES logic [WIDTH-1:0] mem[DEPTH];
-    logic [ADDR_BITS-1:0] addr_q;
-    initial if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
-    always_ff @(posedge clk) if (en) addr_q <= addr;
-    assign data = mem[addr_q];
   end else begin : gen_word
     `BVIT_COEF_ROM_TABLES logic [WIDTH-1:0] mem[DEPTH];
     logic [WIDTH-1:0] data_q;

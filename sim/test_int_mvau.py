@@ -13,13 +13,14 @@ from bvit_hw.ops.int_mvau import IntMVAU
 
 
 def make(
-    *, tokens: int, cols: int, rows: int, simd: int, pe: int, use_dsp: int, in_signed: int = 0, weight_bits: int = 8
+    *, tokens: int, cols: int, rows: int, simd: int, pe: int, use_dsp: int = 0, in_signed: int = 0, weight_bits: int = 8,
+    serial: int = 0,
 ) -> IntMVAU:
     """A unit whose accumulator is just wide enough for any weights."""
     most = cols * (255 if not in_signed else 128) << (weight_bits - 1)
     return IntMVAU(
         tokens=tokens, cols=cols, rows=rows, in_bits=8, in_signed=in_signed, weight_bits=weight_bits,
-        acc_bits=signed_bits(-most, most), simd=simd, pe=pe, use_dsp=use_dsp,
+        acc_bits=signed_bits(-most, most), simd=simd, pe=pe, use_dsp=use_dsp, serial=serial,
     )  # fmt: skip
 
 
@@ -66,6 +67,23 @@ def test_classifier(simd: int, pe: int, weight_bits: int, use_dsp: int) -> None:
     )
     params, frames = material(op, seed=simd, frames=3)
     check_op(op, params, frames, min_frames=6)
+
+
+@pytest.mark.parametrize(
+    ("cols", "rows", "simd", "pe", "in_signed"),
+    [
+        (12, 16, 3, 2, 0),  # one phase
+        (12, 16, 1, 1, 0),  # two; a beat a column, no gap between the last beat of a token and the next one's first
+        (7, 48, 7, 2, 1),  # three phases, one beat a token, columns left over, signed
+        *(pytest.param(*f, marks=pytest.mark.slow) for f in ((48, 32, 6, 4, 0), (48, 32, 3, 2, 0), (48, 32, 2, 1, 0))),
+    ],
+)
+def test_serial(cols: int, rows: int, simd: int, pe: int, in_signed: int) -> None:
+    """Bit planes instead of multipliers."""
+    op = make(tokens=6, cols=cols, rows=rows, simd=simd, pe=pe, in_signed=in_signed, serial=1)
+    params, frames = material(op, seed=pe)
+    measured = check_op(op, params, frames)
+    assert set(measured.intervals) == {op.cycles}
 
 
 def test_block_ram() -> None:

@@ -135,7 +135,12 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     ("bvit_attention_count.sv", "$countones(bits)", "|bits", keys_apart),
     ("bvit_attention_sixes.sv", "padded[6*i+:6]", "padded[6*i+:5]", keys_apart),
     ("bvit_affine_mul.sv", "if (en) p_q <= x * c", "p_q <= x * c", affine),
-    ("bvit_coef_rom.sv", "if (en) addr_q <= addr", "addr_q <= addr", affine),
+    (
+        "bvit_coef_rom.sv",
+        "if (en) data_q <= mem[addr];\n    assign data = data_q;\n  end\nendmodule",
+        "data_q <= mem[addr];\n    assign data = data_q;\n  end\nendmodule",
+        affine,
+    ),
     ("bvit_channel_repeat.sv", ".OUTER(REPEAT)", ".OUTER(REPEAT + 1)", repeat),
     (
         "bvit_line_ram.sv",

@@ -35,6 +35,8 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = {
     "IntMVAU.lut": {
         "one": 48.4, "table": 1.64, "buffer": 1.09, "acc": 0.84, "booth": 0.94, "tree": 0.59, "wait": 0.34,
     },
+    "SerialMVAU.lut": {"one": 40.0, "entry": 0.8, "plane": 1.0, "column": 4.0, "out": 3.0},
+    "SerialMVAU.ff": {"one": 60.0, "input": 1.0, "tap": 1.0, "sum": 1.0, "total": 0.9},
     "IntMVAU.ff": {"one": 45.28, "out": 2.35, "weight": 0.55, "wait": 0.0, "product": 0.64, "tree": 1.83},
 }  # fmt: skip
 
@@ -145,6 +147,28 @@ def int_mvau_terms(op: IntMVAU) -> tuple[Terms, Terms]:
     return luts, registers
 
 
+def serial_mvau_terms(op: IntMVAU) -> tuple[Terms, Terms]:
+    """LUT terms and register terms of an IntMVAU in its serial form (rtl/bvit_serial_mvau.sv)."""
+    rows = op.pe * op.in_bits
+    # Entries are about as wide as sums over a stage's columns can be; weights as large as that allows are rare.
+    entry = min(op.weight_bits + clog2(op.cols_a_stage), op.plane_bits - clog2(op.stages) + 2)
+    luts = {
+        "one": 1.0,
+        "entry": float(rows * (op.plane_bits + (op.stages - 1) * entry)),
+        "plane": float(rows * (op.plane_bits + 1)),
+        "column": float(op.cols),
+        "out": float(op.pe * op.acc_bits),
+    }
+    registers = {
+        "one": 1.0,
+        "input": float(2 * op.cols * op.in_bits),
+        "tap": float(op.cols * (op.in_bits + 2)),
+        "sum": float(rows * op.stages * op.plane_bits),
+        "total": float(rows * (2 * (op.plane_bits + op.in_bits))),
+    }
+    return luts, registers
+
+
 def _weigh(kind: str, terms: Terms) -> float:
     weights = WEIGHTS[kind]
     return sum(weights[name] * value for name, value in terms.items())
@@ -173,6 +197,9 @@ def binarize_resources(op: Binarize) -> Resources:
 
 def int_mvau_resources(op: IntMVAU) -> Resources:
     """Predicted cost of an IntMVAU."""
+    if op.serial:
+        luts, registers = serial_mvau_terms(op)
+        return Resources(lut=_weigh("SerialMVAU.lut", luts), ff=_weigh("SerialMVAU.ff", registers))
     luts, registers = int_mvau_terms(op)
     return Resources(
         lut=_weigh("IntMVAU.lut", luts),

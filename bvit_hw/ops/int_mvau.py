@@ -10,24 +10,39 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import int_mvau_resources
-from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2, divisors
+from bvit_hw.ops.base import (
+    HwOp,
+    IntArray,
+    Memory,
+    Params,
+    Resources,
+    RtlInstance,
+    Stream,
+    clog2,
+    divisors,
+    signed_bits,
+)
 from bvit_hw.ops.block_ram import LUTS_PER_BRAM18
 from bvit_hw.ops.coef_memory import block_count, block_pays, pack_words
 
 #: operands of a DSP48E1's multiplier
 DSP_X_BITS, DSP_WEIGHT_BITS = 25, 18
+#: address bits of a table of bvit_serial_mvau: a LUT6 has one input more, the adder's
+TABLE_ADDRESS_BITS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class IntMVAU(HwOp):
-    """acc = weights . x for each token of ``cols`` integers, ``rows`` results; see rtl/bvit_int_mvau.sv.
+    """acc = weights . x for each token of ``cols`` integers, ``rows`` results.
 
-    ``pe`` rows and ``simd`` columns a cycle; ``use_dsp`` puts the multipliers into DSP blocks (1) or LUTs (0).
-    ``params``: ``weights`` (rows x cols), signed, ``weight_bits`` wide.
+    Either ``pe`` rows and ``simd`` columns a cycle (rtl/bvit_int_mvau.sv), where ``use_dsp`` puts the multipliers into
+    DSP blocks (1) or LUTs (0); or with ``serial`` one bit of all inputs a cycle, ``pe * in_bits`` rows at once, which
+    takes tables and adders but no multipliers (rtl/bvit_serial_mvau.sv). There ``simd`` is only how many inputs arrive
+    at once, and ``use_dsp`` is 0. ``params``: ``weights`` (rows x cols), signed, ``weight_bits`` wide.
     """
 
     op_type: ClassVar[str] = "IntMVAU"
-    folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_dsp")
+    folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_dsp", "serial")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_beat_counter.sv",
         "bvit_coef_rom.sv",
@@ -37,6 +52,7 @@ class IntMVAU(HwOp):
         "bvit_adder_tree.sv",
         "bvit_int_mvau.sv",
     )
+    serial_sources: ClassVar[tuple[str, ...]] = ("bvit_beat_counter.sv", "bvit_serial_table.sv", "bvit_serial_mvau.sv")
 
     tokens: int
     cols: int
@@ -48,6 +64,7 @@ class IntMVAU(HwOp):
     simd: int = 1
     pe: int = 1
     use_dsp: int = 1
+    serial: int = 0
 
     def __post_init__(self) -> None:
         ranges = {
@@ -74,6 +91,65 @@ class IntMVAU(HwOp):
             )
         if self.use_dsp not in (0, 1):
             raise FoldingError(f"IntMVAU: use_dsp={self.use_dsp}; allowed: 0, 1")
+        if self.serial not in (0, 1) or (self.serial and self.use_dsp):
+            raise FoldingError(f"IntMVAU: serial={self.serial}, use_dsp={self.use_dsp}; allowed: 0, or 1 with use_dsp=0")
+        if self.serial:
+            self._check_serial()
+
+    def _check_serial(self) -> None:
+        if self.in_bits < 2 or self.rows % (self.pe * self.in_bits):
+            raise FoldingError(
+                f"IntMVAU: serial with pe={self.pe}: {self.rows} rows are no multiple of pe * in_bits = "
+                f"{self.pe * self.in_bits}; allowed: pe {self.serial_lanes(self.rows, self.in_bits) or 'none'}"
+            )
+        if self.phase_bits >= TABLE_ADDRESS_BITS:
+            raise FoldingError(
+                f"IntMVAU: serial with pe={self.pe} takes {self.phases} phases a token; allowed: up to "
+                f"{1 << TABLE_ADDRESS_BITS - 1}"
+            )
+        if self.col_folds > self.in_bits * self.phases:
+            raise FoldingError(
+                f"IntMVAU: serial with simd={self.simd}: the {self.col_folds} beats of a token take longer than its "
+                f"{self.in_bits * self.phases} cycles"
+            )
+
+    @staticmethod
+    def serial_lanes(rows: int, in_bits: int) -> list[int]:
+        """Values of pe that the serial unit may have."""
+        phases = [p for p in divisors(rows // in_bits) if clog2(p) < TABLE_ADDRESS_BITS] if rows % in_bits == 0 else []
+        return sorted(rows // in_bits // p for p in phases)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The serial unit is another module."""
+        return self.serial_sources if self.serial else self.rtl_sources
+
+    @property
+    def phases(self) -> int:
+        """Times that the serial unit goes through a token."""
+        return self.rows // (self.pe * self.in_bits)
+
+    @property
+    def phase_bits(self) -> int:
+        """Address bits of a table that say which phase it is."""
+        return clog2(self.phases)
+
+    @property
+    def cols_a_stage(self) -> int:
+        """Columns whose bits address one table of the serial unit."""
+        return TABLE_ADDRESS_BITS - self.phase_bits
+
+    @property
+    def stages(self) -> int:
+        """Tables of a row of the serial unit."""
+        return -(-self.cols // self.cols_a_stage)
+
+    @property
+    def plane_bits(self) -> int:
+        """Width of a bit plane's sum over all columns, from the widths alone: results fit acc_bits for every input."""
+        most = (1 << (self.acc_bits - 1)) // ((1 << (self.in_bits - self.in_signed)) - 1)
+        limit = self.cols << (self.weight_bits - 1)
+        return signed_bits(-min(most, limit), min(most, limit))
 
     @property
     def row_folds(self) -> int:
@@ -135,15 +211,19 @@ class IntMVAU(HwOp):
 
     @property
     def cycles(self) -> int:
-        """One for each row fold and column fold of a token."""
-        return self.tokens * self.row_folds * self.col_folds
+        """One for each row fold and column fold of a token; serial: one for each bit plane and phase."""
+        return self.tokens * (self.in_bits * self.phases if self.serial else self.row_folds * self.col_folds)
 
     def foldings(self) -> Iterator[Self]:
-        """Every pe and simd, slowest first, multipliers in LUTs and in DSP blocks."""
+        """Every pe and simd, slowest first, multipliers in LUTs and in DSP blocks; then the serial ones."""
         pairs = [(p, s) for p in divisors(self.rows) for s in divisors(self.cols)]
         for pe, simd in sorted(pairs, key=lambda pair: (pair[0] * pair[1], pair[1])):
             for use_dsp in (0, 1):
-                yield replace(self, pe=pe, simd=simd, use_dsp=use_dsp)
+                yield replace(self, pe=pe, simd=simd, use_dsp=use_dsp, serial=0)
+        for pe in self.serial_lanes(self.rows, self.in_bits) if self.in_bits > 1 else []:
+            period = self.rows // pe
+            for simd in (s for s in divisors(self.cols) if self.cols // s <= period):
+                yield replace(self, pe=pe, simd=simd, use_dsp=0, serial=1)
 
     def resources(self) -> Resources:
         """See affine_cost.py."""
@@ -181,8 +261,10 @@ class IntMVAU(HwOp):
         return (x @ np.asarray(params["weights"], dtype=np.int64).T,)
 
     def rtl(self, params: Params) -> RtlInstance:
-        """An instance of bvit_int_mvau."""
+        """An instance of bvit_int_mvau or bvit_serial_mvau."""
         self.check_params(params)
+        if self.serial:
+            return self._serial_rtl(np.asarray(params["weights"], dtype=np.int64))
         # words: row fold, column fold; fields: lanes, in each the columns, both ascending from the low bits
         folded = np.asarray(params["weights"]).reshape(self.row_folds, self.pe, self.col_folds, self.simd)
         words = folded.transpose(0, 2, 1, 3).reshape(-1, self.pe * self.simd)
@@ -203,3 +285,54 @@ class IntMVAU(HwOp):
             },
             memories={"WEIGHT_FILE": pack_words(words, self.weight_bits)},
         )
+
+    def _serial_rtl(self, weights: IntArray) -> RtlInstance:
+        # A bit plane's sum may reach all positive or all negative weights of a row.
+        low, high = np.minimum(weights, 0).sum(axis=1).min(), np.maximum(weights, 0).sum(axis=1).max()
+        sum_bits = signed_bits(int(low), int(high))
+        first, others = self._tables(weights)
+        table_bits = clog2(-int(others.min(initial=-2)))
+        words = [
+            a | b << first.shape[1] * sum_bits
+            for a, b in zip(pack_words(first, sum_bits).words, pack_words(others, table_bits).words, strict=True)
+        ]
+        return RtlInstance(
+            module="bvit_serial_mvau",
+            parameters={
+                "PE": self.pe,
+                "SIMD": self.simd,
+                "COLS": self.cols,
+                "PHASES": self.phases,
+                "IN_BITS": self.in_bits,
+                "IN_SIGNED": self.in_signed,
+                "ACC_BITS": self.acc_bits,
+                "COLS_A_STAGE": self.cols_a_stage,
+                "TABLE_BITS": table_bits,
+                "SUM_BITS": sum_bits,
+            },
+            memories={
+                "TABLE_FILE": Memory(
+                    width=first.shape[1] * sum_bits + others.shape[1] * table_bits, words=words
+                )
+            },
+        )
+
+    def _tables(self, weights: IntArray) -> tuple[IntArray, IntArray]:
+        """Entries of the first stage (address x row at once) and of the others (address x (stage, row at once)).
+
+        An address is the phase above the bits of the stage's columns; the highest comes first. Entries of the first
+        stage are the sum of the columns' weights and what the others lack; theirs, subtracted, are all below zero.
+        """
+        together = self.pe * self.in_bits
+        padded = np.zeros((self.rows, self.stages * self.cols_a_stage), dtype=np.int64)
+        padded[:, : self.cols] = weights
+        # phase x row x stage x column of the stage
+        split = padded.reshape(self.phases, together, self.stages, self.cols_a_stage)
+        sets = (np.arange(1 << self.cols_a_stage)[:, np.newaxis] >> np.arange(self.cols_a_stage)) & 1
+        sums = np.einsum("prsc,ac->pasr", split, sets)
+        least = sums.min(axis=1, keepdims=True)
+        entries = np.zeros((1 << self.phase_bits, *sums.shape[1:]), dtype=np.int64)
+        entries[: self.phases] = least - sums - 1
+        entries[: self.phases, :, 0] = sums[:, :, 0] + (least[:, :, 1:] - 1).sum(axis=2)
+        words = entries.reshape(-1, self.stages, together)[::-1]
+        return words[:, 0], words[:, 1:].reshape(len(words), -1)
