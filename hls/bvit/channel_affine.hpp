@@ -53,38 +53,24 @@ struct ChannelAffineShape {
   static constexpr int rank(int i) { return i == 0 ? 0 : rank(i - 1) + (multiplied(i - 1) ? 1 : 0); }
   static constexpr int products = rank(Cfg::inputs);
 
-  // ---- widths, from the largest magnitudes that the types permit
-  static constexpr long long low(int bits) { return -(1LL << (bits - 1)); }
-  static constexpr long long high(int bits) { return (1LL << (bits - 1)) - 1; }
-  static constexpr long long term_low(int i) {
-    return (multiplied(i) ? low(in_bits(i)) * high(Cfg::coef_bits) < low(Cfg::coef_bits) * high(in_bits(i))
-                                ? low(in_bits(i)) * high(Cfg::coef_bits)
-                                : low(Cfg::coef_bits) * high(in_bits(i))
-                          : low(in_bits(i))) * (1LL << shift(i));
+  // ---- widths, from what the types permit
+  static constexpr Range term(int i) {
+    return (multiplied(i) ? range_of(in_bits(i)) * range_of(Cfg::coef_bits) : range_of(in_bits(i))) << shift(i);
   }
-  static constexpr long long term_high(int i) {
-    return (multiplied(i) ? low(in_bits(i)) * low(Cfg::coef_bits) : high(in_bits(i))) * (1LL << shift(i));
-  }
-  static constexpr long long sum_low(int count) {
-    return count == 0 ? low(Cfg::bias_bits) : sum_low(count - 1) + term_low(count - 1);
-  }
-  static constexpr long long sum_high(int count) {
-    return count == 0 ? high(Cfg::bias_bits) : sum_high(count - 1) + term_high(count - 1);
+  static constexpr Range sum(int inputs) {
+    return inputs == 0 ? range_of(Cfg::bias_bits) : sum(inputs - 1) + term(inputs - 1);
   }
   static constexpr int sum_bits =
-      min_of(signed_bits(sum_low(Cfg::inputs), sum_high(Cfg::inputs)),
-             Cfg::prelu ? min_of(kSumLimit, kMidLimit + Cfg::mid_shift) : kSumLimit);
+      min_of(signed_bits(sum(Cfg::inputs)), Cfg::prelu ? min_of(kSumLimit, kMidLimit + Cfg::mid_shift) : kSumLimit);
   static constexpr int mid_bits = max_of(sum_bits - Cfg::mid_shift, 2);
   /// A slope, or 1.0 for what is not negative.
   static constexpr int factor_bits = max_of(Cfg::slope_bits, Cfg::slope_shift + 2);
-  static constexpr long long prelu_low = -(high(Cfg::slope_bits) * -low(mid_bits));
-  static constexpr long long prelu_steep = low(mid_bits) * low(Cfg::slope_bits);
-  static constexpr long long prelu_straight = high(mid_bits) * (1LL << Cfg::slope_shift);
-  static constexpr long long prelu_high = prelu_steep > prelu_straight ? prelu_steep : prelu_straight;
+  static constexpr Range sloped() {
+    return join(Range{range_of(mid_bits).low, 0} * range_of(Cfg::slope_bits),
+                Range{0, range_of(mid_bits).high} << Cfg::slope_shift);
+  }
   static constexpr int result_bits =
-      Cfg::prelu ? min_of(signed_bits(prelu_low + low(Cfg::bias2_bits), prelu_high + high(Cfg::bias2_bits)),
-                          kSumLimit)
-                 : sum_bits;
+      Cfg::prelu ? min_of(signed_bits(sloped() + range_of(Cfg::bias2_bits)), kSumLimit) : sum_bits;
 
   static_assert(shift(0) >= 0 && shift(0) < sum_bits && shift(1) < sum_bits && shift(2) < sum_bits &&
                     shift(3) < sum_bits,

@@ -28,6 +28,24 @@ constexpr int signed_bits(long long low, long long high) {
   return bits;
 }
 
+/// What a number may be: widths are derived from it.
+struct Range {
+  long long low;
+  long long high;
+};
+constexpr Range range_of(int bits) { return {-(1LL << (bits - 1)), (1LL << (bits - 1)) - 1}; }
+constexpr int signed_bits(Range r) { return signed_bits(r.low, r.high); }
+constexpr Range operator+(Range a, Range b) { return {a.low + b.low, a.high + b.high}; }
+constexpr Range operator<<(Range a, int shift) { return {a.low * (1LL << shift), a.high * (1LL << shift)}; }
+/// The smallest range that holds both.
+constexpr Range join(Range a, Range b) {
+  return {a.low < b.low ? a.low : b.low, a.high > b.high ? a.high : b.high};
+}
+constexpr Range operator*(Range a, long long b) {
+  return b < 0 ? Range{a.high * b, a.low * b} : Range{a.low * b, a.high * b};
+}
+constexpr Range operator*(Range a, Range b) { return join(a * b.low, a * b.high); }
+
 constexpr int max_of(int a, int b) { return a > b ? a : b; }
 constexpr int min_of(int a, int b) { return a < b ? a : b; }
 
