@@ -25,7 +25,9 @@ _COMMANDS = {
     "export": "bvit_hw.cli_export:export_command",
     "freeze": "bvit_hw.cli_freeze:freeze_command",
     "import": "bvit_hw.cli_import:import_command",
+    "deploy": "bvit_hw.cli_deploy:deploy_command",
     "models": "bvit_hw.cli_models:models_command",
+    "run": "bvit_hw.cli_run:run_command",
     "train": "bvit_hw.cli_train:train_command",
 }
 

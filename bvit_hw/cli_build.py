@@ -27,7 +27,16 @@ from bvit_hw.build.progress import Progress
 @click.option(
     "--images", type=click.IntRange(min=1), default=32, show_default=True, help="Test images to send through the RTL."
 )
+@click.option(
+    "--calibrate", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where the checkpoint has none."
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes at once (default: one a core, at most 4).")
+@click.option(
+    "--simulated-device/--no-simulated-device",
+    default=True,
+    show_default=True,
+    help="Compile the accelerator as a device for notebooks and `bvit-hw run`.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace another build in the output folder.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def build_command(
@@ -41,7 +50,9 @@ def build_command(
     clock_mhz: float | None,
     out: Path | None,
     images: int,
+    calibrate: str | None,
     jobs: int | None,
+    simulated_device: bool,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -63,10 +74,13 @@ def build_command(
         clock_mhz=clock_mhz,
         target_fps=target_fps,
         simulated_images=images,
+        calibrate=calibrate,
+        simulated_device=simulated_device,
         impl=impl,
         impl_of=impl_of,
         jobs=jobs or min(os.cpu_count() or 1, 4),
     )
+    from bvit_hw.build.board_package import write_release
     from bvit_hw.build.engine import BuildFolder
     from bvit_hw.build.plan import identity, make_steps
     from bvit_hw.build.report_step import make_report
@@ -79,5 +93,7 @@ def build_command(
         report = make_report(path, options, outcomes, folder.results)
         report.write(path / "report.json")
         write_page(report, path / "report.html")
+        archive = write_release(path, board_name)
     print_report(report, Console(width=None if Console().is_terminal else 120))
     click.echo(f"report: {path / 'report.html'}")
+    click.echo(f"for the board: {archive}")

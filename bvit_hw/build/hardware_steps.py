@@ -14,6 +14,7 @@ import onnx
 from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.boards import Board
+from bvit_hw.build.board_package import write_board_files
 from bvit_hw.build.engine import StepContext, StepNotRun
 from bvit_hw.build.options import BuildOptions
 from bvit_hw.build.steps import accuracy_of, frozen_of, images_of, write_json
@@ -22,6 +23,7 @@ from bvit_hw.codegen.stitch import Stitched, source_paths, stitch
 from bvit_hw.errors import LoweringError
 from bvit_hw.flows import vitis, vivado
 from bvit_hw.flows.core_sim import CoreSimulator
+from bvit_hw.flows.device_model import build_device
 from bvit_hw.flows.verilator import cache_folder, lint
 from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
 from bvit_hw.lower.border import Border, border_of
@@ -291,9 +293,6 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         vitis.write_kernel(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
     else:
         vivado.write_scripts(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
-    runtime = Path(__file__).resolve().parents[1] / "runtime"
-    shutil.copytree(runtime, folder / "bvit_hw_runtime", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(data_path("boards") / "notebooks" / "first_inference.ipynb", folder / "first_inference.ipynb")
     data = images_of(context, options)
     config = context.results["checkpoint"]["config"]
     size = int(config["image_size"])
@@ -307,13 +306,31 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         class_names=data.class_names,
         clock_mhz=options.clock_mhz,
         interface_version=VERSION_VALUE,
+        cycles_per_frame=int(generated["sizing"]["cycles_model"]),
+        board=options.board.name,
     )
-    info.write(folder / "model.json")
     images = data.images[:PACKAGED_IMAGES]
-    logits = frozen_of(context)(torch.from_numpy(images)).numpy().astype(np.int32)
-    np.savez_compressed(
-        folder / "test_images.npz", images=images, labels=data.labels[: len(images)], logits=logits
+    write_board_files(
+        folder,
+        info=info,
+        title=options.board.title,
+        frozen=context.earlier["freeze"] / "frozen.safetensors",
+        images=images,
+        labels=data.labels[: len(images)],
+        logits=frozen_of(context)(torch.from_numpy(images)).numpy().astype(np.int32),
     )
+    context.progress(1, 2)
+    if options.simulated_device:
+        build_device(
+            folder / "sim",
+            top=str(generated["top"]),
+            sources=[source / line for line in (source / "sim_files.f").read_text().split()],
+            memories=source / "mem",
+            input_bits=int(generated["input_bits"]),
+            clock_mhz=options.clock_mhz,
+            vlnv=f"{vivado.VENDOR}:{vivado.LIBRARY}:{generated['top']}:{vivado.IP_VERSION}",
+            jobs=options.jobs,
+        )
     files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
     command = vivado.COMMAND if options.board.vitis is None else vitis.COMMAND
     return {"files": len(files), "bitstream_command": command}

@@ -20,6 +20,21 @@ def _code(*names: str) -> tuple[Path, ...]:
     return tuple(_PACKAGE / name for name in names)
 
 
+def _content(data: str) -> str:
+    """What tells whether images have changed: a file's hash, a folder's listing, a dataset's name."""
+    path = Path(data.partition("=")[2] or data).expanduser()
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_dir():
+        return data
+    listing = hashlib.sha256()
+    for entry in sorted(path.rglob("*")):
+        facts = entry.stat()
+        listing.update(f"{entry.relative_to(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return listing.hexdigest()
+
+
 def make_steps(options: BuildOptions) -> list[Step]:
     """All steps for ``options``; a step runs again when its inputs, its code or a step before it changed."""
 
@@ -35,12 +50,9 @@ def make_steps(options: BuildOptions) -> list[Step]:
 
     with options.checkpoint.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    data = Path(options.data)
-    if data.is_file():
-        with data.open("rb") as file:
-            data_key = hashlib.file_digest(file, "sha256").hexdigest()
-    else:
-        data_key = options.data
+    chosen = {"checkpoint": digest, "data": _content(options.data)}
+    if options.calibrate is not None:
+        chosen["calibrate"] = _content(options.calibrate)
     board = options.board.model_dump(mode="json")
     rtl = data_path("rtl")
     ops = _code("ops", "lower")
@@ -56,7 +68,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
     return [
         step(
             "checkpoint", "checkpoint: accuracy of the QAT model", steps.run_checkpoint, (),
-            {"checkpoint": digest, "data": data_key}, _code("models", "data"),
+            chosen, _code("models", "data", "calibration.py"),
         ),
         step("freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {}, _code("models")),
         step("export", "export: QONNX, equal to frozen", steps.run_export, front, {}, _code("export")),
@@ -78,9 +90,13 @@ def make_steps(options: BuildOptions) -> list[Step]:
             "synthesize", "synthesize: Yosys estimate", hardware_steps.run_synthesize, generated, {}, (),
         ),
         step(
-            "package", "package: IP, scripts, driver, notebook", hardware_steps.run_package,
+            "package", "package: IP, scripts, driver, notebooks, simulated device", hardware_steps.run_package,
             (*generated, *(step.name for step in hls)),
-            {}, (*_code("runtime"), data_path("boards") / "notebooks"),
+            {"simulated_device": options.simulated_device},
+            (
+                *_code("runtime"), _PACKAGE / "build" / "board_package.py", data_path("boards") / "notebooks",
+                data_path("hls") / "movers",
+            ),
         ),
         step("bitstream", "bitstream: Vivado", hardware_steps.run_bitstream, ("package",), {}, ()),
     ]  # fmt: skip

@@ -62,8 +62,8 @@ def build_device(
 ) -> None:
     """Write the simulated device of the accelerator ``top`` into ``folder``, which is made.
 
-    ``sources`` are in compile order, ``memories`` is the folder of the files that they read, ``input_bits`` the width of
-    the pixels' stream. The compiled library is cached by content. Raises ToolError when Verilator or g++ fails.
+    ``sources`` are in compile order, ``memories`` is the folder of the files that they read, ``input_bits`` the width
+    of the pixels' stream. The compiled library is cached by content. Raises ToolError when Verilator or g++ fails.
     """
     folder.mkdir(parents=True)
     work = work or folder

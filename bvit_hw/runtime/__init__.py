@@ -16,6 +16,8 @@ from .errors import (
     TransferError,
 )
 from .model_info import ModelInfo
+from .package import SelfTest, check_files, connect, expected_results, self_test
+from .pictures import load_pictures
 
 __all__ = [
     "Accelerator",
@@ -28,5 +30,11 @@ __all__ = [
     "ImageError",
     "ModelInfo",
     "PackageError",
+    "SelfTest",
     "TransferError",
+    "check_files",
+    "connect",
+    "expected_results",
+    "load_pictures",
+    "self_test",
 ]

@@ -17,7 +17,7 @@ from .images import checked, pack, prepare
 from .link import Link
 from .lock import DeviceLock
 from .model_info import ModelInfo
-from .open import open_link
+from .devices import open_link
 
 #: bytes of pixels that a transfer carries at most, unless the user says otherwise
 _BATCH_BYTES = 1 << 20

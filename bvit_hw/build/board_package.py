@@ -1,0 +1,135 @@
+"""What goes to the board: driver, notebooks, model, test images with expected logits, and, once built, the bitstream.
+
+The same files make the package's folder, the release archive and what `bvit-hw deploy` copies; SHA256SUMS names them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from bvit_hw.errors import OutputError
+from bvit_hw.resources import data_path
+from bvit_hw.runtime.model_info import ModelInfo
+
+SUMS = "SHA256SUMS"
+#: what Vivado or Vitis leaves for the board
+BITSTREAMS = ("bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin")
+#: names (or beginnings of names, for folders) of the package that the board has a use for
+_BOARD_NAMES = ("README.md", "model.json", "frozen.safetensors", "test_images.npz", "requirements.txt")
+
+_README = """\
+# {title}
+
+BinaryViT accelerator, model `{hash}`, {height} x {width} x {channels} -> {classes} classes.
+
+| file | is |
+|---|---|
+| `bvit_hw.bit`, `bvit_hw.hwh` (Alveo: `bvit_hw.xclbin`) | the accelerator{built} |
+| `bvit_hw_runtime/` | the driver: Python 3.10, NumPy and pynq |
+| `*.ipynb` | notebooks; begin with `first_inference.ipynb` |
+| `model.json`, `frozen.safetensors` | the model that the bitstream holds |
+| `test_images.npz` | test images, labels, and the logits that must come out |
+| `SHA256SUMS` | of all files; `sha256sum -c SHA256SUMS`, or the self-test below |
+
+On the board, in this folder, as root (pynq wants it): `python3 -m bvit_hw_runtime selftest` checks the files, the
+accelerator's identity and every logit of the test images.
+"""
+
+
+def write_board_files(
+    folder: Path,
+    *,
+    info: ModelInfo,
+    title: str,
+    frozen: Path,
+    images: np.ndarray,
+    labels: np.ndarray,
+    logits: np.ndarray,
+) -> None:
+    """Write driver, notebooks, model and test images into ``folder`` (which is there), and SHA256SUMS last.
+
+    ``images`` are uint8 N x H x W x C, ``labels`` N, ``logits`` int32 N x classes.
+    """
+    runtime = Path(__file__).resolve().parents[1] / "runtime"
+    shutil.copytree(runtime, folder / "bvit_hw_runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in sorted((data_path("boards") / "notebooks").iterdir()):
+        if file.suffix == ".ipynb" or file.name == "requirements.txt":
+            shutil.copyfile(file, folder / file.name)
+    info.write(folder / "model.json")
+    shutil.copyfile(frozen, folder / "frozen.safetensors")
+    np.savez_compressed(folder / "test_images.npz", images=images, labels=labels, logits=logits)
+    text = _README.format(
+        title=title,
+        hash=info.model_hash[:16],
+        height=info.height,
+        width=info.width,
+        channels=info.channels,
+        classes=info.classes,
+        built=", once Vivado has built it",
+    )
+    (folder / "README.md").write_text(text)
+    files = package_files(folder)
+    (folder / SUMS).write_text(sums(files))
+
+
+def package_files(folder: Path) -> dict[str, Path]:
+    """The package's files for the board, by their path there; no SHA256SUMS."""
+    found = {name: folder / name for name in _BOARD_NAMES if (folder / name).is_file()}
+    found |= {file.name: file for file in folder.glob("*.ipynb")}
+    for file in (folder / "bvit_hw_runtime").rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts:
+            found[str(file.relative_to(folder))] = file
+    return dict(sorted(found.items()))
+
+
+def sums(files: Mapping[str, Path]) -> str:
+    """The text of SHA256SUMS, as sha256sum writes and checks it."""
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n" for name, path in files.items())
+
+
+def release_files(build: Path) -> dict[str, Path]:
+    """Everything for the board of the build in folder ``build``, the bitstream with it where one was built.
+
+    Raises OutputError when there is no finished package.
+    """
+    package = build / "package"
+    if not (package / SUMS).is_file():
+        raise OutputError(f"{build}: holds no finished build (no package/{SUMS}); run bvit-hw build first")
+    found = package_files(package)
+    # Where Vivado was run by hand, its results lie beside the script that made them.
+    for folder in (package, build / "bitstream"):
+        found |= {name: folder / name for name in BITSTREAMS if (folder / name).is_file()}
+    return dict(sorted(found.items()))
+
+
+def write_archive(target: Path, files: Mapping[str, Path], extra: Iterable[tuple[str, str]] = ()) -> None:
+    """A .zip of ``files`` and texts ``extra`` (name, text) in one folder named like it; equal inputs, equal bytes."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    contents = {name: path.read_bytes() for name, path in files.items()} | {n: t.encode() for n, t in extra}
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for name in sorted(contents):
+                entry = zipfile.ZipInfo(f"{target.stem}/{name}")  # its time is 1980, whenever it was written
+                entry.external_attr = 0o644 << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, contents[name], compresslevel=9)
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_release(build: Path, board: str) -> Path:
+    """Write ``bvit_hw-BOARD.zip``, all that the board needs, into the build's folder; returns its path."""
+    files = release_files(build)
+    target = build / f"bvit_hw-{board}.zip"
+    write_archive(target, files, [(SUMS, sums(files))])
+    return target

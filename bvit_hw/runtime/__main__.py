@@ -1,0 +1,37 @@
+"""`python3 -m bvit_hw_runtime`: self-test and classification on the board, from the package's folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .command import run_command
+from .errors import DeviceError
+from .package import self_test
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0: done; 1: the self-test failed or the device did; 2: wrong arguments."""
+    parser = argparse.ArgumentParser(prog="python3 -m bvit_hw_runtime", description="BinaryViT accelerator")
+    parser.add_argument("--package", default=".", help="folder of the package (default: this one)")
+    parser.add_argument("--device", choices=("auto", "board", "sim"), help="default: the board where there is one")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("selftest", help="check files, identity, and the logits of the test images")
+    run = commands.add_parser("run", help="classify pictures")
+    run.add_argument("--images", required=True, help="folder of pictures, a picture, or an .npz with images")
+    run.add_argument("--batch", type=int, help="images a transfer")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "selftest":
+            print(self_test(chosen.package, chosen.device))
+        else:
+            for line in run_command(chosen.package, chosen.device, chosen.images, chosen.batch).lines():
+                print(line)
+    except (DeviceError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""What `bvit-hw run` and `python3 -m bvit_hw_runtime` do: classify pictures, and say what it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .driver import Accelerator
+from .package import connect
+from .pictures import Pictures, load_pictures
+
+
+@dataclass(frozen=True)
+class Run:
+    """Results of one run: ``logits`` int32 N x classes, ``cycles`` the device's, ``seconds`` by the clock on the wall.
+
+    ``busy_cycles`` is what a frame takes when frames follow one another, 0 where there was only one.
+    """
+
+    pictures: Pictures
+    logits: np.ndarray
+    cycles: int
+    busy_cycles: int
+    seconds: float
+    clock_mhz: float
+    simulated: bool
+    class_names: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """The report, a line a picture and a summary."""
+        best = self.logits.argmax(axis=1)
+        width = max(len(name) for name in self.pictures.names)
+        for name, index, logits in zip(self.pictures.names, best, self.logits):
+            yield f"{name:{width}}  {self.class_names[index]}  (logit {logits[index]})"
+        count = len(self.logits)
+        device = "simulated device" if self.simulated else "board"
+        yield f"{device}: {count} images in {self.cycles} cycles, {self.cycles * 1e-3 / self.clock_mhz:.3f} ms"
+        rate = self.clock_mhz * 1e6 * count / self.cycles
+        yield f"{rate:,.0f} frames/s of the device's time at {self.clock_mhz:g} MHz, transfers and driver included"
+        if self.busy_cycles:
+            frames = self.clock_mhz * 1e6 / self.busy_cycles
+            yield f"{self.busy_cycles} cycles between frames: {frames:,.0f} frames/s while the stream is full"
+        yield f"{count / self.seconds:,.1f} frames/s by the clock on the wall"
+        if self.pictures.labels is not None:
+            right = int(np.sum(best == self.pictures.labels))
+            yield f"{right} of {count} as labelled ({right / count:.2%})"
+
+
+def run_pictures(accelerator: Accelerator, pictures: Pictures) -> Run:
+    """Prepare and classify ``pictures``; raises ImageError, DeviceError."""
+    images = accelerator.prepare(pictures.images)
+    before = accelerator.counters()["cycles"]
+    start = time.perf_counter()
+    logits = accelerator.logits_int(images)
+    seconds = time.perf_counter() - start
+    counters = accelerator.counters()
+    info = accelerator.info
+    return Run(
+        pictures=pictures,
+        logits=logits,
+        cycles=counters["cycles"] - before,
+        busy_cycles=counters["cycles_per_frame"] if len(images) > 1 else 0,
+        seconds=seconds,
+        clock_mhz=info.clock_mhz,
+        simulated=accelerator.simulated,
+        class_names=info.class_names,
+    )
+
+
+def run_command(package: str | Path, device: str | None, images: str | Path, batch: int | None = None) -> Run:
+    """Open the package's device, classify what lies at ``images``, close it."""
+    pictures = load_pictures(images)
+    with connect(package, device, batch=batch) as accelerator:
+        return run_pictures(accelerator, pictures)

@@ -1,0 +1,114 @@
+"""A package's folder: what is in it, whether it is whole, and the accelerator of its model."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .devices import find_device
+from .driver import Accelerator
+from .errors import PackageError
+
+SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What a self-test found. ``cycles`` are the device's for all images; ``seconds`` those of the clock on the wall."""
+
+    files: int
+    images: int
+    accuracy: float
+    cycles: int
+    seconds: float
+    simulated: bool
+
+    def __str__(self) -> str:
+        where = "simulated device" if self.simulated else "accelerator"
+        return (
+            f"{self.files} files whole; {where}: all logits of {self.images} images as expected, "
+            f"accuracy {self.accuracy:.2%}, {self.cycles} cycles"
+        )
+
+
+def connect(package: str | Path = ".", device: str | None = None, **options: Any) -> Accelerator:
+    """The accelerator of the package in ``package``: the board's where its bitstream is there, else the simulated one.
+
+    ``device`` ("board", "sim", "auto"; default: the environment variable BVIT_HW_DEVICE, or auto) chooses by hand;
+    ``options`` go to :class:`Accelerator`. Raises DeviceError when there is no such device.
+    """
+    folder = Path(package)
+    chosen = device or os.environ.get("BVIT_HW_DEVICE") or "auto"
+    return Accelerator(find_device(folder, chosen), folder / "model.json", **options)
+
+
+def check_files(package: str | Path = ".") -> int:
+    """Compare every file with SHA256SUMS; returns how many there are, raises PackageError naming those that differ."""
+    folder = Path(package)
+    try:
+        lines = (folder / SUMS).read_text().splitlines()
+        wanted = [(line[66:], line[:64]) for line in lines if line]
+    except OSError as error:
+        raise PackageError(f"{folder / SUMS}: cannot be read ({error}); copy the package again") from error
+    wrong = []
+    for name, digest in wanted:
+        file = folder / name
+        if not file.is_file():
+            wrong.append(f"{name} is missing")
+        elif hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            wrong.append(f"{name} was changed")
+    if wrong or not wanted:
+        raise PackageError(f"{folder}: {'; '.join(wrong) or 'SHA256SUMS is empty'}; copy the package again")
+    return len(wanted)
+
+
+def expected_results(package: str | Path = ".") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The package's test images (uint8 N x H x W x C), their labels (N) and logits (int32 N x classes)."""
+    path = Path(package) / "test_images.npz"
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return data["images"], data["labels"], data["logits"]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise PackageError(f"{path}: cannot be read ({error}); copy the package again") from error
+
+
+def self_test(
+    package: str | Path = ".", device: str | None = None, accelerator: Accelerator | None = None
+) -> SelfTest:
+    """Check the package's files, the accelerator's identity, and every logit of the test images.
+
+    Raises PackageError, or what opening and using the device raises; ``accelerator`` is used where one is open already.
+    """
+    files = check_files(package)
+    images, labels, logits = expected_results(package)
+    opened = accelerator if accelerator is not None else connect(package, device)
+    try:
+        opened.clear_counters()
+        before = opened.counters()["cycles"]
+        start = time.perf_counter()
+        found = opened.logits_int(images)
+        seconds = time.perf_counter() - start
+        cycles = opened.counters()["cycles"] - before
+    finally:
+        if accelerator is None:
+            opened.close()
+    wrong = np.flatnonzero((found != logits).any(axis=1))
+    if len(wrong):
+        raise PackageError(
+            f"{len(wrong)} of {len(images)} test images have other logits than expected, image {wrong[0]} first: "
+            f"{found[wrong[0]].tolist()} instead of {logits[wrong[0]].tolist()}"
+        )
+    return SelfTest(
+        files=files,
+        images=len(images),
+        accuracy=float(np.mean(found.argmax(axis=1) == labels)),
+        cycles=cycles,
+        seconds=seconds,
+        simulated=opened.simulated,
+    )

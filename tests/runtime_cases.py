@@ -1,0 +1,315 @@
+"""What the driver must do on a simulated device, good days and bad ones: the same cases run with and without pynq.
+
+Imports nothing of bvit_hw but the driver, so that a notebook's environment can run it as a programme:
+``python runtime_cases.py PACKAGE`` runs every case and prints one line each.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+try:
+    import bvit_hw_runtime as runtime
+except ImportError:
+    from bvit_hw import runtime
+
+SHAPE, CLASSES, BEATS = (4, 8, 3), 5, 12
+FRAME_SHORT, FRAME_LONG, STALLED, PACKET_SHORT = 1, 2, 4, 8
+
+
+def images(count: int, seed: int = 0) -> np.ndarray:
+    """Random frames."""
+    return np.random.default_rng(seed).integers(0, 256, (count, *SHAPE), dtype=np.uint8)
+
+
+def expected(frames: np.ndarray) -> np.ndarray:
+    """What the stand-in of sim/device_stand_in.sv makes of them, int32."""
+    lanes = frames.reshape(len(frames), BEATS, 8)
+    return lanes.sum(axis=1, dtype=np.int32)[:, :CLASSES] - np.int32(1000)
+
+
+def opened(package: Path, **options: Any) -> Any:
+    """The driver on the package's simulated device, four images a transfer."""
+    return runtime.Accelerator(package / "sim", **{"batch": 4, "timeout": 0.0005, **options})
+
+
+def model_of(accelerator: Any) -> Any:
+    """The simulated model under the driver."""
+    return accelerator._link.model
+
+
+def serves(accelerator: Any, count: int = 9, seed: int = 99) -> None:
+    """The next inference is right, and nothing is left of what was before."""
+    frames = images(count, seed)
+    assert np.array_equal(accelerator.logits_int(frames), expected(frames))
+    counters = accelerator.counters()
+    assert counters["flags"] & ~STALLED == 0 and counters["frames_dropped"] == 0
+    assert counters["frames_in"] == counters["frames_out"]
+
+
+def raises(kind: type[Exception], words: str, call: Callable[[], object]) -> Exception:
+    """``call`` raises exactly ``kind``, and says ``words``."""
+    try:
+        call()
+    except kind as error:
+        assert type(error) is kind, repr(error)
+        assert words in str(error), f"{words!r} is not in {error}"
+        return error
+    raise AssertionError(f"{kind.__name__} was not raised")
+
+
+def case_batches_of_every_size(package: Path) -> None:
+    with opened(package) as accelerator:
+        for count in (0, 1, 3, 4, 5, 8, 9, 30):
+            frames = images(count, count)
+            assert np.array_equal(accelerator.logits_int(frames), expected(frames)), count
+        assert np.array_equal(accelerator.logits_int(images(1)[0]), expected(images(1)))
+        logits = accelerator.logits(images(6))
+        assert logits.dtype == np.float32 and np.array_equal(logits * 128, expected(images(6)))
+        assert np.array_equal(accelerator.classify(images(6)), expected(images(6)).argmax(axis=1))
+
+
+def case_stream_keeps_order_and_batches(package: Path) -> None:
+    with opened(package) as accelerator:
+        sizes = [3, 0, 9, 4, 4, 1, 0, 0, 17, 0]
+        batches = [images(size, 7 + n) for n, size in enumerate(sizes)]
+        found = list(accelerator.stream(iter(batches)))
+        assert [len(f) for f in found] == sizes
+        assert all(np.array_equal(f, expected(b)) for f, b in zip(found, batches))
+        assert accelerator.counters()["frames_in"] == sum(sizes)
+
+
+def case_double_buffering_keeps_the_device_busy(package: Path) -> None:
+    """Two transfers under way: while the second is sent, the first one's logits have not been read yet."""
+    with opened(package, batch=128) as accelerator:
+        frames = images(128 * 6)
+        accelerator.clear_counters()
+        before = accelerator.counters()["cycles"]
+        assert np.array_equal(accelerator.logits_int(frames), expected(frames))
+        cycles = accelerator.counters()["cycles"] - before
+        # A frame is 12 beats; what lies between the transfers must stay below the transfers' own time.
+        assert cycles < 1.5 * BEATS * len(frames), cycles
+
+
+def case_endless_stream_closed_early(package: Path) -> None:
+    def endless() -> Iterator[np.ndarray]:
+        for seed in itertools.count():
+            yield images(4, seed)
+
+    with opened(package) as accelerator:
+        stream = accelerator.stream(endless())
+        for seed in range(5):
+            assert np.array_equal(next(stream), expected(images(4, seed)))
+        raises(runtime.DeviceError, "a stream is under way", lambda: accelerator.logits_int(images(1)))
+        stream.close()
+        serves(accelerator)
+
+
+def case_source_of_images_fails(package: Path) -> None:
+    def source() -> Iterator[np.ndarray]:
+        yield images(8)
+        yield images(8)
+        raise KeyError("camera")
+
+    with opened(package) as accelerator:
+        raises(KeyError, "camera", lambda: list(accelerator.stream(source())))
+        serves(accelerator)
+
+
+def case_wrong_images(package: Path) -> None:
+    with opened(package) as accelerator:
+        for wrong in (images(2)[:, :2], images(2).astype(np.float32), images(2)[..., :1], images(2)[None], np.uint8(3)):
+            raises(runtime.ImageError, "needed: uint8 N x 4 x 8 x 3", lambda w=wrong: accelerator.logits_int(w))
+        raises(runtime.ImageError, "needed: uint8", lambda: list(accelerator.stream([images(9), images(1)[:, 1:]])))
+        serves(accelerator)
+
+
+def case_wrong_model(package: Path) -> None:
+    info = package / "model.json"
+    text = info.read_text()
+    for old, new, words in (
+        ('"0011', '"0111', "holds another model"),
+        ('"height": 4', '"height": 8', "the bitstream takes 4 x 8 x 3"),
+        ('"classes": 5', '"classes": 4', "gives 5 logits"),
+        ('"logits_exponent": -7', '"logits_exponent": -6', "2^-7"),
+        ('"interface_version": 2', '"interface_version": 1', "register map of version 2"),
+    ):
+        assert old in text
+        other = package / "other.json"
+        other.write_text(text.replace(old, new))
+        raises(runtime.IdentityError, words, lambda o=other: opened(package, model=o))
+        other.unlink()
+    with opened(package) as accelerator:
+        serves(accelerator)
+
+
+def case_damaged_model_json(package: Path) -> None:
+    other = package / "other.json"
+    for text in ("{}", "nonsense", '{"model_hash": 1}'):
+        other.write_text(text)
+        raises(ValueError, "not a model.json", lambda: opened(package, model=other))
+    other.unlink()
+
+
+def case_dma_stops_sending(package: Path) -> None:
+    with opened(package) as accelerator:
+        for beat in (0, 1, 12, 47, 48, 60):
+            model_of(accelerator).inject("halt_send", beat)
+            raises(runtime.DeviceTimeoutError, "no end after", lambda: accelerator.logits_int(images(12)))
+            serves(accelerator)
+
+
+def case_dma_stops_receiving(package: Path) -> None:
+    with opened(package) as accelerator:
+        for beat in (0, 3, 19, 20, 33):
+            model_of(accelerator).inject("halt_receive", beat)
+            raises(runtime.DeviceTimeoutError, "no end after", lambda: accelerator.logits_int(images(12)))
+            serves(accelerator)
+
+
+def case_truncated_transfer(package: Path) -> None:
+    """A transfer that ends early with TLAST, in mid-frame and between frames."""
+    with opened(package) as accelerator:
+        for beat in (0, 5, 11, 12, 23, 30, 46, 50):
+            model_of(accelerator).inject("truncate", beat)
+            try:
+                accelerator.logits_int(images(12))
+            except (runtime.TransferError, runtime.FrameError) as error:
+                assert "cut" in str(error) or "short" in str(error) or "ended before" in str(error), error
+            else:
+                raise AssertionError(f"truncation after beat {beat} went unnoticed")
+            serves(accelerator)
+
+
+def case_memory_error(package: Path) -> None:
+    with opened(package) as accelerator:
+        for beat in (0, 7, 48):
+            model_of(accelerator).inject("send_error", beat)
+            raises(runtime.TransferError, "slave error", lambda: accelerator.logits_int(images(12)))
+            serves(accelerator)
+
+
+def case_reset_in_mid_batch(package: Path) -> None:
+    with opened(package) as accelerator:
+        for cycle in (70, 100, 150, 260, 300):
+            model_of(accelerator).inject("reset", cycle)
+            raises(runtime.DeviceResetError, "reset in the middle", lambda: accelerator.logits_int(images(40)))
+            serves(accelerator)
+
+
+def case_corrupted_streams(package: Path) -> None:
+    """TLAST added and taken away, bytes and beats missing, at random: an exception, or every logit right; then service."""
+    rng = np.random.default_rng(20)
+    faults: dict[str, int] = {}
+    with opened(package) as accelerator:
+        for trial in range(60):
+            count = int(rng.integers(1, 13))
+            marks = rng.integers(1, 8, int(rng.integers(1, 4)))
+            for beat, mark in zip(rng.integers(0, count * BEATS + 6, len(marks)), marks):
+                model_of(accelerator).corrupt(int(beat), int(mark))
+            frames = images(count, trial)
+            try:
+                found = accelerator.logits_int(frames)
+            except runtime.DeviceError as error:
+                name = type(error).__name__
+                faults[name] = faults.get(name, 0) + 1
+            else:
+                assert np.array_equal(found, expected(frames)), f"trial {trial}: wrong logits without an exception"
+            model_of(accelerator).heal()
+            serves(accelerator)
+    assert faults.get("FrameError", 0) >= 20, faults
+
+
+def case_many_faults_leave_no_buffers(package: Path) -> None:
+    accelerator = opened(package)
+    model = model_of(accelerator)
+    held = len(model._memory)
+    for _ in range(5):
+        model.inject("halt_send", 3)
+        raises(runtime.DeviceTimeoutError, "no end", lambda: accelerator.logits_int(images(12)))
+    assert len(model._memory) == held > 0
+    accelerator.close()
+    accelerator.close()
+    assert not model._memory
+    raises(runtime.DeviceError, "closed", lambda: accelerator.logits_int(images(1)))
+
+
+def case_wrong_batch(package: Path) -> None:
+    for wrong in (0, -1, 65536):
+        raises(ValueError, "allowed: 1..65535", lambda w=wrong: opened(package, batch=w))
+    with opened(package, batch=1) as accelerator:
+        serves(accelerator)
+
+
+def case_two_processes(package: Path) -> None:
+    """The second process is refused with the first one's number; when that is gone, even killed, the device is free."""
+    program = "import sys, runtime_cases as c; a = c.opened(c.Path(sys.argv[1])); print('open', flush=True); input()"
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, str(package)],
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout is not None and other.stdout.readline() == "open\n"
+        raises(runtime.DeviceBusyError, f"process {other.pid}", lambda: opened(package))
+    finally:
+        other.kill()
+        other.wait()
+    with opened(package) as accelerator:
+        serves(accelerator)
+
+
+def case_second_opening_in_one_process(package: Path) -> None:
+    """A notebook's cell that is run again takes the device over."""
+    first = opened(package)
+    with opened(package) as second:
+        serves(second)
+        raises(runtime.DeviceError, "closed", lambda: first.logits_int(images(1)))
+        first.close()
+        serves(second)
+
+
+def case_slow_reader_of_a_stream(package: Path) -> None:
+    """Whoever takes his time between batches loses nothing."""
+    with opened(package) as accelerator:
+        for n, found in enumerate(accelerator.stream(images(4, seed) for seed in range(4))):
+            model_of(accelerator).run(100_000)
+            time.sleep(0.01)
+            assert np.array_equal(found, expected(images(4, n)))
+
+
+CASES = {name[5:]: value for name, value in globals().items() if name.startswith("case_") and inspect.isfunction(value)}
+
+
+def main() -> int:
+    """Run every case on the package named; exit code 1 if one fails."""
+    package = Path(sys.argv[1])
+    failed = 0
+    for name, case in CASES.items():
+        start = time.perf_counter()
+        try:
+            case(package)
+            print(f"passed {name} {time.perf_counter() - start:.2f} s")
+        except Exception:
+            failed += 1
+            print(f"FAILED {name}")
+            traceback.print_exc(file=sys.stdout)
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

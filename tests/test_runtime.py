@@ -1,0 +1,214 @@
+"""The driver: on the simulated device with and without pynq, its pre-processing, its files, its independence."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bvit_hw import runtime
+from bvit_hw.build.board_package import sums
+from bvit_hw.runtime.images import pack, prepare, resize, to_bytes
+from tests import runtime_cases
+from tests.notebook_env import notebook_environment, notebook_python
+from tests.runtime_device import INFO, ROOT, images, logits, shared_stand_in
+
+RUNTIME = ROOT / "bvit_hw" / "runtime"
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    base = tmp_path_factory.getbasetemp()
+    return shared_stand_in(base if worker_id == "master" else base.parent)
+
+
+@pytest.fixture
+def package(shared: Path, tmp_path: Path) -> Path:
+    """A copy of its own: a device is one process's at a time."""
+    return Path(shutil.copytree(shared, tmp_path / "package"))
+
+
+@pytest.mark.parametrize("name", list(runtime_cases.CASES))
+def test_device(name: str, package: Path) -> None:
+    runtime_cases.CASES[name](package)
+
+
+def test_the_same_behind_pynq(package: Path, tmp_path: Path) -> None:
+    """Every case again, with the real Overlay, allocate and DMA of the pynq library."""
+    python = notebook_python()
+    shutil.copytree(RUNTIME, tmp_path / "bvit_hw_runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    program = (
+        "import sys, runtime_cases as c, pynq\n"
+        "assert c.runtime.__name__ == 'bvit_hw_runtime', c.runtime\n"
+        "with c.opened(c.Path(sys.argv[1])) as a:\n"
+        "    assert type(a._link._overlay) is pynq.Overlay and type(a._link._dma) is pynq.lib.DMA\n"
+        "    assert type(a._slots[0].pixels) is pynq.buffer.PynqBuffer and pynq.Device.active_device is a._link._dma.device\n"
+        "    assert a._link._overlay.accelerator.register_map.MAGIC[31:0] == 0x42564954\n"
+        "    assert pynq.Clocks.fclk0_mhz == pynq.Clocks.fclk0_mhz > 99\n"
+        "sys.exit(c.main())\n"
+    )
+    done = subprocess.run(
+        [str(python), "-W", "error::UserWarning", "-c", program, str(package)],
+        env=notebook_environment(tmp_path, Path(__file__).parent),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("passed ") == len(runtime_cases.CASES) and "Exception ignored" not in done.stderr
+
+
+def test_the_driver_needs_numpy_and_pynq_only() -> None:
+    """So that the folder works on a board as it is; and nothing newer than Python 3.10."""
+    allowed = {"numpy", "pynq", "pynqmetadata", "PIL"}
+    standard = {
+        "__future__", "argparse", "collections", "ctypes", "dataclasses", "fcntl", "functools", "hashlib", "json", "os",
+        "pathlib", "struct", "sys", "tempfile", "threading", "time", "types", "typing", "weakref",
+    }  # fmt: skip
+    for file in RUNTIME.glob("*.py"):
+        tree = ast.parse(file.read_text(), str(file), feature_version=(3, 10))
+        for node in ast.walk(tree):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""] if node.level == 0 else []
+            assert {n.split(".")[0] for n in names} <= allowed | standard, f"{file.name}:{node}"
+
+
+@pytest.mark.parametrize(("source", "target"), [((40, 60), (32, 32)), ((8, 8), (32, 32)), ((224, 10), (16, 16))])
+def test_resize_is_that_of_pillow(source: tuple[int, int], target: tuple[int, int]) -> None:
+    pictures = np.random.default_rng(1).integers(0, 256, (2, *source, 3), dtype=np.uint8)
+    found = to_bytes(resize(pictures, *target)).astype(int)
+    for picture, ours in zip(pictures, found, strict=True):
+        theirs = np.asarray(Image.fromarray(picture).resize(target[::-1], Image.Resampling.BILINEAR)).astype(int)
+        assert np.abs(ours - theirs).max() <= 1
+
+
+def test_prepare_takes_pictures_of_every_kind() -> None:
+    frames = images(3)
+    assert np.shares_memory(prepare(frames, INFO), frames)  # what fits is not touched
+    assert np.array_equal(prepare(frames[0], INFO), frames[:1])
+    assert np.array_equal(prepare(frames / np.float32(255), INFO), frames)
+    assert np.array_equal(prepare(frames / 255, INFO), frames)
+    grey = frames[..., 0]
+    wanted = np.repeat(grey[..., None], 3, axis=3)
+    assert np.array_equal(prepare(grey, INFO), wanted) and np.array_equal(prepare(grey[..., None], INFO), wanted)
+    assert np.array_equal(prepare(grey[0], INFO), wanted[:1])
+    opaque = np.concatenate([frames, np.full((*frames.shape[:3], 1), 9, np.uint8)], axis=3)
+    assert np.array_equal(prepare(opaque, INFO), frames)
+    mixed = prepare([frames[0], np.zeros((50, 60, 3), np.uint8), np.ones((9, 9))], INFO)
+    assert mixed.shape == (3, 4, 8, 3) and (mixed[1] == 0).all() and (mixed[2] == 255).all()
+    assert prepare([], INFO).shape == (0, 4, 8, 3)
+    assert np.array_equal(prepare(np.float32([[2.0, -1.0]]), INFO)[0, 0, [0, -1], 0], [255, 0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (np.zeros((2, 4, 8, 3), np.int32), "are int32"),
+        (np.zeros((2, 4, 8, 5), np.uint8), "5 channels"),
+        (np.zeros((2, 0, 8, 3), np.uint8), "of shape"),
+        (np.zeros(7, np.uint8), "of shape"),
+        (np.full((1, 4, 8, 3), np.nan, np.float32), "no numbers"),
+    ],
+)
+def test_prepare_refuses(wrong: np.ndarray, words: str) -> None:
+    with pytest.raises(runtime.ImageError, match=words):
+        prepare(wrong, INFO)
+
+
+def test_pack_from_any_memory_order() -> None:
+    frames = images(5)
+    for source in (frames, np.asfortranarray(frames), frames[::-1], np.ascontiguousarray(frames.transpose(0, 3, 1, 2))):
+        view = source.transpose(0, 2, 3, 1) if source.shape[1] == 3 else source
+        buffer = np.zeros(1000, np.uint8)
+        assert pack(view, buffer) == frames.nbytes
+        assert buffer[: frames.nbytes].tobytes() == view.tobytes() and not buffer[frames.nbytes :].any()
+
+
+def complete(package: Path) -> Path:
+    """Test images and SHA256SUMS beside the stand-in."""
+    frames = images(20)
+    found = logits(frames)
+    np.savez_compressed(package / "test_images.npz", images=frames, labels=found.argmax(axis=1), logits=found)
+    files = {name: package / name for name in ("model.json", "test_images.npz")}
+    (package / "SHA256SUMS").write_text(sums(files))
+    return package
+
+
+def test_self_test(package: Path) -> None:
+    complete(package)
+    result = runtime.self_test(package)
+    assert (result.files, result.images, result.accuracy, result.simulated) == (2, 20, 1.0, True)
+    assert 20 * 12 <= result.cycles < 20 * 12 + 2000
+    assert "all logits of 20 images as expected" in str(result)
+    with runtime.connect(package, "sim") as accelerator:
+        assert runtime.self_test(package, accelerator=accelerator).images == 20
+
+
+def test_self_test_finds_damage(package: Path) -> None:
+    complete(package)
+    info = json.loads((package / "model.json").read_text())
+    (package / "model.json").write_text(json.dumps({**info, "clock_mhz": 50}))
+    with pytest.raises(runtime.PackageError, match=r"model\.json was changed; copy the package again"):
+        runtime.self_test(package)
+    (package / "model.json").unlink()
+    with pytest.raises(runtime.PackageError, match=r"model\.json is missing"):
+        runtime.self_test(package)
+    INFO.write(package / "model.json")
+    with np.load(package / "test_images.npz") as data:
+        arrays = dict(data)
+    arrays["logits"][7, 2] += 1
+    np.savez_compressed(package / "test_images.npz", **arrays)
+    (package / "SHA256SUMS").write_text(sums({"test_images.npz": package / "test_images.npz"}))
+    with pytest.raises(runtime.PackageError, match="1 of 20 test images have other logits than expected, image 7 first"):
+        runtime.self_test(package)
+    (package / "SHA256SUMS").unlink()
+    with pytest.raises(runtime.PackageError, match="SHA256SUMS"):
+        runtime.check_files(package)
+
+
+def test_connect_says_what_is_missing(package: Path) -> None:
+    with pytest.raises(runtime.DeviceError, match=r"holds none of bvit_hw\.bit, bvit_hw\.xclbin"):
+        runtime.connect(package, "board")
+    with pytest.raises(runtime.DeviceError, match="allowed: auto, board, sim"):
+        runtime.connect(package, "fpga")
+    shutil.rmtree(package / "sim")
+    with pytest.raises(runtime.DeviceError, match="holds none of"):
+        runtime.connect(package)
+    (package / "sim").mkdir()
+    with pytest.raises(runtime.DeviceError, match="no simulated device that this machine can load"):
+        runtime.connect(package)
+    with pytest.raises(runtime.DeviceError, match="no such bitstream"):
+        runtime.Accelerator(package / "bvit_hw.bit")
+
+
+def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from bvit_hw.runtime.__main__ import main
+
+    complete(package)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    frames = images(3)
+    for n, frame in enumerate(frames):
+        Image.fromarray(frame).save(pictures / f"{n}.png")
+    assert main(["--package", str(package), "run", "--images", str(pictures)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    for n, row in enumerate(logits(frames)):
+        assert out[n] == f"{n}.png  {'abcde'[row.argmax()]}  (logit {row.max()})"
+    assert "simulated device: 3 images in" in out[3]
+    assert main(["--package", str(package), "run", "--images", str(package / "test_images.npz")]) == 0
+    assert "20 of 20 as labelled (100.00%)" in capsys.readouterr().out
+    assert main(["--package", str(package), "selftest"]) == 0
+    assert "2 files whole" in capsys.readouterr().out
+    (pictures / "9.png").write_bytes(b"no picture")
+    assert main(["--package", str(package), "run", "--images", str(pictures)]) == 1
+    assert "9.png: no picture that Pillow can read" in capsys.readouterr().err
+    assert main(["--package", str(package), "run", "--images", str(tmp_path / "none")]) == 1
