@@ -23,22 +23,26 @@ def run_program(name: str, folder: Path, toolchain: Toolchain | None = None) -> 
     run_tool(name, [executable], cwd=folder, log=folder / f"{name}.log", timeout=600)
 
 
+def refused(text: str, folder: Path) -> list[str]:
+    """Lines of what the compiler has against a C++ file; empty when it takes it."""
+    (folder / "refused.cpp").write_text(text)
+    toolchain = Toolchain()
+    # Templates' errors may go on for pages, and none may be left out.
+    flags = [*toolchain.flags, "-fsyntax-only", "-fmax-errors=0", "-fdiagnostics-color=never", *toolchain.includes()]
+    argv = [toolchain.compiler, *flags, "refused.cpp"]
+    run_tool(toolchain.compiler, argv, cwd=folder, log=folder / "refused.log", check=False)
+    return [line for line in (folder / "refused.log").read_text().splitlines() if not line.startswith(("$ ", "[exit code"))]
+
+
 def refusals(header: str, shape: str, configs: Sequence[Mapping[str, int]], folder: Path) -> list[list[str]]:
     """What the compiler has against ``shape<Config>``: for each configuration the sentences of its static_asserts."""
     text = [f'#include "bvit/{header}"']
     for number, config in enumerate(configs):
         members = " ".join(f"static constexpr int {name} = {value};" for name, value in config.items())
         text.append(f"struct Config{number} {{ {members} }};\ntemplate struct bvit::{shape}<Config{number}>;")
-    source = folder / "refused.cpp"
-    source.write_text("\n".join([*text, ""]))
-    toolchain = Toolchain()
-    # Templates' errors may go on for pages, and none may be left out.
-    flags = [*toolchain.flags, "-fsyntax-only", "-fmax-errors=0", "-fdiagnostics-color=never", *toolchain.includes()]
-    log = folder / "refused.log"
-    run_tool(toolchain.compiler, [toolchain.compiler, *flags, source], cwd=folder, log=log, check=False)
     found: list[list[str]] = [[] for _ in configs]
     number = -1
-    for line in log.read_text().splitlines():
+    for line in refused("\n".join([*text, ""]), folder):
         if instantiation := re.search(rf"In instantiation of .struct bvit::{shape}<Config(\d+)>", line):
             number = int(instantiation[1])
         elif sentence := re.search(r"static assertion failed: (.*)", line):

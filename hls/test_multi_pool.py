@@ -151,7 +151,7 @@ MUTATIONS = [
     ("line_window.hpp", "ahead[in_turn(middle + i)][at]", "ahead[i][at]"),
     ("line_window.hpp", "if (at == line - 1) middle = in_turn(middle + 1);", ""),
     ("line_window.hpp", "filling = in_turn(filling + 1);", ""),
-    ("line_window.hpp", "window[2 * reach] = newest", "window[2 * reach] = 0"),
+    ("line_window.hpp", "window[2 * reach] = newest", "window[2 * reach] = Word()"),
 ]  # fmt: skip
 
 
