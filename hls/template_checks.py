@@ -31,7 +31,9 @@ def refused(text: str, folder: Path) -> list[str]:
     flags = [*toolchain.flags, "-fsyntax-only", "-fmax-errors=0", "-fdiagnostics-color=never", *toolchain.includes()]
     argv = [toolchain.compiler, *flags, "refused.cpp"]
     run_tool(toolchain.compiler, argv, cwd=folder, log=folder / "refused.log", check=False)
-    return [line for line in (folder / "refused.log").read_text().splitlines() if not line.startswith(("$ ", "[exit code"))]
+    return [
+        line for line in (folder / "refused.log").read_text().splitlines() if not line.startswith(("$ ", "[exit code"))
+    ]
 
 
 def refusals(header: str, shape: str, configs: Sequence[Mapping[str, int]], folder: Path) -> list[list[str]]:
