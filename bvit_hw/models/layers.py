@@ -13,7 +13,8 @@ from bvit_hw.models.quant import ActQuant, WeightQuant
 
 def plus_minus_one(x: Tensor) -> Tensor:
     """+1 for x >= 0, else -1, in x's type, without gradient."""
-    return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+    # Adding 0 makes -0 positive; two passes over memory, where comparing and converting takes four.
+    return torch.copysign(x.new_ones(()), x + 0.0)
 
 
 class _Sign(torch.autograd.Function):
@@ -35,12 +36,18 @@ class _BinaryWeight(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, centred: bool) -> Tensor:
-        signs, scale, offset = binarize_weight(weight, centred)
-        ctx.save_for_backward(((weight - offset).abs() <= 1).to(weight.dtype))
-        return signs * scale
+        scale, offset = _scale_and_offset(weight, centred)
+        shifted = weight - offset if centred else weight
+        # Real weights hardly ever leave [-1, 1]. Where asking is cheap, that saves keeping and applying a mask.
+        ctx.inside = _asks_cheaply(weight) and bool(torch.linalg.vector_norm(shifted, torch.inf) <= 1)
+        if not ctx.inside:
+            ctx.save_for_backward((shifted.abs() <= 1).to(weight.dtype))
+        return plus_minus_one(shifted).mul_(scale)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        if ctx.inside:
+            return grad, None
         (mask,) = ctx.saved_tensors
         return grad * mask, None
 
@@ -58,9 +65,10 @@ class _BitProbability(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         ratio, bits = ctx.saved_tensors
-        inside = ratio <= 1
-        step = torch.where(inside, bits - ratio, 1.0)
-        return grad * inside, (grad * step).sum() / grad.numel() ** 0.5
+        inside = (ratio <= 1).to(ratio.dtype)
+        # bits - ratio inside, 1 outside; in arithmetic, which CPUs do faster than selection.
+        step = (bits - ratio).mul_(inside).add_(1 - inside)
+        return grad * inside, step.mul_(grad).sum() / grad.numel() ** 0.5
 
 
 def sign(x: Tensor) -> Tensor:
@@ -76,9 +84,18 @@ def bit_probability(p: Tensor, t: Tensor) -> Tensor:
 @torch.no_grad()
 def binarize_weight(weight: Tensor, centred: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Signs (+-1, rows x cols), row scale mean(|w|) and row offset (rows x 1 each) of a real weight."""
-    scale = weight.abs().mean(dim=1, keepdim=True)
-    offset = weight.mean(dim=1, keepdim=True) if centred else torch.zeros_like(scale)
+    scale, offset = _scale_and_offset(weight, centred)
     return plus_minus_one(weight - offset), scale, offset
+
+
+def _scale_and_offset(weight: Tensor, centred: bool) -> tuple[Tensor, Tensor]:
+    scale = weight.abs().mean(dim=1, keepdim=True)
+    return scale, weight.mean(dim=1, keepdim=True) if centred else torch.zeros_like(scale)
+
+
+def _asks_cheaply(x: Tensor) -> bool:
+    """Whether code may look at values of ``x``: not on a GPU, which would have to be waited for, nor when compiled."""
+    return x.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 class BinaryLinear(nn.Module):
@@ -114,6 +131,22 @@ class ChannelNorm(nn.BatchNorm1d):
         return scale, self.bias.detach() - self.running_mean * scale
 
 
+class _PReLU(torch.autograd.Function):
+    """PReLU over the last axis; PyTorch's own CPU gradient takes as long as ten passes over memory."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(x, slope)
+        return F.prelu(x, slope)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, slope = ctx.saved_tensors
+        negative = (x <= 0).to(x.dtype)
+        factor = torch.addcmul(1 - negative, negative, slope)
+        return factor.mul_(grad), x.clamp(max=0).mul_(grad).sum(dim=0)
+
+
 class RPReLU(nn.Module):
     """PReLU(x - move_1) + move_2 with a slope for each channel."""
 
@@ -125,7 +158,8 @@ class RPReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shifted = (x - self.move_1).reshape(-1, x.shape[-1])
-        return F.prelu(shifted, self.slope).view(x.shape) + self.move_2
+        prelu = _PReLU.apply if self.training and _asks_cheaply(x) else F.prelu
+        return prelu(shifted, self.slope).view(x.shape) + self.move_2
 
 
 class Affine(nn.Module):

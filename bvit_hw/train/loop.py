@@ -20,6 +20,7 @@ from bvit_hw.models import save_checkpoint
 from bvit_hw.train.distill import open_teacher
 from bvit_hw.train.distributed import processes
 from bvit_hw.train.journal import Journal
+from bvit_hw.train.memory import keep_freed_memory
 from bvit_hw.train.recipe import Recipe
 from bvit_hw.train.state import STATE_FILE, read_state, remove_states, write_state
 from bvit_hw.train.stopping import StopWish, stop_on_signals
@@ -171,6 +172,8 @@ def train(
     options = options or RunOptions()
     with processes(options.device) as place, stop_on_signals() as wish:
         state_path = out / STATE_FILE
+        if place.device.type == "cpu":
+            keep_freed_memory()
         if place.main:
             _prepare(out, overwrite)
             if (out / MODEL_FILE).exists() and not overwrite and read_state(state_path) is None:
