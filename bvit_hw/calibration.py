@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bvit_hw.data.calibration import CALIBRATION_IMAGES, load_calibration
+from bvit_hw.data.calibration import load_calibration
 from bvit_hw.errors import ConfigError, FreezeError
 from bvit_hw.models import BinaryViT, load_checkpoint
 from bvit_hw.models.calibrate import CalibrationReport, calibrate
 
 
-def calibrate_from(model: BinaryViT, source: str, images: int = CALIBRATION_IMAGES) -> CalibrationReport:
-    """Choose the scales of a float-residual model from ``images`` of ``source`` (a folder, an .npz, a dataset).
+def calibrate_from(model: BinaryViT, source: str, images: int | None = None) -> CalibrationReport:
+    """Choose the scales of a float-residual model from some ``images`` of ``source`` (a folder, an .npz, a dataset).
 
     Raises :class:`DatasetError` or :class:`ConfigError` naming what is wrong with the source or the model.
     """
@@ -22,7 +22,7 @@ def calibrate_from(model: BinaryViT, source: str, images: int = CALIBRATION_IMAG
 
 
 def load_ready(
-    path: Path | str, source: str | None = None, images: int = CALIBRATION_IMAGES
+    path: Path | str, source: str | None = None, images: int | None = None
 ) -> tuple[BinaryViT, CalibrationReport | None]:
     """The model of a checkpoint in ``quant`` mode, and what calibration did where ``source`` asked for one.
 

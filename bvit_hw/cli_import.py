@@ -110,7 +110,7 @@ def import_command(
     residual_bits: int,
     weight_bits: int,
     source: str | None,
-    calibration_images: int,
+    calibration_images: int | None,
 ) -> None:
     """Import PAPER, a checkpoint of the published BinaryViT code (.pth, with or without its entry `model`).
 

@@ -14,8 +14,9 @@ from bvit_hw.models.config import BinaryViTConfig
 
 #: splits of an image tree that measure accuracy, and pictures to calibrate with by default
 _VALIDATION = ("val", "validation", "test")
-CALIBRATION_IMAGES = 256
-CHECK_IMAGES = 512
+CALIBRATION_IMAGES, CHECK_IMAGES = 256, 512
+#: the same for images of more than this side, which take a processor about a second each
+_LARGE, _LARGE_CALIBRATION_IMAGES, _LARGE_CHECK_IMAGES = 64, 64, 128
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,19 @@ class CalibrationImages:
 
 
 def load_calibration(
-    text: str, config: BinaryViTConfig, *, limit: int = CALIBRATION_IMAGES, check: int = CHECK_IMAGES
+    text: str, config: BinaryViTConfig, *, limit: int | None = None, check: int | None = None
 ) -> CalibrationImages:
     """Images for ``config`` out of a folder, an .npz file, or a dataset as ``--data`` names it (``digits``, ...).
+
+    At most ``limit`` images calibrate and ``check`` measure, by default fewer where the network's images are large.
 
     A dataset calibrates with its training split and measures on its test split. So does a folder with ``train`` and
     ``val``; any other folder's pictures are dealt to both in turn, a single picture does both. Class folders are
     labels where there are as many as the network has classes. Raises :class:`DatasetError` or :class:`ConfigError`.
     """
+    large = config.image_size > _LARGE
+    limit = limit or (_LARGE_CALIBRATION_IMAGES if large else CALIBRATION_IMAGES)
+    check = check or (_LARGE_CHECK_IMAGES if large else CHECK_IMAGES)
     folder = Path(text).expanduser()
     if text.endswith(".npz"):
         found = _from_npz(text, limit, check)

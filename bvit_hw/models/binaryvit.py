@@ -81,14 +81,22 @@ class BinaryViT(nn.Module):
         return self
 
     @torch.no_grad()
-    def calibrate(self, batches: Iterable[Tensor]) -> BinaryViT:
-        """Choose every activation's exponent from normalized image batches, then switch to ``quant`` mode."""
+    def calibrate(self, batches: Iterable[Tensor], *, sample: int | None = None) -> BinaryViT:
+        """Choose every activation's exponent from normalized image batches, then switch to ``quant`` mode.
+
+        It is the exponent of least squared error over all values, or over about ``sample`` values of each tensor and
+        batch, evenly spread. Nothing else changes, BatchNorm statistics neither.
+        """
         training = self.training
         self.eval()
         self.set_mode("observe")
+        quantizers = self.act_quantizers().values()
+        for quantizer in quantizers:
+            quantizer.sample = sample
         for images in batches:
             self(images)
-        for quantizer in self.act_quantizers().values():
+        for quantizer in quantizers:
+            quantizer.sample = None
             quantizer.finish_calibration()
         self.calibrated.fill_(True)
         self.train(training)

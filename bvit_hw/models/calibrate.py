@@ -21,6 +21,8 @@ from bvit_hw.models.frozen import FrozenBinaryViT
 #: pixels N x H x W x C uint8 to logits N x classes
 Predictor = Callable[[np.ndarray], np.ndarray]
 
+#: of each tensor about so many values choose its exponent; more do not change it, and cost a minute at full size
+_SAMPLE = 1 << 20
 #: largest batch: about this many token values at the widest point of the network
 _BATCH_VALUES = 1 << 24
 
@@ -127,7 +129,8 @@ def calibrate(
         raise ConfigError(f"calibration needs images: {len(images)} to calibrate with, {len(check_images)} to measure")
     model.eval()
     reference = model_logits(model, check_images)
-    model.calibrate(_batches(model, images))
+    batches = -(-len(images) // batch_size(model))
+    model.calibrate(_batches(model, images), sample=-(-_SAMPLE // batches))
     quantized = agreement(model_logits(model, check_images), reference, labels)
     frozen = agreement(frozen_logits(freeze(model), check_images, batch_size(model)), reference, labels)
     return CalibrationReport(

@@ -79,10 +79,15 @@ class ActQuant(FixedPointQuant):
     def __init__(self, bits: int) -> None:
         super().__init__(bits)
         self.tensor_name = ""
+        #: how many values of a batch are looked at; all by default
+        self.sample: int | None = None
         self._errors: Tensor | None = None
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
+        if self.sample is not None and x.numel() > self.sample:
+            # An odd stride meets every channel, of which there are mostly a power of two.
+            x = x.flatten()[:: x.numel() // self.sample | 1]
         high = 2 ** (self.bits - 1)
         errors = []
         for exponent in _CANDIDATES:
