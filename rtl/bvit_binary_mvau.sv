@@ -25,7 +25,7 @@ module bvit_binary_mvau #(
     parameter string MEM_FILE = "",
     parameter string ROM_STYLE = "block",   // block, distributed or auto
     parameter string STRUCTURE = "auto",    // shared_parity, plain, or auto: what costs fewer LUTs
-    parameter bit USE_PRIMITIVES = 1'b0  // Xilinx LUT6, LUT6_2 and CARRY4 instances
+    parameter int USE_PRIMITIVES = 0  // Xilinx cells: 0 none, 1 LUT6, LUT6_2, CARRY4, 2 CARRY8 instead
 ) (
     input  wire logic                clk,
     input  wire logic                rst,

@@ -13,7 +13,7 @@ module bvit_popcount_accumulate #(
     parameter int WIDTH = 10,  // width of a sum, two's complement, at least BITS
     parameter bit [WIDTH-1:0] START = '0,
     parameter bit ONE_ROW = 1'b0,  // row_b is zero
-    parameter bit USE_PRIMITIVES = 1'b0
+    parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
     input  wire logic                   clk,
     input  wire logic                   rst,
@@ -39,12 +39,13 @@ module bvit_popcount_accumulate #(
     $fatal(1, "bvit_popcount_accumulate: WIDTH is below BITS; a sum must hold a row");
   end
 
-  if (USE_PRIMITIVES && !ONE_ROW) begin : gen_primitives
+  if (USE_PRIMITIVES != 0 && !ONE_ROW) begin : gen_primitives
     assign {add, restart, finish} = {valid, first, last};
     for (genvar j = 0; j < LANES; j++) begin : gen_lane
       bvit_xilinx_ternary #(
           .WIDTH(WIDTH),
-          .START(START)
+          .START(START),
+          .ULTRASCALE(USE_PRIMITIVES == 2)
       ) u_add (
           .restart,
           .a  (sums_q[j*WIDTH+:WIDTH]),

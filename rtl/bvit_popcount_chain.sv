@@ -18,7 +18,7 @@ module bvit_popcount_chain #(
     parameter int TOTAL = 12,   // sum of the heights
     parameter int LANES = 1,
     parameter int WIDTH = 5,    // bits of a row; the sum must fit
-    parameter bit USE_PRIMITIVES = 1'b0
+    parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
     input  wire logic [TOTAL*LANES-1:0] bits,
     output wire logic [WIDTH*LANES-1:0] rows
@@ -64,9 +64,10 @@ module bvit_popcount_chain #(
       end
     end
 
-    if (USE_PRIMITIVES) begin : gen_primitives
+    if (USE_PRIMITIVES != 0) begin : gen_primitives
       bvit_xilinx_chain #(
-          .COLUMNS(COLUMNS)
+          .COLUMNS   (COLUMNS),
+          .ULTRASCALE(USE_PRIMITIVES == 2)
       ) u_chain (
           .bits(column_bits),
           .sum (sum)

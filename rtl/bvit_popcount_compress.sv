@@ -1,12 +1,12 @@
 // G independent 6:3 counters: six bits of one weight become a three-bit number.
 //
 // Bit-sliced: bit k of group g is bits[k*G + g], so that a simulator works on whole words.
-// Combinational. Three LUT6 a counter in portable form, two LUTs and half a CARRY4 with primitives.
+// Combinational. Three LUT6 a counter in portable form, two LUTs and part of a carry cell with primitives.
 `default_nettype none
 
 module bvit_popcount_compress #(
     parameter int G = 1,
-    parameter bit USE_PRIMITIVES = 1'b0
+    parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
     input  wire logic [6*G-1:0] bits,
     output wire logic [  G-1:0] ones,
@@ -14,9 +14,11 @@ module bvit_popcount_compress #(
     output wire logic [  G-1:0] fours
 );
 
-  if (USE_PRIMITIVES) begin : gen_primitives
+  if (USE_PRIMITIVES != 0) begin : gen_primitives
     for (genvar g = 0; g < G; g++) begin : gen_counter
-      bvit_xilinx_counter6 u_counter (
+      bvit_xilinx_counter6 #(
+          .ULTRASCALE(USE_PRIMITIVES == 2)
+      ) u_counter (
           .bits ({bits[5*G+g], bits[4*G+g], bits[3*G+g], bits[2*G+g], bits[G+g], bits[g]}),
           .count({fours[g], twos[g], ones[g]})
       );

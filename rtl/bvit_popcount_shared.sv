@@ -17,7 +17,7 @@ module bvit_popcount_shared #(
     parameter int WORD = 72,   // positions of a weight word, see bvit_popcount_majority
     parameter int TAGS = 3,
     parameter int BITS = 7,    // width of a row: clog2(N + 1)
-    parameter bit USE_PRIMITIVES = 1'b0
+    parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
     input  wire logic                  clk,
     input  wire logic                  rst,

@@ -10,7 +10,13 @@ from harness import PATTERNS, RTL, Dut, Measurements, check_op, dut_of
 
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.verilator import lint
-from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, BinaryMVAU, pack_weights
+from bvit_hw.ops.binary_mvau import (
+    PRIMITIVE_MODELS,
+    PRIMITIVE_SOURCES,
+    ULTRASCALE_MODELS,
+    BinaryMVAU,
+    pack_weights,
+)
 from bvit_hw.ops.popcount import is_shared, popcount_size
 
 
@@ -22,6 +28,10 @@ def random_params(op: BinaryMVAU, rng: np.random.Generator) -> dict[str, np.ndar
     return {"weights": weights}
 
 
+#: models of the cells that each value of USE_PRIMITIVES instantiates
+MODELS = {0: (), 1: PRIMITIVE_MODELS, 2: ULTRASCALE_MODELS}
+
+
 def random_frames(op: BinaryMVAU, rng: np.random.Generator, count: int = 2) -> list[np.ndarray]:
     """Random tokens, among them one of ones and one of zeros."""
     frames = [rng.integers(0, 2, (op.tokens, op.cols)) for _ in range(count)]
@@ -30,30 +40,30 @@ def random_frames(op: BinaryMVAU, rng: np.random.Generator, count: int = 2) -> l
     return frames
 
 
-def device(op: BinaryMVAU, params: dict[str, np.ndarray], structure: str, primitives: bool) -> Dut:
+def device(op: BinaryMVAU, params: dict[str, np.ndarray], structure: str, primitives: int) -> Dut:
     """The operator's module with another popcount."""
     dut = dut_of(op, params)
     memory = pack_weights(params["weights"], pe=op.pe, simd=op.simd, structure=structure)
-    cells = tuple(RTL / name for name in (*PRIMITIVE_MODELS, *PRIMITIVE_SOURCES))
+    cells = tuple(RTL / name for name in (*MODELS[primitives], *PRIMITIVE_SOURCES))
     return replace(
         dut,
-        parameters={**dut.parameters, "STRUCTURE": structure, "USE_PRIMITIVES": int(primitives)},
+        parameters={**dut.parameters, "STRUCTURE": structure, "USE_PRIMITIVES": primitives},
         memories={name: memory for name in dut.memories},
         sources=cells + dut.sources if primitives else dut.sources,
     )
 
 
-def latency(op: BinaryMVAU, structure: str = "auto", primitives: bool = False) -> int:
+def latency(op: BinaryMVAU, structure: str = "auto", primitives: int = 0) -> int:
     """Cycles from the first beat in to the first beat out: the first pass over a token, then the pipeline."""
     beats = op.cols // op.simd
     stored = int(op.pe < op.rows)
     if not is_shared(op.simd, structure):
         return beats + stored + 4
-    return beats + stored + 6 + popcount_size(op.simd).stages - int(primitives)
+    return beats + stored + 6 + popcount_size(op.simd).stages - int(primitives > 0)
 
 
 def check(
-    op: BinaryMVAU, structure: str = "auto", primitives: bool = False, patterns: tuple[str, ...] = PATTERNS
+    op: BinaryMVAU, structure: str = "auto", primitives: int = 0, patterns: tuple[str, ...] = PATTERNS
 ) -> Measurements:
     """All frames under all patterns; at full rate exactly ``op.cycles`` a frame and the promised latency."""
     rng = np.random.default_rng([op.cols, op.rows, op.simd, op.pe])
@@ -67,7 +77,7 @@ def check(
     return measured
 
 
-@pytest.mark.parametrize("primitives", [False, True], ids=["portable", "primitives"])
+@pytest.mark.parametrize("primitives", [0, 1], ids=["portable", "primitives"])
 @pytest.mark.parametrize(
     ("cols", "rows", "simd", "pe"),
     [
@@ -83,8 +93,14 @@ def check(
         (512, 4, 256, 2),
     ],
 )
-def test_foldings(cols: int, rows: int, simd: int, pe: int, primitives: bool) -> None:
+def test_foldings(cols: int, rows: int, simd: int, pe: int, primitives: int) -> None:
     check(BinaryMVAU(tokens=4, cols=cols, rows=rows, simd=simd, pe=pe), primitives=primitives)
+
+
+@pytest.mark.parametrize(("cols", "rows", "simd", "pe"), [(21, 6, 7, 2), (162, 4, 81, 2), (256, 16, 64, 8)])
+def test_ultrascale_cells(cols: int, rows: int, simd: int, pe: int) -> None:
+    """CARRY8 in place of CARRY4: the same in every cycle."""
+    check(BinaryMVAU(tokens=4, cols=cols, rows=rows, simd=simd, pe=pe), primitives=2, patterns=("full", "both"))
 
 
 @pytest.mark.parametrize(("cols", "rows", "simd", "pe"), [(1, 3, 1, 1), (8, 8, 2, 2), (12, 6, 3, 2), (20, 5, 5, 1)])
@@ -107,8 +123,8 @@ def test_every_popcount(simd: int) -> None:
     check(BinaryMVAU(tokens=12, cols=simd, rows=6, simd=simd, pe=3), structure="shared_parity", patterns=("full",))
 
 
-@pytest.mark.parametrize("primitives", [False, True], ids=["portable", "primitives"])
-def test_full_size(primitives: bool) -> None:
+@pytest.mark.parametrize("primitives", [0, 1], ids=["portable", "primitives"])
+def test_full_size(primitives: int) -> None:
     """The second MLP layer of the last stage of small/4/224."""
     patterns = ("full", "both") if primitives else PATTERNS
     check(BinaryMVAU(tokens=3, cols=2048, rows=512, simd=64, pe=32), primitives=primitives, patterns=patterns)
@@ -142,8 +158,8 @@ def test_illegal_parameters_stop_elaboration(parameters: dict[str, int | str], w
         {"COLS": 5, "SIMD": 5, "STRUCTURE": "shared_parity"},
     ],
 )
-@pytest.mark.parametrize("primitives", [0, 1])
+@pytest.mark.parametrize("primitives", [0, 1, 2])
 def test_lint(parameters: dict[str, int | str], primitives: int) -> None:
-    names = (*PRIMITIVE_MODELS, *PRIMITIVE_SOURCES) if primitives else ()
+    names = (*MODELS[primitives], *PRIMITIVE_SOURCES) if primitives else ()
     sources = [RTL / name for name in (*names, *BinaryMVAU.rtl_sources)]
     lint(sources, "bvit_binary_mvau", {**parameters, "USE_PRIMITIVES": primitives})

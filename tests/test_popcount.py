@@ -15,6 +15,7 @@ from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
 from bvit_hw.ops.binary_mvau import (
     PRIMITIVE_MODELS,
     PRIMITIVE_SOURCES,
+    ULTRASCALE_MODELS,
     BinaryMVAU,
     pack_weights,
     unpack_weights,
@@ -135,8 +136,8 @@ def test_user_mistakes_are_named() -> None:
         BinaryMVAU(tokens=0, cols=8, rows=4, simd=8, pe=1)
     with pytest.raises(FoldingError, match="use_bram=2"):
         BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1, use_bram=2)
-    with pytest.raises(ConfigError, match="primitives=2; allowed: 0, 1"):
-        BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1, primitives=2)
+    with pytest.raises(ConfigError, match="primitives=3; allowed: 0, 1, 2"):
+        BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1, primitives=3)
     op = BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1)
     with pytest.raises(ConfigError, match="given parameters"):
         op.check_params({})
@@ -166,19 +167,20 @@ def test_foldings_are_legal_and_slowest_first() -> None:
     assert len(set(op.foldings())) == len(cycles)
 
 
+@pytest.mark.parametrize("primitives", [1, 2])
 @pytest.mark.parametrize("simd", [1, 2, 3, 6, 8, 12, 16, 24, 48, 96])
-def test_primitives_only_where_they_are_built(simd: int) -> None:
+def test_primitives_only_where_they_are_built(simd: int, primitives: int) -> None:
     """Below the shared-parity structure nothing changes; from there on less area, other files, the same memory."""
     portable = BinaryMVAU(tokens=1, cols=96, rows=8, simd=simd, pe=4)
-    cells = portable.fold(primitives=1)
+    cells = portable.fold(primitives=primitives)
     params = {"weights": np.random.default_rng(2).choice([-1, 1], (8, 96))}
     before, after = portable.rtl(params), cells.rtl(params)
     assert (portable.primitives, portable.cell_models, portable.sources) == (0, (), BinaryMVAU.rtl_sources)
     assert before.memories == after.memories
     assert cells.cycles == portable.cycles
     if is_shared(simd):
-        assert after.parameters == {**before.parameters, "USE_PRIMITIVES": 1}
-        assert cells.cell_models == PRIMITIVE_MODELS
+        assert after.parameters == {**before.parameters, "USE_PRIMITIVES": primitives}
+        assert cells.cell_models == {1: PRIMITIVE_MODELS, 2: ULTRASCALE_MODELS}[primitives]
         assert cells.sources == (*PRIMITIVE_SOURCES, *portable.sources)
         assert cells.resources().lut < portable.resources().lut
         assert cells.resources().ff < portable.resources().ff

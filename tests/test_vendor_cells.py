@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from bvit_hw.boards import load_board
 from bvit_hw.codegen.stitch import cell_models, library_files
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.folding import fold
 from bvit_hw.lower.vendor_cells import with_vendor_cells
 from bvit_hw.models.random_frozen import random_frozen
-from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, BinaryMVAU
+from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, ULTRASCALE_MODELS, BinaryMVAU
 from tests.frozen_factory import CONFIGS
 
 GRAPH = hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=1))
@@ -30,9 +32,17 @@ def test_every_binary_mvau_and_nothing_else_is_switched() -> None:
 
 
 def test_a_family_without_these_cells_stays_portable() -> None:
-    """UltraScale+ has CARRY8 where the primitives' modules instantiate CARRY4."""
-    for name in ("kv260", "u250"):
-        assert with_vendor_cells(GRAPH, load_board(name)) is GRAPH
+    assert with_vendor_cells(GRAPH, BOARD.model_copy(update={"family": "other"})) is GRAPH
+
+
+@pytest.mark.parametrize("name, primitives", [("pynq-z1", 1), ("kv260", 2), ("u250", 2)])
+def test_each_family_gets_its_own_cells(name: str, primitives: int) -> None:
+    """UltraScale+ has CARRY8 where 7-series has CARRY4."""
+    switched = with_vendor_cells(GRAPH, load_board(name))
+    mvaus = [node.op for node in switched.nodes if isinstance(node.op, BinaryMVAU)]
+    assert {op.primitives for op in mvaus} == {primitives}
+    wanted = {1: PRIMITIVE_MODELS, 2: ULTRASCALE_MODELS}[primitives]
+    assert {op.cell_models for op in mvaus if op.has_primitives} <= {wanted}
 
 
 def test_folding_keeps_the_cells_and_they_pay() -> None:

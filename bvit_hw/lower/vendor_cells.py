@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bvit_hw.boards import Board
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.ops.binary_mvau import BinaryMVAU
 
-#: families whose slices have LUT6_2 and CARRY4. Not UltraScale+: it has CARRY8 instead, one for eight LUTs, and a
-#: CARRY4 of which two positions are used would take a whole one; portable RTL leaves that choice to synthesis.
-PRIMITIVE_FAMILIES = frozenset({"zynq-7000"})
+#: which cells the slices of each family have, as BinaryMVAU numbers them: LUT6_2 with CARRY4, or with CARRY8
+PRIMITIVES: Mapping[str, int] = {"zynq-7000": 1, "zynq-ultrascale+": 2, "alveo": 2}
 
 
 def with_vendor_cells(graph: HwGraph, board: Board) -> HwGraph:
@@ -17,7 +18,8 @@ def with_vendor_cells(graph: HwGraph, board: Board) -> HwGraph:
     To be applied before folding, since it changes costs; names, streams and cycles stay. The operator itself leaves
     the primitives out at foldings where they would save nothing.
     """
-    if board.family not in PRIMITIVE_FAMILIES:
+    if board.family not in PRIMITIVES:
         return graph
-    ops = {n.name: n.op.fold(primitives=1) for n in graph.nodes if isinstance(n.op, BinaryMVAU)}
+    cells = PRIMITIVES[board.family]
+    ops = {n.name: n.op.fold(primitives=cells) for n in graph.nodes if isinstance(n.op, BinaryMVAU)}
     return graph.with_ops(ops)

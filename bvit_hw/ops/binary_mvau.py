@@ -24,13 +24,16 @@ from bvit_hw.ops.base import (
 from bvit_hw.ops.hls import HlsInstance, HlsTable
 from bvit_hw.ops.popcount import decode, encode, is_shared, level_sizes, popcount_size, word_positions
 
-#: Xilinx primitive cells and the modules around them, for USE_PRIMITIVES; the models are for simulation only.
+#: Modules around Xilinx primitive cells, and models of the cells for simulation only: of 7-series (primitives=1) and
+#: of UltraScale (2).
 PRIMITIVE_SOURCES = (
+    "xilinx/bvit_xilinx_carry.sv",
     "xilinx/bvit_xilinx_counter6.sv",
     "xilinx/bvit_xilinx_chain.sv",
     "xilinx/bvit_xilinx_ternary.sv",
 )
 PRIMITIVE_MODELS = ("xilinx/models/LUT6.sv", "xilinx/models/LUT6_2.sv", "xilinx/models/CARRY4.sv")
+ULTRASCALE_MODELS = (*PRIMITIVE_MODELS[:2], "xilinx/models/CARRY8.sv")
 
 #: block RAM as (18-Kbit halves, bits, words)
 BLOCK_RAM_SHAPES = (
@@ -118,8 +121,9 @@ class BinaryMVAU(HwOp):
     """Binary rows x cols matrix applied to each token of cols bits; see rtl/bvit_binary_mvau.sv.
 
     ``pe`` rows and ``simd`` columns are worked on in a cycle; ``use_bram`` puts the weights into block RAM (1) or
-    into LUTs (0). ``primitives`` builds the shared-parity popcount of Xilinx LUT6_2 and CARRY4 cells (1) or leaves it
-    to the synthesis tool (0); it is no folding, and without effect where ``simd`` is too small for that structure.
+    into LUTs (0). ``primitives`` builds the shared-parity popcount of Xilinx LUT6_2 and CARRY4 (1) or CARRY8 cells (2),
+    or leaves it to the synthesis tool (0); it is no folding, and without effect where ``simd`` is too small for that
+    structure.
     ``params``: ``weights``, rows x cols, +-1. Input bits: 1 stands for +1; results are signed dot products.
     """
 
@@ -153,8 +157,8 @@ class BinaryMVAU(HwOp):
         _check_folding("BinaryMVAU", rows=self.rows, cols=self.cols, pe=self.pe, simd=self.simd)
         if self.use_bram not in (0, 1):
             raise FoldingError(f"BinaryMVAU: use_bram={self.use_bram}; allowed: 0, 1")
-        if self.primitives not in (0, 1):
-            raise ConfigError(f"BinaryMVAU: primitives={self.primitives}; allowed: 0, 1")
+        if self.primitives not in (0, 1, 2):
+            raise ConfigError(f"BinaryMVAU: primitives={self.primitives}; allowed: 0, 1, 2")
 
     @property
     def has_primitives(self) -> bool:
@@ -168,8 +172,10 @@ class BinaryMVAU(HwOp):
 
     @property
     def cell_models(self) -> tuple[str, ...]:
-        """Models of LUT6, LUT6_2 and CARRY4 where they are instantiated."""
-        return PRIMITIVE_MODELS if self.has_primitives else ()
+        """Models of LUT6, LUT6_2 and CARRY4 or CARRY8 where they are instantiated."""
+        if not self.has_primitives:
+            return ()
+        return ULTRASCALE_MODELS if self.primitives == 2 else PRIMITIVE_MODELS
 
     @property
     def acc_bits(self) -> int:
@@ -272,7 +278,7 @@ class BinaryMVAU(HwOp):
                 "SIMD": self.simd,
                 "ACC_W": self.acc_bits,
                 "ROM_STYLE": "block" if self.use_bram else "distributed",
-                "USE_PRIMITIVES": int(self.has_primitives),
+                "USE_PRIMITIVES": self.primitives if self.has_primitives else 0,
             },
             memories={"MEM_FILE": pack_weights(params["weights"], pe=self.pe, simd=self.simd)},
         )

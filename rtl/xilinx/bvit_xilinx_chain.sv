@@ -3,7 +3,8 @@
 `default_nettype none
 
 module bvit_xilinx_chain #(
-    parameter int COLUMNS = 2
+    parameter int COLUMNS = 2,
+    parameter bit ULTRASCALE = 1'b0  // CARRY8 instead of CARRY4
 ) (
     input  wire logic [COLUMNS*6-1:0] bits,  // column c: bits [c*6 +: 6], the bypassed bit lowest
     output wire logic [2*COLUMNS:0]   sum
@@ -60,13 +61,14 @@ module bvit_xilinx_chain #(
     end else begin : gen_next
       assign chained = carry[4*k-1];
     end
-    CARRY4 u_carry (
-        .CO    (carry[4*k+:4]),
-        .O     (total[4*k+:4]),
-        .CI    (chained),
-        .CYINIT(1'b0),
-        .DI    (generated[4*k+:4]),
-        .S     (propagate[4*k+:4])
+    bvit_xilinx_carry #(
+        .ULTRASCALE(ULTRASCALE)
+    ) u_carry (
+        .enter    (chained),
+        .generated(generated[4*k+:4]),
+        .propagate(propagate[4*k+:4]),
+        .carry    (carry[4*k+:4]),
+        .sum      (total[4*k+:4])
     );
   end
 

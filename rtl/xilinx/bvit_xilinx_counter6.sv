@@ -1,4 +1,4 @@
-// 6:3 counter for Xilinx 7-series and UltraScale slices: two LUTs and half a CARRY4.
+// 6:3 counter for Xilinx 7-series and UltraScale slices: two LUTs and half a CARRY4, or a quarter of a CARRY8.
 //
 // Position 0 adds the last bit to the parity of the other five: S is the parity of all six, and the
 // carry multiplexer's other input is the last bit itself, by the slice's bypass pin. Position 1 adds
@@ -6,7 +6,9 @@
 // LUT6_2 gives S and DI.
 `default_nettype none
 
-module bvit_xilinx_counter6 (
+module bvit_xilinx_counter6 #(
+    parameter bit ULTRASCALE = 1'b0  // CARRY8 instead of CARRY4
+) (
     input  wire logic [5:0] bits,
     output wire logic [2:0] count
 );
@@ -46,13 +48,14 @@ module bvit_xilinx_counter6 (
       .I5(1'b1)
   );
 
-  CARRY4 u_carry (
-      .CO    (carry),
-      .O     (sum),
-      .CI    (1'b0),
-      .CYINIT(1'b0),
-      .DI    ({2'b00, many, bits[5]}),
-      .S     ({2'b00, some, parity})
+  bvit_xilinx_carry #(
+      .ULTRASCALE(ULTRASCALE)
+  ) u_carry (
+      .enter    (1'b0),
+      .generated({2'b00, many, bits[5]}),
+      .propagate({2'b00, some, parity}),
+      .carry    (carry),
+      .sum      (sum)
   );
 
   assign count = {carry[1], sum[1:0]};

@@ -6,7 +6,8 @@
 
 module bvit_xilinx_ternary #(
     parameter int WIDTH = 10,
-    parameter bit [WIDTH-1:0] START = '0  // stands for a while `restart` is set
+    parameter bit [WIDTH-1:0] START = '0,  // stands for a while `restart` is set
+    parameter bit ULTRASCALE = 1'b0        // CARRY8 instead of CARRY4
 ) (
     input  wire logic             restart,
     input  wire logic [WIDTH-1:0] a,
@@ -56,13 +57,14 @@ module bvit_xilinx_ternary #(
     end else begin : gen_next
       assign chained = carry[4*k-1];
     end
-    CARRY4 u_carry (
-        .CO    (carry[4*k+:4]),
-        .O     (total[4*k+:4]),
-        .CI    (chained),
-        .CYINIT(1'b0),
-        .DI    (generated[4*k+:4]),
-        .S     (propagate[4*k+:4])
+    bvit_xilinx_carry #(
+        .ULTRASCALE(ULTRASCALE)
+    ) u_carry (
+        .enter    (chained),
+        .generated(generated[4*k+:4]),
+        .propagate(propagate[4*k+:4]),
+        .carry    (carry[4*k+:4]),
+        .sum      (total[4*k+:4])
     );
   end
 
