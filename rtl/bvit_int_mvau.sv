@@ -4,9 +4,10 @@
 // next token is taken meanwhile. A PE result leaves every COL_FOLDS cycles. The unit stops only
 // when a new result finds the last one not taken. Ready comes from registers, except for
 // ROW_FOLDS 1, where it is combinational on the output's ready.
-// USE_DSP: a column of SIMD DSP blocks for each PE adds up systolically (operands of lane s wait
-// s cycles), for SIMD 1 the block accumulates too. Otherwise Booth multipliers and an adder
-// tree.
+// USE_DSP asks for a DSP block for each product. The products of a PE are then added up systolically
+// (operands of lane s wait s cycles), as a column of DSP blocks can with its own adders: Yosys puts
+// those adders there, another tool may not. The accumulator behind them is in lookup tables in any
+// case. Otherwise Booth multipliers and an adder tree.
 // WEIGHT_FILE: word row_fold * COL_FOLDS + col_fold, lanes PE-1 .. 0 from high to low bits, in
 // each the weights of columns SIMD-1 .. 0. WEIGHT_BLOCK, BUFFER_BLOCK: these memories in block
 // RAM.

@@ -13,7 +13,15 @@ from bvit_hw.ops.int_mvau import IntMVAU
 
 
 def make(
-    *, tokens: int, cols: int, rows: int, simd: int, pe: int, use_dsp: int = 0, in_signed: int = 0, weight_bits: int = 8,
+    *,
+    tokens: int,
+    cols: int,
+    rows: int,
+    simd: int,
+    pe: int,
+    use_dsp: int = 0,
+    in_signed: int = 0,
+    weight_bits: int = 8,
     serial: int = 0,
 ) -> IntMVAU:
     """A unit whose accumulator is just wide enough for any weights."""
@@ -131,6 +139,31 @@ def test_mutations(tmp_path: Path, file: str, old: str, new: str) -> None:
     op = make(tokens=4, cols=12, rows=6, simd=3, pe=3, use_dsp=1)
     params, frames = material(op, seed=6)
     assert_caught(op, params, frames, mutant(tmp_path, file, old, new))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("s_axis_tready = ~full_q | take", "s_axis_tready = 1'b1"),
+        ("take = en & full_q", "take = full_q"),
+        ("(~busy_q | (last_step & last_phase))", "(~busy_q | last_step)"),
+        ("if (rst) full_q <= 1'b0;\n    else if", "if"),
+        ("if (rst) valid_q <= '0;\n    else if", "if"),
+        ("      step_q <= '0;\n    end else if", "    end else if"),
+        ("if (rst) phase_q <= '0;\n      else if", "if"),
+        ("if (rst) m_axis_tvalid <= 1'b0;\n    else if", "if"),
+        ("clear = last | ~valid_q[STAGES+g]", "clear = last"),
+        ("minus = IN_SIGNED & last", "minus = 1'b0"),
+        ("assign en = m_axis_tready | ~m_axis_tvalid", "assign en = 1'b1"),
+        ("seen[c] = tap_q[STAGE+:IN_BITS]", "seen[c] = tap_q[0+:IN_BITS]"),
+    ],
+)
+def test_serial_mutations(tmp_path: Path, old: str, new: str) -> None:
+    """Likewise in the serial unit, with two phases and signed inputs."""
+    op = make(tokens=4, cols=12, rows=32, simd=3, pe=2, in_signed=1, serial=1)
+    params, frames = material(op, seed=8)
+    assert_caught(op, params, frames, mutant(tmp_path, "bvit_serial_mvau.sv", old, new))
 
 
 @pytest.mark.slow

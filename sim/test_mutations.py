@@ -18,6 +18,7 @@ from bvit_hw.ops.channel_affine import ChannelAffine
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
+from bvit_hw.ops.int_mvau import IntMVAU
 from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.ops.width_converter import WidthConverter
 
@@ -78,6 +79,11 @@ def affine() -> Material:
     return op, {name: rng.integers(-(1 << (b - 1)), 1 << (b - 1), shape) for name, (shape, b) in shapes}
 
 
+def serial() -> Material:
+    op = IntMVAU(tokens=4, cols=12, rows=32, in_bits=8, acc_bits=20, simd=3, pe=2, use_dsp=0, serial=1)
+    return op, {"weights": np.random.default_rng(1).integers(-128, 128, (op.rows, op.cols))}
+
+
 def repeat() -> Material:
     return ChannelRepeat(tokens=9, channels=8, repeat=3, bits=8, signed=1, pe=2), {}
 
@@ -122,6 +128,7 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     ("bvit_popcount_plain.sv", "if (rst) tags_q <= '0;\n    else if", "if", plain_single),
     ("xilinx/bvit_xilinx_chain.sv", "generated[2*c] = bits[c*6]", "generated[2*c] = bits[c*6+1]", cells),
     ("xilinx/bvit_xilinx_counter6.sv", "many, bits[5]", "many, bits[4]", cells),
+    ("xilinx/bvit_xilinx_carry.sv", ".CI    (enter),\n        .CYINIT", ".CI    (1'b0),\n        .CYINIT", cells),
     ("xilinx/bvit_xilinx_ternary.sv", "majority[0] = 1'b0", "majority[0] = 1'b1", cells),
     ("bvit_attention_encode.sv", "levels[N+i-2*GROUPS]", "key[i]", keys_together),
     ("bvit_attention_score.sv", "row_a[lane*BITS+:BITS] +", "row_a[lane*BITS+:BITS] -", keys_together),
@@ -141,6 +148,8 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
         "data_q <= mem[addr];\n    assign data = data_q;\n  end\nendmodule",
         affine,
     ),
+    ("bvit_serial_mvau.sv", "{high_q[0], low_q} >> 1", "low_q", serial),
+    ("bvit_serial_table.sv", "mem[~addr]", "mem[addr]", serial),
     ("bvit_channel_repeat.sv", ".OUTER(REPEAT)", ".OUTER(REPEAT + 1)", repeat),
     (
         "bvit_line_ram.sv",

@@ -90,9 +90,13 @@ def _pareto(choices: Sequence[_Choice], *, by_lanes: bool) -> list[_Choice]:
 
 
 def _weights(limits: tuple[float, ...]) -> np.ndarray:
-    """Price of one unit of each resource: a part of the budget; flip-flops are cheap, they lie beside the LUTs."""
+    """Price of one unit of each resource: a part of the budget, a tenth of it for all but LUTs.
+
+    It is full LUTs that make a design hard to route; blocks within their budget are there to be used, and flip-flops
+    lie beside the LUTs.
+    """
     return np.array(
-        [(0.1 if kind == "ff" else 1.0) / max(limit, 1.0) for kind, limit in zip(KINDS, limits, strict=True)]
+        [(1.0 if kind == "lut" else 0.1) / max(limit, 1.0) for kind, limit in zip(KINDS, limits, strict=True)]
     )
 
 
@@ -109,7 +113,9 @@ class _Solver:
     def __init__(self, graph: HwGraph, limits: Resources) -> None:
         self.graph = graph
         self.edge = border_of(graph, limits.bram18)
-        self.border = _vector(self.edge.resources + _border_links(graph, self.edge))
+        self.border_links = _border_links(graph, self.edge)
+        least = [np.min(list(costs.values()), axis=0) for costs in self.border_links.values()]
+        self.border = tuple((np.array(_vector(self.edge.resources)) + sum(least)).tolist())
         self.limits = tuple(limit - part for limit, part in zip(_vector(limits), self.border, strict=True))
         self.weights = _weights(self.limits)
         self.held = held_fractions(graph)
@@ -122,7 +128,6 @@ class _Solver:
         fastest = max(min(c.cycles for c in _choices(op)) for op in self.shapes)
         #: no folding is faster than this
         self.slowest_fastest = max(fastest, self.border_cycles)
-        self._output_links: dict[tuple[str, tuple[int, ...]], tuple[float, ...]] = {}
 
     def candidates(self) -> list[int]:
         """All cycle counts worth asking for, ascending."""
@@ -193,8 +198,8 @@ class _Solver:
     def fit(self, cycles: int, board: Board) -> FoldingResult | None:
         """The cheapest folding at ``cycles`` whose stitched graph is within the limits; None where there is none.
 
-        The programme's glue is a little off (FIFOs are split between memories, the border's converters are not in
-        it), so where the stitched graph exceeds a limit, it is solved again with less and less.
+        The programme's glue is a little off (FIFOs are split between memories), so where the stitched graph exceeds a
+        limit, it is solved again with less and less.
         """
         limits = self.limits
         for attempt in range(1, _TIGHTENINGS + 1):
@@ -217,9 +222,13 @@ class _Solver:
         for node in self.graph.nodes:
             choices = _pareto([c for c in _choices(node.op) if c.cycles <= cycles], by_lanes=True)
             columns[node.name] = []
+            links = self.border_links.get(node.name, {})
+            least = np.min(list(links.values()), axis=0) if links else 0.0
             for choice in choices:
-                column = programme.variable(float(self.weights @ choice.cost), 1, integer=True)
-                costs[column] = choice.cost
+                # The least that a link to the border can cost is taken off the limits already.
+                cost = np.array(choice.cost) + (np.array(links[choice.lanes]) - least if links else 0.0)
+                column = programme.variable(float(self.weights @ cost), 1, integer=True)
+                costs[column] = tuple(cost.tolist())
                 columns[node.name].append((choice, column))
             programme.row([(column, 1.0) for _, column in columns[node.name]], 1, 1)
         for node in self.graph.nodes:
@@ -268,23 +277,28 @@ def _buffered(reader: HwNode) -> bool:
     return reader.op.op_type not in (*UNBUFFERED, *SELF_BUFFERED)
 
 
-def _border_links(graph: HwGraph, border: Border) -> Resources:
-    """About what the streams at the accelerator's border cost; its operators' lanes are not known yet."""
-    total = Resources()
+def _border_links(graph: HwGraph, border: Border) -> dict[str, dict[tuple[int, ...], tuple[float, ...]]]:
+    """What the streams at the accelerator's border cost: by operator and by the lanes of all its streams."""
+    found: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {}
     for edge in graph.edges():
-        if edge.source is None:
-            stream = edge.sink_stream
-            wide = Stream(
-                tokens=1,
-                channels=stream.tokens * stream.channels,
-                lanes=border.input_lanes,
-                bits=stream.bits,
-                signed=stream.signed,
-            )
-            total += link_costs(wide, 1, 0.0)[0]
-        elif edge.sink is None:
-            total += link_costs(replace(edge.source_stream, lanes=1), OUTPUT_LANES, 0.0)[0]
-    return total
+        node = edge.sink if edge.source is None else edge.source if edge.sink is None else None
+        if node is None:
+            continue
+        index = edge.sink_port if edge.source is None else len(node.op.inputs) + edge.source_port
+        costs = found.setdefault(node.name, {})
+        for lanes in {choice.lanes for choice in _choices(node.op)}:
+            if edge.source is None:
+                stream = edge.sink_stream
+                values = stream.tokens * stream.channels
+                wide = Stream(
+                    tokens=1, channels=values, lanes=border.input_lanes, bits=stream.bits, signed=stream.signed
+                )
+                link = link_costs(wide, lanes[index], 0.0)[0]
+            else:
+                link = link_costs(replace(edge.source_stream, lanes=lanes[index]), OUTPUT_LANES, 0.0)[0]
+            before = costs.get(lanes, (0.0,) * len(KINDS))
+            costs[lanes] = tuple(a + b for a, b in zip(before, _vector(link), strict=True))
+    return found
 
 
 def _by_lanes(pairs: Sequence[tuple[_Choice, int]], index: int) -> dict[int, list[int]]:
@@ -334,7 +348,8 @@ def fold(graph: HwGraph, board: Board, *, target_fps: float | None = None) -> Fo
     solver = _Solver(graph, limits)
     candidates = solver.candidates()
     if target_fps is None:
-        return _first_fitting(solver, board, candidates[_bisect(solver, candidates) :])
+        found = _first_fitting(solver, board, candidates[_bisect(solver, candidates) :])
+        return _with_shortage(solver, found, candidates)
     allowed = int(board.cycles_at(target_fps))
     if allowed >= solver.slowest_fastest and solver.coarse(allowed) is not None:
         result = solver.fit(allowed, board)
@@ -346,6 +361,15 @@ def fold(graph: HwGraph, board: Board, *, target_fps: float | None = None) -> Fo
         f"best on {board.name} is {best.cycles} cycles, {board.clock_mhz * 1e6 / best.cycles:.0f} frames a second, "
         f"limited by {best.limited_by}"
     )
+
+
+def _with_shortage(solver: _Solver, found: FoldingResult, candidates: Sequence[int]) -> FoldingResult:
+    """``found`` with what the next faster folding lacks, where that is one resource alone."""
+    if found.cycles in (solver.border_cycles, solver.slowest_fastest):
+        return found
+    faster = max((cycles for cycles in candidates if cycles < found.cycles), default=None)
+    short = solver.short_of(faster) if faster is not None else []
+    return replace(found, limited_by=f"{', '.join(short)} for {faster} cycles") if short else found
 
 
 def _bisect(solver: _Solver, candidates: Sequence[int]) -> int:

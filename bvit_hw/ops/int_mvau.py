@@ -92,7 +92,9 @@ class IntMVAU(HwOp):
         if self.use_dsp not in (0, 1):
             raise FoldingError(f"IntMVAU: use_dsp={self.use_dsp}; allowed: 0, 1")
         if self.serial not in (0, 1) or (self.serial and self.use_dsp):
-            raise FoldingError(f"IntMVAU: serial={self.serial}, use_dsp={self.use_dsp}; allowed: 0, or 1 with use_dsp=0")
+            raise FoldingError(
+                f"IntMVAU: serial={self.serial} with use_dsp={self.use_dsp}; allowed: serial 0, or 1 with use_dsp=0"
+            )
         if self.serial:
             self._check_serial()
 
@@ -311,9 +313,7 @@ class IntMVAU(HwOp):
                 "SUM_BITS": sum_bits,
             },
             memories={
-                "TABLE_FILE": Memory(
-                    width=first.shape[1] * sum_bits + others.shape[1] * table_bits, words=words
-                )
+                "TABLE_FILE": Memory(width=first.shape[1] * sum_bits + others.shape[1] * table_bits, words=words)
             },
         )
 
