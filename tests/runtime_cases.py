@@ -86,7 +86,7 @@ def case_stream_keeps_order_and_batches(package: Path) -> None:
         batches = [images(size, 7 + n) for n, size in enumerate(sizes)]
         found = list(accelerator.stream(iter(batches)))
         assert [len(f) for f in found] == sizes
-        assert all(np.array_equal(f, expected(b)) for f, b in zip(found, batches))
+        assert all(np.array_equal(f, expected(b)) for f, b in zip(found, batches, strict=True))
         assert accelerator.counters()["frames_in"] == sum(sizes)
 
 
@@ -209,14 +209,14 @@ def case_reset_in_mid_batch(package: Path) -> None:
 
 
 def case_corrupted_streams(package: Path) -> None:
-    """TLAST added and taken away, bytes and beats missing, at random: an exception, or every logit right; then service."""
+    """TLAST added and taken away, bytes and beats missing: an exception, or every logit right; then service."""
     rng = np.random.default_rng(20)
     faults: dict[str, int] = {}
     with opened(package) as accelerator:
         for trial in range(60):
             count = int(rng.integers(1, 13))
             marks = rng.integers(1, 8, int(rng.integers(1, 4)))
-            for beat, mark in zip(rng.integers(0, count * BEATS + 6, len(marks)), marks):
+            for beat, mark in zip(rng.integers(0, count * BEATS + 6, len(marks)), marks, strict=True):
                 model_of(accelerator).corrupt(int(beat), int(mark))
             frames = images(count, trial)
             try:

@@ -48,7 +48,8 @@ def test_the_same_behind_pynq(package: Path, tmp_path: Path) -> None:
         "assert c.runtime.__name__ == 'bvit_hw_runtime', c.runtime\n"
         "with c.opened(c.Path(sys.argv[1])) as a:\n"
         "    assert type(a._link._overlay) is pynq.Overlay and type(a._link._dma) is pynq.lib.DMA\n"
-        "    assert type(a._slots[0].pixels) is pynq.buffer.PynqBuffer and pynq.Device.active_device is a._link._dma.device\n"
+        "    assert type(a._slots[0].pixels) is pynq.buffer.PynqBuffer\n"
+        "    assert pynq.Device.active_device is a._link._dma.device\n"
         "    assert a._link._overlay.accelerator.register_map.MAGIC[31:0] == 0x42564954\n"
         "    assert pynq.Clocks.fclk0_mhz == pynq.Clocks.fclk0_mhz > 99\n"
         "sys.exit(c.main())\n"
@@ -168,7 +169,7 @@ def test_self_test_finds_damage(package: Path) -> None:
     arrays["logits"][7, 2] += 1
     np.savez_compressed(package / "test_images.npz", **arrays)
     (package / "SHA256SUMS").write_text(sums({"test_images.npz": package / "test_images.npz"}))
-    with pytest.raises(runtime.PackageError, match="1 of 20 test images have other logits than expected, image 7 first"):
+    with pytest.raises(runtime.PackageError, match=r"1 of 20 test images have other logits than .* image 7"):
         runtime.self_test(package)
     (package / "SHA256SUMS").unlink()
     with pytest.raises(runtime.PackageError, match="SHA256SUMS"):

@@ -18,6 +18,7 @@ from .errors import (
 from .model_info import ModelInfo
 from .package import SelfTest, check_files, connect, expected_results, self_test
 from .pictures import load_pictures
+from .reference import Reference
 
 __all__ = [
     "Accelerator",
@@ -30,6 +31,7 @@ __all__ = [
     "ImageError",
     "ModelInfo",
     "PackageError",
+    "Reference",
     "SelfTest",
     "TransferError",
     "check_files",

@@ -34,7 +34,7 @@ class Run:
         """The report, a line a picture and a summary."""
         best = self.logits.argmax(axis=1)
         width = max(len(name) for name in self.pictures.names)
-        for name, index, logits in zip(self.pictures.names, best, self.logits):
+        for name, index, logits in zip(self.pictures.names, best, self.logits, strict=True):
             yield f"{name:{width}}  {self.class_names[index]}  (logit {logits[index]})"
         count = len(self.logits)
         device = "simulated device" if self.simulated else "board"

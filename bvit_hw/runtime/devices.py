@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 from .errors import DeviceError
 from .link import DmaLink, Link
+from .model_info import ModelInfo
 
 BITSTREAM, XCLBIN, SIMULATION = "bvit_hw.bit", "bvit_hw.xclbin", "sim"
 
 
-def open_link(path: Path, claim: Callable[[str], None]) -> Link:
+def open_link(path: Path, info: ModelInfo, claim: Callable[[str], None]) -> Link:
     """Load what lies at ``path`` (.bit, .xclbin, or the folder of a simulated device); ``claim`` is told the device's
-    name before. Raises DeviceError when there is no such file, or no device for it.
+    name before that. Raises DeviceError when there is no such file, or no device for it.
     """
     if path.is_dir():
         return _open_simulated(path, claim)
@@ -30,7 +32,14 @@ def open_link(path: Path, claim: Callable[[str], None]) -> Link:
     if path.suffix == ".xclbin":
         from .alveo import KernelLink
 
-        return KernelLink(overlay, device, name=f"pynq-{device.tag}")
+        return KernelLink(
+            overlay,
+            device,
+            name=f"pynq-{device.tag}",
+            input_bytes=math.gcd(info.frame_bytes, 8),
+            frame_bytes=info.frame_bytes,
+            classes=info.classes,
+        )
     return DmaLink(overlay, pynq.allocate, name=f"pynq-{device.tag}")
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from . import registers as reg
+from .devices import open_link
 from .errors import DeviceError, DeviceResetError, DeviceTimeoutError, FrameError, IdentityError, TransferError
 from .images import checked, pack, prepare
 from .link import Link
 from .lock import DeviceLock
 from .model_info import ModelInfo
-from .devices import open_link
 
 #: bytes of pixels that a transfer carries at most, unless the user says otherwise
 _BATCH_BYTES = 1 << 20
@@ -49,9 +49,9 @@ class _Slot:
 class Accelerator:
     """A loaded BinaryViT accelerator; use it as a context manager, which frees its buffers and the device.
 
-    ``bitstream`` is the package's bvit_hw.bit (its .hwh beside it), bvit_hw.xclbin, or the folder ``sim`` of a simulated
-    device; ``model`` the package's model.json (default: beside it). ``timeout`` is how many seconds a transfer
-    may take beyond the device's computing time (of the device's own time where it is simulated); ``batch`` how many
+    ``bitstream`` is the package's bvit_hw.bit (its .hwh beside it), bvit_hw.xclbin, or the folder ``sim`` of a
+    simulated device; ``model`` the package's model.json (default: beside it). ``timeout`` is how many seconds a
+    transfer may take beyond the device's computing time (of the device's own time where it is simulated); ``batch`` how many
     images one transfer carries at most. ``link`` takes an open link instead, for devices of other kinds.
 
     Raises IdentityError when another design or model is loaded, DeviceBusyError when another process has the device. An
@@ -76,7 +76,7 @@ class Accelerator:
         if bitstream is not None:
             path = Path(bitstream).absolute()
             self.info = ModelInfo.read(path.parent / "model.json" if model is None else model)
-            link = open_link(path, self._claim)
+            link = open_link(path, self.info, self._claim)
         else:
             if model is None:
                 raise TypeError("a link needs the model's model.json as well")
@@ -214,10 +214,11 @@ class Accelerator:
                 nbytes = pack(piece, slot.pixels)
                 slot.frames = len(piece)
                 done = None
-                if busy is not None and self._packet != len(piece):
+                packet = len(piece) if self._link.one_packet else 1
+                if busy is not None and self._packet != packet:
                     self._finish_sending(busy)
                     done, busy = self._collect(busy), None  # the register wants nothing under way
-                self._set_packet(len(piece))
+                self._set_packet(packet)
                 if busy is None:
                     self._link.receive(slot.logits, slot.frames * self.info.classes * 4)
                     self._link.send(slot.pixels, nbytes)
@@ -258,7 +259,7 @@ class Accelerator:
             raise TransferError(f"the transfer was cut: {sent} of {wanted} bytes were sent; {self._state()}")
 
     def _collect(self, slot: _Slot) -> np.ndarray:
-        """Wait for a slot's logits, and be sure of them; its pixels have been sent, the next slot's may be under way."""
+        """Wait for the logits of a slot whose pixels have been sent, and be sure of them."""
         classes = self.info.classes
         self._wait(self._link.receiving, f"receiving the logits of {slot.frames} images", slot.frames)
         received, wanted = self._link.received(), slot.frames * classes * 4
@@ -315,7 +316,7 @@ class Accelerator:
             self._packet = 0
 
     def counters(self) -> dict[str, int]:
-        """Frames in, out and dropped since the last recovery, error flags, clock cycles, and times of frames in cycles."""
+        """Frames in, out and dropped, error flags and clock cycles since they were cleared; a frame's times in cycles."""
         read = self._link.read
         low = read(reg.CYCLES_LOW)
         return {

@@ -91,7 +91,7 @@ def prepare(images: np.ndarray | Sequence[Any], info: ModelInfo) -> np.ndarray:
 
 
 def checked(images: np.ndarray, info: ModelInfo) -> np.ndarray:
-    """``images`` (one or N) as N x height x width x channels, if they are already bytes of that shape, else ImageError."""
+    """``images`` (one or N) as N x height x width x channels; ImageError unless they are bytes of that shape."""
     batch = np.asarray(images)
     if batch.ndim == 3:
         batch = batch[None]

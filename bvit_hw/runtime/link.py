@@ -27,6 +27,8 @@ class Link(Protocol):
     timeout: float
     #: the longest transfer in bytes
     max_bytes: int
+    #: whether a transfer is one packet of all its frames; else each frame is a packet
+    one_packet: bool
 
     def read(self, offset: int) -> int:
         """A register of the accelerator."""
@@ -73,6 +75,8 @@ class DmaLink:
 
     ``clock`` gives the device's time in seconds; without one (a real board) it is the clock on the wall.
     """
+
+    one_packet = True
 
     def __init__(
         self, overlay: Any, allocate: Callable[..., Any], *, name: str, clock: Callable[[], float] | None = None
@@ -155,7 +159,10 @@ def board_power() -> dict[str, float]:
     import pynq
 
     watts: dict[str, float] = {}
-    rails: dict[str, Any] = pynq.get_rails()
+    try:
+        rails: dict[str, Any] = pynq.get_rails()
+    except (OSError, AttributeError, NameError):  # no libsensors here
+        return watts
     for name, rail in rails.items():
         sensor = getattr(rail, "power", None)
         if sensor is not None and np.isfinite(sensor.value):

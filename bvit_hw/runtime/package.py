@@ -20,7 +20,7 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class SelfTest:
-    """What a self-test found. ``cycles`` are the device's for all images; ``seconds`` those of the clock on the wall."""
+    """What a self-test found. ``cycles`` are the device's for all images, ``seconds`` by the clock on the wall."""
 
     files: int
     images: int

@@ -145,7 +145,7 @@ class SimulatedModel:
             self._fault(self._opened(), 0, 0)
 
     def allocate(self, nbytes: int) -> tuple[int, np.ndarray]:
-        """Memory that the device can reach: its bus address, and its bytes (uint8); raises DeviceError when it is full."""
+        """Memory that the device can reach: bus address, and bytes (uint8); raises DeviceError when it is full."""
         size = -(-max(nbytes, 1) // _PAGE) * _PAGE
         base, end = int(self.description["memory_base"]), int(self.description["memory_size"])
         end += base
