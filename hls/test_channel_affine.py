@@ -114,7 +114,7 @@ MUTATIONS = [
     ("channel_affine.hpp", "w = v >> Cfg::out_shift", "w = v / (1 << Cfg::out_shift)"),
     ("common.hpp", "if (value > high) return high;", ""),
     ("common.hpp", "if (value < -high - 1) return -high - 1;", ""),
-    ("common.hpp", "index * bits + bits - 1, index * bits) = value", "(index ^ 1) * bits + bits - 1, (index ^ 1) * bits) = value"),
+    ("channel_affine.hpp", "set_lane(beat, p, affine", "set_lane(beat, p ^ 1, affine"),
 ]  # fmt: skip
 
 

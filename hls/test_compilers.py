@@ -1,4 +1,7 @@
-"""The samples of all four templates under the sanitizers and by clang++: equal to golden, no warning."""
+"""BinaryMVAU and ChannelAffine under the sanitizers and by clang++; what they and the others are built of, alone.
+
+MultiPool and BinaryAttention go through the same in their own files.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from bvit_hw.flows.gxx import Toolchain, clang, compile_program
 
 
 def cases(seed: int) -> Sequence[Case]:
-    """Every sample with random parameters and three random frames."""
-    rng = np.random.default_rng(seed)
-    return [(op, params, vector_frames(op, params, 3, seed)) for op, params in samples(rng)]
+    """The samples of both operators with random parameters and three random frames."""
+    drawn = samples(np.random.default_rng(seed))
+    chosen = [(op, params) for op, params in drawn if op.op_type in ("BinaryMVAU", "ChannelAffine")]
+    return [(op, params, vector_frames(op, params, 3, seed)) for op, params in chosen]
 
 
 def test_sanitizers() -> None:

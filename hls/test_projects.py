@@ -49,7 +49,11 @@ def bench(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["./tb"], cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("op", OPS, ids=lambda op: op.op_type)
+@pytest.mark.parametrize(
+    "op",
+    [*OPS[::3], *(pytest.param(op, marks=pytest.mark.slow) for op in OPS[1:3])],
+    ids=lambda op: op.op_type,
+)
 def test_the_bench_of_a_project_passes(tmp_path: Path, op: object) -> None:
     folder = tmp_path / "unit"
     write(folder, op)
