@@ -30,11 +30,17 @@ _PLAIN = {
     "classes": 3, "stem_norm": False, "affine": False, "pool_branches": False,
 }  # fmt: skip
 
+#: the ablation's baseline: tokens in one row, the class token first
+CLASS_TOKEN = BinaryViTConfig.create(**(_PLAIN | {"class_token": True}))
+
 CONFIGS = {
     "pyramid": BinaryViTConfig.create(**_PYRAMID),
     "odd": BinaryViTConfig.create(**_ODD),
     "plain": BinaryViTConfig.create(**_PLAIN),
 }
+
+#: with what has no hardware operator: for everything in front of lowering
+ALL_CONFIGS = CONFIGS | {"token": CLASS_TOKEN}
 
 
 def random_pixels(config: BinaryViTConfig, count: int, seed: int = 0) -> np.ndarray:

@@ -22,7 +22,7 @@ from bvit_hw.models.freeze import freeze
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_io import model_hash
 from bvit_hw.models.random_frozen import random_frozen
-from tests.frozen_factory import CONFIGS, random_pixels
+from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
 
 
 def _differences(graph: FrozenGraph, model: ModelWrapper, images: np.ndarray) -> list[str]:
@@ -41,10 +41,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[FrozenGraph, Pat
     return graph, path
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ALL_CONFIGS)
 def test_equal_at_every_named_tensor(name: str) -> None:
-    graph = random_frozen(CONFIGS[name], seed=8)
-    images = random_pixels(CONFIGS[name], 4, seed=2)
+    graph = random_frozen(ALL_CONFIGS[name], seed=8)
+    images = random_pixels(ALL_CONFIGS[name], 4, seed=2)
     images[0], images[1] = 0, 255
     assert _differences(graph, to_qonnx(graph), images) == []
 

@@ -13,18 +13,18 @@ from bvit_hw.models.attention_rule import threshold_integer
 from bvit_hw.models.exactness import check_exact
 from bvit_hw.models.freeze import freeze
 from bvit_hw.models.frozen import FrozenBinaryViT
-from tests.frozen_factory import CONFIGS, calibrated_model, random_pixels
+from tests.frozen_factory import ALL_CONFIGS, CLASS_TOKEN, calibrated_model, random_pixels
 
 
 def _normalized(model_name: str, pixels: np.ndarray) -> torch.Tensor:
-    config = CONFIGS[model_name]
+    config = ALL_CONFIGS[model_name]
     return normalize(pixels, config.mean, config.std)
 
 
-@pytest.fixture(scope="module", params=list(CONFIGS))
+@pytest.fixture(scope="module", params=list(ALL_CONFIGS))
 def case(request: pytest.FixtureRequest) -> tuple[str, BinaryViT, np.ndarray]:
-    pixels = random_pixels(CONFIGS[request.param], 48)
-    return request.param, calibrated_model(CONFIGS[request.param], _normalized(request.param, pixels)), pixels
+    pixels = random_pixels(ALL_CONFIGS[request.param], 48)
+    return request.param, calibrated_model(ALL_CONFIGS[request.param], _normalized(request.param, pixels)), pixels
 
 
 def _node_errors(name: str, model: BinaryViT, pixels: np.ndarray, bits: int) -> dict[str, torch.Tensor]:
@@ -83,14 +83,16 @@ def test_shortcuts_are_shifts(case: tuple[str, BinaryViT, np.ndarray]) -> None:
     graph = freeze(model)
     check_exact(graph)
     multiplied = {n.output: n.attrs["multiply"] for n in graph.nodes if n.op == "ChannelAffine"}
-    assert multiplied["stem.x"] == multiplied["logits"] == (0,) and multiplied["b0.h"] == (1,)
+    assert multiplied["stem.grid" if name == "token" else "stem.x"] == multiplied["logits"] == (0,) and multiplied[
+        "b0.h"
+    ] == (1,)
     assert multiplied["b0.q"] == (1, 0) and multiplied["b0.ctx"] == (1, 0, 0, 0)
-    if name != "plain":
+    if name not in ("plain", "token"):
         assert multiplied["b0.g"] == ((1, 1) if name == "odd" else (1, 0))
         assert multiplied["b0.x"] == (1, 0, 0)
     # 32 / 8 = 4 and 16 / 8 = 2 channels a group are shifts, 18 / 6 = 3 is not.
     assert multiplied["b0.z"] == ((1, 1) if name == "odd" else (1, 0))
-    if name == "plain":
+    if name in ("plain", "token"):
         assert multiplied["b0.x"] == multiplied["b0.y"] == (0, 0)
     attention = next(n for n in graph.nodes if n.op == "BinaryAttention")
     assert int(attention.params["threshold"]) == threshold_integer(model.blocks[0].attn.clip.item())
@@ -98,8 +100,8 @@ def test_shortcuts_are_shifts(case: tuple[str, BinaryViT, np.ndarray]) -> None:
 
 def test_binary_weights_follow_the_paper() -> None:
     """Rows of linear layers are centred, those of the 2 x 2 convolution are not; 0 counts as +1."""
-    pixels = random_pixels(CONFIGS["pyramid"], 4)
-    model = calibrated_model(CONFIGS["pyramid"], _normalized("pyramid", pixels))
+    pixels = random_pixels(ALL_CONFIGS["pyramid"], 4)
+    model = calibrated_model(ALL_CONFIGS["pyramid"], _normalized("pyramid", pixels))
     with torch.no_grad():
         for layer in (model.blocks[0].attn.q.linear, model.merges[0].linear):
             layer.weight.zero_()
@@ -123,7 +125,7 @@ def test_shipped_checkpoint_loses_less_than_half_a_point(split: str) -> None:
 
 
 def test_what_cannot_be_frozen() -> None:
-    config = CONFIGS["pyramid"]
+    config = ALL_CONFIGS["pyramid"]
     with pytest.raises(FreezeError, match="no activation exponents"):
         freeze(BinaryViT(config))
     model = calibrated_model(config, _normalized("pyramid", random_pixels(config, 4)))
@@ -140,9 +142,27 @@ def test_what_cannot_be_frozen() -> None:
         freeze(model)
 
 
-def test_class_token_has_no_place_in_the_contract() -> None:
-    config = CONFIGS["plain"].model_copy(update={"class_token": True})
-    pixels = random_pixels(config, 4)
-    model = calibrated_model(config, normalize(pixels, config.mean, config.std))
-    with pytest.raises(FreezeError, match="class_token=True cannot be frozen"):
-        freeze(model)
+def test_class_token_is_one_more_row() -> None:
+    """Frozen, the token and its position embedding are one stored row; the head sees nothing but that row's tokens."""
+    config = CLASS_TOKEN
+    model = calibrated_model(config, normalize(random_pixels(config, 16), config.mean, config.std))
+    graph = freeze(model)
+    pixels = torch.from_numpy(random_pixels(config, 3))
+    trace = FrozenBinaryViT(graph).trace(pixels)
+    side = config.side(0)
+    assert trace["stem.grid"].shape == (3, side, side, 8) and trace["stem.x"].shape == (3, 1, side * side + 1, 8)
+    assert torch.equal(trace["stem.x"][:, 0, 1:], trace["stem.grid"].flatten(1, 2))
+    token = (model.stem.class_token[0, 0] + model.stem.position[0]).detach()
+    stored = trace["stem.x"][0, 0, 0] * 2.0 ** graph.tensors["stem.x"].exponent
+    assert (stored - token).abs().max() <= 2.0 ** graph.tensors["stem.x"].exponent / 2
+    assert torch.equal(trace["head.token"][:, 0, 0], trace["b1.x"][:, 0, 0])
+
+
+def test_class_token_has_no_hardware_operator() -> None:
+    from bvit_hw.errors import LoweringError
+    from bvit_hw.export import to_qonnx
+    from bvit_hw.lower.driver import lower_model
+    from bvit_hw.models.random_frozen import random_frozen
+
+    with pytest.raises(LoweringError, match=r"no hardware operator: stem\.x/row \(Reshape\), .*head\.token \(Slice\)"):
+        lower_model(to_qonnx(random_frozen(CLASS_TOKEN, seed=1)))

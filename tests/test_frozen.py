@@ -10,7 +10,7 @@ from bvit_hw.errors import ConfigError, FreezeError
 from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.random_frozen import random_frozen, random_images
-from tests.frozen_factory import CONFIGS, random_pixels
+from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
 
 
 def _run(node: FrozenNode, *tensors: FrozenTensor, frames: list[np.ndarray]) -> np.ndarray:
@@ -182,10 +182,10 @@ def test_names_of_the_contract() -> None:
     assert graph.tensors["logits"].bits == 24 and graph.tensors["logits"].exponent == graph.tensors["head.acc"].exponent
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ALL_CONFIGS)
 def test_random_graphs_are_alive(name: str) -> None:
     """Tensors fit their declared shape and width, none is constant, batches do not mix, seeds repeat."""
-    config = CONFIGS[name]
+    config = ALL_CONFIGS[name]
     graph, images = random_frozen(config, seed=5), random_pixels(config, 6)
     model = FrozenBinaryViT(graph)
     trace = model.trace(torch.from_numpy(images))
@@ -210,9 +210,9 @@ def test_random_graphs_are_alive(name: str) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ALL_CONFIGS)
 def test_same_integers_on_a_gpu(name: str) -> None:
-    graph, images = random_frozen(CONFIGS[name], seed=5), torch.from_numpy(random_pixels(CONFIGS[name], 6))
+    graph, images = random_frozen(ALL_CONFIGS[name], seed=5), torch.from_numpy(random_pixels(ALL_CONFIGS[name], 6))
     want = FrozenBinaryViT(graph).trace(images)
     got = FrozenBinaryViT(graph).cuda().trace(images.cuda())
     assert [key for key in want if not torch.equal(want[key], got[key].cpu())] == []

@@ -18,7 +18,7 @@ from bvit_hw.errors import CheckpointError
 from bvit_hw.models.contract import FrozenGraph
 from bvit_hw.models.frozen_io import load_frozen, model_hash, save_frozen
 from bvit_hw.models.random_frozen import random_frozen
-from tests.frozen_factory import CONFIGS
+from tests.frozen_factory import ALL_CONFIGS, CONFIGS
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,9 @@ def graph() -> FrozenGraph:
     return random_frozen(CONFIGS["pyramid"], seed=1)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ALL_CONFIGS)
 def test_round_trip(name: str, tmp_path: Path) -> None:
-    graph = random_frozen(CONFIGS[name], seed=9)
+    graph = random_frozen(ALL_CONFIGS[name], seed=9)
     path = tmp_path / "model.safetensors"
     digest = save_frozen(graph, path)
     loaded = load_frozen(path)

@@ -168,6 +168,21 @@ class Patterns:
         y = e.node("Tile", [y, e.indices((1, 1, factor, 1, factor, 1))], f"{out.name}/tiled", tiled, datatype_of(x))
         e.reshape(y, out.name, shape_of(out), datatype_of(out))
 
+    def _PrependToken(self, node: FrozenNode, out: FrozenTensor) -> None:
+        x, e, shape = self._input(node), self.emitter, shape_of(out)
+        y = e.reshape(x.name, f"{out.name}/row", (1, 1, x.height * x.width, x.channels), datatype_of(x))
+        # Not Concat: a stored token has one image's shape, a sum goes with any number of them.
+        y = e.node("Pad", [y, e.indices((0, 0, 1, 0, 0, 0, 0, 0))], f"{out.name}/padded", shape, datatype_of(x))
+        token = np.zeros(shape[1:], dtype=np.float32)
+        token[0, 0] = node.params["token"]
+        constant = e.constant(f"{out.name}/token", token, f"INT{out.bits}")
+        e.node("Add", [y, constant], out.name, shape, datatype_of(out))
+
+    def _FirstToken(self, node: FrozenNode, out: FrozenTensor) -> None:
+        e = self.emitter
+        ends = [e.indices(values) for values in ((0, 0), (1, 1), (1, 2))]
+        e.node("Slice", [node.inputs[0], *ends], out.name, shape_of(out), datatype_of(out))
+
     def _MultiPool(self, node: FrozenNode, out: FrozenTensor) -> None:
         x, e = self._input(node), self.emitter
         planes = (1, x.channels, x.height, x.width)

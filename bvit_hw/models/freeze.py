@@ -90,7 +90,8 @@ class _ModelSource:
         return next((unit for unit, names in units.items() if part in names), None)
 
     def exponent(self, tensor: str) -> int:
-        return self.quantizers[tensor].exponent
+        # With a class token the grid of patches is rounded like the tokens that it becomes a part of.
+        return self.quantizers["stem.x" if tensor == "stem.grid" else tensor].exponent
 
     def move(self, tensor: str, channels: int) -> FloatArray:
         if tensor.startswith("t"):
@@ -135,7 +136,13 @@ class _ModelSource:
         if stem.conv.norm is not None:
             scale, shift = _norm(stem.conv.norm)
             bias = bias * scale + shift
-        return RealAffine(factors=(1.0,), bias=constant + bias + _array(stem.position))
+        position = _array(stem.position)[1 if config.class_token else 0 :]
+        return RealAffine(factors=(1.0,), bias=constant + bias + position)
+
+    def token(self, tensor: str, channels: int) -> FloatArray:
+        stem = self.model.stem
+        assert stem.class_token is not None, tensor
+        return _array(stem.class_token)[0, 0] + _array(stem.position)[0]
 
     def _transition(self, tensor: str) -> RealAffine:
         merge, part = self._merge(tensor)
@@ -161,7 +168,7 @@ class _ModelSource:
         return RealAffine(factors=(1.0, *others), bias=np.zeros((1, channels)))
 
     def affine(self, tensor: str, inputs: tuple[FrozenTensor, ...], tokens: int, channels: int) -> RealAffine:
-        if tensor == "stem.x":
+        if tensor in ("stem.x", "stem.grid"):
             return self._stem()
         if tensor == "head.f":
             return self._normed(self.model.head.norm)
@@ -202,7 +209,7 @@ def freeze(model: BinaryViT, *, coef_bits: int = 8, slope_bits: int = 8) -> Froz
     """The integers that ``model`` computes in eval mode, as a graph proven exact.
 
     Per-channel factors become mantissas of ``coef_bits``, slopes of ``slope_bits``. Raises :class:`FreezeError` for a
-    model without exponents, with a class token, or with numbers that do not fit the contract (names tensor and bound).
+    model without exponents, or with numbers that do not fit the contract (names tensor and bound).
     """
     if not bool(model.calibrated):
         raise FreezeError(

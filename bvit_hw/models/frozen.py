@@ -153,6 +153,13 @@ class FrozenBinaryViT(nn.Module):
         factor = node.attrs["factor"]
         return x.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
 
+    def _PrependToken(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
+        token = self._param(node, "token").expand(len(x), 1, 1, -1)
+        return torch.cat((token, x.reshape(len(x), 1, -1, x.shape[3])), dim=2)
+
+    def _FirstToken(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
+        return x[:, :1, :1]
+
     def _MultiPool(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
         total = self._param(node, "bias")
         for coef, (rows, cols) in zip(self._param(node, "coef"), _WINDOWS, strict=True):

@@ -15,7 +15,7 @@ from bvit_hw.models.attention_rule import TABLE_SHIFT, score_table, threshold_in
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.models.exactness import check_node, intermediates
-from bvit_hw.models.fixed_point import FloatArray, RealAffine, binarize_threshold, fit_affine, fit_multi_pool
+from bvit_hw.models.fixed_point import FloatArray, RealAffine, binarize_threshold, fit_affine, fit_multi_pool, half_up
 
 #: width of the logits
 LOGIT_BITS = 24
@@ -47,6 +47,9 @@ class Source(Protocol):
 
     def clip(self, tensor: str) -> float:
         """The learned t of a block's 1-bit attention probabilities."""
+
+    def token(self, tensor: str, channels: int) -> FloatArray:
+        """The row (C) that a PrependToken puts before all others: class token and its position embedding."""
 
 
 def signed_width(low: int, high: int) -> int:
@@ -152,6 +155,17 @@ class _Builder:
                     exponent=x.exponent)  # fmt: skip
         return self.add(FrozenNode(op="Upsample", inputs=(x.name,), output=name, attrs={"factor": factor}))
 
+    def prepend_token(self, name: str, x: FrozenTensor) -> FrozenTensor:
+        output = self.tensor(name, 1, x.height * x.width + 1, x.channels, x.bits, exponent=x.exponent)
+        row = half_up(np.asarray(self.source.token(name, x.channels)) * 2.0**-x.exponent)
+        high = 1 << (output.bits - 1)
+        params = {"token": np.clip(row, -high, high - 1).astype(np.int32)}
+        return self.add(FrozenNode(op="PrependToken", inputs=(x.name,), output=name, params=params))
+
+    def first_token(self, name: str, x: FrozenTensor) -> FrozenTensor:
+        self.tensor(name, 1, 1, x.channels, x.bits, exponent=x.exponent)
+        return self.add(FrozenNode(op="FirstToken", inputs=(x.name,), output=name))
+
     def multi_pool(self, name: str, x: FrozenTensor) -> FrozenTensor:
         output = self.tensor(
             name, x.height, x.width, x.channels, self.config.act_bits, exponent=self.source.exponent(name)
@@ -225,13 +239,18 @@ class _Builder:
         config = self.config
         pixels = self.tensor("pixels", config.image_size, config.image_size, config.in_channels, 8, signed=False)
         patch = self.gather("stem.patch", pixels, config.patch_size)
-        x = self.affine("stem.x", self.int_linear("stem.acc", patch, config.channels[0]), residual=True)
+        acc = self.int_linear("stem.acc", patch, config.channels[0])
+        x = self.affine("stem.grid" if config.class_token else "stem.x", acc, residual=True)
+        if config.class_token:
+            x = self.prepend_token("stem.x", x)
         previous = 0
         for i, stage in enumerate(config.block_stages):
             if stage != previous:
                 x, previous = self.transition(stage, x), stage
             x = self.block(i, stage, x)
-        if x.height * x.width > 1:
+        if config.class_token:
+            x = self.first_token("head.token", x)
+        elif x.height * x.width > 1:
             x = self.spatial_pool("head.sum", x, x.height, x.width)
         acc = self.int_linear("head.acc", self.affine("head.f", x), config.classes)
         logits = self.tensor("logits", 1, 1, config.classes, LOGIT_BITS, exponent=acc.exponent)
@@ -246,10 +265,8 @@ class _Builder:
 def build_graph(config: BinaryViTConfig, source: Source, *, coef_bits: int = 8, slope_bits: int = 8) -> FrozenGraph:
     """The frozen graph of ``config`` with the numbers of ``source``, proven exact.
 
-    Raises :class:`FreezeError` for a class token (the contract's tensors are grids) and for numbers that do not fit.
+    Raises :class:`FreezeError` for numbers that do not fit.
     """
-    if config.class_token:
-        raise FreezeError("class_token=True cannot be frozen: the integer contract knows token grids only")
     for name, value in (("coef_bits", coef_bits), ("slope_bits", slope_bits)):
         if not 4 <= value <= 12:
             raise FreezeError(f"{name}={value}; allowed: 4..12")

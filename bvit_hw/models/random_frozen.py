@@ -21,6 +21,9 @@ class RandomSource:
         self.config = config
         self.rng = np.random.default_rng(seed)
 
+    def token(self, tensor: str, channels: int) -> FloatArray:
+        return self.rng.normal(0.0, 0.3, channels)
+
     def exponent(self, tensor: str) -> int:
         return int(self.rng.integers(-6, -3)) - (self.config.act_bits - 8)
 
@@ -39,7 +42,7 @@ class RandomSource:
     def affine(self, tensor: str, inputs: tuple[FrozenTensor, ...], tokens: int, channels: int) -> RealAffine:
         kind = tensor.rpartition(".")[2]
         merge = tensor.startswith("t") and kind == "x"
-        embedded = tensor == "stem.x" or merge
+        embedded = tensor in ("stem.x", "stem.grid") or merge
         rows = tokens if embedded else 1
         position = self.rng.normal(0.0, 0.3, (rows, channels))
         if len(inputs) == 1 and (kind == "logits" or embedded):

@@ -46,6 +46,13 @@ def unpack_bits(words: np.ndarray, channels: int) -> np.ndarray:
     return np.unpackbits(words.view(np.uint8), axis=-1, bitorder="little")[..., :channels]
 
 
+def _values(tensor: PackedTensor) -> np.ndarray:
+    """The integers of a multi-bit tensor where they lie, rows x channels."""
+    kind = {_INT16: ctypes.c_int16, _INT32: ctypes.c_int32}[tensor.kind]
+    count = tensor.rows * tensor.channels
+    return np.ctypeslib.as_array((kind * count).from_address(tensor.data)).reshape(tensor.rows, tensor.channels)
+
+
 class PackedBinaryViT:
     """Executes a :class:`FrozenGraph` on batches of uint8 images, N x H x W x C.
 
@@ -185,6 +192,25 @@ class PackedBinaryViT:
         out_tensor, kernel = self.graph.tensors[node.output], self._kernels.bvit_upsample
         size = (out_tensor.height, out_tensor.width, node.attrs["factor"])
         return lambda out, x: kernel(ctypes.byref(x), ctypes.byref(out), *size)
+
+    def _PrependToken(self, node: FrozenNode) -> Callable[..., None]:
+        tokens = self.graph.tensors[node.output].width
+        token = np.asarray(node.params["token"])
+
+        def run(out: PackedTensor, x: PackedTensor) -> None:
+            rows = _values(out).reshape(-1, tokens, out.channels)
+            rows[:, 0], rows[:, 1:] = token, _values(x).reshape(-1, tokens - 1, x.channels)
+
+        return run
+
+    def _FirstToken(self, node: FrozenNode) -> Callable[..., None]:
+        x_tensor = self.graph.tensors[node.inputs[0]]
+        tokens = x_tensor.height * x_tensor.width
+
+        def run(out: PackedTensor, x: PackedTensor) -> None:
+            _values(out)[:] = _values(x).reshape(-1, tokens, x.channels)[:, 0]
+
+        return run
 
     def _MultiPool(self, node: FrozenNode) -> Callable[..., None]:
         tensor, kernel = self.graph.tensors[node.output], self._kernels.bvit_multi_pool
