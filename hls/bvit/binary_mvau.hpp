@@ -50,12 +50,14 @@ tokens:
     columns:
       for (int s = 0; s < Shape::synapse_folds; ++s) {
 #pragma HLS pipeline II = 1
-        if (n == 0) token[s] = in.read();
+        // What was read is not read back from the memory in the same cycle.
+        const typename Shape::In x = n == 0 ? in.read() : token[s];
+        if (n == 0) token[s] = x;
         typename Shape::Out result;
       lanes:
         for (int row = 0; row < Cfg::pe; ++row) {
 #pragma HLS unroll
-          const auto part = binary_dot<Cfg::simd>(token[s], weights[n * Shape::synapse_folds + s][row]);
+          const auto part = binary_dot<Cfg::simd>(x, weights[n * Shape::synapse_folds + s][row]);
           acc[row] = part + (s == 0 ? typename Shape::Acc(0) : acc[row]);
           set_lane(result, row, acc[row]);
         }
