@@ -59,7 +59,7 @@ def test_real_data() -> None:
 
 
 MUTATIONS = [
-    ("binary_mvau.hpp", "if (n == 0) token[s] = in.read();", "token[s] = in.read();"),
+    ("binary_mvau.hpp", "n == 0 ? in.read() : token[s]", "in.read()"),
     ("binary_mvau.hpp", "n * Shape::synapse_folds + s", "s * Shape::neuron_folds + n"),
     ("binary_mvau.hpp", "s == 0 ?", "s <= 1 ?"),
     ("binary_mvau.hpp", "if (s == Shape::synapse_folds - 1) out", "out"),
