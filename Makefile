@@ -2,15 +2,18 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# The notebooks without a board: pynq wants NumPy 1, so they have an environment of their own.
+NOTEBOOK_VENV ?= .venv-notebook
 BOARD  ?= pynq-z2
 JOBS   ?= $(shell nproc)
 
-.PHONY: build test test-slow lint env clean help
+.PHONY: build test test-slow notebook-env lint env clean help
 
 help:
 	@echo "make build      environment, then bvit-hw build --board $(BOARD)"
 	@echo "make test       environment, then all tests but the slow ones"
 	@echo "make test-slow  the slow suites: all test images, full sizes, mutations"
+	@echo "make notebook-env  an environment with pynq and JupyterLab, for the notebooks on the simulated device"
 	@echo "make lint       ruff and mypy"
 
 # The stamp changes with what is to be installed, so that a pull brings its new dependencies with it.
@@ -33,6 +36,10 @@ test: env
 
 test-slow: env
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls
+
+notebook-env:
+	$(PYTHON) -m venv $(NOTEBOOK_VENV)
+	$(NOTEBOOK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r boards/notebooks/requirements.txt jupyterlab
 
 lint: env
 	$(BIN)/ruff check .

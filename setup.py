@@ -6,7 +6,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-DATA = {"rtl": ("*.sv", "*.v", "*.svh"), "hls": ("*.hpp", "*.h", "movers/*.cpp"), "boards": ("*.toml", "*.ipynb")}
+DATA = {"rtl": ("*.sv", "*.v", "*.svh"), "hls": ("*.hpp", "*.h", "movers/*.cpp"), "boards": ("*.toml", "*.ipynb", "requirements.txt")}
 
 
 class BuildWithData(build_py):

@@ -14,7 +14,8 @@ def main() -> None:
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     notebook = nbformat.read(source, as_version=4)
     nbformat.validate(notebook)
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": source.parent}})
+    where = {"metadata": {"path": source.parent}}
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where)
     client.execute()
     nbformat.write(notebook, target)
 

@@ -1,0 +1,110 @@
+"""The notebooks, executed from start to end on the simulated accelerator of a build, behind pynq."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bvit_hw.data import load_dataset
+from tests.notebook_env import notebook_environment, notebook_python
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "boards" / "notebooks"
+RUNNER = Path(__file__).with_name("run_notebook.py")
+
+
+@pytest.fixture
+def package(built: Path, tmp_path: Path) -> Path:
+    """A copy of its own: a device is one process's at a time, and Jupyter writes beside a notebook."""
+    return Path(shutil.copytree(built / "package", tmp_path / "package", ignore=shutil.ignore_patterns("ip")))
+
+
+def run(package: Path, name: str, settings: Mapping[str, str] | None = None) -> tuple[str, int]:
+    """Execute; returns all that was printed, and how many pictures were drawn."""
+    result = package / "executed.ipynb"
+    done = subprocess.run(
+        [str(notebook_python()), str(RUNNER), str(package / f"{name}.ipynb"), str(result)],
+        env=notebook_environment() | (settings or {}),
+        cwd=package,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    cells = json.loads(result.read_text())["cells"]
+    outputs = [o for c in cells for o in c.get("outputs", [])]
+    assert not [o for o in outputs if o.get("name") == "stderr"], outputs
+    assert all(c["execution_count"] for c in cells if c["cell_type"] == "code")
+    pictures = [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
+    assert all(len(p) > 4000 for p in pictures)
+    return "".join("".join(o["text"]) for o in outputs if "text" in o), len(pictures)
+
+
+@pytest.fixture
+def other_images(tmp_path: Path) -> Path:
+    """Pictures as a user has them: other sizes, grey and colour, .png and .jpg."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(4)
+    images = load_dataset("digits").test_images[40:44]
+    for n, (image, size) in enumerate(zip(images, [(32, 32), (50, 40), (200, 300), (17, 17)], strict=True)):
+        Image.fromarray(image).resize(size).save(folder / f"digit{n}.png")
+    Image.fromarray(rng.integers(0, 256, (64, 48), dtype=np.uint8)).save(folder / "noise.jpg")
+    return folder
+
+
+def test_first_inference_with_other_pictures(package: Path, other_images: Path) -> None:
+    text, pictures = run(package, "first_inference", {"BVIT_HW_IMAGES": str(other_images)})
+    assert "simulated device, built for pynq-z2" in text
+    assert "simulated device: all logits of 32 images as expected" in text
+    assert "5 images from" in text and "digit0.png: " in text and "noise.jpg: " in text
+    labels = load_dataset("digits").test_labels[40:44]
+    for n, label in enumerate(labels):
+        assert f"digit{n}.png: {label}  (logit" in text
+    assert "all 50 logits of 5 images equal to the frozen model's" in text and pictures == 1
+
+
+def test_look_inside(package: Path) -> None:
+    text, pictures = run(package, "look_inside", {"BVIT_HW_IMAGE": "3"})
+    assert "all 10 logits equal to the frozen model's" in text and pictures == 2
+    assert "frames_out         1" in text
+
+
+@pytest.mark.slow
+def test_accuracy_on_the_whole_test_split(built: Path, package: Path, tmp_path: Path) -> None:
+    data = load_dataset("digits")
+    np.savez(tmp_path / "split.npz", images=data.test_images, labels=data.test_labels)
+    text, pictures = run(package, "accuracy", {"BVIT_HW_IMAGES": str(tmp_path / "split.npz")})
+    frozen = json.loads((built / "report.json").read_text())["accuracy"]["frozen"]
+    assert f"accuracy {frozen:.2%}: {round(360 * frozen)} of 360 images" in text and pictures >= 1
+
+
+@pytest.mark.slow
+def test_latency_and_throughput(package: Path) -> None:
+    text, pictures = run(package, "latency_throughput")
+    assert "16 images a transfer:" in text and "cycles = " in text and "best: " in text and pictures == 1
+
+
+@pytest.mark.slow
+def test_power_says_that_there_is_none(package: Path) -> None:
+    text, pictures = run(package, "power")
+    assert "no power to read here: the simulated device has no sensor" in text and pictures == 0
+
+
+def test_all_are_shipped_clean(built: Path) -> None:
+    """Notebooks in the repository hold no outputs, and the package has every one of them."""
+    names = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
+    assert names == [
+        "accuracy.ipynb", "first_inference.ipynb", "latency_throughput.ipynb", "look_inside.ipynb", "power.ipynb",
+    ]  # fmt: skip
+    for name in names:
+        cells = json.loads((NOTEBOOKS / name).read_text())["cells"]
+        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+        assert (built / "package" / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
