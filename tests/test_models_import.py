@@ -59,8 +59,7 @@ class Runs:
         return os.mkdir, (self.path,)
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
-@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(("prefix", "zipped"), [("", False), ("module.", True), ("_orig_mod.module.", True)])
 def test_whatever_training_scripts_write_beside_the_weights(
     model: BinaryViT, tmp_path: Path, prefix: str, zipped: bool
 ) -> None:
@@ -274,3 +273,84 @@ def test_agreement_by_hand() -> None:
     found = agreement(np.array([[2.0, 0.0], [3.0, 0.0]]), reference, np.array([0, 0]))
     assert (found.same_label, found.cosine, found.accuracy) == (0.5, 0.5, 1.0)
     assert "accuracy 100.00%, labels as float 50.00%" in found.text()
+
+
+@pytest.fixture(scope="module")
+def digits_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped network's weights, by way of a checkpoint as the published code writes it; no scales."""
+    from bvit_hw.models import load_paper_checkpoint, save_checkpoint, shipped_checkpoint
+
+    shipped = load_checkpoint(shipped_checkpoint())
+    config = shipped.config
+    folder = tmp_path_factory.mktemp("digits")
+    torch.save({"model": to_paper_state(shipped), "epoch": 99}, folder / "paper.pth")
+    pixels = {"mean": config.mean, "std": config.std}
+    model = load_paper_checkpoint(
+        folder / "paper.pth", heads=config.heads, reduction=config.reductions, changes=pixels
+    )  # fmt: skip
+    assert model.config == config and not bool(model.calibrated)
+    save_checkpoint(model, folder / "imported.safetensors", {"dataset": "digits"})
+    return folder / "imported.safetensors"
+
+
+def test_post_training_freeze_loses_less_than_half_a_point(digits_checkpoint: Path) -> None:
+    """Trained weights, scales from 256 training images only: QAT and frozen models on all 360 test images."""
+    from bvit_hw.calibration import load_ready
+
+    model, report = load_ready(digits_checkpoint, "digits")
+    assert report is not None and report.check_images == 360 and report.separate
+    assert report.float_accuracy is not None and report.float_accuracy >= 0.98
+    assert report.quantized.accuracy is not None and report.frozen.accuracy is not None
+    assert report.quantized.accuracy >= report.float_accuracy - 0.01
+    assert report.frozen.accuracy >= report.quantized.accuracy - 0.005
+    assert report.frozen.same_label >= 0.98 and report.frozen.cosine >= 0.98
+    assert model.mode == "quant"
+
+
+def test_a_build_takes_a_checkpoint_without_scales(digits_checkpoint: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from bvit_hw.build.engine import StepContext
+    from bvit_hw.build.options import resolve
+    from bvit_hw.build.steps import run_checkpoint
+    from bvit_hw.errors import FreezeError
+
+    options = resolve(
+        board="pynq-z2", preset_name=None, checkpoint=digits_checkpoint, data=None, clock_mhz=None, target_fps=None,
+        simulated_images=1, jobs=1, calibrate="digits",
+    )  # fmt: skip
+    context = StepContext(folder=tmp_path, progress=lambda done, total: None, earlier={}, results={})
+    with pytest.raises(FreezeError, match=r"not quantized yet \(mode 'float'\): give images.*--calibrate DIR"):
+        run_checkpoint(context, replace(options, calibrate=None))
+    results = run_checkpoint(context, options)
+    kept = tmp_path / "checkpoint.safetensors"
+    assert load_checkpoint(kept).mode == "quant" and checkpoint_info(kept)["dataset"] == "digits"
+    assert results["calibration"] == checkpoint_info(kept)["calibration"]
+    assert results["qat_accuracy"] == results["calibration"]["quantized"]["accuracy"]
+    with pytest.raises(ConfigError, match=r"has its fixed-point scales already; leave out --calibrate digits"):
+        run_checkpoint(context, replace(options, checkpoint=kept))
+
+
+def test_freeze_and_export_take_a_checkpoint_without_scales(paper: Path, tmp_path: Path) -> None:
+    """And the frozen file is what freezing the calibrated import gives."""
+    from bvit_hw.export import load_qonnx
+    from bvit_hw.models.freeze import freeze
+    from bvit_hw.models.frozen_io import load_frozen, model_hash
+
+    pictures(tmp_path / "pictures", classes=5, each=8)
+    source = ["--calibrate", str(tmp_path / "pictures")]
+    assert run(paper, "-o", tmp_path / "plain.safetensors", *OPTIONS).exit_code == 0
+    assert run(paper, "-o", tmp_path / "scaled.safetensors", *OPTIONS, *source).exit_code == 0
+    wanted = model_hash(freeze(load_checkpoint(tmp_path / "scaled.safetensors")))
+    for command, out in (("freeze", "frozen.safetensors"), ("export", "model.onnx")):
+        result = CliRunner().invoke(
+            cli, [command, str(tmp_path / "plain.safetensors"), "-o", str(tmp_path / out), *source]
+        )
+        assert result.exit_code == 0, result.output
+        assert "frozen, integers only" in result.stdout
+    assert model_hash(load_frozen(tmp_path / "frozen.safetensors")) == wanted
+    assert load_qonnx(tmp_path / "model.onnx").get_metadata_prop("bvit.model_hash") == wanted
+    again = CliRunner().invoke(
+        cli, ["freeze", str(tmp_path / "scaled.safetensors"), "-o", str(tmp_path / "frozen.safetensors")]
+    )
+    assert again.exit_code != 0 and "is there already" in str(again.exception)

@@ -140,7 +140,7 @@ def _agrees(sizes: PlainSizes, path: Path, seed: int) -> None:
 
 
 @given(sizes=sizes_strategy(), seed=st.integers(0, 2**16))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_drawn_networks_agree_with_the_plain_implementation(tmp_path: Path, sizes: PlainSizes, seed: int) -> None:
     _agrees(sizes, tmp_path / "net.pth", seed)
 
@@ -281,7 +281,7 @@ def _check_faults(data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_every_wrong_tensor_is_named(data: st.DataObject) -> None:
     _check_faults(data)
 
