@@ -6,7 +6,11 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-DATA = {"rtl": ("*.sv", "*.v", "*.svh"), "hls": ("*.hpp", "*.h", "movers/*.cpp"), "boards": ("*.toml", "*.ipynb", "requirements.txt")}
+DATA = {
+    "rtl": ("*.sv", "*.v", "*.svh"),
+    "hls": ("*.hpp", "*.h", "movers/*.cpp"),
+    "boards": ("*.toml", "*.ipynb", "requirements.txt"),
+}
 
 
 class BuildWithData(build_py):
