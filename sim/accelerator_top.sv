@@ -1,11 +1,13 @@
 // The whole accelerator under cocotb: its ports made visible, its streams checked. Bench only.
 `default_nettype none
 
-module accelerator_top (
+module accelerator_top #(
+  parameter int INPUT_BITS = 64  // as the generated top has it
+) (
   input  wire logic        ap_clk /*verilator public_flat_rw*/,
   input  wire logic        ap_rst_n /*verilator public_flat_rw*/,
-  input  wire logic [63:0] s_axis_tdata /*verilator public_flat_rw*/,
-  input  wire logic [7:0]  s_axis_tkeep /*verilator public_flat_rw*/,
+  input  wire logic [INPUT_BITS-1:0] s_axis_tdata /*verilator public_flat_rw*/,
+  input  wire logic [INPUT_BITS/8-1:0] s_axis_tkeep /*verilator public_flat_rw*/,
   input  wire logic        s_axis_tlast /*verilator public_flat_rw*/,
   input  wire logic        s_axis_tvalid /*verilator public_flat_rw*/,
   output logic             s_axis_tready /*verilator public_flat_rw*/,

@@ -19,6 +19,8 @@ from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.lower.fifo_sizing import check_logits
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_io import load_frozen
+from bvit_hw.ops.shell import guard_depths
+from tests.other_networks import NETWORKS, build
 
 IMAGES = 32
 
@@ -29,22 +31,44 @@ def frozen_logits(built: Path, images: np.ndarray) -> np.ndarray:
     return model(torch.from_numpy(images)).numpy().astype(np.int64)
 
 
-def test_accelerator_behind_axi(built: Path, tmp_path: Path) -> None:
-    images = load_dataset("digits").test_images[:IMAGES]
-    report = json.loads((built / "report.json").read_text())
-    digest = report["model_hash"]
+def behind_axi(built: Path, images: np.ndarray, folder: Path, *, depth: int | None = None) -> None:
+    """Images through the generated top of a build as a DMA sends them; ``depth`` is another one of the frame guard."""
+    steps = json.loads((built / "manifest.json").read_text())["steps"]
+    digest, generated = steps["freeze"]["results"]["model_hash"], steps["generate"]["results"]
     np.savez(
-        tmp_path / "frames.npz",
+        folder / "frames.npz",
         images=images,
         logits=frozen_logits(built, images),
         hash=np.array([int(digest[8 * i : 8 * i + 8], 16) for i in range(8)]),
-        cycles=report["cycles_per_frame"]["model"],
+        cycles=steps["simulate"]["results"]["cycles_model"],
     )
-    shutil.copytree(built / "generate/mem", tmp_path, dirs_exist_ok=True)
-    files = (built / "generate/sim_files.f").read_text().split()
-    sources = [*(built / "generate" / f for f in files), RTL / "bvit_axis_check.sv", SIM / "accelerator_top.sv"]
-    model = cocotb_model(list(dict.fromkeys(sources)), "accelerator_top", defines=["BVIT_CHECK"])
-    simulate(model, top="accelerator_top", module="accelerator_cocotb", folder=tmp_path)
+    shutil.copytree(built / "generate", folder / "generate")
+    shutil.copytree(built / "generate/mem", folder, dirs_exist_ok=True)
+    if depth is not None:
+        top = folder / "generate/rtl" / f"{generated['top']}.v"
+        text = top.read_text()
+        assert f".DEPTH({generated['guard_depth']})" in text
+        top.write_text(text.replace(f".DEPTH({generated['guard_depth']})", f".DEPTH({depth})"))
+    files = (folder / "generate/sim_files.f").read_text().split()
+    sources = [*(folder / "generate" / f for f in files), RTL / "bvit_axis_check.sv", SIM / "accelerator_top.sv"]
+    parameters = {"INPUT_BITS": generated["input_bits"]}
+    model = cocotb_model(list(dict.fromkeys(sources)), "accelerator_top", parameters, defines=["BVIT_CHECK"])
+    simulate(model, top="accelerator_top", module="accelerator_cocotb", folder=folder)
+
+
+def test_accelerator_behind_axi(built: Path, tmp_path: Path) -> None:
+    behind_axi(built, load_dataset("digits").test_images[:IMAGES], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["small", "byte-beats"])
+def test_other_accelerators_behind_axi(name: str, tmp_path: Path) -> None:
+    """Streams of 4 bytes and of 1 byte, room for a single frame in the frame guard."""
+    built = build(NETWORKS[name], tmp_path / "network")
+    (tmp_path / "run").mkdir()
+    bits = built.results["generate"]["input_bits"]
+    least, _ = guard_depths(built.images[0].nbytes, bits)
+    behind_axi(built.folder, built.images, tmp_path / "run", depth=least)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from bvit_hw.errors import FoldingError
 from bvit_hw.lower import folding
 from bvit_hw.lower.border import border_of
 from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.folding import KINDS, fold
+from bvit_hw.lower.folding import KINDS, fold, require_fit
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.stitch_plan import planned
 from bvit_hw.models.random_frozen import random_frozen
@@ -108,8 +108,12 @@ def test_rate_that_cannot_be_met_says_the_best() -> None:
 
 
 def test_a_network_that_never_fits_says_what_of() -> None:
-    with pytest.raises(FoldingError, match=r"at least \d+ lut at any folding, the budget is 700; most of it: "):
-        fold(network(), board(lut=1000))
+    for call in (fold, require_fit):
+        with pytest.raises(FoldingError, match=r"at least \d+ lut at any folding, the budget is 700; most of it: "):
+            call(network(), board(lut=1000))
+        with pytest.raises(FoldingError, match=r"does not fit.*too small: .*bram18 \(budget 5, needed \d+\)"):
+            call(network("tiny-digits"), board(bram18=6))
+    require_fit(network(), board())
     with pytest.raises(FoldingError, match=r"does not fit.*too small: lut \(budget 4340, needed \d+\)"):
         fold(network(), board(lut=6200))
 

@@ -110,8 +110,14 @@ def run_lower(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     import onnx
 
     from bvit_hw.export import load_qonnx
+    from bvit_hw.lower.builders import hw_graph_of
     from bvit_hw.lower.driver import hw_graph, lower_model
+    from bvit_hw.lower.folding import require_fit
+    from bvit_hw.lower.vendor_cells import with_vendor_cells
 
+    # Comparing takes minutes where a network is large; whether it is too large is known at once.
+    expected = hw_graph_of(load_frozen(context.earlier["freeze"] / "frozen.safetensors"))
+    require_fit(with_vendor_cells(expected, options.board), options.board)
     model = load_qonnx(context.earlier["export"] / "model.onnx")
     images = images_of(context, options).images[:1]
     lowered = lower_model(model, images=images)

@@ -54,8 +54,8 @@ def border_of(graph: HwGraph, bram18: float) -> Border:
     """The border of ``graph`` on an FPGA whose accelerator may take ``bram18`` halves of block RAM.
 
     The frame guard holds two frames, with which a source in bursts never waits, where the second one costs little of
-    the block RAM; else one frame, which hardly costs time. It follows from the frame and the budget alone, so that
-    folding, code generation and report agree.
+    the block RAM; else one frame and a few beats, enough for a steady source to go on at full rate. That follows from
+    the frame and the budget alone, so that folding, code generation and report agree.
     """
     lanes, frame_bytes = input_lanes(graph), values_of(graph, graph.input)
     least, two_frames = guard_depths(frame_bytes, 8 * lanes)

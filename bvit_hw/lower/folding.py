@@ -372,15 +372,26 @@ def _with_shortage(solver: _Solver, found: FoldingResult, candidates: Sequence[i
     return replace(found, limited_by=f"{', '.join(short)} for {faster} cycles") if short else found
 
 
+def require_fit(graph: HwGraph, board: Board) -> None:
+    """Raise FoldingError where ``graph`` exceeds the board's budget at every folding; quick, glue hardly counted."""
+    _least(graph, board.limits)
+    solver = _Solver(graph, board.limits)
+    _require_slowest(solver, solver.candidates()[-1])
+
+
+def _require_slowest(solver: _Solver, cycles: int) -> None:
+    if solver.coarse(cycles) is None:
+        short = solver.short_of(cycles)
+        raise FoldingError(
+            f"{solver.graph.name}: does not fit the budget even at {cycles} cycles a frame, when every "
+            f"operator is folded as far as it goes; too small: {', '.join(short) or 'several resources together'}"
+        )
+
+
 def _bisect(solver: _Solver, candidates: Sequence[int]) -> int:
     """Index of the smallest cycle count that fits without width converters."""
     low, high = 0, len(candidates) - 1
-    if solver.coarse(candidates[high]) is None:
-        short = solver.short_of(candidates[high])
-        raise FoldingError(
-            f"{solver.graph.name}: does not fit the budget even at {candidates[high]} cycles a frame, when every "
-            f"operator is folded as far as it goes; too small: {', '.join(short) or 'several resources together'}"
-        )
+    _require_slowest(solver, candidates[high])
     while low < high:
         middle = (low + high) // 2
         if solver.coarse(candidates[middle]) is None:
