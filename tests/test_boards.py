@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from bvit_hw.boards import board_names, load_board, read_board
-from bvit_hw.errors import BoardError
+from bvit_hw.errors import BoardError, ConfigError
 from bvit_hw.resources import data_path
 
 
@@ -135,3 +135,48 @@ def test_missing_data_folder_is_an_error() -> None:
 
     with pytest.raises(OutputError, match="nowhere"):
         data_path("nowhere")
+
+
+def test_a_board_of_ones_own_can_be_built_for(tmp_path: Path) -> None:
+    from bvit_hw.build.options import resolve
+
+    text = (data_path("boards") / "ultra96-v2.toml").read_text().replace('name = "ultra96-v2"', 'name = "my-board"')
+    path = tmp_path / "my-board.toml"
+    path.write_text(text.replace("clock_mhz = 150.0", "clock_mhz = 175.0"))
+    options = resolve(
+        board=str(path),
+        preset_name=None,
+        checkpoint=None,
+        data=None,
+        clock_mhz=None,
+        target_fps=None,
+        simulated_images=1,
+        jobs=1,
+    )
+    assert (options.board.name, options.clock_mhz) == ("my-board", 175.0)
+
+
+def test_alveo_clocks_are_whole() -> None:
+    from bvit_hw.build.options import resolve
+
+    with pytest.raises(ConfigError, match=r"--clock-mhz 187\.5: u50 takes whole MHz only"):
+        resolve(
+            board="u50", preset_name=None, checkpoint=None, data=None, clock_mhz=187.5, target_fps=None,
+            simulated_images=1, jobs=1,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in ("ultra96-v2", "u50") else pytest.param(n, marks=pytest.mark.slow) for n in board_names()]
+)
+def test_every_board_has_a_folding_in_its_budget(name: str) -> None:
+    from bvit_hw.lower.builders import hw_graph_of
+    from bvit_hw.lower.folding import fold
+    from bvit_hw.lower.vendor_cells import with_vendor_cells
+    from bvit_hw.models.random_frozen import random_frozen
+    from tests.frozen_factory import CONFIGS
+
+    board = load_board(name)
+    result = fold(with_vendor_cells(hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=1)), board), board)
+    for kind, share in result.utilisation.items():
+        assert 0 <= share <= 1, kind

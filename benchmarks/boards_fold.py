@@ -1,0 +1,40 @@
+"""What the folding finds for every board: cycles a frame, what limits it, predicted resources. Writes a table.
+
+    python benchmarks/boards_fold.py [PRESET]
+
+The network has random weights, on which neither cycles nor cost depend.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from benchmarks.machine import processor
+from bvit_hw.boards import board_names, load_board
+from bvit_hw.lower.builders import hw_graph_of
+from bvit_hw.lower.folding import fold
+from bvit_hw.lower.vendor_cells import with_vendor_cells
+from bvit_hw.models.presets import preset
+from bvit_hw.models.random_frozen import random_frozen
+
+
+def main(name: str) -> None:
+    """Print one line a board, as Markdown."""
+    graph = hw_graph_of(random_frozen(preset(name), seed=1))
+    print(f"{name}; {processor()}\n")
+    print("| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | DSP | limited by | seconds |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for board in map(load_board, board_names()):
+        start = time.process_time()
+        result = fold(with_vendor_cells(graph, board), board)
+        r, seconds, rate = result.resources, time.process_time() - start, board.clock_mhz * 1e6 / result.cycles
+        print(
+            f"| {board.name} | {board.clock_mhz:g} | {result.cycles:,} | {rate:,.0f} | "
+            f"{r.lut:,.0f} | {r.ff:,.0f} | {r.bram18:,.0f} | {r.dsp:,.0f} | {result.limited_by} | {seconds:.1f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "tiny-digits")
