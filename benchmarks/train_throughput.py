@@ -1,10 +1,10 @@
 """Images a second and peak memory of a training step: ours against a plain eager implementation, in one run.
 
-Forward, cross-entropy against a given softmax (a teacher's cost is not counted), backward, AdamW. Every variant lives in
-a process of its own, so that peak memory is its own. On a CPU they take turns step by step, which shares out whatever
-else the machine does; on a GPU one runs after the other. `plain` is benchmarks/plain_binaryvit.py: eager, float32, AdamW
-as it comes; `plain, kept memory` has our allocator setting. Prints one JSON line a variant, the ratio to `plain` in it;
-the same command runs on CPU and CUDA.
+Forward, cross-entropy against a given softmax (a teacher's cost is not counted), backward, AdamW. Every variant lives
+in a process of its own, so that peak memory is its own. On a CPU they take turns step by step, which shares out what
+else the machine does; on a GPU one runs after the other. `plain` is benchmarks/plain_binaryvit.py: eager, float32,
+AdamW as it comes; `plain, kept memory` has our allocator setting. Prints one JSON line a variant with the ratio to
+`plain`. The same command runs on CPU and CUDA:
 
     python benchmarks/train_throughput.py --batch 4 --steps 5
     python benchmarks/train_throughput.py --device cuda --batch 64 --steps 20
