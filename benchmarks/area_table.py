@@ -1,0 +1,116 @@
+"""Where an accelerator's LUTs go: Yosys counts of a finished build by kind of operator, and what faster foldings need.
+
+Both as Markdown tables on stdout. The first comes from the folder of a finished ``bvit-hw build``. The second is the
+cost model's: the folding of least LUTs at each of ``--cycles`` on a board of twice the LUTs, block RAM and DSPs within
+the board's own budget, with FIFO depths estimated.
+
+Usage: ``python benchmarks/area_table.py build/pynq-z2 --cycles 1024 512``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import onnx
+from qonnx.core.modelwrapper import ModelWrapper
+
+from bvit_hw.boards import Board, load_board
+from bvit_hw.lower.driver import hw_graph
+from bvit_hw.lower.folding import fold
+from bvit_hw.lower.graph import HwGraph
+from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
+from bvit_hw.lower.stitch_plan import add_glue, planned
+from bvit_hw.lower.vendor_cells import with_vendor_cells
+from bvit_hw.ops.base import Resources
+
+#: how many times the board's LUTs and flip-flops the foldings of the second table may take
+_MORE = 2
+COLUMNS = ("lut", "ff", "bram18", "dsp")
+
+
+def built(build: Path, board: Board) -> tuple[HwGraph, dict[str, Resources]]:
+    """The stitched graph of a finished build, and the counts of every operator by its name."""
+    graph = hw_graph(ModelWrapper(onnx.load_model(str(build / "lower" / "hardware.onnx"))))
+    folding = json.loads((build / "fold" / "folding.json").read_text())
+    folded = graph.with_ops({node.name: node.op.fold(**folding[node.name]) for node in graph.nodes})
+    depths = json.loads((build / "generate" / "fifo_depths.json").read_text())
+    stitched = with_block_ram(with_depths(add_glue(folded), depths), board.limits.bram18)
+    counts = json.loads((build / "synthesize" / "resources.json").read_text())
+    return stitched, {name: Resources(**values) for name, values in counts.items()}
+
+
+def larger(board: Board) -> Board:
+    """The board with more LUTs and flip-flops."""
+    resources = board.resources
+    more = {
+        kind: figure.model_copy(update={"count": _MORE * figure.count})
+        for kind, figure in (("lut", resources.lut), ("ff", resources.ff))
+    }
+    return board.model_copy(update={"resources": resources.model_copy(update=more)})
+
+
+def by_kind(rows: Iterable[tuple[str, Resources]]) -> dict[str, tuple[int, Resources]]:
+    """Number and sum of what each kind takes, most LUTs first."""
+    found: dict[str, tuple[int, Resources]] = {}
+    for kind, resources in rows:
+        count, total = found.get(kind, (0, Resources()))
+        found[kind] = count + 1, total + resources
+    return dict(sorted(found.items(), key=lambda item: -item[1][1].lut))
+
+
+def cells(resources: Resources) -> str:
+    """The columns of a table."""
+    return " | ".join(f"{getattr(resources, kind):,.0f}" for kind in COLUMNS)
+
+
+def main() -> int:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("build", type=Path, help="folder of a finished build")
+    parser.add_argument("--board", default="pynq-z2")
+    parser.add_argument("--cycles", type=int, nargs="*", default=[1024, 512])
+    arguments = parser.parse_args()
+    board = load_board(arguments.board)
+    graph, counts = built(arguments.build, board)
+    kinds = {node.name: node.op.op_type for node in graph.nodes}
+    models = {node.name: node.op.resources() for node in graph.nodes}
+    counted = by_kind((kinds.get(name, "border"), resources) for name, resources in counts.items())
+    predicted = by_kind((kinds[name], resources) for name, resources in models.items())
+    print(f"Counted by Yosys, {graph.cycles} cycles a frame:\n")
+    print("| operator | instances | LUT | FF | BRAM18 | DSP | LUT by the model |")
+    print("|---|" + "---|" * 6)
+    for kind, (number, total) in counted.items():
+        model = f"{predicted[kind][1].lut:,.0f}" if kind in predicted else ""
+        print(f"| {kind} | {number} | {cells(total)} | {model} |")
+    print(f"| all | {len(counts)} | {cells(sum(counts.values(), Resources()))} | |\n")
+
+    lowered = hw_graph(ModelWrapper(onnx.load_model(str(arguments.build / "lower" / "hardware.onnx"))))
+    roomy = larger(board)
+    plain = with_vendor_cells(lowered, board)
+    columns: dict[int, dict[str, tuple[int, Resources]]] = {}
+    totals: dict[int, Resources] = {}
+    for cycles in arguments.cycles:
+        found = fold(plain, roomy, target_fps=board.clock_mhz * 1e6 / cycles)
+        nodes = planned(found.graph, board.limits.bram18).nodes
+        columns[cycles] = by_kind((node.op.op_type, node.op.resources()) for node in nodes)
+        totals[cycles] = found.resources
+    print("By the cost model, twice the LUTs on the board; each cell LUT / BRAM18 / DSP:\n")
+    print("| operator | " + " | ".join(f"{cycles} cycles" for cycles in columns) + " |")
+    print("|---|" + "---|" * len(columns))
+    for kind in columns[arguments.cycles[-1]]:
+        entries = [c.get(kind, (0, Resources()))[1] for c in columns.values()]
+        print(f"| {kind} | " + " | ".join(f"{r.lut:,.0f} / {r.bram18:.0f} / {r.dsp:.0f}" for r in entries) + " |")
+    print(
+        "| all, with the border | "
+        + " | ".join(f"{r.lut:,.0f} / {r.bram18:.0f} / {r.dsp:.0f}" for r in totals.values())
+        + " |"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
