@@ -83,8 +83,8 @@ def run_graph(
             kept[node.name] = frames[:vectors]
             golden = found
         for port, tensor in enumerate(node.outputs):
-            context[tensor] = [outputs[port] for outputs in golden]
+            context[tensor] = [given[port] for given in golden]
         if progress is not None:
             progress(done + 1, len(graph.nodes))
-    outputs = np.stack([frame.reshape(-1) for frame in context[graph.output]])
-    return HlsGraphRun(outputs=outputs, units=units, compared=compared, vectors=kept)
+    results = np.stack([frame.reshape(-1) for frame in context[graph.output]])
+    return HlsGraphRun(outputs=results, units=units, compared=compared, vectors=kept)
