@@ -220,7 +220,7 @@ MUTATIONS = [
     ("binary_attention.hpp", "if (chunk == 0 && group == 0) row", "if (chunk == 0 && group == 0 && head == 0) row"),
     ("binary_attention.hpp", "values.write(typename Shape::Value(wide));\n        wide >>= Cfg::pe;",
      "values.write(typename Shape::Value(wide));"),
-    ("binary_attention.hpp", "head * Shape::chunks + chunk)[lane]", "chunk)[lane]"),
+    ("binary_attention.hpp", "head * Shape::chunks + chunk)", "chunk)"),
     ("binary_attention.hpp", "sum_bits = Cfg::table_bits + clog2(Cfg::keys)", "sum_bits = Cfg::table_bits"),
     ("frame_memory.hpp", "memory[lane][!current]", "memory[lane][current]"),
     ("frame_memory.hpp", "current = !current;", ""),

@@ -148,7 +148,7 @@ MUTATIONS = [
     ("multi_pool.hpp", "sum3_bits = Cfg::in_bits + 2", "sum3_bits = Cfg::in_bits + 1"),
     ("multi_pool.hpp", "Cfg::coef_bits + 4, Cfg::bias_bits) + 1", "Cfg::coef_bits, Cfg::bias_bits)"),
     ("line_window.hpp", "behind[i][at] = window[reach - i]", "behind[i][at] = window[reach]"),
-    ("line_window.hpp", "ahead[in_turn(middle + i)][at]", "ahead[i][at]"),
+    ("line_window.hpp", "stored[in_turn(middle + i)]", "stored[i]"),
     ("line_window.hpp", "if (at == line - 1) middle = in_turn(middle + 1);", ""),
     ("line_window.hpp", "filling = in_turn(filling + 1);", ""),
     ("line_window.hpp", "window[2 * reach] = newest", "window[2 * reach] = Word()"),

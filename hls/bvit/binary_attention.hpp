@@ -11,10 +11,11 @@
 //   k --> gather ---> keys --> [K] score_rows --> entries, sums --> choose_keys --> attended --.
 //   v --> gather or split ---> values -------------------------------------------> [V] sum_values --> out
 //
-// The six processes of the dataflow region are joined by FIFOs alone, so the region may run free
-// (ap_ctrl_none). The ping-pong is inside the two that own a memory: [K] and [V] hold two frames each, and while a
-// process works on one, it stores what is there of the next (frame_memory.hpp); what is missing
-// when it has done the frame, it waits for at the start of the next call.
+// The six processes of the dataflow region are joined by FIFOs alone, as a region that runs free (ap_ctrl_none)
+// demands; a buffer between two processes would need their starts and ends to be tied together. So the
+// ping-pong is inside the two processes that own a memory: [K] and [V] hold two frames each, and while a process works
+// on one, it stores what is there of the next (frame_memory.hpp). What is still missing
+// when the frame is done, it waits for at the start of the next call.
 //
 // Cycles a frame: the slowest process, which is
 //   max(queries * heads * max(head_dim / simd, keys / kp, head_dim / pe * keys / mp),
@@ -270,15 +271,22 @@ queries:
           const ap_uint<Cfg::mp> keys = row;
           row = shift_in(row, keys);  // once around for every chunk
 
+          typename Shape::Value words[Cfg::mp];
+        read_keys:
+          for (int key = 0; key < Cfg::mp; ++key) {
+#pragma HLS unroll
+            words[key] = memory.read(key, group, head * Shape::chunks + chunk);
+          }
+
           typename Shape::Out result;
         lanes:
           for (int lane = 0; lane < Cfg::pe; ++lane) {
 #pragma HLS unroll
             ap_uint<Cfg::mp> bits;
-          keys_at_once:
+          keys_of_lane:
             for (int key = 0; key < Cfg::mp; ++key) {
 #pragma HLS unroll
-              bits[key] = memory.read(key, group, head * Shape::chunks + chunk)[lane];
+              bits[key] = words[key][lane];
             }
             const typename Shape::Acc part = chosen_sum<Shape::out_bits>(keys, bits);
             acc[lane] = group == 0 ? part : typename Shape::Acc(acc[lane] + part);

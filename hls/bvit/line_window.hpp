@@ -47,10 +47,17 @@ class LineWindow {
 #pragma HLS unroll
       window[reach - 1 - i] = behind[i][at];
     }
+    // Every memory is read once, in a fixed place of the text, so that one read port will do.
+    Word stored[memories];
   lines_ahead:
     for (int i = 0; i < reach; ++i) {
 #pragma HLS unroll
-      window[reach + i] = ahead[in_turn(middle + i)][at];
+      stored[i] = ahead[i][at];
+    }
+  in_order:
+    for (int i = 0; i < reach; ++i) {
+#pragma HLS unroll
+      window[reach + i] = stored[in_turn(middle + i)];
     }
     window[2 * reach] = newest;
 
