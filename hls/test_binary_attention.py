@@ -150,7 +150,7 @@ def test_all_sanitized(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(clang() is None, reason="clang++ is not installed: apt install clang")
 def test_clang() -> None:
-    check_hls([softmax_case(op) for op in SHAPES], Toolchain(compiler=clang() or "", level=0))
+    check_hls([softmax_case(op) for op in (SHAPES[3], SHAPES[6])], Toolchain(compiler=clang() or "", level=0))
 
 
 _SHAPE = "BinaryAttention: queries, keys, heads and head_dim must be 1 or more."
