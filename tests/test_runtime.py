@@ -71,7 +71,7 @@ def test_the_driver_needs_numpy_and_pynq_only() -> None:
     """So that the folder works on a board as it is; and nothing newer than Python 3.10."""
     allowed = {"numpy", "pynq", "pynqmetadata", "PIL"}
     standard = {
-        "__future__", "argparse", "collections", "ctypes", "dataclasses", "fcntl", "functools", "hashlib", "json", "os",
+        "__future__", "argparse", "collections", "ctypes", "dataclasses", "fcntl", "functools", "hashlib", "json", "math", "os",
         "pathlib", "struct", "sys", "tempfile", "threading", "time", "types", "typing", "weakref",
     }  # fmt: skip
     for file in RUNTIME.glob("*.py"):
@@ -213,3 +213,113 @@ def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[st
     assert main(["--package", str(package), "run", "--images", str(pictures)]) == 1
     assert "9.png: no picture that Pillow can read" in capsys.readouterr().err
     assert main(["--package", str(package), "run", "--images", str(tmp_path / "none")]) == 1
+
+
+@pytest.mark.parametrize("config", ["pyramid", "odd", "plain"])
+def test_reference_is_the_frozen_model(config: str, tmp_path: Path) -> None:
+    """Every tensor of the NumPy reference against frozen PyTorch, from the file as the package has it."""
+    import torch
+
+    from bvit_hw.models.frozen import FrozenBinaryViT
+    from bvit_hw.models.frozen_io import save_frozen
+    from bvit_hw.models.random_frozen import random_frozen, random_images
+    from tests.frozen_factory import CONFIGS
+
+    graph = random_frozen(CONFIGS[config], seed=5)
+    digest = save_frozen(graph, tmp_path / "frozen.safetensors")
+    pictures = random_images(CONFIGS[config], 3)
+    model, reference = FrozenBinaryViT(graph), runtime.Reference(tmp_path / "frozen.safetensors")
+    trace = {name: value.numpy() for name, value in model.trace(torch.from_numpy(pictures)).items()}
+    found = reference.tensors(pictures, list(trace))
+    assert all(np.array_equal(found[name], trace[name]) for name in trace) and reference.model_hash == digest
+    assert np.array_equal(reference.logits_int(pictures), model(torch.from_numpy(pictures)).numpy())
+    for name, attended in reference.attention(pictures).items():
+        (rows, cols), (height, width) = reference.grids(name)
+        assert attended.dtype == bool and attended.shape[2:] == (rows * cols, height * width)
+    with pytest.raises(runtime.ImageError, match="needed: uint8"):
+        reference.logits_int(pictures[:, 1:])
+    (tmp_path / "broken").write_bytes((tmp_path / "frozen.safetensors").read_bytes()[:99])
+    with pytest.raises(runtime.PackageError, match="no frozen model"):
+        runtime.Reference(tmp_path / "broken")
+
+
+class FakeCard:
+    """An overlay as pynq gives for an .xclbin: registers and two movers, whose kernel runs when both have started."""
+
+    def __init__(self) -> None:
+        self.accelerator, self.mm2s, self.s2mm = self, FakeMover(self), FakeMover(self)
+        self.written: list[tuple[int, int]] = []
+        self.stuck = self.loads = 0
+
+    def read(self, offset: int) -> int:
+        height, width, channels = INFO.height, INFO.width, INFO.channels
+        words = [int(INFO.model_hash[8 * n : 8 * n + 8], 16) for n in range(8)]
+        values = [0x42564954, INFO.interface_version, *words, height << 16 | width, channels << 16 | INFO.classes]
+        values += [INFO.logits_exponent & 0xFFFFFFFF]
+        return values[offset // 4] if offset // 4 < len(values) else int(offset == 0x58)
+
+    def write(self, offset: int, value: int) -> None:
+        self.written.append((offset, value))
+
+    def download(self) -> None:
+        self.loads += 1
+        self.mm2s.arguments = self.s2mm.arguments = None
+
+    def work(self) -> None:
+        if self.mm2s.arguments and self.s2mm.arguments and not self.stuck:
+            pixels, frames, beats = self.mm2s.arguments
+            results, awaited, classes = self.s2mm.arguments
+            assert (frames, beats, classes) == (awaited, 12, INFO.classes) and pixels.synced
+            found = logits(np.asarray(pixels[: frames * 96]).reshape(frames, 4, 8, 3))
+            results.card = found.reshape(-1)
+            self.mm2s.arguments = self.s2mm.arguments = None
+
+
+class FakeMover:
+    def __init__(self, card: FakeCard) -> None:
+        self.card, self.arguments = card, None
+
+    def start(self, *arguments: object) -> object:
+        assert self.arguments is None, "started while at work"
+        self.arguments = arguments
+        self.card.work()
+        return object()
+
+    def read(self, offset: int) -> int:
+        return 0 if self.arguments else 1 << 2
+
+
+class FakeBuffer(np.ndarray):
+    synced, freed, card = False, False, np.empty(0, np.int32)
+
+    def sync_to_device(self) -> None:
+        self.synced = True
+
+    def sync_from_device(self) -> None:
+        self[: len(self.card)] = self.card
+
+    def freebuffer(self) -> None:
+        self.freed = True
+
+
+def test_movers_of_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver over XRT's kernels: a packet a frame, movers started once a batch, a stuck one loaded anew."""
+    from bvit_hw.runtime.alveo import KernelLink
+
+    monkeypatch.setattr(
+        KernelLink, "allocate", lambda self, shape, dtype: np.zeros(shape, dtype).view(FakeBuffer)
+    )
+    INFO.write(tmp_path / "model.json")
+    card = FakeCard()
+    link = KernelLink(card, None, name=f"card-{tmp_path}", input_bytes=8, frame_bytes=96, classes=5)
+    with runtime.Accelerator(link=link, model=tmp_path / "model.json", batch=4, timeout=0.05) as accelerator:
+        frames = images(10)
+        assert np.array_equal(accelerator.logits_int(frames), logits(frames))
+        assert {value for offset, value in card.written if offset == 0x58} == {1}
+        card.stuck = 1
+        with pytest.raises(runtime.DeviceTimeoutError, match="no end after"):
+            accelerator.logits_int(frames)
+        card.stuck = 0
+        assert card.loads == 1
+        assert np.array_equal(accelerator.logits_int(frames), logits(frames))
+        assert accelerator.power() == {}

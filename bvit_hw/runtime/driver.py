@@ -51,8 +51,8 @@ class Accelerator:
 
     ``bitstream`` is the package's bvit_hw.bit (its .hwh beside it), bvit_hw.xclbin, or the folder ``sim`` of a
     simulated device; ``model`` the package's model.json (default: beside it). ``timeout`` is how many seconds a
-    transfer may take beyond the device's computing time (of the device's own time where it is simulated); ``batch`` how many
-    images one transfer carries at most. ``link`` takes an open link instead, for devices of other kinds.
+    transfer may take beyond the device's computing time (of the device's own time where it is simulated); ``batch`` how
+    many images one transfer carries at most. ``link`` takes an open link instead, for devices of other kinds.
 
     Raises IdentityError when another design or model is loaded, DeviceBusyError when another process has the device. An
     Accelerator of this process on the same device is closed first, so that a notebook's cell can be run again.
@@ -316,7 +316,7 @@ class Accelerator:
             self._packet = 0
 
     def counters(self) -> dict[str, int]:
-        """Frames in, out and dropped, error flags and clock cycles since they were cleared; a frame's times in cycles."""
+        """Frames in, out and dropped, flags and clock cycles since they were cleared; a frame's times in cycles."""
         read = self._link.read
         low = read(reg.CYCLES_LOW)
         return {
