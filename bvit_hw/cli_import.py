@@ -116,6 +116,7 @@ def import_command(
 
     Sizes and variant are read off the tensors; every tensor that does not fit is named. No code in the file is run.
     """
+    from bvit_hw.data import DATASETS
     from bvit_hw.errors import OutputError
     from bvit_hw.models import load_paper_checkpoint, save_checkpoint
 
@@ -134,6 +135,9 @@ def import_command(
 
         report = calibrate_from(model, source, calibration_images)
         info["calibration"], lines = report.as_json(), report.lines()
+        if source in DATASETS:
+            # evaluate and build then take its test images unless told otherwise.
+            info["dataset"] = source
     save_checkpoint(model, out, info)
     for line in [*_describe(model.config, assumed), *lines]:
         click.echo(line)

@@ -30,7 +30,7 @@ def _content(data: str) -> str:
         return data
     listing = hashlib.sha256()
     for entry in sorted(path.rglob("*")):
-        facts = entry.stat()
+        facts = entry.lstat()
         listing.update(f"{entry.relative_to(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return listing.hexdigest()
 
