@@ -17,6 +17,16 @@ from bvit_hw.train import EpochReport, Recipe, RunOptions, StepReport, TrainResu
 _NO_TEACHER = "none"
 
 
+def _speaks() -> bool:
+    """Whether this is the process that talks to the user: the only one, or torchrun's first."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say(text: str) -> None:
+    if _speaks():
+        click.echo(text, err=True)
+
+
 def _recipe(
     preset: str, named: str | None, data: str | None, download: bool, **changes: object
 ) -> tuple[Recipe, ImageData]:
@@ -24,7 +34,7 @@ def _recipe(
     recipe = training_recipe(preset, recipe=named, data=data, **changes)  # type: ignore[arg-type]
     opened = open_data(recipe.dataset, download=download)
     if parse_data(recipe.dataset)[0] in ("imagenet", "tree") and opened.classes != recipe.model.classes:
-        click.echo(f"{opened.name}: {opened.classes} classes; the classifier follows", err=True)
+        _say(f"{opened.name}: {opened.classes} classes; the classifier follows")
         recipe = recipe.changed(model=recipe.model.model_copy(update={"classes": opened.classes}).model_dump())
     return recipe, opened
 
@@ -39,10 +49,9 @@ def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, downlo
         return recipe
     if download:
         return recipe.changed(teacher=HUB_TEACHER)
-    click.echo(
+    _say(
         "warning: no --teacher: training on labels. The paper's run distils from DeiT-S: --teacher WEIGHTS, or "
-        "--download to fetch the published ones (--teacher none: labels, without this warning)",
-        err=True,
+        "--download to fetch the published ones (--teacher none: labels, without this warning)"
     )
     return recipe
 
@@ -169,8 +178,7 @@ def train_command(
         tensorboard=tensorboard,
         download=download,
     )
-    main = os.environ.get("RANK", "0") == "0"
-    bar = _Bar(preset, recipe.epochs, main)
+    bar = _Bar(preset, recipe.epochs, _speaks())
     start = time.monotonic()
     with bar.progress:
         result = train(
@@ -182,7 +190,7 @@ def train_command(
             on_epoch=bar.epoch,
             on_step=bar.step,
         )
-    if main:
+    if _speaks():
         click.echo(_summary(preset, recipe, result, time.monotonic() - start))
 
 

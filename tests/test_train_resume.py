@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from bvit_hw.models import load_checkpoint
 from bvit_hw.train.loop import MODEL_FILE
 from bvit_hw.train.state import STATE_FILE, read_state
 from tests.training_children import MOMENTS, finish, metrics, start
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -122,3 +126,24 @@ def test_ctrl_c_saves_the_step_and_ends(whole: Path, tmp_path: Path, number: sig
     assert 4 <= done < 16 and len(journal.read_text().splitlines()) == done, "each step done is saved"
     assert finish(start(tmp_path)) == [0]
     same_run(whole, tmp_path)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_command_with_exit_code_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "bvit_hw.cli", "train", "--out", str(tmp_path), "--no-tensorboard"]
+    child = subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # type: ignore[arg-type,return-value]
+    )
+    deadline = time.monotonic() + 200
+    while not (tmp_path / STATE_FILE).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=100)
+    assert child.returncode == 2
+    assert "interrupted" in told and "Traceback" not in told
+    found = read_state(tmp_path / STATE_FILE)
+    assert found is not None and found[1]["epoch"] * 22 + found[1]["step"] == len(metrics(tmp_path))

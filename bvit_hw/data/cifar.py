@@ -7,6 +7,7 @@ Source: https://www.cs.toronto.edu/~kriz/cifar.html.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,12 @@ def _download(layout: _Layout, folder: Path) -> None:
     from torchvision.datasets.utils import download_and_extract_archive
 
     try:
-        download_and_extract_archive(layout.url, str(folder), md5=layout.md5)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Processes that train together all come here; the first fetches.
+        with (folder / ".download.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / layout.folder / layout.test_file).exists():
+                download_and_extract_archive(layout.url, str(folder), md5=layout.md5)
     except (OSError, RuntimeError) as error:
         raise DatasetError(f"{layout.name}: {layout.url} cannot be fetched into {folder}: {error}") from error
 
