@@ -30,7 +30,7 @@ def run_command(build: Path | None, device: str, images: Path, batch: int | None
     board: the FPGA of the board that this command runs on; from another computer: `bvit-hw deploy`, then on the board
     `python3 -m bvit_hw_runtime run --images DIR`.
     """
-    from bvit_hw.runtime import command
+    from bvit_hw.runtime import command, devices
     from bvit_hw.runtime.errors import DeviceError
 
     folder = build or Path("build") / "pynq-z2"
@@ -39,11 +39,13 @@ def run_command(build: Path | None, device: str, images: Path, batch: int | None
         raise DeviceFailure(f"{folder}: holds no finished build (no package/model.json); run bvit-hw build first")
     if device == "sim" and not (package / "sim").is_dir():
         raise DeviceFailure(f"{package}: built without a simulated device; run bvit-hw build --simulated-device again")
-    if device == "board" and (folder / "bitstream").is_dir():
-        # Vivado's results and the package's files belong together; `deploy` joins them, here they are two folders.
-        raise DeviceFailure(f"{folder}: use bvit-hw deploy, and run on the board: python3 -m bvit_hw_runtime run")
+    bitstream = None
+    if device == "board":
+        # Vivado's results may lie in the step's own folder, or in the package where Vivado was run by hand.
+        built = [f / n for f in (folder / "bitstream", package) for n in (devices.BITSTREAM, devices.XCLBIN)]
+        bitstream = next((file for file in built if file.is_file()), None)
     try:
-        result = command.run_command(package, device, images, batch)
+        result = command.run_command(package, device, images, batch, bitstream)
     except (DeviceError, ValueError) as error:
         raise DeviceFailure(str(error)) from error
     for line in result.lines():

@@ -231,6 +231,22 @@ def case_corrupted_streams(package: Path) -> None:
     assert faults.get("FrameError", 0) >= 20, faults
 
 
+def case_corrupted_logits(package: Path) -> None:
+    """TLAST too early or missing, logits lost on their way back: never wrong ones, and then service."""
+    with opened(package) as accelerator:
+        for beat in (0, 4, 5, 11, 18, 19, 20, 39):
+            for mark in (1, 4, 5):
+                model_of(accelerator).corrupt_logits(beat, mark)
+                try:
+                    accelerator.logits_int(images(12))
+                except (runtime.TransferError, runtime.DeviceTimeoutError):
+                    pass
+                else:
+                    raise AssertionError(f"mark {mark} at logit {beat} went unnoticed")
+                model_of(accelerator).heal()
+                serves(accelerator)
+
+
 def case_many_faults_leave_no_buffers(package: Path) -> None:
     accelerator = opened(package)
     model = model_of(accelerator)

@@ -71,8 +71,18 @@ def run_pictures(accelerator: Accelerator, pictures: Pictures) -> Run:
     )
 
 
-def run_command(package: str | Path, device: str | None, images: str | Path, batch: int | None = None) -> Run:
-    """Open the package's device, classify what lies at ``images``, close it."""
+def run_command(
+    package: str | Path,
+    device: str | None,
+    images: str | Path,
+    batch: int | None = None,
+    bitstream: str | Path | None = None,
+) -> Run:
+    """Open the package's device (or load ``bitstream``, which lies elsewhere), classify what lies at ``images``."""
     pictures = load_pictures(images)
-    with connect(package, device, batch=batch) as accelerator:
+    if bitstream is None:
+        opened = connect(package, device, batch=batch)
+    else:
+        opened = Accelerator(bitstream, Path(package) / "model.json", batch=batch)
+    with opened as accelerator:
         return run_pictures(accelerator, pictures)

@@ -62,6 +62,7 @@ class SimulatedModel:
             ("cycle", [handle], u64),
             ("fault", [handle, u32, u64], None),
             ("mark", [handle, u64, u32], None),
+            ("mark_logit", [handle, u64, u32], None),
         ):
             function = getattr(self._lib, f"bvit_sim_{name}")
             function.argtypes, function.restype = arguments, result
@@ -138,6 +139,11 @@ class SimulatedModel:
         """Mark a beat (counted from the next one sent) with FLIP_LAST, CLEAR_KEEP or SKIP."""
         with self._mutex:
             self._mark(self._opened(), beat, mark)
+
+    def corrupt_logits(self, beat: int, mark: int) -> None:
+        """Mark a logit (counted from the next one received) with FLIP_LAST or SKIP."""
+        with self._mutex:
+            self._mark_logit(self._opened(), beat, mark)
 
     def heal(self) -> None:
         """Forget faults and marks that have not come to pass."""
