@@ -243,6 +243,16 @@ def test_states_that_are_no_binaryvit() -> None:
         from_paper_state(state)
 
 
+@pytest.mark.parametrize("prefix", ["vit.encoder.patch_embed3.", "vit.encoder.patch_embed1.", "vit.encoder.layer.3."])
+def test_whole_parts_that_are_missing_are_named(prefix: str) -> None:
+    state = _state(TINY_SIZES)
+    gone = {name: value for name, value in state.items() if name.startswith(prefix)}
+    with pytest.raises(CheckpointError) as error:
+        from_paper_state({name: value for name, value in state.items() if name not in gone})
+    listed = {line.strip() for line in str(error.value).splitlines()[1:]}
+    assert listed == {f"missing: {name} {tuple(value.shape)}" for name, value in gone.items()}
+
+
 def _check_faults(data: st.DataObject) -> None:
     """Some tensors go, some change shape or type, some are added: one message names them all, and no other."""
     plain = replace(_DEIT, image_size=32, depths=(1,), channels=(24,), mlp_widths=(24,), heads=(3,), classes=7)

@@ -75,9 +75,23 @@ def _refuse(text: str) -> CheckpointError:
     return CheckpointError(f"paper checkpoint: {text}")
 
 
+def _numbers(seen: _Evidence, prefix: str) -> list[int]:
+    """The numbers that follow ``prefix`` in the names of tensors."""
+    pattern = re.compile(rf"{re.escape(prefix)}(\d{{1,4}})\.")
+    return [int(m.group(1)) for name in seen.shapes if (m := pattern.match(name))]
+
+
+def _block_channels(seen: _Evidence) -> list[int | None]:
+    """Channels of each block."""
+    blocks = range(1 + max(_numbers(seen, f"{LAYER}."), default=-1))
+    return [seen.most((f"{LAYER}.{block}.{part}", axis) for part, axis in _BLOCK_CHANNELS) for block in blocks]
+
+
 def _stage_channels(seen: _Evidence) -> list[int]:
-    numbers = [int(m.group(1)) for name in seen.shapes if (m := re.match(rf"{re.escape(MERGE)}([1-9]\d?)\.", name))]
-    stages = 1 + max(numbers, default=0)
+    # A patch merge may be missing as a whole: blocks that become wider show that it was there.
+    runs = [size for size, _ in itertools.groupby(size for size in _block_channels(seen) if size is not None)]
+    wider = all(after > before for before, after in itertools.pairwise(runs))
+    stages = max(1 + max(_numbers(seen, MERGE), default=0), len(runs) if wider else 1)
     channels = []
     for stage in range(stages):
         own = f"{MERGE}{stage}" if stage else EMBEDDINGS
@@ -96,12 +110,11 @@ def _stage_channels(seen: _Evidence) -> list[int]:
 
 def _block_stages(seen: _Evidence, channels: Sequence[int], depths: Sequence[int] | None) -> list[int]:
     """The stage of each block, from the blocks' channels, or from ``depths`` where given."""
-    pattern = re.compile(rf"{re.escape(LAYER)}\.(\d{{1,4}})\.")
-    found = {int(m.group(1)) for name in seen.shapes if (m := pattern.match(name))}
-    if not found:
+    sizes = _block_channels(seen)
+    if not sizes:
         some = ", ".join(list(seen.shapes)[:4])
         raise _refuse(f"no tensor is named {LAYER}.0.…, as the published code writes them; found {some}, …")
-    count = 1 + max(found)
+    count = len(sizes)
     if depths is not None:
         if len(depths) != len(channels) or sum(depths) != count or min(depths) < 1:
             raise _refuse(f"depths={tuple(depths)} given; there are {len(channels)} stages and {count} blocks in all")
@@ -109,8 +122,7 @@ def _block_stages(seen: _Evidence, channels: Sequence[int], depths: Sequence[int
     if any(a == b for a, b in itertools.pairwise(channels)):
         raise _refuse(f"blocks cannot tell stages of {channels} channels apart; give --depths, one number a stage")
     stages, stage = [], 0
-    for block in range(count):
-        size = seen.most((f"{LAYER}.{block}.{part}", axis) for part, axis in _BLOCK_CHANNELS)
+    for size in sizes:
         if stage + 1 < len(channels) and size == channels[stage + 1]:
             stage += 1
         stages.append(stage)
