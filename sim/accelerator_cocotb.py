@@ -119,6 +119,21 @@ async def malformed_frames_are_dropped_whole(dut: Any) -> None:
 
 
 @cocotb.test()
+async def batches(dut: Any) -> None:
+    """Packets of several images, as one DMA transfer brings them: the logits of each packet come as one packet."""
+    bench = Bench(dut, "batches")
+    await bench.start()
+    await with_timeout(bench.axi.write_dword(reg.PACKET_FRAMES, 3), 4000, "ns")
+    packets = [[bench.rng.randrange(len(IMAGES)) for _ in range(3)] for _ in range(3)]
+    for packet in packets:
+        await bench.source.send(AxiStreamFrame(b"".join(IMAGES[index].tobytes() for index in packet)))
+    for packet in packets:
+        got = await with_timeout(bench.sink.recv(), 60 * CYCLES * PERIOD, "ns")
+        assert np.array_equal(np.frombuffer(bytes(got.tdata), "<i4"), LOGITS[packet].reshape(-1))
+    assert await bench.flags_and_counters() == (0, 9, 9, 0)
+
+
+@cocotb.test()
 async def reset_in_mid_frame(dut: Any) -> None:
     """A hardware reset while several frames are inside; what comes after it is right."""
     bench = Bench(dut, "reset")

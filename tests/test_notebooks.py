@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bvit_hw import runtime
 from bvit_hw.data import load_dataset
 from tests.notebook_env import notebook_environment, notebook_python
+from tests.test_cli import bvit, refused
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "boards" / "notebooks"
 RUNNER = Path(__file__).with_name("run_notebook.py")
@@ -96,6 +99,28 @@ def test_latency_and_throughput(package: Path) -> None:
 def test_power_says_that_there_is_none(package: Path) -> None:
     text, pictures = run(package, "power")
     assert "no power to read here: the simulated device has no sensor" in text and pictures == 0
+
+
+def test_self_test_and_run_without_pynq(built: Path, package: Path, other_images: Path) -> None:
+    """The package as a build leaves it, on the simulated RTL, in an environment without pynq."""
+    result = runtime.self_test(package, "sim")
+    assert result.images == 32 and result.accuracy == 1.0 and result.files > 20
+    done = bvit("run", "--build", built, "--device", "sim", "--images", other_images, cwd=package)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    labels = load_dataset("digits").test_labels[40:44]
+    assert [line.split()[1] for line in lines[:4]] == [str(label) for label in labels]
+    assert "simulated device: 5 images in" in done.stdout and "cycles between frames" in done.stdout
+    refused(bvit("run", "--build", built, "--device", "board", "--images", other_images, cwd=package), "holds none of")
+
+
+def test_release_archive_of_a_build(built: Path, tmp_path: Path) -> None:
+    """It holds what the board needs, and the driver in it finds it whole."""
+    archive = built / "bvit_hw-pynq-z2.zip"
+    assert f"for the board: {archive}" in (built.parent / "stdout.txt").read_text()
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tmp_path)
+    assert runtime.check_files(tmp_path / archive.stem) == len(list((tmp_path / archive.stem).rglob("*.*"))) > 20
 
 
 def test_all_are_shipped_clean(built: Path) -> None:

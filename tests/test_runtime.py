@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +73,8 @@ def test_the_driver_needs_numpy_and_pynq_only() -> None:
     """So that the folder works on a board as it is; and nothing newer than Python 3.10."""
     allowed = {"numpy", "pynq", "pynqmetadata", "PIL"}
     standard = {
-        "__future__", "argparse", "collections", "ctypes", "dataclasses", "fcntl", "functools", "hashlib", "json", "math", "os",
-        "pathlib", "struct", "sys", "tempfile", "threading", "time", "types", "typing", "weakref",
+        "__future__", "argparse", "collections", "ctypes", "dataclasses", "fcntl", "functools", "hashlib", "json",
+        "math", "os", "pathlib", "struct", "sys", "tempfile", "threading", "time", "types", "typing", "weakref",
     }  # fmt: skip
     for file in RUNTIME.glob("*.py"):
         tree = ast.parse(file.read_text(), str(file), feature_version=(3, 10))
@@ -323,3 +325,41 @@ def test_movers_of_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert card.loads == 1
         assert np.array_equal(accelerator.logits_int(frames), logits(frames))
         assert accelerator.power() == {}
+
+
+#: faults of the driver itself that the cases must find: file, what is there, what is put in its place
+MUTATIONS = [
+    ("driver.py", 'if causes:\n            raise FrameError', 'if False:\n            raise FrameError'),
+    ("driver.py", "if packet != self._packet:\n            raise", "if False:\n            raise"),
+    ("driver.py", "if received != wanted:", "if False:"),
+    ("driver.py", "        self._link.reset()\n        self.reset()", "        self.reset()"),
+    ("driver.py", "        self._link.reset()\n        self.reset()", "        self._link.reset()"),
+    ("driver.py", "slot = self._slots[number % 2]", "slot = self._slots[0]"),
+    ("driver.py", "if busy is not None:\n                self._recover()\n            raise", "raise"),
+    ("driver.py", "if loaded != i.model_hash:", "if False:"),
+    ("driver.py", "            earlier.close()", "            pass"),
+    ("driver.py", "            slot.free()", "            pass"),
+    ("lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
+    ("link.py", "        if channel.error:", "        if False:"),
+    ("images.py", "if batch.dtype != np.uint8 or batch.shape[1:]", "if batch.shape[1:]"),
+]
+
+
+_SLOW = [pytest.param(*mutation, marks=pytest.mark.slow) for mutation in MUTATIONS[2:]]
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [*MUTATIONS[:2], *_SLOW])
+def test_a_broken_driver_is_caught(name: str, old: str, new: str, package: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(RUNTIME, tmp_path / "bvit_hw_runtime"))
+    text = (folder / name).read_text()
+    assert text.count(old) >= 1, f"{name} holds no {old!r}"
+    (folder / name).write_text(text.replace(old, new))
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("runtime_cases.py")), str(package)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1 and "FAILED" in done.stdout, done.stdout + done.stderr
