@@ -160,8 +160,8 @@ def test_mutations(tmp_path: Path, file: str, old: str, new: str) -> None:
     ],
 )
 def test_serial_mutations(tmp_path: Path, old: str, new: str) -> None:
-    """Likewise in the serial unit, with two phases and signed inputs."""
-    op = make(tokens=4, cols=12, rows=32, simd=3, pe=2, in_signed=1, serial=1)
+    """Likewise in the serial unit, with two phases, signed inputs, and tokens of one beat that mostly have to wait."""
+    op = make(tokens=4, cols=12, rows=32, simd=12, pe=2, in_signed=1, serial=1)
     params, frames = material(op, seed=8)
     assert_caught(op, params, frames, mutant(tmp_path, "bvit_serial_mvau.sv", old, new))
 
