@@ -125,9 +125,9 @@ def _child(pipe: Connection, name: str, network: str, device: str, batch: int, t
 
 
 def measure(
-    names: list[str], network: str, device: str, batch: int, steps: int, warm_up: int, threads: int
+    names: list[str], network: str, device: str, batch: int, steps: int, warm_up: int, threads: int, patience: float
 ) -> dict[str, tuple[list[float], float]]:
-    """Seconds of every measured step, and peak GiB, of each variant."""
+    """Seconds of every measured step, and peak GiB, of each variant; fewer steps once ``patience`` seconds are over."""
     context = multiprocessing.get_context("spawn")
     seconds: dict[str, list[float]] = {name: [] for name in names}
     peaks: dict[str, float] = {}
@@ -145,7 +145,10 @@ def measure(
             pipe.send(warm_up)
             pipe.recv()
             click.echo(f"{name}: warm", err=True)
-        for _ in range(steps):
+        end = time.monotonic() + patience
+        for number in range(steps):
+            if number and time.monotonic() > end:
+                break
             for name, pipe in pipes.items():
                 pipe.send(1)
                 seconds[name] += pipe.recv()
@@ -164,11 +167,12 @@ def measure(
 @click.option("--steps", default=5, show_default=True, help="Measured steps of each variant.")
 @click.option("--warm-up", default=2, show_default=True)
 @click.option("--threads", default=1, show_default=True, help="CPU threads of each variant.")
+@click.option("--patience", default=600.0, show_default=True, help="Seconds after which no further round is begun.")
 @click.option("--variant", "names", multiple=True, help="Some of: " + "; ".join(VARIANTS) + ". All by default.")
 def main(network: str, device: str, batch: int, steps: int, warm_up: int, threads: int, names: tuple[str, ...]) -> None:
     """Measure and print."""
     chosen = ["plain", *(name for name in (names or VARIANTS) if name != "plain")]
-    found = measure(chosen, network, device, batch, steps, warm_up, threads)
+    found = measure(chosen, network, device, batch, steps, warm_up, threads, patience)
     plain = statistics.median(found["plain"][0])
     where = torch.cuda.get_device_name() if device == "cuda" else processor()
     for name, (seconds, peak) in found.items():
