@@ -169,7 +169,16 @@ def measure(
 @click.option("--threads", default=1, show_default=True, help="CPU threads of each variant.")
 @click.option("--patience", default=600.0, show_default=True, help="Seconds after which no further round is begun.")
 @click.option("--variant", "names", multiple=True, help="Some of: " + "; ".join(VARIANTS) + ". All by default.")
-def main(network: str, device: str, batch: int, steps: int, warm_up: int, threads: int, names: tuple[str, ...]) -> None:
+def main(
+    network: str,
+    device: str,
+    batch: int,
+    steps: int,
+    warm_up: int,
+    threads: int,
+    patience: float,
+    names: tuple[str, ...],
+) -> None:
     """Measure and print."""
     chosen = ["plain", *(name for name in (names or VARIANTS) if name != "plain")]
     found = measure(chosen, network, device, batch, steps, warm_up, threads, patience)
