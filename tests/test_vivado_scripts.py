@@ -172,7 +172,7 @@ _MAKES = ("connect_bd", "assign_bd", "exclude_bd", "create_bd", "set_property", 
 _NEUTRAL = re.compile(
     r"CONFIG\.(PCW_USE_M_AXI_GP[01]|PCW_FPGA0_PERIPHERAL_FREQMHZ|c_m_axi_s2mm_data_width|PCW_S_AXI_HP0_DATA_WIDTH|PSU__SAXIGP2__DATA_WIDTH|PSU__NUM_FABRIC_RESETS"
     r"|PSU__CRL_APB__PL0_REF_CTRL__\w+|PSU__DDRC__\w+|PSU__PSS_REF_CLK__FREQMHZ|PCW_UIPARAM\w+|PCW_CRYSTAL\w+"
-    r"|PSU__USE__M_AXI_GP2|USE_RESET|USE_LOCKED|NUM_CLKS|NUM_PORTS|c_sg_include_stscntrl_strm|c_include_\w+2\w+"
+    r"|PSU__USE__M_AXI_GP2|USE_RESET|USE_LOCKED|NUM_CLKS|NUM_PORTS|c_sg_include_stscntrl_strm|c_include_(mm2s|s2mm)(?!_dre)"
     r"|c_\w+_burst_size|c_s_axis_s2mm_tdata_width)\b"
     r"|display_name|description|PHYS_OPT_DESIGN|^set_property (name|version) (bvit|1.0|reg0)"
 )
@@ -193,7 +193,7 @@ def logical_lines(text: str) -> list[str]:
 _PRESET_ONLY = re.compile(r'apply_board_preset "1"|set_property board_part|PSU__USE__M_AXI_GP1\b')
 _EXPLICIT_ONLY = re.compile(
     r'apply_board_preset "0"|PSU__DDRC|PCW_UIPARAM|PCW_CRYSTAL|PSS_REF_CLK|PL0_REF_CTRL__SRCSEL'
-    r"|PSU__USE__(M_AXI_GP0|IRQ0)|memory_map_ref|add_memory_map|add_address_block"
+    r"|PSU__USE__(M_AXI_GP0|IRQ0)|infer_bus_interface|memory_map_ref|add_memory_map|add_address_block"
 )
 
 

@@ -279,6 +279,8 @@ CATALOGUE: dict[str, Ip] = {
             "c_addr_width": ("32", r"3[2-9]|[45]\d|6[0-4]"),
             "c_include_mm2s": ("1", BOOL),
             "c_include_s2mm": ("1", BOOL),
+            "c_include_mm2s_dre": ("0", BOOL),
+            "c_include_s2mm_dre": ("0", BOOL),
             "c_m_axi_mm2s_data_width": ("32", "32|64|128|256|512|1024"),
             "c_m_axi_s2mm_data_width": ("32", "32|64|128|256|512|1024"),
             "c_m_axis_mm2s_tdata_width": ("32", "8|16|32|64|128|256|512|1024"),

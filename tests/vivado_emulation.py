@@ -103,8 +103,8 @@ class VivadoEmulation:
     """Runs scripts as Vivado ``release`` would, with the board files ``boards`` installed, and keeps what they built.
 
     ``ddr_gib`` is the DRAM that the board's preset (or the explicit settings) give the processing system;
-    ``maps_inferred`` says whether packaging makes the memory map of a register interface by itself. What the script
-    prints is in ``said``.
+    ``maps_inferred`` says whether packaging makes the memory map of a register interface, and a reset's interface, by
+    itself. What the script prints is in ``said``.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class VivadoEmulation:
     ) -> None:
         self.tcl = tkinter.Tcl()
         self.release, self.installed, self.ddr_gib = release, boards, ddr_gib
-        self.maps: set[str] = {"map:s_axil", "block:reg0", "referred"} if maps_inferred else set()
+        self.maps: set[str] = {"map:s_axil", "block:reg0", "referred", "reset"} if maps_inferred else set()
         self.said: list[str] = []
         self.statistics = dict(STATISTICS)
         self.refusal = ""
@@ -333,8 +333,13 @@ class VivadoEmulation:
             component.resets[options["-reset"]] = options["-clock"]
 
     def cmd_ipx__get_bus_interfaces(self, name: str, *_: str) -> str:
-        component = self._component()
-        return f"bus:{name}" if name in component.interfaces or name in component.widths else ""
+        found = name in self._component().interfaces or (name == "ap_rst_n" and "reset" in self.maps)
+        return f"bus:{name}" if found else ""
+
+    def cmd_ipx__infer_bus_interface(self, port: str, kind: str, core: str) -> None:
+        if (port, kind) != ("ap_rst_n", "xilinx.com:signal:reset_rtl:1.0") or port not in self._component().widths:
+            raise ValueError(f"ipx::infer_bus_interface {port} {kind}")
+        self.maps.add("reset")
 
     def cmd_ipx__get_bus_parameters(self, name: str, flag: str, bus: str) -> str:
         return ""
@@ -623,7 +628,7 @@ class VivadoEmulation:
         if component.block != {"name": "reg0", "range": "4096", "usage": "register"}:
             yield f"core: registers {component.block}"
         if component.finished != {"pages", "checksums", "checked", "saved"} or self.maps != {
-            "map:s_axil", "block:reg0", "referred",
+            "map:s_axil", "block:reg0", "referred", "reset",
         }:  # fmt: skip
             yield f"core: only {component.finished}, {self.maps}"
         if "supported_families" not in component.properties:
@@ -664,6 +669,8 @@ class VivadoEmulation:
             for memory, stream in (("m_axi_mm2s", "m_axis_mm2s_t"), ("m_axi_s2mm", "s_axis_s2mm_t")):
                 if int(p[f"c_{memory}_data_width"]) < int(p[f"c_{stream}data_width"]):
                     yield f"/{cell}: {memory} is narrower than its stream"
+            if "0" in (p["c_include_mm2s_dre"], p["c_include_s2mm_dre"]):
+                yield f"/{cell}: logits of an odd number of classes are not aligned from the second frame on"
             if int(p["c_sg_length_width"]) < 26:
                 yield f"/{cell}: transfers of {1 << int(p['c_sg_length_width'])} bytes at most"
 
