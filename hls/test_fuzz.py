@@ -1,12 +1,13 @@
-"""Random configurations side by side: golden function, RTL in the cocotb bench, compiled HLS template.
+"""Random configurations side by side: golden function, RTL in a simulation of many, compiled HLS templates.
 
 A few of each template in every run, 200 of each in the slow suite. Seeds are hypothesis' own: it reports the
-configuration that failed, reduced.
+configurations that failed.
 """
 
 from __future__ import annotations
 
-import sys
+import itertools
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,16 @@ from hls_checks import check_hls
 from hls_samples import STRATEGIES, random_params
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from rtl_bag import run_bag
 
 from bvit_hw.codegen.hls import vector_frames
 from bvit_hw.errors import ConfigError
 from bvit_hw.flows.gxx import Toolchain
 from bvit_hw.ops.base import HwOp, Params
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sim"))
-
-#: configurations in one program and one example: the headers are compiled once for all of them
-BATCH = 10
-FRAMES = 3
+#: configurations in one program, one simulation and one example: what compiles once serves all of them
+BATCH = 20
+FRAMES = 4
 Vectors = list[tuple[np.ndarray, ...]]
 
 
@@ -39,48 +39,53 @@ def with_data(op: HwOp, seed: int) -> tuple[HwOp, Params, Vectors] | None:
         return None
 
 
-def side_by_side(ops: list[HwOp], seed: int, rtl: int) -> None:
-    """All of ``ops`` in HLS, the first ``rtl`` of them in RTL as well, the same frames, one golden function."""
-    from harness import check_op
-
+def side_by_side(ops: list[HwOp], seed: int) -> int:
+    """All of ``ops`` in HLS and in RTL, the same frames, one golden function; how many there were data for."""
     cases = [case for op in ops if (case := with_data(op, seed)) is not None]
     assert len(cases) > len(ops) // 2, "most configurations leave the integer contract: the strategy is no good"
     check_hls(cases, Toolchain(level=0))
-    for op, params, frames in cases[:rtl]:
-        # The random traffic is what the benches of sim/ are for.
-        check_op(op, params, frames, patterns=("full",), min_frames=FRAMES, seed=seed, check_cycles=op.cycles > 200)
+    for stall in (False, True):
+        with tempfile.TemporaryDirectory(prefix="bvit-bag-") as folder:
+            runs = run_bag(cases, Path(folder), stall=stall, seed=seed + 1)
+        for (op, params, frames), run in zip(cases, runs, strict=True):
+            for number, (frame, outputs) in enumerate(zip(frames, run.frames, strict=True)):
+                for found, wanted in zip(outputs, op.golden(params, *frame), strict=True):
+                    assert np.array_equal(found, wanted), f"{op}: RTL, frame {number}, stall {stall}"
+            # The first frame fills the pipeline, nothing comes after the last.
+            steady = [b - a for a, b in itertools.pairwise(run.ends)][1:-1]
+            assert stall or steady == [op.cycles] * len(steady), f"{op}: {steady} cycles a frame, model {op.cycles}"
+    return len(cases)
+
+
+def fuzz(op_type: str, batches: int, size: int, *, always_the_same: bool) -> int:
+    """Configurations compared, over ``batches`` batches of ``size``."""
+    done, begun = 0, False
+
+    @settings(
+        max_examples=batches + 1, derandomize=always_the_same, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(ops=st.lists(STRATEGIES[op_type], min_size=size, max_size=size), seed=st.integers(0, 1 << 30))
+    def run(ops: list[HwOp], seed: int) -> None:
+        nonlocal done, begun
+        if not begun:
+            # hypothesis begins with the least example: the simplest configuration, `size` times over.
+            begun = True
+            return
+        done += side_by_side(ops, seed)
+
+    run()
+    return done
 
 
 @pytest.mark.parametrize("op_type", STRATEGIES)
 def test_a_few(op_type: str) -> None:
-    """Four configurations in HLS, one of them in RTL; the same ones every time."""
-
-    @settings(
-        max_examples=1, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(ops=st.lists(STRATEGIES[op_type], min_size=4, max_size=4), seed=st.integers(0, 1 << 30))
-    def run(ops: list[HwOp], seed: int) -> None:
-        side_by_side(ops, seed, rtl=1)
-
-    run()
+    """Three configurations, the same ones every time."""
+    assert fuzz(op_type, 1, 3, always_the_same=True) >= 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("op_type", STRATEGIES)
 def test_two_hundred(op_type: str) -> None:
-    """200 configurations of a template, all three ways."""
-    done = 0
-
-    @settings(
-        max_examples=200 // BATCH, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(ops=st.lists(STRATEGIES[op_type], min_size=BATCH, max_size=BATCH), seed=st.integers(0, 1 << 30))
-    def run(ops: list[HwOp], seed: int) -> None:
-        nonlocal done
-        side_by_side(ops, seed, rtl=BATCH)
-        done += len(ops)
-
-    run()
-    assert done >= 200
+    """200 configurations of a template."""
+    assert fuzz(op_type, 200 // BATCH, BATCH, always_the_same=False) >= 150
