@@ -100,6 +100,12 @@ def test_counts_follow_from_the_sizes(name: str) -> None:
     assert cost.parameters == sum(p.numel() for p in BinaryViT(config).parameters() if p.requires_grad)
 
 
+def test_one_block_a_stage_stands_for_all() -> None:
+    config = CONFIGS["pyramid"].model_copy(update={"depths": (3, 2)})
+    whole = cost_module.count("x", "", BinaryViT(config), (3, config.image_size, config.image_size))
+    assert network_cost("x", config) == whole
+
+
 def test_command_prints_a_table_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost_module, "PRESETS", {"tiny-digits": PRESETS["tiny-digits"]})
     table = CliRunner().invoke(cli, ["models"])

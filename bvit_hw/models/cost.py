@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,12 +48,24 @@ class NetworkCost:
         return asdict(self) | {"binary_mbit": self.binary_mbit}
 
 
-def count(name: str, summary: str, model: nn.Module, image_shape: tuple[int, int, int]) -> NetworkCost:
+def count(
+    name: str,
+    summary: str,
+    model: nn.Module,
+    image_shape: tuple[int, int, int],
+    repeated: Mapping[str, int] | None = None,
+) -> NetworkCost:
     """Count ``model`` on one image of ``image_shape`` (channels, height, width), without any arithmetic.
 
-    Products are counted where they are computed, by running the model on tensors that have shapes only.
+    Products are counted where they are computed, by running the model on tensors that have shapes only. The network
+    meant has each module whose path is in ``repeated`` that many times over.
     """
     model = model.to("meta").eval()
+    repeated = repeated or {}
+
+    def times(path: str) -> int:
+        return next((n for part, n in repeated.items() if path == part or path.startswith(f"{part}.")), 1)
+
     binary = {path: module for path, module in model.named_modules() if isinstance(module, BinaryLinear)}
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
@@ -60,16 +73,17 @@ def count(name: str, summary: str, model: nn.Module, image_shape: tuple[int, int
     counts = counter.get_flop_counts()
     prefix = f"{type(model).__name__}."
     total = attention = 0
-    for operation, flops in counts["Global"].items():
-        total += flops // 2
-        if any(part in str(operation) for part in _ATTENTION_OPS):
-            attention += flops // 2
-    binary_macs = sum(sum(counts[prefix + path].values()) for path in binary) // 2
+    for path, copies in {"Global": 1, **{prefix + part: n - 1 for part, n in repeated.items()}}.items():
+        for operation, flops in counts[path].items():
+            total += flops // 2 * copies
+            if any(part in str(operation) for part in _ATTENTION_OPS):
+                attention += flops // 2 * copies
+    binary_macs = sum(sum(counts[prefix + path].values()) // 2 * times(path) for path in binary)
     return NetworkCost(
         name=name,
         summary=summary,
-        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        binary_weights=sum(module.weight.numel() for module in binary.values()),
+        parameters=sum(p.numel() * times(path) for path, p in model.named_parameters() if p.requires_grad),
+        binary_weights=sum(module.weight.numel() * times(path) for path, module in binary.items()),
         binary_macs=binary_macs,
         attention_macs=attention,
         other_macs=total - attention - binary_macs,
@@ -77,8 +91,11 @@ def count(name: str, summary: str, model: nn.Module, image_shape: tuple[int, int
 
 
 def network_cost(name: str, config: BinaryViTConfig, summary: str = "") -> NetworkCost:
-    """The counts of a configuration."""
-    return count(name, summary, BinaryViT(config), (config.in_channels, config.image_size, config.image_size))
+    """The counts of a configuration; blocks of one stage cost the same, so one of each is built."""
+    one_each = config.model_copy(update={"depths": (1,) * config.stages})
+    shape = (config.in_channels, config.image_size, config.image_size)
+    repeated = {f"blocks.{stage}": depth for stage, depth in enumerate(config.depths)}
+    return count(name, summary, BinaryViT(one_each), shape, repeated)
 
 
 def teacher_cost() -> NetworkCost:

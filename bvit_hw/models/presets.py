@@ -55,12 +55,12 @@ def _deit(**changes: object) -> BinaryViTConfig:
 PRESETS: dict[str, BinaryViTConfig] = {
     "tiny-digits": _tiny(),
     "tiny-digits-some-fp": _tiny(full_precision_merges=True),
+    "tiny-cifar10": _tiny(**_CIFAR),
+    "tiny-cifar100": _tiny(**_CIFAR, classes=100),
     "deit-baseline": _deit(class_token=True),
     "deit-avg_pool": _deit(),
     "deit-multi_branch": _deit(pool_branches=True),
     "deit-affine": _deit(pool_branches=True, affine=True),
-    "tiny-cifar10": _tiny(**_CIFAR),
-    "tiny-cifar100": _tiny(**_CIFAR, classes=100),
     "small-224": _small(),
     "small-224-some-fp": _small(full_precision_merges=True),
 }
@@ -69,6 +69,8 @@ PRESETS: dict[str, BinaryViTConfig] = {
 SUMMARIES = {
     "tiny-digits": "BinaryViT for 32 x 32 images",
     "tiny-digits-some-fp": "the same, patch merges in full precision",
+    "tiny-cifar10": "the same network for CIFAR-10",
+    "tiny-cifar100": "the same network for CIFAR-100",
     "deit-baseline": "ablation: baseline, a binarized DeiT-S/16 with class token",
     "deit-avg_pool": "ablation: + average pooling instead of the class token",
     "deit-multi_branch": "ablation: + pool branches",
