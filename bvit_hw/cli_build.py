@@ -81,7 +81,7 @@ def build_command(
         jobs=jobs or min(os.cpu_count() or 1, 4),
     )
     from bvit_hw.build.board_package import write_release
-    from bvit_hw.build.engine import BuildFolder
+    from bvit_hw.build.engine import BuildFolder, output_errors
     from bvit_hw.build.plan import identity, make_steps
     from bvit_hw.build.report_step import make_report
     from bvit_hw.report.page import write_page
@@ -90,10 +90,11 @@ def build_command(
     path = (out or Path("build") / board_name).absolute()
     with BuildFolder(path, identity(options), overwrite=overwrite) as folder:
         outcomes = folder.run(make_steps(options), Progress(quiet=quiet))
-        report = make_report(path, options, outcomes, folder.results)
-        report.write(path / "report.json")
-        write_page(report, path / "report.html")
-        archive = write_release(path, board_name)
+        with output_errors(path, "report"):
+            report = make_report(path, options, outcomes, folder.results)
+            report.write(path / "report.json")
+            write_page(report, path / "report.html")
+            archive = write_release(path, board_name)
     print_report(report, Console(width=None if Console().is_terminal else 120))
     click.echo(f"report: {path / 'report.html'}")
     click.echo(f"for the board: {archive}")

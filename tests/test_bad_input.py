@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import zipfile
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bvit_hw.build.engine import MANIFEST, BuildFolder
+from bvit_hw.build.engine import MANIFEST, BuildFolder, output_errors
 from bvit_hw.build.options import load_images, resolve
 from bvit_hw.errors import BvitError, CheckpointError, ConfigError, DatasetError, FreezeError, OutputError
 from bvit_hw.models import BinaryViTConfig, load_checkpoint, save_checkpoint, shipped_checkpoint
@@ -187,6 +188,18 @@ def test_manifests_of_another_making(tmp_path: Path, text: str) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"notes\.txt|holds another build"), BuildFolder(tmp_path, {"a": "c"}):
         pass
+
+
+def test_what_the_disk_refuses_is_said(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "report.json"))
+    with pytest.raises(OutputError, match=r"No space left.*'report' was writing"), output_errors(tmp_path, "report"):
+        raise full
+    locked = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "fold/folding.json"))
+    with pytest.raises(OutputError, match=r"fold/folding\.json: Permission denied"), output_errors(tmp_path, "fold"):
+        raise locked
+    elsewhere = PermissionError(errno.EACCES, "Permission denied", "/nowhere/else")
+    with pytest.raises(PermissionError), output_errors(tmp_path, "fold"):
+        raise elsewhere
 
 
 def test_a_manifest_that_is_a_folder_and_entries_that_are_none(tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _full_disk_is_an_output_error(folder: Path, step: str) -> Iterator[None]:
+def output_errors(folder: Path, step: str) -> Iterator[None]:
+    """What the disk refuses during the block, a full one or ``folder`` itself, as OutputError."""
     try:
         yield
     except OSError as error:
@@ -148,7 +149,11 @@ class BuildFolder:
             raise OutputError(
                 f"{self.path}: another build is running there; wait for it or choose another --out"
             ) from error
-        self._open()
+        try:
+            self._open()
+        except OSError as error:
+            self._lock.close()
+            raise OutputError(f"{self.path}: cannot be read: {error.strerror} ({error.filename})") from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -227,7 +232,7 @@ class BuildFolder:
             keys[step.name] = key = hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
             interruption.check()
             start = time.monotonic()
-            with progress.step(step.title) as update, _full_disk_is_an_output_error(self.path, step.name):
+            with progress.step(step.title) as update, output_errors(self.path, step.name):
                 if self._intact(step.name, key):
                     results[step.name] = self._steps[step.name]["results"]
                     outcomes.append(StepOutcome(step.name, "cached", time.monotonic() - start))
