@@ -148,13 +148,13 @@ module bvit_serial_mvau #(
   end
   if (PHASES > 1) begin : gen_phase
     logic [PHASE_BITS-1:0] phase_q;
-    logic [TAPS-1:0][PHASE_BITS-1:0] tap_q;
+    logic [TAPS-2:0][PHASE_BITS-1:0] tap_q;
     assign last_phase = phase_q == PHASE_BITS'(PHASES - 1);
     always_ff @(posedge clk) begin
       if (rst) phase_q <= '0;
       else if (en && busy_q && last_step) phase_q <= last_phase ? '0 : phase_q + 1'b1;
     end
-    always_ff @(posedge clk) if (en) tap_q <= {tap_q[TAPS-2:0], phase_q};
+    always_ff @(posedge clk) if (en) tap_q <= {tap_q[TAPS-3:0], phase_q};
     for (genvar k = 0; k < STAGES; k++) begin : gen_addr
       for (genvar g = 0; g < IN_BITS; g++) begin : gen_group
         assign addr[k][g][COLS_A_STAGE+:PHASE_BITS] = tap_q[k+g];
