@@ -23,12 +23,15 @@ _FLAGS = (
 )  # fmt: skip
 #: cycles without a beat in or out, in frames of the model, after which a run is called stuck
 _PATIENCE_FRAMES = 24
+#: cycles a second that the largest core reaches on a busy machine
+_LEAST_SPEED = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoreSimulator:
     """Builds (cached) and runs cores; ``workdir`` (None: a temporary folder) keeps texts, memories and logs.
 
+    ``timeout`` is in seconds, beside what the frames take at the least speed of simulation.
     ``source_chance`` and ``sink_chance`` (of 256) let source and sink hesitate at random; ``seed`` makes it repeatable.
     """
 
@@ -71,7 +74,8 @@ class CoreSimulator:
             executable, "pixels.bin", "logits.bin", core.input.beats, core.output.beats, frames, interval,
             self.source_chance, self.sink_chance, _PATIENCE_FRAMES * graph.cycles + 10_000, self.seed,
         ]  # fmt: skip
-        done = run_tool(core.module, [str(a) for a in argv], cwd=folder, log=folder / "core.log", timeout=self.timeout)
+        timeout = self.timeout + frames * max(interval, graph.cycles) / _LEAST_SPEED
+        done = run_tool(core.module, [str(a) for a in argv], cwd=folder, log=folder / "core.log", timeout=timeout)
         lines = [line.split() for line in done.output.splitlines()]
         starts = tuple(int(words[1]) for words in lines if words[:1] == ["in"])
         ends = tuple(int(words[1]) for words in lines if words[:1] == ["out"])
