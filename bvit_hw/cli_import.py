@@ -126,8 +126,10 @@ def import_command(
     changes: dict[str, object] = {"act_bits": act_bits, "residual_bits": residual_bits, "weight_bits": weight_bits}
     changes |= {name: value for name, value in (("mean", mean), ("std", std)) if value is not None}
     model = load_paper_checkpoint(paper, heads=heads, reduction=reduction, depths=depths, changes=changes)
-    assumed = [f"--{name}" for name, value in (("heads", heads), ("reduction", reduction), ("mean", mean), ("std", std))
-               if value is None]  # fmt: skip
+    # Shapes do show that there is no pooling, only not how much there is.
+    pooled = max(model.config.reductions) > 1
+    given = {"heads": heads, "reduction": reduction if pooled else (), "mean": mean, "std": std}
+    assumed = [f"--{name}" for name, value in given.items() if value is None]
     info: dict[str, object] = {"imported_from": paper.name}
     lines: list[str] = []
     if source is not None:
