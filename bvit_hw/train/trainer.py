@@ -135,8 +135,12 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.place.device.type, dtype=torch.bfloat16)
 
+    def _stance(self) -> Any:
+        """Quantized passes run as they are: tracing Brevitas' quantizers takes longer than a short run."""
+        return nullcontext() if self.model.mode == "float" else torch.compiler.set_stance("force_eager")
+
     def _loss(self, images: Tensor, labels: Tensor, network: torch.nn.Module) -> Tensor:
-        with self._autocast():
+        with self._autocast(), self._stance():
             return self.loss(network(images), images, labels)
 
     def run_step(self, wish: StopWish | None = None) -> tuple[float, float, bool]:
@@ -147,7 +151,8 @@ class Trainer:
         """
         if self._stream is None:
             if self.step == 0 and self.epoch == self.recipe.epochs - self.recipe.quant_epochs:
-                self.model.calibrate(self.batches.calibration())
+                with torch.compiler.set_stance("force_eager"):
+                    self.model.calibrate(self.batches.calibration())
                 self.place.give(self.model.state_dict().values())
             self._stream = self.batches.epoch(self.epoch, self.step)
         network = self.network()
@@ -207,7 +212,7 @@ class Trainer:
         for images, labels in self.batches.test():
             if wish is not None and wish.wished:
                 raise KeyboardInterrupt
-            with self._autocast():
+            with self._autocast(), self._stance():
                 logits = self.model(images)
             best = logits.topk(min(5, logits.shape[1]), dim=1).indices
             right = best == labels[:, None]
