@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -194,13 +194,17 @@ class Accelerator:
                 yield np.concatenate(parts) if parts else np.empty((0, self.info.classes), np.int32)
                 parts.clear()
 
-        for logits in self._transfers(pieces()):
-            yield from finished()  # batches of no image in front
-            parts.append(logits)
+        transfers = self._transfers(pieces())
+        try:
+            for logits in transfers:
+                yield from finished()  # batches of no image in front
+                parts.append(logits)
+                yield from finished()
             yield from finished()
-        yield from finished()
+        finally:
+            transfers.close()  # at once, whenever this generator is collected
 
-    def _transfers(self, pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def _transfers(self, pieces: Iterable[np.ndarray]) -> Generator[np.ndarray, None, None]:
         """Logits of each piece, in order; two pieces are under way at once."""
         if not self._slots:
             raise DeviceError("the accelerator was closed")

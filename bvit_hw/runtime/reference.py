@@ -7,6 +7,7 @@ meant for a few images: to check it, and to look at attention and other tensors,
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ _KINDS = {
     "I8": np.int8, "U8": np.uint8, "I16": np.int16, "U16": np.uint16, "I32": np.int32, "U32": np.uint32,
     "I64": np.int64, "U64": np.uint64,
 }  # fmt: skip
+_Attrs = Mapping[str, Any]
+_Params = Mapping[str, np.ndarray]
 #: extent of the MultiPool windows in rows and columns, in the order of its coefficients
 _WINDOWS = ((3, 1), (1, 3), (5, 1), (1, 5))
 
@@ -115,20 +118,20 @@ class Reference:
     # One method an operation of the contract, looked up by its name.
 
     @staticmethod
-    def _PatchGather(attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _PatchGather(attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         cut = _windows(x, attrs["window_h"], attrs["window_w"])
         return cut.reshape(*cut.shape[:3], -1)
 
     @staticmethod
-    def _BinaryLinear(attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _BinaryLinear(attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         # Sums of +-1 are exact in float32, and BLAS is fast in it.
         return ((2 * x - 1).astype(np.float32) @ params["weights"].T.astype(np.float32)).astype(np.int64)
 
     @staticmethod
-    def _IntLinear(attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _IntLinear(attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         return (x.astype(np.float64) @ params["weights"].T.astype(np.float64)).astype(np.int64)
 
-    def _ChannelAffine(self, attrs: Any, params: Any, out: Any, *inputs: np.ndarray) -> np.ndarray:
+    def _ChannelAffine(self, attrs: _Attrs, params: _Params, out: _Attrs, *inputs: np.ndarray) -> np.ndarray:
         def constant(key: str) -> np.ndarray:
             value = params[key]
             return value if len(value) == 1 else value.reshape(out["height"], out["width"], -1)
@@ -143,31 +146,31 @@ class Reference:
         return self._saturate(total >> attrs["out_shift"], out)
 
     @staticmethod
-    def _saturate(x: np.ndarray, out: Any) -> np.ndarray:
+    def _saturate(x: np.ndarray, out: _Attrs) -> np.ndarray:
         high = 1 << (out["bits"] - 1)
         return np.clip(x, -high, high - 1)
 
     @staticmethod
-    def _Binarize(attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _Binarize(attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         return (x >= params["threshold"]).astype(np.int64)
 
     @staticmethod
-    def _SpatialPool(attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _SpatialPool(attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         return _windows(x, attrs["window_h"], attrs["window_w"]).sum(axis=(3, 4))
 
     @staticmethod
-    def _ChannelPool(attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _ChannelPool(attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         return x.reshape(*x.shape[:3], -1, attrs["group"]).sum(axis=4)
 
     @staticmethod
-    def _ChannelRepeat(attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _ChannelRepeat(attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         return np.tile(x, (1, 1, 1, attrs["repeat"]))
 
     @staticmethod
-    def _Upsample(attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _Upsample(attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         return x.repeat(attrs["factor"], axis=1).repeat(attrs["factor"], axis=2)
 
-    def _MultiPool(self, attrs: Any, params: Any, out: Any, x: np.ndarray) -> np.ndarray:
+    def _MultiPool(self, attrs: _Attrs, params: _Params, out: _Attrs, x: np.ndarray) -> np.ndarray:
         total = params["bias"]
         for coef, (rows, cols) in zip(params["coef"], _WINDOWS, strict=True):
             up, left = rows // 2, cols // 2
@@ -180,7 +183,7 @@ class Reference:
 
     @staticmethod
     def _BinaryAttention(
-        attrs: Any, params: Any, q: np.ndarray, k: np.ndarray, v: np.ndarray
+        attrs: _Attrs, params: _Params, q: np.ndarray, k: np.ndarray, v: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         heads = attrs["heads"]
 

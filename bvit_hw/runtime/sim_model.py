@@ -36,6 +36,19 @@ class SimulatedModel:
     simulated device, or a library that this machine cannot load.
     """
 
+    # functions of the library, bound when it is loaded
+    _close: Any
+    _power_on: Any
+    _read: Any
+    _write: Any
+    _map: Any
+    _unmap: Any
+    _run: Any
+    _cycle: Any
+    _fault: Any
+    _mark: Any
+    _mark_logit: Any
+
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).resolve()
         try:
