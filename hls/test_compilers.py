@@ -47,7 +47,7 @@ struct Affine {
   static constexpr int multiply0 = 1, multiply1 = 0, multiply2 = 0, multiply3 = 0;
   static constexpr int shift0 = 1, shift1 = 3, shift2 = 0, shift3 = 0, coef_bits = 8, bias_bits = 12, bias_tokens = 1;
   static constexpr int prelu = 1, mid_shift = 2, slope_bits = 8, slope_shift = 6, bias2_bits = 14, bias2_tokens = 1;
-  static constexpr int out_shift = 8, out_bits = 8, pe = 1;
+  static constexpr int out_shift = 8, out_bits = 8, pe = 1, use_dsp = 1;
 };
 
 int main() {

@@ -317,7 +317,7 @@ class ChannelAffine(HwOp):
         self.check_params(params)
         n = len(self.in_bits)
         single = ("tokens", "channels", "coef_bits", "bias_bits", "bias_tokens", "prelu", "mid_shift", "slope_bits",
-                  "slope_shift", "bias2_bits", "bias2_tokens", "out_shift", "out_bits", "pe")  # fmt: skip
+                  "slope_shift", "bias2_bits", "bias2_tokens", "out_shift", "out_bits", "pe", "use_dsp")  # fmt: skip
         config = {"inputs": n, **{name: int(getattr(self, name)) for name in single}}
         for name in ("in_bits", "multiply", "shift"):
             values = (*getattr(self, name), *(0,) * (MAX_INPUTS - n))

@@ -255,7 +255,7 @@ class MultiPool(PoolOp):
             header="multi_pool.hpp",
             function="multi_pool",
             shape="MultiPoolShape",
-            config={name: value for name, value in self.attributes().items() if name != "use_dsp"},
+            config=self.attributes(),
             tables={
                 "coef": HlsTable(
                     values=np.asarray(params["coef"], dtype=np.int64).reshape(4, *folded),

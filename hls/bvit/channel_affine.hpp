@@ -18,7 +18,7 @@ namespace bvit {
 
 /// Cfg: tokens, channels, inputs; in_bits0 .. 3, multiply0 .. 3, shift0 .. 3 (of inputs that are not
 /// there: 0); coef_bits, bias_bits, bias_tokens; prelu, mid_shift, slope_bits, slope_shift,
-/// bias2_bits, bias2_tokens; out_shift, out_bits; pe.
+/// bias2_bits, bias2_tokens; out_shift, out_bits; pe, use_dsp.
 template <typename Cfg>
 struct ChannelAffineShape {
   static_assert(Cfg::tokens > 0 && Cfg::channels > 0,
@@ -103,7 +103,8 @@ typename ChannelAffineShape<Cfg>::Sum affine_term(const ap_int<ChannelAffineShap
                                                   const ap_int<Cfg::coef_bits>& coef) {
 #pragma HLS inline
   using Shape = ChannelAffineShape<Cfg>;
-  const typename Shape::Sum term = Shape::multiplied(i) ? typename Shape::Sum(x * coef) : typename Shape::Sum(x);
+  const typename Shape::Sum product = multiply<Cfg::use_dsp != 0>(x, coef);
+  const typename Shape::Sum term = Shape::multiplied(i) ? product : typename Shape::Sum(x);
   return term << Shape::shift(i);
 }
 
@@ -117,7 +118,7 @@ typename ChannelAffineShape<Cfg>::Result affine_prelu(const typename ChannelAffi
   using Factor = ap_int<Shape::factor_bits>;
   const typename Shape::Mid m = t >> Cfg::mid_shift;
   const Factor factor = m < 0 ? Factor(slope) : Factor(1 << Cfg::slope_shift);
-  return m * factor + bias2;
+  return multiply<Cfg::use_dsp != 0>(m, factor) + bias2;
 }
 
 /// Shift and saturation: the result that goes out.

@@ -89,6 +89,31 @@ ap_int<out_bits> saturate(const ap_int<bits>& value) {
   return value;
 }
 
+/// Product in a DSP block.
+template <int a_bits, int b_bits>
+ap_int<a_bits + b_bits> multiply_dsp(const ap_int<a_bits>& a, const ap_int<b_bits>& b) {
+#pragma HLS inline
+  const ap_int<a_bits + b_bits> product = a * b;
+#pragma HLS bind_op variable = product op = mul impl = dsp
+  return product;
+}
+
+/// Product in lookup tables.
+template <int a_bits, int b_bits>
+ap_int<a_bits + b_bits> multiply_fabric(const ap_int<a_bits>& a, const ap_int<b_bits>& b) {
+#pragma HLS inline
+  const ap_int<a_bits + b_bits> product = a * b;
+#pragma HLS bind_op variable = product op = mul impl = fabric
+  return product;
+}
+
+/// Product in whichever the folding has chosen.
+template <bool use_dsp, int a_bits, int b_bits>
+ap_int<a_bits + b_bits> multiply(const ap_int<a_bits>& a, const ap_int<b_bits>& b) {
+#pragma HLS inline
+  return use_dsp ? multiply_dsp(a, b) : multiply_fabric(a, b);
+}
+
 /// How many bits are one.
 template <int width>
 ap_uint<clog2(width + 1)> popcount(const ap_uint<width>& bits) {

@@ -20,7 +20,7 @@
 
 namespace bvit {
 
-/// Cfg: height, width, channels, in_bits, coef_bits, bias_bits, out_shift, out_bits, pe.
+/// Cfg: height, width, channels, in_bits, coef_bits, bias_bits, out_shift, out_bits, pe, use_dsp.
 template <typename Cfg>
 struct MultiPoolShape {
   static_assert(Cfg::height > 0 && Cfg::width > 0, "MultiPool: height and width of the grid must be 1 or more.");
@@ -80,13 +80,14 @@ add_taps:
 }
 
 /// The four affines of one channel. The half of the rounding shift is inside the bias.
-template <int out_bits, int out_shift, int acc_bits, int coef_bits, int bias_bits, int sum3_bits, int sum5_bits>
+template <bool use_dsp, int out_bits, int out_shift, int acc_bits, int coef_bits, int bias_bits, int sum3_bits, int sum5_bits>
 ap_int<out_bits> pool_affine(const ap_int<sum3_bits>& h3, const ap_int<sum3_bits>& w3, const ap_int<sum5_bits>& h5,
                              const ap_int<sum5_bits>& w5, const ap_int<coef_bits>& coef_h3,
                              const ap_int<coef_bits>& coef_w3, const ap_int<coef_bits>& coef_h5,
                              const ap_int<coef_bits>& coef_w5, const ap_int<bias_bits>& bias) {
 #pragma HLS inline
-  const ap_int<acc_bits> sum = coef_h3 * h3 + coef_w3 * w3 + coef_h5 * h5 + coef_w5 * w5 + bias;
+  const ap_int<acc_bits> sum = multiply<use_dsp>(coef_h3, h3) + multiply<use_dsp>(coef_w3, w3) +
+                               multiply<use_dsp>(coef_h5, h5) + multiply<use_dsp>(coef_w5, w5) + bias;
   return saturate<out_bits>(ap_int<acc_bits>(sum >> out_shift));
 }
 
@@ -197,7 +198,7 @@ down:
           const typename Shape::Sum3 w3 = pool_sum<1, Shape::sum3_bits>(near_x, inside);
           const typename Shape::Sum5 w5 = pool_sum<2, Shape::sum5_bits>(near_x, inside);
           set_lane(result, lane,
-                   pool_affine<Cfg::out_bits, Cfg::out_shift, Shape::acc_bits>(
+                   pool_affine<Cfg::use_dsp != 0, Cfg::out_bits, Cfg::out_shift, Shape::acc_bits>(
                        h3, w3, h5, w5, coef[0][beat][lane], coef[1][beat][lane], coef[2][beat][lane],
                        coef[3][beat][lane], bias[beat][lane]));
         }

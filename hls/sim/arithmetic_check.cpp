@@ -49,7 +49,7 @@ void check_affine() {
     const long long exact = (c[0] * h3 + c[1] * w3 + c[2] * h5 + c[3] * w5 + bias) >> shift;
     const long long half = 1LL << (out_bits - 1);
     constexpr int acc_bits = bvit::max_of(6 + 5 + 4, bias_bits) + 1;
-    const auto found = bvit::pool_affine<out_bits, shift, acc_bits>(
+    const auto found = bvit::pool_affine<true, out_bits, shift, acc_bits>(
         ap_int<8>(h3), ap_int<8>(w3), ap_int<9>(h5), ap_int<9>(w5), ap_int<5>(c[0]), ap_int<5>(c[1]), ap_int<5>(c[2]),
         ap_int<5>(c[3]), ap_int<bias_bits>(bias));
     expect("pool_affine", found.to_int64(), std::min(std::max(exact, -half), half - 1));

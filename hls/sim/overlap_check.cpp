@@ -43,7 +43,7 @@ void compare(const char* what, hls::stream<Beat>& a, hls::stream<Beat>& b) {
 template <int height_, int width_, int instance>
 struct Pool {
   static constexpr int height = height_, width = width_, channels = 6, in_bits = 5, coef_bits = 4, bias_bits = 8;
-  static constexpr int out_shift = 3, out_bits = 6, pe = 2;
+  static constexpr int out_shift = 3, out_bits = 6, pe = 2, use_dsp = 1;
 };
 
 template <int height, int width>
