@@ -195,6 +195,9 @@ def test_heads_and_pooling_are_the_papers_by_default() -> None:
     assert config.heads == (1, 2, 4, 8) and config.reductions == (8, 4, 1, 1)
     plain = replace(_DEIT, image_size=32, depths=(1,), channels=(128,), mlp_widths=(128,))
     assert config_from_paper_state(_state(plain)).heads == (2,)
+    wide = replace(TINY_SIZES, channels=(128, 256, 512, 1024), mlp_widths=(128, 256, 512, 1024))
+    with torch.device("meta"):
+        assert config_from_paper_state(dict(PlainBinaryViT(wide).state_dict())).heads == (2, 4, 8, 16)
     none = replace(TINY_SIZES, reductions=(1, 1, 1, 1))
     assert config_from_paper_state(_state(none)).reductions == (1, 1, 1, 1)
 

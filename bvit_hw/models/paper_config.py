@@ -20,7 +20,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 EMBEDDINGS = "vit.embeddings"
 LAYER = "vit.encoder.layer"
 MERGE = "vit.encoder.patch_embed"
-#: heads and key/value pooling of the paper's four stages; head size and patch of its plain ViT
+#: heads and key/value pooling of the paper's four stages; head size of all its networks
 PAPER_HEADS = (1, 2, 4, 8)
 PAPER_REDUCTIONS = (8, 4, 1, 1)
 PAPER_HEAD_DIM = 64
@@ -158,8 +158,11 @@ def _per_stage(label: str, given: Sequence[int], stages: int) -> tuple[int, ...]
 def _heads(given: Sequence[int] | None, channels: Sequence[int]) -> tuple[int, ...]:
     if given is not None:
         return _per_stage("heads", given, len(channels))
-    if len(channels) == len(PAPER_HEADS) and not any(c % h for c, h in zip(channels, PAPER_HEADS, strict=True)):
-        return PAPER_HEADS
+    narrow = any(c % PAPER_HEAD_DIM for c in channels)
+    # Heads of 64 channels cannot be had: the paper's number of them is the next best guess.
+    if narrow and len(channels) == len(PAPER_HEADS):
+        if not any(c % h for c, h in zip(channels, PAPER_HEADS, strict=True)):
+            return PAPER_HEADS
     return tuple(max(c // PAPER_HEAD_DIM, 1) for c in channels)
 
 
