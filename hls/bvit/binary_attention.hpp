@@ -272,6 +272,7 @@ queries:
           row = shift_in(row, keys);  // once around for every chunk
 
           typename Shape::Value words[Cfg::mp];
+#pragma HLS array_partition variable = words complete
         read_keys:
           for (int key = 0; key < Cfg::mp; ++key) {
 #pragma HLS unroll

@@ -49,6 +49,7 @@ class LineWindow {
     }
     // Every memory is read once, in a fixed place of the text, so that one read port will do.
     Word stored[memories];
+#pragma HLS array_partition variable = stored complete
   lines_ahead:
     for (int i = 0; i < reach; ++i) {
 #pragma HLS unroll

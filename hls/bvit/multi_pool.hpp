@@ -49,10 +49,12 @@ struct MultiPoolShape {
 
   using In = ap_uint<Cfg::pe * Cfg::in_bits>;
   using Out = ap_uint<Cfg::pe * Cfg::out_bits>;
-  using X = ap_int<Cfg::in_bits>;
-  using Sum3 = ap_int<sum3_bits>;
-  using Sum5 = ap_int<sum5_bits>;
-  using Acc = ap_int<acc_bits>;
+  using Result = ap_int<Cfg::out_bits>;
+  /// The window sums around one token, of one channel.
+  struct Sums {
+    ap_int<sum3_bits> h3, w3;
+    ap_int<sum5_bits> h5, w5;
+  };
   /// A beat and the vertical sums around it.
   struct Column {
     In x;
@@ -79,16 +81,18 @@ add_taps:
   return sum;
 }
 
-/// The four affines of one channel. The half of the rounding shift is inside the bias.
-template <bool use_dsp, int out_bits, int out_shift, int acc_bits, int coef_bits, int bias_bits, int sum3_bits, int sum5_bits>
-ap_int<out_bits> pool_affine(const ap_int<sum3_bits>& h3, const ap_int<sum3_bits>& w3, const ap_int<sum5_bits>& h5,
-                             const ap_int<sum5_bits>& w5, const ap_int<coef_bits>& coef_h3,
-                             const ap_int<coef_bits>& coef_w3, const ap_int<coef_bits>& coef_h5,
-                             const ap_int<coef_bits>& coef_w5, const ap_int<bias_bits>& bias) {
+/// The affines of one channel's four window sums, added up. The half of the rounding shift is inside the bias.
+template <typename Cfg>
+typename MultiPoolShape<Cfg>::Result pool_affine(const typename MultiPoolShape<Cfg>::Sums& sums,
+                                                 const typename MultiPoolShape<Cfg>::Coef& coef,
+                                                 const typename MultiPoolShape<Cfg>::Bias& bias, int beat, int lane) {
 #pragma HLS inline
-  const ap_int<acc_bits> sum = multiply<use_dsp>(coef_h3, h3) + multiply<use_dsp>(coef_w3, w3) +
-                               multiply<use_dsp>(coef_h5, h5) + multiply<use_dsp>(coef_w5, w5) + bias;
-  return saturate<out_bits>(ap_int<acc_bits>(sum >> out_shift));
+  constexpr bool use_dsp = Cfg::use_dsp != 0;
+  using Acc = ap_int<MultiPoolShape<Cfg>::acc_bits>;
+  const Acc acc = multiply<use_dsp>(sums.h3, coef[0][beat][lane]) + multiply<use_dsp>(sums.w3, coef[1][beat][lane]) +
+                  multiply<use_dsp>(sums.h5, coef[2][beat][lane]) + multiply<use_dsp>(sums.w5, coef[3][beat][lane]) +
+                  bias[beat][lane];
+  return saturate<Cfg::out_bits>(Acc(acc >> Cfg::out_shift));
 }
 
 /// Adds to each beat the sums of the 3 and the 5 tokens above each other.
@@ -117,6 +121,7 @@ down:
       typename Shape::In newest = 0;
       if (fresh) newest = in.read();
       typename Shape::In window[taps];
+#pragma HLS array_partition variable = window complete
       rows.step(at, fresh, newest, window);
 
       bool inside[taps];
@@ -131,14 +136,14 @@ down:
     lanes:
       for (int lane = 0; lane < Cfg::pe; ++lane) {
 #pragma HLS unroll
-        typename Shape::X x[taps];
+        ap_int<Cfg::in_bits> above_each_other[taps];
       taps_of_lane:
         for (int i = 0; i < taps; ++i) {
 #pragma HLS unroll
-          x[i] = signed_lane<Cfg::in_bits>(window[i], lane);
+          above_each_other[i] = signed_lane<Cfg::in_bits>(window[i], lane);
         }
-        set_lane(column.h3, lane, pool_sum<1, Shape::sum3_bits>(x, inside));
-        set_lane(column.h5, lane, pool_sum<2, Shape::sum5_bits>(x, inside));
+        set_lane(column.h3, lane, pool_sum<1, Shape::sum3_bits>(above_each_other, inside));
+        set_lane(column.h5, lane, pool_sum<2, Shape::sum5_bits>(above_each_other, inside));
       }
       columns.write(column);
     }
@@ -174,6 +179,7 @@ down:
         typename Shape::Column newest = {0, 0, 0};
         if (fresh) newest = columns.read();
         typename Shape::Column window[taps];
+#pragma HLS array_partition variable = window complete
         tokens.step(beat, fresh, newest, window);
 
         bool inside[taps];
@@ -187,20 +193,18 @@ down:
       lanes:
         for (int lane = 0; lane < Cfg::pe; ++lane) {
 #pragma HLS unroll
-          typename Shape::X near_x[taps];
+          ap_int<Cfg::in_bits> side_by_side[taps];
         taps_of_lane:
           for (int i = 0; i < taps; ++i) {
 #pragma HLS unroll
-            near_x[i] = signed_lane<Cfg::in_bits>(window[i].x, lane);
+            side_by_side[i] = signed_lane<Cfg::in_bits>(window[i].x, lane);
           }
-          const typename Shape::Sum3 h3 = signed_lane<Shape::sum3_bits>(window[near].h3, lane);
-          const typename Shape::Sum5 h5 = signed_lane<Shape::sum5_bits>(window[near].h5, lane);
-          const typename Shape::Sum3 w3 = pool_sum<1, Shape::sum3_bits>(near_x, inside);
-          const typename Shape::Sum5 w5 = pool_sum<2, Shape::sum5_bits>(near_x, inside);
-          set_lane(result, lane,
-                   pool_affine<Cfg::use_dsp != 0, Cfg::out_bits, Cfg::out_shift, Shape::acc_bits>(
-                       h3, w3, h5, w5, coef[0][beat][lane], coef[1][beat][lane], coef[2][beat][lane],
-                       coef[3][beat][lane], bias[beat][lane]));
+          typename Shape::Sums sums;
+          sums.h3 = signed_lane<Shape::sum3_bits>(window[near].h3, lane);
+          sums.w3 = pool_sum<1, Shape::sum3_bits>(side_by_side, inside);
+          sums.h5 = signed_lane<Shape::sum5_bits>(window[near].h5, lane);
+          sums.w5 = pool_sum<2, Shape::sum5_bits>(side_by_side, inside);
+          set_lane(result, lane, pool_affine<Cfg>(sums, coef, bias, beat, lane));
         }
         out.write(result);
       }

@@ -40,19 +40,33 @@ void check_sums() {
   }
 }
 
-template <int out_bits, int shift, int bias_bits>
+template <int out_bits_, int out_shift_, int bias_bits_>
+struct Affine {
+  static constexpr int height = 3, width = 3, channels = 1, in_bits = 6, coef_bits = 5, bias_bits = bias_bits_;
+  static constexpr int out_shift = out_shift_, out_bits = out_bits_, pe = 1, use_dsp = 1;
+};
+
+template <int out_bits, int out_shift, int bias_bits>
 void check_affine() {
+  using Cfg = Affine<out_bits, out_shift, bias_bits>;
+  using Shape = bvit::MultiPoolShape<Cfg>;
   for (int n = 0; n < 500; ++n) {
     const long long h3 = random_signed(8), w3 = random_signed(8), h5 = random_signed(9), w5 = random_signed(9);
     const long long c[4] = {random_signed(5), random_signed(5), random_signed(5), random_signed(5)};
-    const long long bias = random_signed(bias_bits);
-    const long long exact = (c[0] * h3 + c[1] * w3 + c[2] * h5 + c[3] * w5 + bias) >> shift;
+    const long long b = random_signed(bias_bits);
+    const long long exact = (c[0] * h3 + c[1] * w3 + c[2] * h5 + c[3] * w5 + b) >> out_shift;
     const long long half = 1LL << (out_bits - 1);
-    constexpr int acc_bits = bvit::max_of(6 + 5 + 4, bias_bits) + 1;
-    const auto found = bvit::pool_affine<true, out_bits, shift, acc_bits>(
-        ap_int<8>(h3), ap_int<8>(w3), ap_int<9>(h5), ap_int<9>(w5), ap_int<5>(c[0]), ap_int<5>(c[1]), ap_int<5>(c[2]),
-        ap_int<5>(c[3]), ap_int<bias_bits>(bias));
-    expect("pool_affine", found.to_int64(), std::min(std::max(exact, -half), half - 1));
+    typename Shape::Sums sums;
+    sums.h3 = h3;
+    sums.w3 = w3;
+    sums.h5 = h5;
+    sums.w5 = w5;
+    typename Shape::Coef coef;
+    for (int i = 0; i < 4; ++i) coef[i][0][0] = c[i];
+    typename Shape::Bias bias;
+    bias[0][0] = b;
+    expect("pool_affine", bvit::pool_affine<Cfg>(sums, coef, bias, 0, 0).to_int64(),
+           std::min(std::max(exact, -half), half - 1));
   }
 }
 
