@@ -39,7 +39,7 @@ class _BinaryWeight(torch.autograd.Function):
         scale, offset = _scale_and_offset(weight, centred)
         shifted = weight - offset if centred else weight
         # Real weights hardly ever leave [-1, 1]. Where asking is cheap, that saves keeping and applying a mask.
-        ctx.inside = _asks_cheaply(weight) and bool(torch.linalg.vector_norm(shifted, torch.inf) <= 1)
+        ctx.inside = _asks_cheaply(weight) and _within_one(shifted)
         if not ctx.inside:
             ctx.save_for_backward((shifted.abs() <= 1).to(weight.dtype))
         return plus_minus_one(shifted).mul_(scale)
@@ -91,6 +91,11 @@ def binarize_weight(weight: Tensor, centred: bool) -> tuple[Tensor, Tensor, Tens
 def _scale_and_offset(weight: Tensor, centred: bool) -> tuple[Tensor, Tensor]:
     scale = weight.abs().mean(dim=1, keepdim=True)
     return scale, weight.mean(dim=1, keepdim=True) if centred else torch.zeros_like(scale)
+
+
+def _within_one(x: Tensor) -> bool:
+    low, high = torch.aminmax(x)
+    return bool(low >= -1) and bool(high <= 1)
 
 
 def _asks_cheaply(x: Tensor) -> bool:
