@@ -12,10 +12,10 @@
 //   v --> gather or split ---> values -------------------------------------------> [V] sum_values --> out
 //
 // The six processes of the dataflow region are joined by FIFOs alone, as a region that runs free (ap_ctrl_none)
-// demands; a buffer between two processes would need their starts and ends to be tied together. So the
-// ping-pong is inside the two processes that own a memory: [K] and [V] hold two frames each, and while a process works
-// on one, it stores what is there of the next (frame_memory.hpp). What is still missing
-// when the frame is done, it waits for at the start of the next call.
+// demands; a buffer between two processes would tie their starts and ends together. So the ping-pong is
+// inside the two that own a memory: [K] and [V] hold two frames each, and while a process works on one,
+// it stores what is there of the next (frame_memory.hpp). What is still missing when the frame is
+// done, it waits for at the start of the next call.
 //
 // Cycles a frame: the slowest process, which is
 //   max(queries * heads * max(head_dim / simd, keys / kp, head_dim / pe * keys / mp),

@@ -47,7 +47,7 @@ class FrameMemory {
   Word read(int from_lane, int from_group, int from_column) const {
 #pragma HLS inline
 #pragma HLS array_partition variable = memory complete dim = 1
-// What is read is of one frame, what is stored of the other.
+    // What is read is of one frame, what is stored of the other.
 #pragma HLS dependence variable = memory type = inter dependent = false
 #pragma HLS dependence variable = memory type = intra dependent = false
     return memory[from_lane][current][from_column][from_group];

@@ -39,7 +39,7 @@ class LineWindow {
 #pragma HLS inline
 #pragma HLS array_partition variable = ahead complete dim = 1
 #pragma HLS array_partition variable = behind complete dim = 1
-// A word is read again when a line has passed, not earlier.
+    // A word is read again when a line has passed, not earlier.
 #pragma HLS dependence variable = ahead type = inter direction = RAW distance = line dependent = true
 #pragma HLS dependence variable = behind type = inter direction = RAW distance = line dependent = true
   lines_behind:
