@@ -158,11 +158,10 @@ def _per_stage(label: str, given: Sequence[int], stages: int) -> tuple[int, ...]
 def _heads(given: Sequence[int] | None, channels: Sequence[int]) -> tuple[int, ...]:
     if given is not None:
         return _per_stage("heads", given, len(channels))
-    narrow = any(c % PAPER_HEAD_DIM for c in channels)
+    narrow = len(channels) == len(PAPER_HEADS) and any(c % PAPER_HEAD_DIM for c in channels)
     # Heads of 64 channels cannot be had: the paper's number of them is the next best guess.
-    if narrow and len(channels) == len(PAPER_HEADS):
-        if not any(c % h for c, h in zip(channels, PAPER_HEADS, strict=True)):
-            return PAPER_HEADS
+    if narrow and not any(c % h for c, h in zip(channels, PAPER_HEADS, strict=True)):
+        return PAPER_HEADS
     return tuple(max(c // PAPER_HEAD_DIM, 1) for c in channels)
 
 
