@@ -67,7 +67,7 @@ def main(name: str, batch: int, rounds: int, threads: int, device_name: str) -> 
         assert np.array_equal(packed.logits(images, batch), expected)
         forms["packed"] = lambda: packed.logits(images, batch)
     seconds: dict[str, list[float]] = {form: [] for form in forms}
-    for form, run in forms.items():
+    for run in forms.values():
         timed(run, device)
     for _ in range(rounds):
         for form, run in forms.items():
