@@ -89,7 +89,7 @@ def test_programs(name: str, tmp_path: Path) -> None:
 
 def test_sanitized() -> None:
     """No access beyond an array, no undefined arithmetic."""
-    check_hls([random_case(op) for op in (pool(3, 5, 4, 2), pool(2, 1, 2, 1))], SANITIZED)
+    check_hls([random_case(op) for op in (pool(3, 5, 4, 2),)], SANITIZED)
 
 
 @pytest.mark.slow
