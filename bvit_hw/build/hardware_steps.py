@@ -217,7 +217,7 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
         SynthJob(
             name="border.logits",
             module="bvit_logits_out",
-            sources=(rtl / "bvit_logits_out.sv",),
+            sources=(rtl / "bvit_fifo.sv", rtl / "bvit_logits_out.sv"),
             parameters={"BITS": border.logit_bits, "CLASSES": border.classes, "W": OUTPUT_BITS},
             inputs={"s_axis": border.logit_bits},
             outputs={"m_axis": OUTPUT_BITS},
