@@ -61,7 +61,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("stopped_after", [1, 2, 3, 4])
+@pytest.mark.parametrize("stopped_after", [2, *(pytest.param(epoch, marks=pytest.mark.slow) for epoch in (1, 3, 4))])
 def test_a_stopped_run_goes_on_exactly(tmp_path: Path, stopped_after: int) -> None:
     whole = train(SHORT, tmp_path / "whole")
     with pytest.raises(Stopped):

@@ -63,7 +63,9 @@ def _synced_norm(out: Path, dtype: torch.dtype) -> None:
         torch.save(results, out / f"{place.rank}.pt")
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-3), (torch.float64, 1e-7)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [pytest.param(torch.float32, 2e-3, marks=pytest.mark.slow), (torch.float64, 1e-7)]
+)
 def test_synchronized_norm_is_the_norm_of_the_whole_batch(tmp_path: Path, dtype: torch.dtype, tolerance: float) -> None:
     x, weight = (t.double() for t in _norm_case())
     norm = torch.nn.BatchNorm1d(6).double()
@@ -159,6 +161,7 @@ def _some() -> Any:
         del data.DATASETS["some"]
 
 
+@pytest.mark.slow
 def test_first_losses_of_whole_runs_agree_in_float32(tmp_path: Path) -> None:
     """Later ones drift apart: a sign that flips in the last bit is a change of 2."""
     assert finish(start(tmp_path / "one", batch_size=80, epochs=2, quant_epochs=0)) == [0]
