@@ -116,7 +116,7 @@ def _with_config(path: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     "change, fragments",
     [
-        ({"channels": [32, 64, 128, 512]}, ["has shape"]),
+        ({"channels": [32, 64, 128, 512]}, ["odd.safetensors", "its configuration is of a network of more than"]),
         ({"image_size": 40}, ["image_size=40", "multiple of 32"]),
         ({"heads": [1, 2, 4, 7]}, ["heads=7", "does not divide"]),
         ({"reductions": [3, 2, 1, 1]}, ["reductions=3", "does not divide"]),
