@@ -28,7 +28,7 @@ from bvit_hw.train import (
 )
 from bvit_hw.train.augment import random_affine
 from bvit_hw.train.distill import open_teacher
-from tests.training_children import NETWORK, some_digits
+from tests.training_children import NETWORK, metrics, some_digits
 from tests.training_children import SHORT as CHILDREN_SHORT
 
 SHORT = CHILDREN_SHORT.changed(batch_size=80)
@@ -63,16 +63,18 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 @pytest.mark.parametrize("stopped_after", [2, *(pytest.param(epoch, marks=pytest.mark.slow) for epoch in (1, 3, 4))])
 def test_a_stopped_run_goes_on_exactly(tmp_path: Path, stopped_after: int) -> None:
-    whole = train(SHORT, tmp_path / "whole")
+    measured = RunOptions(evaluate_every=1)
+    whole = train(SHORT, tmp_path / "whole", options=measured)
     with pytest.raises(Stopped):
-        train(SHORT, tmp_path / "parts", on_epoch=stop_after(stopped_after))
+        train(SHORT, tmp_path / "parts", options=measured, on_epoch=stop_after(stopped_after))
     assert not (tmp_path / "parts" / loop.MODEL_FILE).exists()
     torch.rand(17)  # what others draw from the global generator must not matter
     seen: list[int] = []
-    parts = train(SHORT, tmp_path / "parts", on_epoch=lambda report: seen.append(report.epoch))
+    parts = train(SHORT, tmp_path / "parts", options=measured, on_epoch=lambda report: seen.append(report.epoch))
     # The epoch whose state was the last is reported once more: its end may not have been.
     assert seen == list(range(stopped_after, 5))
     assert same(weights(whole.checkpoint), weights(parts.checkpoint)) and whole.accuracy == parts.accuracy
+    assert metrics(tmp_path / "whole") == metrics(tmp_path / "parts"), "each step and measurement once"
 
 
 def test_the_seed_decides_and_the_phases_change(tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ class Journal:
         for line in self.path.read_text(encoding="utf-8").splitlines():
             # A kill may have cut the last line short.
             with suppress(ValueError):
-                if json.loads(line)["step"] <= step:
+                found = json.loads(line)
+                # A state is saved before its step is measured on the test split: a measurement there is made again.
+                if found["step"] < step or (found["step"] == step and "loss" in found):
                     kept.append(line)
         temporary = self.path.with_name(f"{self.path.name}.tmp")
         temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
