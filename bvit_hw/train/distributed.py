@@ -8,6 +8,7 @@ sent.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from bvit_hw.errors import ConfigError
+
+#: seconds in which threads of the group let go of what they held
+_SETTLE = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,18 @@ def _device(wanted: str, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
+def _leave() -> None:
+    """Give the group up once nothing is on its way any more.
+
+    gloo's threads drop the tensors of a collective a moment after it is done, and want the interpreter's lock for that;
+    whoever drops the group waits for those threads with the lock held, for ever if the moment is unlucky. A barrier
+    has no tensors of Python's, and while this thread sleeps the lock is free.
+    """
+    dist.barrier()
+    time.sleep(_SETTLE)
+    dist.destroy_process_group()
+
+
 @contextmanager
 def processes(device: str = "auto") -> Iterator[Processes]:
     """Join the processes that torchrun started (``RANK``, ``WORLD_SIZE``, ``LOCAL_RANK``), or be the only one.
@@ -91,4 +107,4 @@ def processes(device: str = "auto") -> Iterator[Processes]:
     yield Processes(rank, world, chosen)
     if ours:
         # Not after an exception: the others may be waiting inside a collective, and torchrun ends them.
-        dist.destroy_process_group()
+        _leave()
