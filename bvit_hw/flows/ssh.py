@@ -32,7 +32,8 @@ trap 'rm -rf "$new" "$new.link"' EXIT
 tar -x -f - -C "$new"
 (cd "$new" && sha256sum -c --quiet SHA256SUMS) || exit 42
 chmod -R a+rX "$new"
-before=$(readlink "$path" || true)
+before=
+if [ -L "$path" ]; then before=$(readlink "$path"); fi
 ln -s "$new" "$new.link"
 mv -T "$new.link" "$path"
 trap - EXIT
