@@ -7,25 +7,17 @@ and whether the run gave the shipped checkpoint bit by bit (seed 0, the same kin
 from __future__ import annotations
 
 import json
-import platform
 import tempfile
 import time
 from pathlib import Path
 
 import click
 import torch
+from machine import processor
 
 from bvit_hw.data import load_dataset, normalize
 from bvit_hw.models import BinaryViT, load_checkpoint, shipped_checkpoint
 from bvit_hw.train import accuracy, train, training_recipe
-
-
-def processor() -> str:
-    """The processor's name, as Linux gives it."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
 
 
 def same_weights(a: BinaryViT, b: BinaryViT) -> bool:
