@@ -108,7 +108,7 @@ def test_widths_are_pythons() -> None:
 MUTATIONS = [
     ("channel_affine.hpp", "return term << Shape::shift(i);", "return term;"),
     ("channel_affine.hpp", "m < 0 ? Factor(slope)", "m <= 0 ? Factor(slope - 1)"),
-    ("channel_affine.hpp", "return m * factor + bias2;", "return m * factor - bias2;"),
+    ("channel_affine.hpp", "(m, factor) + bias2;", "(m, factor) - bias2;"),
     ("channel_affine.hpp", "Cfg::bias2_tokens > 1 ? t * Shape::beats + b : b", "b"),
     ("channel_affine.hpp", "Shape::multiplied(i) ? Shape::rank(i) : 0", "0"),
     ("channel_affine.hpp", "w = v >> Cfg::out_shift", "w = v / (1 << Cfg::out_shift)"),
