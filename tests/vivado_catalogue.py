@@ -126,7 +126,7 @@ def _psu_interfaces(p: Params) -> dict[str, Interface]:
 
 
 def _psu_segments(p: Params) -> list[Segment]:
-    """Those of HP0. The upper stretch of DRAM is there where the board has more than 2 GiB (``_DDR``, in GiB)."""
+    """Those of HP0. The upper stretch of DRAM is there where the board has more than 2 GiB (``_DDR``) and it is on."""
     if not _on(p, "PSU__USE__S_AXI_GP2"):
         return []
     port = "S_AXI_HP0_FPD"
@@ -135,7 +135,7 @@ def _psu_segments(p: Params) -> list[Segment]:
         Segment("SAXIGP2/HP0_QSPI", port, GIB // 2, 0xC000_0000),
         Segment("SAXIGP2/HP0_LPS_OCM", port, 16 << 20, 0xFF00_0000),
     ]
-    if int(p["_DDR"]) > 2:
+    if int(p["_DDR"]) > 2 and _on(p, "PSU__DDR_HIGH_ADDRESS_GUI_ENABLE"):
         found.append(Segment("SAXIGP2/HP0_DDR_HIGH", port, (int(p["_DDR"]) - 2) * GIB, 0x8_0000_0000))
     return found
 
@@ -235,6 +235,7 @@ CATALOGUE: dict[str, Ip] = {
             "PSU__NUM_FABRIC_RESETS": ("1", "[1-4]"),
             "PSU__USE__IRQ0": ("0", BOOL),
             "PSU__PSS_REF_CLK__FREQMHZ": ("33.333", NUMBER),
+            "PSU__DDR_HIGH_ADDRESS_GUI_ENABLE": ("0", BOOL),
             **_DDR_PARAMETERS,
         },
         _psu_pins,

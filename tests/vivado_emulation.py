@@ -506,8 +506,11 @@ class VivadoEmulation:
     def cmd_get_bd_addr_spaces(self, flag: str, path: str) -> str:
         return self._found(path, self.spaces)
 
-    def cmd_get_bd_addr_segs(self, flag: str, path: str) -> str:
-        return self._found(path, self.segments)
+    def cmd_get_bd_addr_segs(self, flag: str, path: str) -> list[str]:
+        cell, _, pattern = path.strip("/").partition("/")
+        names = self.segments(cell) if cell in self.cells else {}
+        # a star does not reach across a slash
+        return [f"/{cell}/{n}" for n in names if n.count("/") == pattern.count("/") and fnmatch.fnmatchcase(n, pattern)]
 
     def cmd_assign_bd_address(self, *words: str) -> None:
         options = dict(zip(words[0:-1:2], words[1:-1:2], strict=True))

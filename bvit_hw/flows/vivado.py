@@ -51,9 +51,9 @@ _IP_FAMILIES: Mapping[str, Sequence[str]] = {
 class PsPorts:
     """What a family's processing system calls the ports that the block design uses (UG585, PG082; PG201).
 
-    ``settings`` switch them on, and off what a board's preset may have switched on besides. ``segments`` is the name
-    below which the memory port's address segments lie, ``hidden`` those that the DMA is kept away from, ``registers``
-    where the processor sees the DMA and the accelerator.
+    ``settings`` switch them on, and off what a board's preset may have switched on besides; ``high_memory`` are those
+    without which DRAM above 4 GiB has no segment. ``more_than_dram`` says whether on-chip memory and the like lie behind
+    the memory port, ``registers`` where the processor sees the DMA and the accelerator.
     """
 
     automation: str
@@ -65,7 +65,8 @@ class PsPorts:
     clock: str
     reset: str
     interrupt: str
-    hidden: Sequence[str]
+    high_memory: Mapping[str, str]
+    more_than_dram: bool
     registers: tuple[str, str]
 
 
@@ -90,7 +91,8 @@ PS_PORTS: Mapping[str, PsPorts] = {
         clock="FCLK_CLK0",
         reset="FCLK_RESET0_N",
         interrupt="IRQ_F2P",
-        hidden=(),
+        high_memory={},
+        more_than_dram=False,
         registers=("0x40400000", "0x43C00000"),
     ),
     "zynq-ultrascale+": PsPorts(
@@ -116,7 +118,8 @@ PS_PORTS: Mapping[str, PsPorts] = {
         clock="pl_clk0",
         reset="pl_resetn0",
         interrupt="pl_ps_irq0",
-        hidden=("SAXIGP2/HP0_LPS_OCM", "SAXIGP2/HP0_QSPI"),
+        high_memory={"PSU__DDR_HIGH_ADDRESS_GUI_ENABLE": "1"},
+        more_than_dram=True,
         registers=("0xA0000000", "0xA0010000"),
     ),
 }
@@ -171,9 +174,11 @@ def write_scripts(
         raise ToolError(
             f"vivado: no block design for family {board.family!r} of {board.name}; known: {', '.join(PS_PORTS)}"
         )
+    ps = PS_PORTS[board.family]
     values = ip_values(board, ip) | {
         "clock_mhz": f"{clock_mhz:g}",
-        "ps": PS_PORTS[board.family],
+        "ps": ps,
+        "ps_settings": {**ps.settings, **(ps.high_memory if board.vivado.address_bits > 32 else {})},
         "ps_ip_name": board.vivado.ps_ip.split(":")[2],
         "address_bits": board.vivado.address_bits,
         "scatter_gather": scatter_gather,
