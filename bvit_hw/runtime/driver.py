@@ -37,8 +37,8 @@ class _Slot:
     """Buffers of one of the two transfers that may be under way, and how many frames it carries."""
 
     def __init__(self, link: Link, info: ModelInfo, batch: int) -> None:
-        self.pixels = link.allocate((batch * info.frame_bytes,), np.uint8)
-        self.logits = link.allocate((batch * info.classes,), np.int32)
+        self.pixels = link.allocate_pixels(batch * info.frame_bytes)
+        self.logits = link.allocate_logits(batch * info.classes)
         self.frames = 0
 
     def free(self) -> None:
@@ -72,7 +72,7 @@ class Accelerator:
         self._slots: list[_Slot] = []
         self._lock: DeviceLock | None = None
         self._streaming = False
-        self._packet = 0  # frames a packet as the accelerator has it; 0: not known
+        self._packet: int | None = None  # the register PACKET_FRAMES as it was written last
         if bitstream is not None:
             path = Path(bitstream).absolute()
             self.info = ModelInfo.read(path.parent / "model.json" if model is None else model)
@@ -218,7 +218,8 @@ class Accelerator:
                 nbytes = pack(piece, slot.pixels)
                 slot.frames = len(piece)
                 done = None
-                packet = len(piece) if self._link.one_packet else 1
+                # Without a packet for all, 0: it counts as 1, but a reset leaves 1 behind and so is noticed.
+                packet = len(piece) if self._link.one_packet else 0
                 if busy is not None and self._packet != packet:
                     self._finish_sending(busy)
                     done, busy = self._collect(busy), None  # the register wants nothing under way
@@ -317,7 +318,7 @@ class Accelerator:
             self._recover()
         except DeviceError:
             # The first error tells more; if the device is gone for good, the next call says so.
-            self._packet = 0
+            self._packet = None
 
     def counters(self) -> dict[str, int]:
         """Frames in, out and dropped, flags and clock cycles since they were cleared; a frame's times in cycles."""
@@ -335,7 +336,7 @@ class Accelerator:
 
     def reset(self) -> None:
         """Drop every frame inside the accelerator and clear flags and counters."""
-        self._packet = 0
+        self._packet = None
         self._link.write(reg.CONTROL, reg.CONTROL_SOFT_RESET | reg.CONTROL_CLEAR)
         for _ in range(1000):
             if not self._link.read(reg.CONTROL) & reg.CONTROL_SOFT_RESET:

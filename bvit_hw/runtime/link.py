@@ -36,8 +36,11 @@ class Link(Protocol):
     def write(self, offset: int, value: int) -> None:
         """Write a register of the accelerator."""
 
-    def allocate(self, shape: tuple[int, ...], dtype: type) -> Any:
-        """A buffer that the device can reach, a NumPy array with ``freebuffer()``."""
+    def allocate_pixels(self, nbytes: int) -> Any:
+        """A buffer of bytes that the device can read, a NumPy array with ``freebuffer()``."""
+
+    def allocate_logits(self, count: int) -> Any:
+        """A buffer of int32 that the device can write, a NumPy array with ``freebuffer()``."""
 
     def send(self, buffer: Any, nbytes: int) -> None:
         """Begin to send the first ``nbytes`` bytes as one packet."""
@@ -95,8 +98,11 @@ class DmaLink:
     def write(self, offset: int, value: int) -> None:
         self._registers.write(offset, value)
 
-    def allocate(self, shape: tuple[int, ...], dtype: type) -> Any:
-        return self._allocate(shape=shape, dtype=dtype)
+    def allocate_pixels(self, nbytes: int) -> Any:
+        return self._allocate(shape=(nbytes,), dtype=np.uint8)
+
+    def allocate_logits(self, count: int) -> Any:
+        return self._allocate(shape=(count,), dtype=np.int32)
 
     def send(self, buffer: Any, nbytes: int) -> None:
         self._start(self._send, buffer, nbytes, "sending")
