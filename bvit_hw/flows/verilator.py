@@ -179,8 +179,8 @@ def _make(obj: Path, runtime: Path, jobs: int, *, log: Path, env: Mapping[str, s
     if runtime.is_dir():
         for compiled in runtime.glob("*.o"):
             shutil.copyfile(compiled, obj / compiled.name)
-        # A compiler that finds other options than those of the precompiled header takes the text beside it. Large models
-        # have a precompiled header of their own, and a file can have but one.
+        # Where the compiler's options differ from those of the precompiled header, it takes the text beside it. Large
+        # models have a precompiled header of their own, and a file can have but one.
         if "VM_PARALLEL_BUILDS = 0" in (obj / "Vtop_classes.mk").read_text():
             argv.append(f"USER_CPPFLAGS=-include {runtime / 'headers.hpp'}")
     run_tool("verilator", argv, cwd=obj.parent, log=log, env=env)
