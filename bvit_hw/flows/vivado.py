@@ -52,8 +52,8 @@ class PsPorts:
     """What a family's processing system calls the ports that the block design uses (UG585, PG082; PG201).
 
     ``settings`` switch them on, and off what a board's preset may have switched on besides; ``high_memory`` are those
-    without which DRAM above 4 GiB has no segment. ``more_than_dram`` says whether on-chip memory and the like lie behind
-    the memory port, ``registers`` where the processor sees the DMA and the accelerator.
+    without which DRAM above 4 GiB has no segment. ``more_than_dram`` says whether on-chip memory and the like lie
+    behind the memory port, ``registers`` where the processor sees the DMA and the accelerator.
     """
 
     automation: str

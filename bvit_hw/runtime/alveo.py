@@ -25,7 +25,7 @@ _SETTLED = 0.005
 
 
 class _Mover:
-    """One compute unit of bvit_mm2s or bvit_s2mm; ``unit`` and ``described`` are pynq's object and its ip_dict entry."""
+    """One compute unit of bvit_mm2s or bvit_s2mm; ``unit`` and ``described`` are pynq's object and ip_dict entry."""
 
     def __init__(self, unit: Any, described: Mapping[str, Any]) -> None:
         self._unit, self._arguments = unit, described["registers"]

@@ -25,8 +25,9 @@ FAULTS = {
     "truncate": 4,  # the DMA ends the transfer early, with TLAST, beats sent
     "send_error": 5,  # the memory answers the DMA with an error, beats sent
 }
-#: marks that corrupt single beats on their way to the accelerator; they may be added
-FLIP_LAST, CLEAR_KEEP, SKIP = 1, 2, 4
+#: marks that corrupt single beats on their way to the accelerator: TLAST inverted, a byte that TKEEP leaves out, the beat
+#: lost, sent twice, all bytes left out; they may be added
+FLIP_LAST, CLEAR_KEEP, SKIP, TWICE, NO_KEEP = 1, 2, 4, 8, 16
 
 
 class SimulatedModel:
@@ -149,12 +150,12 @@ class SimulatedModel:
             self._fault(self._opened(), FAULTS[fault], after)
 
     def corrupt(self, beat: int, mark: int) -> None:
-        """Mark a beat (counted from the next one sent) with FLIP_LAST, CLEAR_KEEP or SKIP."""
+        """Mark a beat (counted from the next one sent) with FLIP_LAST, CLEAR_KEEP, SKIP, TWICE or NO_KEEP."""
         with self._mutex:
             self._mark(self._opened(), beat, mark)
 
     def corrupt_logits(self, beat: int, mark: int) -> None:
-        """Mark a logit (counted from the next one received) with FLIP_LAST or SKIP."""
+        """Mark a logit (counted from the next one received) with FLIP_LAST, SKIP or TWICE."""
         with self._mutex:
             self._mark_logit(self._opened(), beat, mark)
 
