@@ -293,6 +293,23 @@ def case_corrupted_logits(package: Path) -> None:
                 serves(accelerator)
 
 
+def case_logits_in_the_wrong_number(package: Path) -> None:
+    """One twice and TLAST too early: as many bytes as were wanted, and a logit stays behind in the accelerator."""
+    with opened(package) as accelerator:
+        for count in (1, 4, 9):
+            model_of(accelerator).corrupt_logits(CLASSES * count - 2, 1 | 8)
+            raises(runtime.TransferError, "are not those of", lambda n=count: accelerator.logits_int(images(n)))
+            serves(accelerator)
+
+
+def case_counters_cleared_in_mid_stream(package: Path) -> None:
+    with opened(package) as accelerator:
+        for seed, found in enumerate(accelerator.stream(images(4, seed) for seed in range(5))):
+            accelerator.clear_counters()
+            assert np.array_equal(found, expected(images(4, seed)))
+        serves(accelerator)
+
+
 def case_many_faults_leave_no_buffers(package: Path) -> None:
     accelerator = opened(package)
     model = model_of(accelerator)

@@ -73,6 +73,7 @@ class Accelerator:
         self._lock: DeviceLock | None = None
         self._streaming = False
         self._packet: int | None = None  # the register PACKET_FRAMES as it was written last
+        self._given: int | None = None  # the register FRAMES_OUT as it ought to be; None: counters were cleared meanwhile
         if bitstream is not None:
             path = Path(bitstream).absolute()
             self.info = ModelInfo.read(path.parent / "model.json" if model is None else model)
@@ -213,6 +214,7 @@ class Accelerator:
         self._streaming = True
         busy: _Slot | None = None
         try:
+            self._given = self._link.read(reg.FRAMES_OUT)
             for number, piece in enumerate(pieces):
                 slot = self._slots[number % 2]
                 nbytes = pack(piece, slot.pixels)
@@ -271,6 +273,12 @@ class Accelerator:
         self._raise_flags()
         if received != wanted:
             raise TransferError(f"{received} of {wanted} bytes of logits came; {self._state()}")
+        if self._given is not None:
+            # As many bytes as were wanted, but other logits: some twice, and the last ones still on their way.
+            self._given = (self._given + slot.frames) & 0xFFFFFFFF
+            if self._link.read(reg.FRAMES_OUT) != self._given:
+                self._raise_flags()  # a reset sets the counter to 0 too
+                raise TransferError(f"the logits received are not those of {slot.frames} frames; {self._state()}")
         out = np.array(slot.logits[: slot.frames * classes], dtype=np.int32)
         return out.reshape(slot.frames, classes)
 
@@ -345,6 +353,7 @@ class Accelerator:
 
     def clear_counters(self) -> None:
         """Set flags and counters to 0; frames inside are left alone."""
+        self._given = None
         self._link.write(reg.CONTROL, reg.CONTROL_CLEAR)
 
     def power(self) -> dict[str, float]:
