@@ -195,19 +195,21 @@ def test_lint(shape: dict[str, int]) -> None:
 
 
 MUTATIONS = [
-    ("bvit_binary_attention.sv", "] > bound_q", "] >= bound_q"),
-    ("bvit_binary_attention.sv", "assign out_ce = !m_valid_q || m_axis_tready", "assign out_ce = 1'b1"),
-    ("bvit_binary_attention.sv", "!next_full_q || take_row;", "1'b1;"),
-    (
-        "bvit_binary_attention.sv",
-        ".CYCLES(K_GROUPS + FLAG_STAGES - 1)",
-        ".CYCLES(K_GROUPS + FLAG_STAGES - 1 + 1)",
-    ),
-    ("bvit_binary_attention.sv", "q_valid_q && k_there && score_ce", "q_valid_q && score_ce"),
-    ("bvit_binary_attention.sv", "row_valid_q && v_there && out_ce", "row_valid_q && out_ce"),
-    ("bvit_binary_attention.sv", "|(bound >> TABLE_BITS) ? '1 :", "1'b0 ? '1 :"),
-    ("bvit_binary_attention.sv", "(row_first_q ? '0 : row_sum_q)", "row_sum_q"),
-    ("bvit_binary_attention.sv", "      v_rchunk_q <= '0;\n", ""),
+    ("bvit_binary_attention.sv", ".s_axis_tvalid(s2_axis_tvalid)", ".s_axis_tvalid(1'b1)"),
+    ("bvit_attention_keys.sv", ".step (take && last)", ".step (take)"),
+    ("bvit_attention_values.sv", "write && wchunk_last", "write"),
+    ("bvit_attention_values.sv", "if (rst) wchunk_q <= '0;\n    else if", "if"),
+    ("bvit_attention_queries.sv", "valid_q && k_there && ce", "valid_q && ce"),
+    ("bvit_attention_queries.sv", "!next_last || !valid_q || row_done", "1'b1"),
+    ("bvit_attention_choice.sv", "] > bound_q", "] >= bound_q"),
+    ("bvit_attention_choice.sv", ".CYCLES(GROUPS + FLAG_STAGES - 1)", ".CYCLES(GROUPS + FLAG_STAGES - 1 + 1)"),
+    ("bvit_attention_choice.sv", "|(bound >> TABLE_BITS) ? '1 :", "1'b0 ? '1 :"),
+    ("bvit_attention_choice.sv", "(row_first_q ? '0 : row_sum_q)", "row_sum_q"),
+    ("bvit_attention_row.sv", "!full_q || take;", "1'b1;"),
+    ("bvit_attention_row.sv", "(first_q ? '0 : minus_q)", "minus_q"),
+    ("bvit_attention_product.sv", "assign ce = !m_valid_q || m_axis_tready", "assign ce = 1'b1"),
+    ("bvit_attention_product.sv", "row_valid_q && v_there && ce", "row_valid_q && ce"),
+    ("bvit_attention_product.sv", "      chunk_q <= '0;\n", ""),
     ("bvit_attention_slots.sv", "room = !count_q[1]", "room = count_q != 2'd3"),
     ("bvit_attention_slots.sv", "      group_q <= '0;\n", ""),
     ("bvit_attention_gather.sv", "if (rst) beat_q <= '0;\n      else if", "if"),
@@ -219,7 +221,7 @@ MUTATIONS = [
 def test_mutations_are_caught(number: int, tmp_path: Path) -> None:
     """The bench must fail on each of these faults."""
     name, old, new = MUTATIONS[number]
-    op = BinaryAttention(queries=8, keys=6, heads=2, head_dim=8, table_bits=2, table_shift=2, simd=2, kp=3, mp=3, pe=4)
+    op = BinaryAttention(queries=8, keys=6, heads=2, head_dim=8, table_bits=2, table_shift=2, simd=2, kp=3, mp=3, pe=2)
     rng = np.random.default_rng(3)
     # T = 1/4: rows with attended keys, with ties, and with a bound beyond the table's range all occur.
     params = {"table": np.array([0, 3, 2, 0, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}

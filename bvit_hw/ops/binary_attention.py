@@ -66,6 +66,12 @@ class BinaryAttention(HwOp):
         "bvit_attention_encode.sv",
         "bvit_attention_score.sv",
         "bvit_attention_sum.sv",
+        "bvit_attention_keys.sv",
+        "bvit_attention_values.sv",
+        "bvit_attention_queries.sv",
+        "bvit_attention_choice.sv",
+        "bvit_attention_row.sv",
+        "bvit_attention_product.sv",
         "bvit_binary_attention.sv",
     )
 
