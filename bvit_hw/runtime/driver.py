@@ -73,7 +73,7 @@ class Accelerator:
         self._lock: DeviceLock | None = None
         self._streaming = False
         self._packet: int | None = None  # the register PACKET_FRAMES as it was written last
-        self._given: int | None = None  # the register FRAMES_OUT as it ought to be; None: counters were cleared meanwhile
+        self._given: int | None = None  # the register FRAMES_OUT as it ought to be; None: not known
         if bitstream is not None:
             path = Path(bitstream).absolute()
             self.info = ModelInfo.read(path.parent / "model.json" if model is None else model)

@@ -25,8 +25,8 @@ FAULTS = {
     "truncate": 4,  # the DMA ends the transfer early, with TLAST, beats sent
     "send_error": 5,  # the memory answers the DMA with an error, beats sent
 }
-#: marks that corrupt single beats on their way to the accelerator: TLAST inverted, a byte that TKEEP leaves out, the beat
-#: lost, sent twice, all bytes left out; they may be added
+#: marks that corrupt single beats on their way to the accelerator: TLAST inverted, a byte that TKEEP leaves out, the
+#: beat lost, sent twice, all bytes left out; they may be added
 FLIP_LAST, CLEAR_KEEP, SKIP, TWICE, NO_KEEP = 1, 2, 4, 8, 16
 
 
