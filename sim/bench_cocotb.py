@@ -20,6 +20,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
 PERIOD = 2  # ns
+#: about as many cycles are judged under the pattern "reset"
+_RESET_CYCLES = 20_000
 _PATTERNS = tuple(json.loads(os.environ.get("BVIT_BENCH_PATTERNS", '["full"]')))
 _log = logging.getLogger("cocotb.bench")
 
@@ -146,28 +148,35 @@ def note_occupancy(dut: Any, pattern: str) -> None:
 @cocotb.test()
 @cocotb.parametrize(pattern=_PATTERNS)
 async def frames(dut: Any, pattern: str) -> None:
-    """All frames back to back under one traffic pattern; "reset" also breaks off in mid-stream three times first."""
+    """All frames back to back under one traffic pattern; "reset" first breaks off in mid-stream, a few times over."""
     run = Run(dut, pattern)
     chosen = traffic(pattern, run.rng)
     _log.info("pattern %s: %s", pattern, chosen)
     dut.rst.value = 1
     cocotb.start_soon(Clock(dut.clk, PERIOD, unit="ns", impl="gpi").start())
     await FallingEdge(dut.clk)
-    if pattern == "reset":
-        for kind in (run.rng.choice(["full", "both"]), "both", "full"):
-            broken = traffic(kind, run.rng)
-            await run.reset(broken)
-            await run.sleep(run.rng.randint(1, max(run.cycles * run.frames, 2)))
-            _log.info("reset after %s input and %s output beats", *run.counts())
-    # What comes after the last reset is judged. It breaks off full pipelines and lasts one cycle: a longer one would
-    # drain the stages that lack a reset, and hide that.
-    await run.reset(chosen, cycles=1)
-    await run.play(chosen)
-    note_occupancy(dut, pattern)
-    firsts = [int(getattr(dut, f"in{i}_first").value) for i in range(len(run.inputs))]
-    # Reset closes the files of the sinks, so that they can be read.
-    dut.rst.value = 1
-    await run.sleep(3)
-    stamps = run.compare()
+    # A register that reset forgets may hold by chance what it should: one try does not find it.
+    tries = max(1, min(6, _RESET_CYCLES // (run.cycles * run.frames))) if pattern == "reset" else 1
+    for _ in range(tries):
+        if pattern == "reset":
+            await break_off(run)
+        # What comes after the last reset is judged. It breaks off full pipelines and lasts one cycle: a longer one
+        # would drain the stages that lack a reset, and hide that.
+        await run.reset(chosen, cycles=1)
+        await run.play(chosen)
+        note_occupancy(dut, pattern)
+        firsts = [int(getattr(dut, f"in{i}_first").value) for i in range(len(run.inputs))]
+        # Reset closes the files of the sinks, so that they can be read.
+        dut.rst.value = 1
+        await run.sleep(3)
+        stamps = run.compare()
     if pattern == "full":
         Path("full.json").write_text(json.dumps({"first_in": min(firsts), "stamps": stamps}))
+
+
+async def break_off(run: Run) -> None:
+    """Three runs of any length up to the whole, each ended by the next one's reset, the last one still going on."""
+    for kind in (run.rng.choice(["full", "both"]), "both", "full"):
+        await run.reset(traffic(kind, run.rng))
+        await run.sleep(run.rng.randint(1, max(run.cycles * run.frames, 2)))
+        _log.info("reset after %s input and %s output beats", *run.counts())

@@ -350,6 +350,36 @@ async def hard_reset_in_mid_frame(dut: Any) -> None:
         assert await shell.counters() == (3, 3, 0, 0)
 
 
+@cocotb.test()
+async def hard_reset_in_mid_packet(dut: Any) -> None:
+    """Nor is it remembered how many frames of a packet had come."""
+    shell = Shell(dut, "hard reset in a packet")
+    await shell.start()
+    count = 6
+    for _ in range(3):
+        await shell.write(reg.PACKET_FRAMES, count)
+        shell.sink.pause = True
+        await shell.send(b"".join(shell.frame() for _ in range(count)))
+        # Back pressure has the packet stuck at the entrance.
+        await ClockCycles(dut.ap_clk, 150 + shell.rng.randrange(20))
+        assert 2 <= await shell.read(reg.FRAMES_IN) < count
+        dut.ap_rst_n.value = 0
+        await ClockCycles(dut.ap_clk, 4)
+        shell.source.clear()
+        shell.sink.clear()
+        shell.sink.pause = False
+        dut.ap_rst_n.value = 1
+        await ClockCycles(dut.ap_clk, 3)
+        await shell.write(reg.PACKET_FRAMES, count)
+        frames = [shell.frame() for _ in range(count)]
+        await shell.send(b"".join(frames))
+        got = await with_timeout(shell.sink.recv(), 20000, "ns")
+        words = [int.from_bytes(got.tdata[i : i + 4], "little", signed=True) for i in range(0, len(got.tdata), 4)]
+        assert words == [logit for frame in frames for logit in expected(frame)]
+        await shell.quiet()
+        assert await shell.counters() == (count, count, 0, 0)
+
+
 async def _watch(dut: Any, words: list[int], ends: list[int]) -> None:
     """Every logit that leaves, and after how many of them TLAST came."""
     while True:
