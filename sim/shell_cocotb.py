@@ -357,6 +357,7 @@ async def hard_reset_in_mid_packet(dut: Any) -> None:
     await shell.start()
     count = 6
     for _ in range(3):
+        await shell.write(reg.CONTROL, reg.CONTROL_CLEAR)
         await shell.write(reg.PACKET_FRAMES, count)
         shell.sink.pause = True
         await shell.send(b"".join(shell.frame() for _ in range(count)))
