@@ -77,7 +77,7 @@ def run_bag(cases: Sequence[Case], folder: Path, *, stall: bool = False, seed: i
         "rtl_bag",
         cpp=[_SIM / "rtl_bag.cpp"],
         flags=_FLAGS,
-        cflags="-O1",
+        optimize="-O1",
         jobs=1,
     )
     most = 20 * max((len(frames) + 2) * op.cycles for op, _, frames in cases) + 5000

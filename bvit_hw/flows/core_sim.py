@@ -60,7 +60,7 @@ class CoreSimulator:
         main = folder / "core_main.cpp"
         write_text(main, TEMPLATES.get_template("core_main.cpp.j2").render())
         sources = [*source_paths((*core.cell_models, *core.library), data_path("rtl")), text]
-        return build_model(sources, core.module, cpp=[main], flags=_FLAGS, cflags="-O1", jobs=self.jobs)
+        return build_model(sources, core.module, cpp=[main], flags=_FLAGS, optimize="-O1", jobs=self.jobs)
 
     def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
         core = stitch(graph)

@@ -82,7 +82,7 @@ def build_device(
     write_text(main, TEMPLATES.get_template("device.cpp.j2").render(values))
     # Position-independent code, and a library instead of a program: that is all that tells it from other models.
     library = build_model(
-        sources, top, cpp=[main], flags=_FLAGS, cflags="-O1 -fPIC -std=c++17", ldflags="-shared", jobs=jobs
+        sources, top, cpp=[main], flags=_FLAGS, cflags="-fPIC -std=c++17", optimize="-O1", ldflags="-shared", jobs=jobs
     )
     main.unlink()
     shutil.copyfile(library, folder / LIBRARY)

@@ -122,21 +122,23 @@ def build_model(
     cpp: Sequence[Path] = (),
     flags: Sequence[str] = (),
     cflags: str = "",
+    optimize: str = "-Os",
     ldflags: str = "",
     jobs: int = 2,
     cache: Path | None = None,
 ) -> Path:
     """Verilate and compile ``top`` with the C++ files ``cpp`` (one has main); returns the executable.
 
-    The class is Vtop. ``flags`` go to verilator, ``cflags`` and ``ldflags`` to compiler and linker. The model is taken
-    from the cache when one was built from the same text, parameters, flags and versions; workers that want the same
-    model at once wait for the first. Raises ToolError, naming the log, when Verilator or the compiler fails.
+    The class is Vtop. ``flags`` go to verilator, ``cflags`` and ``ldflags`` to compiler and linker, ``optimize`` to the
+    compilation of what runs in every cycle. The model is taken from the cache when one was built from the same text,
+    parameters, flags and versions; workers that want the same model at once wait for the first. Raises ToolError,
+    naming the log, when Verilator or the compiler fails.
     """
     cache = cache or cache_folder()
     version = importlib.metadata.version("verilator")
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*sources, *cpp)]
     parameters = dict(parameters or {})
-    key = digest_of(contents, top, sorted(parameters.items()), list(flags), cflags, ldflags, version)
+    key = digest_of(contents, top, sorted(parameters.items()), list(flags), cflags, optimize, ldflags, version)
     final = cache / "models" / f"{top}-{key}"
     executable = final / top
     if executable.is_file():
@@ -158,24 +160,24 @@ def build_model(
         # fmt: on
         try:
             run_tool("verilator", argv, cwd=work, log=work / "verilate.log", env=env)
-            runtime = cache / "runtime" / digest_of(version, list(flags), cflags, _HEADERS, _HEADERS_RULE)
-            _make(obj, runtime, jobs, log=work / "make.log", env=env)
+            runtime = cache / "runtime" / digest_of(version, list(flags), cflags, optimize, _HEADERS, _HEADERS_RULE)
+            _make(obj, runtime, optimize, jobs, log=work / "make.log", env=env)
             if not (obj / top).is_file():
                 raise ToolError(f"verilator: compiled without an error, but made no {top}; log: {work / 'make.log'}")
         except BaseException:
             shutil.rmtree(obj, ignore_errors=True)  # the logs stay, the message names them
             raise
         if not runtime.is_dir():
-            _keep_runtime(obj, runtime, log=work / "headers.log", env=env)
+            _keep_runtime(obj, runtime, optimize, log=work / "headers.log", env=env)
         (obj / top).replace(work / top)
         shutil.rmtree(obj)
         publish(work, final)
     return executable
 
 
-def _make(obj: Path, runtime: Path, jobs: int, *, log: Path, env: Mapping[str, str]) -> None:
+def _make(obj: Path, runtime: Path, optimize: str, jobs: int, *, log: Path, env: Mapping[str, str]) -> None:
     """Compile what Verilator wrote into ``obj``, with what models of the same flags share from ``runtime``."""
-    argv: list[str | Path] = ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs)]
+    argv: list[str | Path] = ["make", "-C", obj, "-f", "Vtop.mk", "-j", str(jobs), f"OPT_FAST={optimize}"]
     if runtime.is_dir():
         for compiled in runtime.glob("*.o"):
             shutil.copyfile(compiled, obj / compiled.name)
@@ -186,14 +188,14 @@ def _make(obj: Path, runtime: Path, jobs: int, *, log: Path, env: Mapping[str, s
     run_tool("verilator", argv, cwd=obj.parent, log=log, env=env)
 
 
-def _keep_runtime(obj: Path, runtime: Path, *, log: Path, env: Mapping[str, str]) -> None:
+def _keep_runtime(obj: Path, runtime: Path, optimize: str, *, log: Path, env: Mapping[str, str]) -> None:
     """Keep what depends on flags and version alone: Verilator's own runtime, compiled, and its headers, precompiled."""
     runtime.parent.mkdir(parents=True, exist_ok=True)
     (obj / "headers.hpp").write_text(_HEADERS)
     (obj / "headers.mk").write_text(_HEADERS_RULE)
     run_tool(
         "verilator",
-        ["make", "-C", obj, "-f", "Vtop.mk", "-f", "headers.mk", "headers.hpp.gch"],
+        ["make", "-C", obj, "-f", "Vtop.mk", "-f", "headers.mk", f"OPT_FAST={optimize}", "headers.hpp.gch"],
         cwd=obj.parent,
         log=log,
         env=env,
