@@ -86,11 +86,11 @@ module bvit_axi_lite_regs #(
     end
   end
 
-  // Frames a packet: outlives a soft reset.
+  // Frames a packet: 1 again after a soft reset too, so that whoever wrote another value sees that there was one.
   logic packet_write;
   assign packet_write = write_q && s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'('h58 >> 2);
   always_ff @(posedge clk) begin
-    if (rst) packet_frames <= 16'd1;
+    if (rst || (control && s_axi_wdata[0])) packet_frames <= 16'd1;
     else if (packet_write) begin
       if (s_axi_wstrb[0]) packet_frames[7:0] <= s_axi_wdata[7:0];
       if (s_axi_wstrb[1]) packet_frames[15:8] <= s_axi_wdata[15:8];

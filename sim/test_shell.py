@@ -135,6 +135,7 @@ MUTATIONS = [
     ("bvit_logits_out.sv", "frame_q <= last_frame ? '0", "frame_q <= last_frame ? frame_q"),
     ("bvit_logits_out.sv", "{last_class && last_frame, last_class,", "{last_class, last_class,"),
     ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[1]) packet_frames", "if (s_axi_wstrb[0]) packet_frames"),
+    ("bvit_axi_lite_regs.sv", "if (rst || (control && s_axi_wdata[0])) packet_frames", "if (rst) packet_frames"),
     ("bvit_axi_lite_regs.sv", "{packet_short, output_stalled,", "{1'b0, output_stalled,"),
     ("bvit_logits_out.sv", "class_q == ClassW'(CLASSES - 1)", "class_q == ClassW'(CLASSES - 2)"),
     ("bvit_logits_out.sv", "logit[BITS-1]", "1'b0"),

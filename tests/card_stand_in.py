@@ -148,6 +148,7 @@ class Card:
         if offset == reg.CONTROL:
             if value & reg.CONTROL_SOFT_RESET:
                 self.empty()
+                self.packet = 1
             if value & reg.CONTROL_CLEAR:
                 self.flags = self.frames_in = self.frames_out = 0
 
@@ -175,8 +176,9 @@ class Card:
                 self.beats.clear()
             if self.sent_beats == self.reset_at:
                 self.empty()
+                self.packet = 1
                 if not self.soft:
-                    self.packet, self.flags, self.frames_in, self.frames_out = 1, 0, 0, 0
+                    self.flags, self.frames_in, self.frames_out = 0, 0, 0
         if self.s2mm.left and self.inside:
             results, position = self.s2mm.buffer, self.s2mm.position
             word = self.inside.popleft()

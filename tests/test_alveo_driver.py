@@ -55,21 +55,16 @@ def test_batches_of_every_size(model: Path, protocol: str) -> None:
 @pytest.mark.parametrize("soft", [False, True], ids=["pin", "register"])
 def test_reset_in_mid_batch(model: Path, protocol: str, soft: bool) -> None:
     """At every kind of moment: between frames, inside one, in the second transfer, with logits on their way."""
-    kinds = set()
     for beat in (1, 7, BEATS, BEATS + 1, 4 * BEATS, 4 * BEATS + 5, 8 * BEATS - 1, 10 * BEATS - 1):
         card = Card(protocol)
         card.soft = soft
         with opened(card, model) as accelerator:
             card.reset_at = beat
-            with pytest.raises(runtime.DeviceError) as caught:
+            with pytest.raises(runtime.DeviceResetError, match="in the middle of a batch"):
                 accelerator.logits_int(images(10))
-            kinds.add(type(caught.value))
             assert not card.mm2s.left and not card.s2mm.left
             serves(accelerator)
         assert not card.memory
-    # The pin's reset sets PACKET_FRAMES as well; a register's shows by what is missing.
-    wanted = {runtime.DeviceTimeoutError, runtime.FrameError} if soft else {runtime.DeviceResetError}
-    assert kinds == wanted
 
 
 def test_movers_that_a_killed_process_left_at_work(model: Path) -> None:

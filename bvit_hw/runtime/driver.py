@@ -214,18 +214,21 @@ class Accelerator:
         self._streaming = True
         busy: _Slot | None = None
         try:
-            self._given = self._link.read(reg.FRAMES_OUT)
+            # Whatever was reset while nothing was under way does no harm.
+            self._packet = None
             for number, piece in enumerate(pieces):
                 slot = self._slots[number % 2]
                 nbytes = pack(piece, slot.pixels)
                 slot.frames = len(piece)
                 done = None
-                # Without a packet for all, 0: it counts as 1, but a reset leaves 1 behind and so is noticed.
-                packet = len(piece) if self._link.one_packet else 0
+                # A packet a frame is 0: that counts as 1, but a reset leaves 1 behind and so is noticed.
+                packet = len(piece) if self._link.one_packet and len(piece) > 1 else 0
                 if busy is not None and self._packet != packet:
                     self._finish_sending(busy)
                     done, busy = self._collect(busy), None  # the register wants nothing under way
                 self._set_packet(packet)
+                if number == 0:
+                    self._given = self._link.read(reg.FRAMES_OUT)
                 if busy is None:
                     self._link.receive(slot.logits, slot.frames * self.info.classes * 4)
                     self._link.send(slot.pixels, nbytes)
