@@ -147,8 +147,16 @@ class Report(_Record):
 
     @property
     def bottleneck(self) -> OperatorRow:
-        """The operator that limits the frame rate by the cycle model."""
+        """The slowest operator by the cycle model."""
         return max(self.operators, key=lambda row: row.cycles)
+
+    @property
+    def limited_by(self) -> str:
+        """What limits the frame rate by the cycle model: the slowest operator, or the streams into and out of all."""
+        slowest, cycles = self.bottleneck, self.cycles_per_frame.model
+        if cycles > slowest.cycles:
+            return f"the accelerator's streams ({cycles:,} cycles for a frame's pixels and logits)"
+        return f"{slowest.name} ({slowest.op}, {slowest.cycles:,} cycles)"
 
     def summary(self) -> dict[str, Any]:
         """Figures for the head of page and table, formatted."""

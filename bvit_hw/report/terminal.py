@@ -20,8 +20,7 @@ def print_report(report: Report, console: Console) -> None:
     head.add_row("clock", f"{report.clock_mhz:g} MHz ({report.clock_note})")
     for name, value in report.summary().items():
         head.add_row(name, value)
-    slowest = report.bottleneck
-    head.add_row("limited by", f"{slowest.name} ({slowest.op}, {slowest.cycles:,} cycles)")
+    head.add_row("limited by", report.limited_by)
     head.add_row("accuracy", f"QAT {_share(a.qat)}, frozen {_share(a.frozen)} on {a.images} images")
     equal = {True: "logits equal to frozen", False: "LOGITS DIFFER FROM FROZEN", None: ""}[a.rtl_equal_to_frozen]
     head.add_row("", f"RTL {_share(a.rtl)} on {a.rtl_images} images; {equal}")
