@@ -10,10 +10,12 @@ import pytest
 
 from bvit_hw.boards import Board, load_board
 from bvit_hw.errors import FoldingError
-from bvit_hw.lower import folding
+from bvit_hw.lower import folding_choices
 from bvit_hw.lower.border import border_of
 from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.folding import KINDS, fold, require_fit
+from bvit_hw.lower.folding import fold, require_fit
+from bvit_hw.lower.folding_choices import KINDS
+from bvit_hw.lower.folding_solver import unit_prices
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.stitch_plan import planned
 from bvit_hw.models.random_frozen import random_frozen
@@ -128,14 +130,14 @@ def test_every_choice_is_a_folding_of_the_same_shape() -> None:
 
 def test_folding_is_repeatable() -> None:
     target = load_board("pynq-z2")
-    folding._choices.cache_clear()
+    folding_choices.choices_of.cache_clear()
     first = fold(network(), target)
-    folding._choices.cache_clear()
+    folding_choices.choices_of.cache_clear()
     assert fold(network(), target).graph.nodes == first.graph.nodes
 
 
 def test_pareto_keeps_what_nothing_beats() -> None:
-    make = folding._Choice
+    make = folding_choices.Choice
     op = network().nodes[0].op
     choices = [
         make(op, 4, (1.0, 5.0), (1,)),
@@ -143,6 +145,6 @@ def test_pareto_keeps_what_nothing_beats() -> None:
         make(op, 2, (2.0, 3.0), (1,)),
         make(op, 2, (2.0, 3.0), (2,)),
     ]
-    assert folding._pareto(choices, by_lanes=False) == [choices[0], choices[1]]
-    assert set(folding._pareto(choices, by_lanes=True)) == {choices[0], choices[1], choices[3]}
-    assert np.isfinite(folding._weights((1.0,) * len(KINDS))).all()
+    assert folding_choices.pareto(choices, by_lanes=False) == [choices[0], choices[1]]
+    assert set(folding_choices.pareto(choices, by_lanes=True)) == {choices[0], choices[1], choices[3]}
+    assert np.isfinite(unit_prices((1.0,) * len(KINDS))).all()

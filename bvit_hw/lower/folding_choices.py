@@ -1,0 +1,58 @@
+"""What the folding of one operator may be: choices with cycles, cost and lanes, and which of them are worth a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+
+from bvit_hw.errors import FoldingError
+from bvit_hw.ops.base import HwOp, Resources
+from bvit_hw.ops.registry import GLUE
+
+#: the kinds of resources, in the order of every cost
+KINDS = tuple(f.name for f in fields(Resources))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One folding of an operator: its cycles a frame, its cost in the order of KINDS, lanes of inputs and outputs."""
+
+    op: HwOp
+    cycles: int
+    cost: tuple[float, ...]
+    lanes: tuple[int, ...]
+
+
+def vector(resources: Resources) -> tuple[float, ...]:
+    """The amounts in the order of KINDS."""
+    return tuple(float(getattr(resources, kind)) for kind in KINDS)
+
+
+@cache
+def choices_of(op: HwOp) -> tuple[Choice, ...]:
+    """Every folding of an operator with its cycles, cost and lanes; only itself for glue."""
+    candidates = [op] if op.op_type in GLUE else list(op.foldings())
+    if not candidates:
+        raise FoldingError(f"{op.op_type}: has no legal folding")
+    return tuple(
+        Choice(c, c.cycles, vector(c.resources()), tuple(s.lanes for s in (*c.inputs, *c.outputs))) for c in candidates
+    )
+
+
+def pareto(choices: Sequence[Choice], *, by_lanes: bool) -> list[Choice]:
+    """Choices that no other one beats in every resource (among those of equal lanes, if ``by_lanes``)."""
+    kept: list[Choice] = []
+    for c in sorted(choices, key=lambda c: (c.cost, c.cycles)):
+        rivals = (k for k in kept if not by_lanes or k.lanes == c.lanes)
+        if not any(all(a <= b for a, b in zip(k.cost, c.cost, strict=True)) for k in rivals):
+            kept.append(c)
+    return kept
+
+
+def by_lanes_of(pairs: Sequence[tuple[Choice, int]], index: int) -> dict[int, list[int]]:
+    """Columns of a programme by the lanes that their choices have at one stream, inputs counted before outputs."""
+    lanes: dict[int, list[int]] = {}
+    for choice, column in pairs:
+        lanes.setdefault(choice.lanes[index], []).append(column)
+    return lanes

@@ -1,0 +1,216 @@
+"""The integer programmes of the folding: for a graph, a number of cycles a frame and limits, the cheapest choices.
+
+A coarse one counts operators of equal shape together and lets every stream have one lane; a fine one chooses for each
+operator by itself and counts in FIFOs and width converters, so that neighbours get equal lanes where that pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from bvit_hw.lower.border import OUTPUT_LANES, Border, border_of, values_of
+from bvit_hw.lower.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, vector
+from bvit_hw.lower.glue import duplicate_op, link_costs
+from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.lower.insert_fifos import UNBUFFERED
+from bvit_hw.lower.lag import held_fractions
+from bvit_hw.lower.programme import Programme
+from bvit_hw.lower.stitch_plan import SELF_BUFFERED
+from bvit_hw.ops.base import HwOp, Resources, Stream
+
+
+def unit_prices(limits: tuple[float, ...]) -> np.ndarray:
+    """Price of one unit of each resource: a part of the budget, a tenth of it for all but LUTs.
+
+    It is full LUTs that make a design hard to route; blocks within their budget are there to be used, and flip-flops
+    lie beside the LUTs.
+    """
+    return np.array(
+        [(1.0 if kind == "lut" else 0.1) / max(limit, 1.0) for kind, limit in zip(KINDS, limits, strict=True)]
+    )
+
+
+def _budget_rows(programme: Programme, costs: Mapping[int, tuple[float, ...]], limits: tuple[float, ...]) -> None:
+    for kind, limit in enumerate(limits):
+        terms = [(column, cost[kind]) for column, cost in costs.items() if cost[kind]]
+        if terms:
+            programme.row(terms, -np.inf, limit)
+
+
+class Solver:
+    """The programmes for one graph and one set of limits."""
+
+    def __init__(self, graph: HwGraph, limits: Resources) -> None:
+        self.graph = graph
+        self.edge = border_of(graph, limits.bram18)
+        self.border_links = _border_links(graph, self.edge)
+        least = [np.min(list(costs.values()), axis=0) for costs in self.border_links.values()]
+        self.border = tuple((np.array(vector(self.edge.resources)) + sum(least)).tolist())
+        self.limits = tuple(limit - part for limit, part in zip(vector(limits), self.border, strict=True))
+        self.weights = unit_prices(self.limits)
+        self.held = held_fractions(graph)
+        self.consumers = graph.consumers()
+        self.shapes: dict[HwOp, int] = {}
+        for node in graph.nodes:
+            self.shapes[node.op] = self.shapes.get(node.op, 0) + 1
+        ends = ((graph.input, self.edge.input_lanes), (graph.output, OUTPUT_LANES))
+        self.border_cycles = max(-(-values_of(graph, tensor) // lanes) for tensor, lanes in ends)
+        fastest = max(min(c.cycles for c in choices_of(op)) for op in self.shapes)
+        #: no folding is faster than this
+        self.slowest_fastest = max(fastest, self.border_cycles)
+
+    def candidates(self) -> list[int]:
+        """All cycle counts worth asking for, ascending."""
+        counts = {c.cycles for op in self.shapes for c in choices_of(op)}
+        return sorted({self.slowest_fastest, *(count for count in counts if count >= self.slowest_fastest)})
+
+    def coarse(self, cycles: int) -> dict[HwOp, list[tuple[Choice, int]]] | None:
+        """Cheapest numbers of each choice for each shape at ``cycles``, width converters left out; None: none fits."""
+        programme, columns, _ = self._coarse_programme(cycles, self.limits)
+        values = programme.solve(gap=1e-3, seconds=20)
+        if values is None:
+            return None
+        return {op: [(c, round(values[column])) for c, column in pairs] for op, pairs in columns.items()}
+
+    def least(self, cycles: int, kind: int, limits: tuple[float, ...]) -> float | None:
+        """The least of one resource with which the graph fits ``limits`` at ``cycles``; None where it does not."""
+        programme, _, costs = self._coarse_programme(cycles, limits)
+        programme.cost = [costs[column][kind] for column in range(len(programme.cost))]
+        values = programme.solve(gap=1e-3, seconds=20)
+        return None if values is None else float(np.dot(programme.cost, values))
+
+    def _coarse_programme(
+        self, cycles: int, limits: tuple[float, ...]
+    ) -> tuple[Programme, dict[HwOp, list[tuple[Choice, int]]], dict[int, tuple[float, ...]]]:
+        """Programme, columns of the choices for each shape, and costs of all columns."""
+        programme = Programme()
+        costs: dict[int, tuple[float, ...]] = {}
+        columns: dict[HwOp, list[tuple[Choice, int]]] = {}
+        for op, count in self.shapes.items():
+            choices = pareto([c for c in choices_of(op) if c.cycles <= cycles], by_lanes=False)
+            columns[op] = []
+            for choice in choices:
+                column = programme.variable(float(self.weights @ choice.cost), count, integer=True)
+                costs[column] = choice.cost
+                columns[op].append((choice, column))
+            programme.row([(column, 1.0) for _, column in columns[op]], count, count)
+        for node in self.graph.nodes:
+            for port, tensor in enumerate(node.outputs):
+                # One lane is the least that a stream can cost.
+                for reader, reader_port in self.consumers.get(tensor, []):
+                    stream = replace(node.op.outputs[port], lanes=1)
+                    variants = link_costs(
+                        stream, 1, self.held[tensor, reader.name, reader_port], buffered=_buffered(reader)
+                    )
+                    programme.row([(self._column(programme, costs, v), 1.0) for v in variants], 1, 1)
+        _budget_rows(programme, costs, limits)
+        return programme, columns, costs
+
+    def short_of(self, cycles: int) -> list[str]:
+        """Resources of which more alone would make it fit, with the budget and what they would have to be."""
+        found = []
+        for kind, limit in enumerate(self.limits):
+            relaxed = list(self.limits)
+            relaxed[kind] = np.inf
+            needed = self.least(cycles, kind, tuple(relaxed))
+            if needed is not None:
+                border = self.border[kind]
+                found.append(f"{KINDS[kind]} (budget {limit + border:.0f}, needed {needed + border:.0f})")
+        return found
+
+    def _column(self, programme: Programme, costs: dict[int, tuple[float, ...]], resources: Resources) -> int:
+        """A continuous variable from 0 to 1 that costs ``resources``."""
+        cost = vector(resources)
+        column = programme.variable(float(self.weights @ cost), 1, integer=False)
+        costs[column] = cost
+        return column
+
+    def fine(self, cycles: int, limits: tuple[float, ...]) -> dict[str, HwOp] | None:
+        """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits."""
+        programme = Programme()
+        costs: dict[int, tuple[float, ...]] = {}
+        columns: dict[str, list[tuple[Choice, int]]] = {}
+        for node in self.graph.nodes:
+            choices = pareto([c for c in choices_of(node.op) if c.cycles <= cycles], by_lanes=True)
+            columns[node.name] = []
+            links = self.border_links.get(node.name, {})
+            least = np.min(list(links.values()), axis=0) if links else 0.0
+            for choice in choices:
+                # The least that a link to the border can cost is taken off the limits already.
+                cost = np.array(choice.cost) + (np.array(links[choice.lanes]) - least if links else 0.0)
+                column = programme.variable(float(self.weights @ cost), 1, integer=True)
+                costs[column] = tuple(cost.tolist())
+                columns[node.name].append((choice, column))
+            programme.row([(column, 1.0) for _, column in columns[node.name]], 1, 1)
+        for node in self.graph.nodes:
+            for port, tensor in enumerate(node.outputs):
+                readers = self.consumers.get(tensor, [])
+                index = len(node.op.inputs) + port
+                ours = by_lanes_of(columns[node.name], index)
+                for reader, reader_port in readers:
+                    theirs = by_lanes_of(columns[reader.name], reader_port)
+                    held = self.held[tensor, reader.name, reader_port]
+                    link = partial(link_costs, held=held, buffered=_buffered(reader))
+                    self._link(programme, costs, node.op.outputs[port], ours, theirs, link, len(readers))
+        _budget_rows(programme, costs, limits)
+        values = programme.solve(gap=2e-3, seconds=40)
+        if values is None:
+            return None
+        return {name: max(pairs, key=lambda pair: values[pair[1]])[0].op for name, pairs in columns.items()}
+
+    def _link(
+        self,
+        programme: Programme,
+        costs: dict[int, tuple[float, ...]],
+        stream: Stream,
+        ours: Mapping[int, list[int]],
+        theirs: Mapping[int, list[int]],
+        link: Callable[[Stream, int], tuple[Resources, ...]],
+        copies: int,
+    ) -> None:
+        """Variables for one stream, one for each pair of lanes: a transport problem between two operators."""
+        pairs: dict[tuple[int, int], list[int]] = {}
+        for a in ours:
+            source = replace(stream, lanes=a)
+            fork = duplicate_op(source, copies).resources() if copies > 1 else Resources()
+            share = Resources(lut=fork.lut / copies, ff=fork.ff / copies)
+            for b in theirs:
+                pairs[a, b] = [self._column(programme, costs, cost + share) for cost in link(source, b)]
+        for a, columns in ours.items():
+            terms = [(c, 1.0) for b in theirs for c in pairs[a, b]]
+            programme.row(terms + [(c, -1.0) for c in columns], 0, 0)
+        for b, columns in theirs.items():
+            terms = [(c, 1.0) for a in ours for c in pairs[a, b]]
+            programme.row(terms + [(c, -1.0) for c in columns], 0, 0)
+
+
+def _buffered(reader: HwNode) -> bool:
+    return reader.op.op_type not in (*UNBUFFERED, *SELF_BUFFERED)
+
+
+def _border_links(graph: HwGraph, border: Border) -> dict[str, dict[tuple[int, ...], tuple[float, ...]]]:
+    """What the streams at the accelerator's border cost: by operator and by the lanes of all its streams."""
+    found: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {}
+    for edge in graph.edges():
+        node = edge.sink if edge.source is None else edge.source if edge.sink is None else None
+        if node is None:
+            continue
+        index = edge.sink_port if edge.source is None else len(node.op.inputs) + edge.source_port
+        costs = found.setdefault(node.name, {})
+        for lanes in {choice.lanes for choice in choices_of(node.op)}:
+            if edge.source is None:
+                stream = edge.sink_stream
+                values = stream.tokens * stream.channels
+                wide = Stream(
+                    tokens=1, channels=values, lanes=border.input_lanes, bits=stream.bits, signed=stream.signed
+                )
+                link = link_costs(wide, lanes[index], 0.0)[0]
+            else:
+                link = link_costs(replace(edge.source_stream, lanes=lanes[index]), OUTPUT_LANES, 0.0)[0]
+            before = costs.get(lanes, (0.0,) * len(KINDS))
+            costs[lanes] = tuple(a + b for a, b in zip(before, vector(link), strict=True))
+    return found
