@@ -9,9 +9,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-#: side in pixels up to which one thread is fastest
-_SMALL = 64
-
 
 @click.command("evaluate")
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
@@ -46,6 +43,7 @@ def evaluate_command(
     from bvit_hw.errors import ConfigError
     from bvit_hw.evaluate import FORMS, count_images, default_data, evaluate, image_batches
     from bvit_hw.models import load_checkpoint, shipped_checkpoint
+    from bvit_hw.threads import use_threads
 
     wanted = [form.strip() for form in forms.split(",") if form.strip()]
     unknown = [form for form in wanted if form not in FORMS]
@@ -62,8 +60,7 @@ def evaluate_command(
             click.echo("\n".join(report.lines()), err=True)
     else:
         model = load_checkpoint(path)
-    # The tensors of small images gain nothing from threads, and lose much on a busy machine.
-    torch.set_num_threads(threads or (1 if model.config.image_size <= _SMALL else torch.get_num_threads()))
+    use_threads(model.config.image_size, threads)
     source = data or default_data(path)
     if model.mode != "quant" and set(wanted) - {"qat"}:
         click.echo(

@@ -16,6 +16,7 @@ from bvit_hw.errors import ExportError
 from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint, save_checkpoint
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_io import load_frozen, model_hash
+from bvit_hw.threads import use_threads
 
 #: images whose every named tensor is compared between frozen PyTorch, QONNX and the graph after each pass
 COMPARED_IMAGES = 2
@@ -54,6 +55,7 @@ def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float:
 def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """Read the checkpoint, calibrate it where asked to, keep a copy, measure the QAT model's accuracy."""
     model, calibration = load_ready(options.checkpoint, options.calibrate)
+    use_threads(model.config.image_size)
     data = load_images(options.data, model.config)
     kept = context.folder / "checkpoint.safetensors"
     if calibration is None:
@@ -75,6 +77,7 @@ def run_freeze(context: StepContext, options: BuildOptions) -> Mapping[str, Any]
     from bvit_hw.models.frozen_io import save_frozen
 
     model = load_checkpoint(context.earlier["checkpoint"] / "checkpoint.safetensors")
+    use_threads(model.config.image_size)
     graph = freeze(model)
     digest = save_frozen(graph, context.folder / "frozen.safetensors")
     data = images_of(context, options)
