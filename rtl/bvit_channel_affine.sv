@@ -372,18 +372,16 @@ module bvit_channel_affine #(
   end
 
   // ---------------------------------------------------------------- shift and saturation
-  localparam int W_BITS = V_BITS - OUT_SHIFT;
   for (genvar p = 0; p < PE; p++) begin : gen_out
-    logic signed [W_BITS-1:0] w;
     logic signed [OUT_BITS-1:0] y_d, y_q;
-    assign w = W_BITS'(signed'(v[p]) >>> OUT_SHIFT);
-    if (W_BITS <= OUT_BITS) begin : gen_fits
-      assign y_d = OUT_BITS'(w);
-    end else begin : gen_saturate
-      logic fits;
-      assign fits = (w[W_BITS-1:OUT_BITS-1] == '0) | (&w[W_BITS-1:OUT_BITS-1]);
-      assign y_d = fits ? w[OUT_BITS-1:0] : {w[W_BITS-1], {(OUT_BITS - 1) {~w[W_BITS-1]}}};
-    end
+    bvit_saturate #(
+      .IN_BITS(V_BITS),
+      .SHIFT(OUT_SHIFT),
+      .OUT_BITS(OUT_BITS)
+    ) u_saturate (
+      .x(signed'(v[p])),
+      .y(y_d)
+    );
     always_ff @(posedge clk) if (en) y_q <= y_d;
     assign m_axis_tdata[p*OUT_BITS+:OUT_BITS] = y_q;
   end

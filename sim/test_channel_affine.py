@@ -171,7 +171,7 @@ _SELF = "bvit_channel_affine.sv"
         (_SELF, "en = m_axis_tready | ~valid_q[STAGES-1]", "en = 1'b1"),
         (_SELF, "assign fire = en & all_valid;", "assign fire = all_valid;"),
         (_SELF, "t[SUM_BITS-1] ?", "t[SUM_BITS-2] ?"),
-        (_SELF, "(&w[W_BITS-1:OUT_BITS-1])", "(&w[W_BITS-1:OUT_BITS])"),
+        ("bvit_saturate.sv", "(&w[W_BITS-1:OUT_BITS-1])", "(&w[W_BITS-1:OUT_BITS])"),
         (_SELF, "partial[i][SHIFT-1:0];", "'0;"),
         (_SELF, ".addr(addr_q[T_STAGE+1]),", ".addr(addr_q[T_STAGE]),"),
         (_SELF, "c_q[d] <= c_q[d-1];", "c_q[d] <= c_q[0];"),

@@ -59,6 +59,7 @@ class ChannelAffine(HwOp):
         "bvit_coef_rom.sv",
         "bvit_booth_mul.sv",
         "bvit_affine_mul.sv",
+        "bvit_saturate.sv",
         "bvit_channel_affine.sv",
     )
 

@@ -30,7 +30,8 @@ class MultiPool(PoolOp):
     folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_line_delay.sv", "bvit_coef_rom.sv", "bvit_booth_mul.sv",
-        "bvit_pool_mac.sv", "bvit_multi_pool.sv",
+        "bvit_beat_counter.sv", "bvit_pool_mac.sv", "bvit_saturate.sv", "bvit_pool_rows.sv", "bvit_pool_tokens.sv",
+        "bvit_multi_pool.sv",
     )  # fmt: skip
     lut_weights: ClassVar[tuple[float, ...]] = (11.394, 0.133, 0.0, 0.082, 0.77, 0.927)
     ff_weights: ClassVar[tuple[float, ...]] = (46.924, 2.256, 0.683, 1.568, 0.381, 1.09)
