@@ -28,6 +28,12 @@ def divisors(n: int) -> list[int]:
     return sorted({*small, *(n // d for d in small)})
 
 
+def require_divisor(where: str, name: str, part: int, whole: int, what: str) -> None:
+    """Raise FoldingError unless ``part``, called ``name``, divides ``whole``, so many ``what``."""
+    if part < 1 or whole % part:
+        raise FoldingError(f"{where}: {name}={part} does not divide {whole} {what}; allowed: {divisors(whole)}")
+
+
 def clog2(n: int) -> int:
     """Smallest b with 2**b >= n (SystemVerilog's ``$clog2``)."""
     return max(n - 1, 0).bit_length()
@@ -53,11 +59,7 @@ class Stream:
     signed: bool
 
     def __post_init__(self) -> None:
-        if self.channels % self.lanes:
-            raise FoldingError(
-                f"stream: lanes={self.lanes} does not divide {self.channels} channels; "
-                f"allowed: {divisors(self.channels)}"
-            )
+        require_divisor("stream", "lanes", self.lanes, self.channels, "channels")
 
     @property
     def beats(self) -> int:

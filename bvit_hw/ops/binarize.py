@@ -8,9 +8,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.errors import ConfigError
 from bvit_hw.ops.affine_cost import binarize_resources
-from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, divisors
+from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, divisors, require_divisor
 from bvit_hw.ops.coef_memory import block_pays, pack_words
 
 
@@ -34,10 +34,7 @@ class Binarize(HwOp):
         for name in ("tokens", "channels", "in_bits"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Binarize: {name}={getattr(self, name)}; allowed: 1 or more")
-        if self.pe < 1 or self.channels % self.pe:
-            raise FoldingError(
-                f"Binarize: pe={self.pe} does not divide {self.channels} channels; allowed: {divisors(self.channels)}"
-            )
+        require_divisor("Binarize", "pe", self.pe, self.channels, "channels")
 
     @property
     def beats(self) -> int:

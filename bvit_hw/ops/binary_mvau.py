@@ -20,7 +20,9 @@ from bvit_hw.ops.base import (
     Stream,
     clog2,
     divisors,
+    require_divisor,
 )
+from bvit_hw.ops.block_ram import BLOCK_RAM_SHAPES
 from bvit_hw.ops.hls import HlsInstance, HlsTable
 from bvit_hw.ops.popcount import decode, encode, is_shared, level_sizes, popcount_size, word_positions
 
@@ -35,12 +37,6 @@ PRIMITIVE_SOURCES = (
 PRIMITIVE_MODELS = ("xilinx/models/LUT6.sv", "xilinx/models/LUT6_2.sv", "xilinx/models/CARRY4.sv")
 ULTRASCALE_MODELS = (*PRIMITIVE_MODELS[:2], "xilinx/models/CARRY8.sv")
 
-#: block RAM as (18-Kbit halves, bits, words)
-BLOCK_RAM_SHAPES = (
-    *((1, lanes, words) for lanes, words in ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))),
-    *((2, lanes, words) for lanes, words in ((72, 512), (36, 1024), (18, 2048), (9, 4096), (4, 8192), (2, 16384))),
-    (2, 1, 32768),
-)
 #: fitted to benchmarks/mvau_luts.py: LUTs of the counters a bit of the weight address, LUTs a product of the plain
 #: structure, whatever little there is of it
 CONTROL_LUTS = 4.6
@@ -98,8 +94,8 @@ def _rom(width: int, depth: int, *, block: bool) -> Resources:
 def _block_ram(width: int, depth: int) -> tuple[int, int]:
     """Fewest 18-Kbit halves and, with them, fewest banks behind one another; widths as in UG473."""
     choices = []
-    for halves, lanes, words in BLOCK_RAM_SHAPES:
-        beside = -(-width // lanes) * halves
+    for words, bits, halves in BLOCK_RAM_SHAPES:
+        beside = -(-width // bits) * halves
         banks, rest = divmod(depth, words)
         if banks == 0 or (banks, rest) == (1, 0):
             choices.append((beside, 1))
@@ -110,10 +106,8 @@ def _block_ram(width: int, depth: int) -> tuple[int, int]:
 
 
 def _check_folding(where: str, *, rows: int, cols: int, pe: int, simd: int) -> None:
-    if pe < 1 or rows % pe:
-        raise FoldingError(f"{where}: pe={pe} does not divide {rows} rows; allowed: {divisors(rows)}")
-    if simd < 1 or cols % simd:
-        raise FoldingError(f"{where}: simd={simd} does not divide {cols} columns; allowed: {divisors(cols)}")
+    require_divisor(where, "pe", pe, rows, "rows")
+    require_divisor(where, "simd", simd, cols, "columns")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,18 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import affine_resources
-from bvit_hw.ops.base import HwOp, IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors, signed_bits
+from bvit_hw.ops.base import (
+    HwOp,
+    IntArray,
+    Memory,
+    Params,
+    Resources,
+    RtlInstance,
+    Stream,
+    divisors,
+    require_divisor,
+    signed_bits,
+)
 from bvit_hw.ops.coef_memory import block_pays, pack_words
 from bvit_hw.ops.hls import HlsInstance, HlsTable
 
@@ -86,11 +97,7 @@ class ChannelAffine(HwOp):
         for name in ("in_bits", "multiply", "shift"):
             object.__setattr__(self, name, tuple(int(v) for v in getattr(self, name)))
         self._check_shape()
-        if self.pe < 1 or self.channels % self.pe:
-            raise FoldingError(
-                f"ChannelAffine: pe={self.pe} does not divide {self.channels} channels; allowed: "
-                f"{divisors(self.channels)}"
-            )
+        require_divisor("ChannelAffine", "pe", self.pe, self.channels, "channels")
         if self.use_dsp not in (0, 1):
             raise FoldingError(f"ChannelAffine: use_dsp={self.use_dsp}; allowed: 0, 1")
 

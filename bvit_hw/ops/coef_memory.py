@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bvit_hw.ops.base import Memory, Resources
-from bvit_hw.ops.block_ram import LUTS_PER_BRAM18
-
-#: shapes of an 18-Kbit block RAM read through one port, words x bits (UG473)
-_BRAM18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+from bvit_hw.ops.block_ram import BLOCK_RAM_SHAPES, LUTS_PER_BRAM18
 
 
 def pack_words(fields: np.ndarray, bits: int) -> Memory:
@@ -22,7 +19,7 @@ def pack_words(fields: np.ndarray, bits: int) -> Memory:
 
 def block_count(width: int, depth: int) -> int:
     """18-Kbit block RAMs of a memory of ``depth`` words of ``width`` bits."""
-    return min(-(-depth // words) * -(-width // bits) for words, bits in _BRAM18_SHAPES)
+    return min(-(-depth // words) * -(-width // bits) for words, bits, halves in BLOCK_RAM_SHAPES if halves == 1)
 
 
 def table_luts(width: int, depth: int) -> float:

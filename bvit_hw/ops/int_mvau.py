@@ -20,6 +20,7 @@ from bvit_hw.ops.base import (
     Stream,
     clog2,
     divisors,
+    require_divisor,
     signed_bits,
 )
 from bvit_hw.ops.block_ram import LUTS_PER_BRAM18
@@ -81,14 +82,8 @@ class IntMVAU(HwOp):
             value = getattr(self, name)
             if value < low or (high is not None and value > high):
                 raise ConfigError(f"IntMVAU: {name}={value}; allowed: {low} .. {high or 'any'}")
-        if self.pe < 1 or self.rows % self.pe:
-            raise FoldingError(
-                f"IntMVAU: pe={self.pe} does not divide {self.rows} rows; allowed: {divisors(self.rows)}"
-            )
-        if self.simd < 1 or self.cols % self.simd:
-            raise FoldingError(
-                f"IntMVAU: simd={self.simd} does not divide {self.cols} columns; allowed: {divisors(self.cols)}"
-            )
+        require_divisor("IntMVAU", "pe", self.pe, self.rows, "rows")
+        require_divisor("IntMVAU", "simd", self.simd, self.cols, "columns")
         if self.use_dsp not in (0, 1):
             raise FoldingError(f"IntMVAU: use_dsp={self.use_dsp}; allowed: 0, 1")
         if self.serial not in (0, 1) or (self.serial and self.use_dsp):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.ops.base import HwOp, Params, Resources, clog2, divisors
+from bvit_hw.errors import ConfigError
+from bvit_hw.ops.base import HwOp, Params, Resources, clog2, divisors, require_divisor
 from bvit_hw.ops.block_ram import BUFFER_LUTS_PER_BRAM18, bram18s
 
 
@@ -98,12 +98,7 @@ class PoolOp(HwOp):
 
     def check_pe(self) -> None:
         """Raise FoldingError unless ``pe`` divides the channels."""
-        pe: int = self.fold_value("pe")
-        if pe < 1 or self.folded_channels % pe:
-            raise FoldingError(
-                f"{self.op_type}: pe={pe} does not divide {self.folded_channels} channels; "
-                f"allowed: {divisors(self.folded_channels)}"
-            )
+        require_divisor(self.op_type, "pe", self.fold_value("pe"), self.folded_channels, "channels")
 
     def check_window(self) -> None:
         """Raise ConfigError unless ``window_h x window_w`` divides the grid ``height x width``."""
