@@ -1,8 +1,12 @@
-// An accelerator with a stand-in for the network, for tests of driver and simulated device: the real border, and as
-// logit c the sum of the frame's bytes in lane c of the beats, minus 1000. Small, so that it is built in seconds. Bench only.
+// An accelerator with a stand-in for the network, for the bench of the border and for tests of driver and simulated
+// device: the real border, and as logit c the sum of the frame's bytes in lane c of the beats, minus 1000. A byte of
+// a dropped frame that slipped through, or a lost one, shows. Small, so that it is built in seconds. Bench only.
 `default_nettype none
 
-module bvit_accelerator (
+module bvit_accelerator #(
+  parameter int DEPTH = 24,           // beats that the frame guard holds
+  parameter int STALL_CYCLES = 65536  // of a logit not taken, until the flag is set
+) (
   input  wire logic        ap_clk,
   input  wire logic        ap_rst_n,
   input  wire logic [63:0] s_axis_tdata,
@@ -68,7 +72,7 @@ module bvit_accelerator (
 
   logic [63:0] pixels_tdata;
   logic pixels_tvalid, pixels_tready;
-  bvit_frame_guard #(.BYTES(Bytes), .DEPTH(2 * Beats)) u_guard (
+  bvit_frame_guard #(.BYTES(Bytes), .DEPTH(DEPTH)) u_guard (
     .clk, .rst(datapath_rst),
     .s_axis_tdata, .s_axis_tkeep, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready,
     .m_axis_tdata(pixels_tdata), .m_axis_tvalid(pixels_tvalid), .m_axis_tready(pixels_tready),
@@ -105,11 +109,19 @@ module bvit_accelerator (
     end
   end
 
-  bvit_logits_out #(.BITS(24), .CLASSES(Classes), .STALL_CYCLES(65536)) u_out (
+  bvit_logits_out #(.BITS(24), .CLASSES(Classes), .STALL_CYCLES(STALL_CYCLES)) u_out (
     .clk, .rst(datapath_rst),
     .s_axis_tdata(give_q[class_q]), .s_axis_tvalid(giving_q), .s_axis_tready(logit_tready),
     .m_axis_tdata, .m_axis_tkeep, .m_axis_tlast, .m_axis_tvalid, .m_axis_tready,
     .packet_frames, .frame_done, .output_stalled
+  );
+
+  bvit_axis_check #(.W(64), .NAME("pixels")) u_check_pixels (
+    .clk, .rst(datapath_rst), .tdata(pixels_tdata), .tvalid(pixels_tvalid), .tready(pixels_tready)
+  );
+  bvit_axis_check #(.W(33), .NAME("m_axis")) u_check_out (
+    .clk, .rst(datapath_rst),
+    .tdata({m_axis_tlast, m_axis_tdata}), .tvalid(m_axis_tvalid), .tready(m_axis_tready)
   );
 endmodule
 

@@ -1,4 +1,4 @@
-"""The accelerator's border: frame guard, output side, registers (shell_cocotb.py has the checks)."""
+"""The accelerator's border: frame guard, output side, registers (checks: shell_cocotb.py, shell_packets_cocotb.py)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ SOURCES = (*SHELL_SOURCES, "bvit_axis_check.sv")
 
 
 def run_shell(override: Path | None = None, *, seed: int = 1, depth: int = 24) -> None:
-    model = cocotb_model([*find_sources(SOURCES, override), SIM / "shell_top.sv"], "shell_top", {"DEPTH": depth})
+    sources = [*find_sources(SOURCES, override), SIM / "device_stand_in.sv", SIM / "shell_top.sv"]
+    model = cocotb_model(sources, "shell_top", {"DEPTH": depth})
     folder = Path(tempfile.mkdtemp(prefix="bvit-sim-shell-"))
-    simulate(model, top="shell_top", module="shell_cocotb", folder=folder, seed=seed)
+    simulate(model, top="shell_top", module="shell_cocotb,shell_packets_cocotb", folder=folder, seed=seed)
     shutil.rmtree(folder)
 
 

@@ -45,7 +45,7 @@ def write_stand_in(package: Path) -> Path:
     package.mkdir(parents=True)
     INFO.write(package / "model.json")
     rtl = ROOT / "rtl"
-    names = ("bvit_fifo.sv", "bvit_frame_guard.sv", "bvit_logits_out.sv", "bvit_axi_lite_regs.sv")
+    names = [f"bvit_{name}.sv" for name in ("fifo", "frame_guard", "logits_out", "axi_lite_regs", "axis_check")]
     memories = package / "no-memories"
     memories.mkdir()
     build_device(
