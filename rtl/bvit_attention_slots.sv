@@ -1,9 +1,9 @@
 // Write address and occupancy of a two-frame buffer of keys or values.
 //
 // Tokens come in order, all HEADS heads of a token one after another; token j lies in lane j mod
-// LANES of group j div LANES. `step` says that one head of one token is written. A frame becomes
-// `there` when its last step has happened, and makes room again when the reader says `free` in the
-// cycle of its last read.
+// LANES of group j div LANES. `step` says that one head of one token is written. A frame is `there`
+// from the cycle after its last step on, and makes room again when the reader says `free` in the
+// cycle of its last read. One step a cycle; every output is a function of registers.
 `default_nettype none
 
 module bvit_attention_slots #(

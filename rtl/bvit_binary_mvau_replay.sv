@@ -1,9 +1,10 @@
 // Input side of bvit_binary_mvau: gives every token NF times over, beat after beat.
 //
-// Room for two tokens: while one is replayed the next one is taken. The first pass over a token runs
-// behind its arrival beat by beat. m_valid and m_bits belong to the last enabled cycle; m_first and
-// m_last mark the first and the last beat of a pass; address counts all NF * SF beats of a token.
-// With NF = 1 nothing is stored and s_axis_tready is `en`; else it is a register's output.
+// Room for two tokens: while one is replayed the next one is taken. The first pass over a token
+// runs behind its arrival beat by beat: a beat comes out two cycles after it was taken. m_valid and
+// m_bits belong to the last enabled cycle; m_first and m_last mark the first and the last beat of a
+// pass; address counts all NF * SF beats of a token. With NF = 1 nothing is stored, latency is one
+// cycle and s_axis_tready is `en`; else it is a register's output.
 `default_nettype none
 
 module bvit_binary_mvau_replay #(

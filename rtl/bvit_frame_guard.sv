@@ -4,11 +4,12 @@
 // too early, or the last of a packet that does not end with it, is dropped whole and reported; the
 // next one is taken again. TLAST begins a new packet wherever it comes; on the last beat of a frame
 // before the packet's last it costs no frame, but is reported. packet_frames (0 means 1) must not
-// change while a packet is under way. Frames are stored in block RAM and
-// forwarded once they are complete: full rate with DEPTH of two frames; with less (from a frame and
-// 4 beats on) a source in bursts may wait. Latency of a frame's first beat: its whole length + 4.
-// All outputs come from registers. After a reset in mid-frame the rest of that frame counts as a
-// frame of its own, normally a short one.
+// change while a packet is under way.
+//
+// Frames are stored in block RAM and forwarded once they are complete: full rate with DEPTH of two
+// frames; with less (from a frame and 4 beats on) a source in bursts may wait. Latency of a frame's
+// first beat: its whole length + 4. All outputs come from registers. After a reset in mid-frame the
+// rest of that frame counts as a frame of its own, normally a short one.
 `default_nettype none
 
 module bvit_frame_guard #(

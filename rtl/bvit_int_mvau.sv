@@ -1,7 +1,8 @@
 // Integer matrix-vector unit: acc = weights . x, SIMD columns and PE rows at a time.
 //
 // Throughput: ROW_FOLDS * COL_FOLDS cycles a token, no bubbles between tokens; the input of the
-// next token is taken meanwhile. A PE result leaves every COL_FOLDS cycles. The unit stops only
+// next token is taken meanwhile. A PE result leaves every COL_FOLDS cycles. Latency from a token's
+// last beat to its first result: SUM_STAGE + 3 cycles, one less for ROW_FOLDS 1. The unit stops only
 // when a new result finds the last one not taken. Ready comes from registers, except for
 // ROW_FOLDS 1, where it is combinational on the output's ready.
 // USE_DSP asks for a DSP block for each product. The products of a PE are then added up systolically

@@ -1,12 +1,13 @@
 // The tokens of a row around the middle one: a line in which each step of a beat moves the beats of
 // all of its taps by one.
 //
-// Latency min(2, WIDTH-1) tokens from a beat to its time in the middle. The outputs are there in the
-// cycle of the step whose beat is the rightmost, combinational on it and on registers.
-// `s_edge` marks a beat whose left neighbour is not of the same row, `s_take` one that is a position
-// at all; `m_take` is the middle one's. Neighbours that are not `*_valid` lie outside the grid, and
-// their beats mean nothing. After a reset as many steps as a token has beats, times twice its reach,
-// have to pass before the marks can be believed: they are not reset.
+// One beat a cycle; latency min(2, WIDTH-1) tokens from a beat to its time in the middle. The
+// outputs are there in the cycle of the step whose beat is the rightmost, combinational on it and
+// on registers. `s_edge` marks a beat whose left neighbour is not of the same row, `s_take` one
+// that is a position at all; `m_take` is the middle one's. Neighbours that are not `*_valid` lie
+// outside the grid, and their beats mean nothing. The marks in the line are not reset: after a
+// reset they are what was fed in only when min(2, WIDTH-1) + 1 tokens of beats have been stepped
+// through.
 `default_nettype none
 
 module bvit_pool_tokens #(

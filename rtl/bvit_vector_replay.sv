@@ -1,11 +1,11 @@
 // Input side of a folded matrix-vector unit: keeps up to two vectors of BEATS beats and shows
 // each of them ROUNDS times, one beat a cycle, while the next one arrives.
 //
-// Throughput: one beat a cycle out, no bubbles between rounds nor between vectors; the first
-// round of a vector follows its arrival beat by beat. `x`, `valid`, `first` and `last` (of a
-// round) come from registers that move with `en`; `addr` counts the beat that they take next.
-// Ready does not depend on `en`, except for ROUNDS 1, where nothing needs to be kept and the
-// beat passes through.
+// Throughput: one beat a cycle out, no bubbles between rounds nor between vectors; the first round
+// of a vector follows its arrival beat by beat, two cycles later. `x`, `valid`, `first` and `last`
+// (of a round) come from registers that move with `en`; `addr` counts the beat that they take next.
+// Ready does not depend on `en`, except for ROUNDS 1, where nothing needs to be kept and the beat
+// passes through in one cycle.
 `default_nettype none
 
 module bvit_vector_replay #(
