@@ -70,7 +70,7 @@ def kernel_of_xml(text: str) -> tuple[str, str, Kernel, list[str]]:
 def xml_faults(text: str, verilog: Path) -> list[str]:
     """What is wrong with the kernel description of the Verilog module in ``verilog``."""
     from bvit_hw.flows.vivado import IP_VERSION, LIBRARY, VENDOR
-    from tests.vivado_emulation import inferred_interfaces, verilog_ports
+    from tests.vivado_component import inferred_interfaces, verilog_ports
 
     try:
         name, vlnv, ports, faults = kernel_of_xml(text)
