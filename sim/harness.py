@@ -21,7 +21,6 @@ from typing import Protocol
 import cocotb_tools.config
 import jinja2
 import numpy as np
-from find_libpython import find_libpython
 
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
@@ -136,7 +135,7 @@ def dut_of(op: HwOp, params: Params, sources_override: Path | None = None) -> Du
 
 
 def simulate(
-    executable: Path,
+    model: Path,
     *,
     top: str,
     module: str,
@@ -149,7 +148,7 @@ def simulate(
     environment = {
         **os.environ,
         # What cocotb_tools.runner sets; it has no timeout and ends the interpreter on a failure, so it is not used.
-        "GPI_USERS": f"{find_libpython()};{cocotb_tools.config.pygpi_entry_point()}",
+        "GPI_USERS": cocotb_tools.config.pygpi_entry_point(),
         "PYGPI_PYTHON_BIN": sys.executable,
         "PYTHONPATH": os.pathsep.join([str(SIM), str(SIM.parent), *sys.path]),
         "COCOTB_TOPLEVEL": top,
@@ -158,11 +157,12 @@ def simulate(
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
         "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
         "COCOTB_RANDOM_SEED": str(seed),
+        "LD_PRELOAD": str(model),
         **(env or {}),
     }
     environment.pop("PYTEST_CURRENT_TEST", None)
     # Registers and memories without reset start with random contents, so that a forgotten reset is found.
-    argv = [str(executable), "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
+    argv = [sys.executable, "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
     run = run_tool(top, argv, cwd=folder, log=folder / log_name, env=environment, timeout=_TIMEOUT, check=False)
     failures = _failures(folder / "results.xml")
     if run.returncode != 0 or failures is None or failures:
@@ -197,19 +197,20 @@ def cocotb_model(
     *,
     defines: Sequence[str] = (),
 ) -> Path:
-    """The (cached) executable of ``top`` linked with cocotb; only signals marked public in the source are visible.
+    """The (cached) library of ``top`` linked with cocotb, for ``simulate``.
 
-    ``defines`` are macros of the preprocessor.
+    Only signals marked public in the source are visible. ``defines`` are macros of the preprocessor.
     """
     libs = cocotb_tools.config.libs_dir
     return build_model(
         sources,
         top,
         parameters=parameters,
-        cpp=[Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"],
+        cpp=[Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp", SIM / "inside_python.cpp"],
         flags=["--vpi", "--assert", "-Wno-fatal", "--x-assign", "unique", "--x-initial", "unique",
                "--timescale", "1ns/1ps", *(f"+define+{name}" for name in defines)],
-        ldflags=f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator",
+        cflags="-fPIC",
+        ldflags=f"-shared -Wl,-Bsymbolic,-rpath,{libs} -L{libs} -lcocotbvpi_verilator -ldl",
     )  # fmt: skip
 
 
@@ -317,10 +318,10 @@ def check_op(
         "seed": seed,
     }
     (folder / "bench.json").write_text(json.dumps(config))
-    executable = bench_model(dut, folder)
+    model = bench_model(dut, folder)
     _log.info("%s: patterns %s, %d frames, seed %d, in %s", op, ",".join(patterns), count, seed, folder)
     environment = {"BVIT_BENCH_PATTERNS": json.dumps(list(patterns))}
-    simulate(executable, top="bench_top", module="bench_cocotb", folder=folder, seed=seed, env=environment)
+    simulate(model, top="bench_top", module="bench_cocotb", folder=folder, seed=seed, env=environment)
     measured = _measure(folder / "full.json", [s.beats for s in op.outputs], count) if "full" in patterns else None
     if measured and check_cycles:
         difference = abs(measured.cycles_per_frame - op.cycles)
