@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from bvit_hw.build.progress import Progress
+from bvit_hw.threads import usable_cores
 
 
 @click.command("build")
@@ -18,7 +18,10 @@ from bvit_hw.build.progress import Progress
 @click.option("--data", help="Test images: a dataset's name, or an .npz with images (uint8 N x H x W x C) and labels.")
 @click.option("--target-fps", type=float, help="Least area at this frame rate; default: the fastest that fits.")
 @click.option(
-    "--impl", type=click.Choice(["auto", "hls", "rtl"]), default="auto", show_default=True,
+    "--impl",
+    type=click.Choice(["auto", "hls", "rtl"]),
+    default="auto",
+    show_default=True,
     help="Flavour of the operators that come in both: auto is the RTL.",
 )
 @click.option("--impl-of", multiple=True, metavar="OPERATOR=FLAVOUR", help="Flavour of one operator; may be repeated.")
@@ -78,7 +81,7 @@ def build_command(
         simulated_device=simulated_device,
         impl=impl,
         impl_of=impl_of,
-        jobs=jobs or min(os.cpu_count() or 1, 4),
+        jobs=jobs or min(usable_cores(), 4),
     )
     from bvit_hw.build.board_package import write_release
     from bvit_hw.build.engine import BuildFolder, output_errors

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bvit_hw.data import ImageData, open_data, parse_data
+from bvit_hw.threads import usable_cores
 from bvit_hw.train import EpochReport, Recipe, RunOptions, StepReport, TrainResult, train, training_recipe
 
 #: what ``--teacher`` says for labels
@@ -168,7 +169,7 @@ def train_command(
     )
     recipe = _with_teacher(recipe, named, teacher, download)
     in_memory = opened.arrays is not None
-    cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     options = RunOptions(
         device=device,
         workers=workers if workers is not None else 0 if recipe.augmentation == "affine" else min(8, max(1, cores)),

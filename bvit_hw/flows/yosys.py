@@ -22,6 +22,7 @@ import jinja2
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool, stop_running_tools
 from bvit_hw.ops.base import HwOp, Params, Resources
+from bvit_hw.threads import usable_cores
 
 #: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
 LUTS_PER_CELL: Mapping[str, int] = {
@@ -231,7 +232,7 @@ def synthesize(
         if file.is_file():
             counts[key] = Resources(**json.loads(file.read_text()))
     todo = [job for key, job in unique.items() if key not in counts]
-    workers = processes or min(os.cpu_count() or 1, 4)
+    workers = processes or min(usable_cores(), 4)
     total = sum(job.weight for job in todo)
     bags = _bags(todo, max(total / (4 * workers), 200.0))
     cache.mkdir(parents=True, exist_ok=True)
