@@ -35,7 +35,7 @@ test: env
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests sim hls
 
 test-slow: env
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls
+	HYPOTHESIS_PROFILE=random PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls
 
 notebook-env:
 	$(PYTHON) -m venv $(NOTEBOOK_VENV)
