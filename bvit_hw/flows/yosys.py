@@ -51,6 +51,9 @@ DSPS = ("DSP48E1", "DSP48E2")
 #: how Yosys names the device families that the boards use
 FAMILIES: Mapping[str, str] = {"zynq-7000": "xc7", "zynq-ultrascale+": "xcup", "alveo": "xcup"}
 
+#: expected LUTs of one Yosys process at most: larger ones would leave the progress display silent for minutes
+_MOST_LUTS = 4000.0
+
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("bvit_hw.flows"),
     undefined=jinja2.StrictUndefined,
@@ -234,7 +237,7 @@ def synthesize(
     todo = [job for key, job in unique.items() if key not in counts]
     workers = processes or min(usable_cores(), 4)
     total = sum(job.weight for job in todo)
-    bags = _bags(todo, max(total / (4 * workers), 200.0))
+    bags = _bags(todo, min(max(total / (4 * workers), 200.0), _MOST_LUTS))
     cache.mkdir(parents=True, exist_ok=True)
     done = len(counts)
     if progress:
