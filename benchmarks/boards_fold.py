@@ -1,4 +1,4 @@
-"""What the folding finds for every board: cycles a frame, what limits it, predicted resources. Writes a table.
+"""What the folding finds for every board: cycles a frame, what limits it, predicted resources, or why nothing fits.
 
     python benchmarks/boards_fold.py [PRESET]
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 import sys
 import time
 
-from benchmarks.machine import processor
+from machine import processor
+
 from bvit_hw.boards import board_names, load_board
+from bvit_hw.errors import FoldingError
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.folding import fold
 from bvit_hw.lower.vendor_cells import with_vendor_cells
@@ -27,7 +29,11 @@ def main(name: str) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|")
     for board in map(load_board, board_names()):
         start = time.process_time()
-        result = fold(with_vendor_cells(graph, board), board)
+        try:
+            result = fold(with_vendor_cells(graph, board), board)
+        except FoldingError as error:
+            print(f"| {board.name} | {board.clock_mhz:g} | {str(error).removeprefix('bvit: ')} |", flush=True)
+            continue
         r, seconds, rate = result.resources, time.process_time() - start, board.clock_mhz * 1e6 / result.cycles
         print(
             f"| {board.name} | {board.clock_mhz:g} | {result.cycles:,} | {rate:,.0f} | "

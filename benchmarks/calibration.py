@@ -2,7 +2,7 @@
 
 For each way to choose, one JSON line: the quantized and the frozen model against the float one on the test split, by
 labels that are equal and the mean cosine of the logits. The network is tiny-digits, trained here in floating point, or
-a checkpoint whose own scales, if it has any, are dropped. From the root: python -m benchmarks.calibration
+a checkpoint whose own scales, if it has any, are dropped. From the root: python benchmarks/calibration.py
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import click
 import numpy as np
 import torch
 import torch.nn.functional as F
+from machine import processor
 from torch import Tensor
 
-from benchmarks.machine import processor
 from bvit_hw.data import Dataset, load_dataset, normalize
 from bvit_hw.models import BinaryViT, load_checkpoint, preset
 from bvit_hw.models.calibrate import agreement, frozen_logits, model_logits

@@ -30,8 +30,9 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machine import processor
-from benchmarks.plain_binaryvit import PlainBinaryViT, PlainSizes
+from machine import processor
+from plain_binaryvit import PlainBinaryViT, PlainSizes
+
 from bvit_hw.models import BinaryViT, BinaryViTConfig, preset
 from bvit_hw.train.memory import keep_freed_memory
 
