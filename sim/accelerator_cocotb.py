@@ -6,50 +6,22 @@ model's cycles a frame.
 
 from __future__ import annotations
 
-import itertools
-import os
-import random
-from collections.abc import Iterator
 from typing import Any
 
 import cocotb
 import numpy as np
-from cocotb.clock import Clock
+from axi_bench import PERIOD, AxiBench, pauses
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
-from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+from cocotbext.axi import AxiStreamFrame
 
 from bvit_hw.runtime import registers as reg
 
-SEED = int(os.environ["COCOTB_RANDOM_SEED"])
-PERIOD = 2
 with np.load("frames.npz", allow_pickle=False) as _data:
     IMAGES, LOGITS, HASH, CYCLES = _data["images"], _data["logits"], _data["hash"], int(_data["cycles"])
 
 
-def _pauses(rng: random.Random, share: float) -> Iterator[bool]:
-    return (rng.random() < share for _ in itertools.count())
-
-
-class Bench:
+class Bench(AxiBench):
     """Bus models around the accelerator."""
-
-    def __init__(self, dut: Any, name: str) -> None:
-        self.dut = dut
-        self.rng = random.Random(f"{SEED}-{name}")
-        reset = {"reset": dut.ap_rst_n, "reset_active_level": False}
-        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.ap_clk, **reset)
-        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.ap_clk, **reset)
-        self.axi = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.ap_clk, **reset)
-
-    async def start(self) -> None:
-        self.dut.ap_rst_n.value = 0
-        cocotb.start_soon(Clock(self.dut.ap_clk, PERIOD, unit="ns", impl="gpi").start())
-        await ClockCycles(self.dut.ap_clk, 8)
-        self.dut.ap_rst_n.value = 1
-        await ClockCycles(self.dut.ap_clk, 4)
-
-    async def read(self, offset: int) -> int:
-        return int(await with_timeout(self.axi.read_dword(offset), 4000, "ns"))
 
     async def send(self, index: int, length: int | None = None) -> None:
         """Image ``index``, cut or filled up to ``length`` bytes."""
@@ -93,8 +65,8 @@ async def starved_and_stalled(dut: Any) -> None:
     """Source and sink hesitate at random."""
     bench = Bench(dut, "stalls")
     await bench.start()
-    bench.source.set_pause_generator(_pauses(bench.rng, 0.6))
-    bench.sink.set_pause_generator(_pauses(bench.rng, 0.9))
+    bench.source.set_pause_generator(pauses(bench.rng, 0.6))
+    bench.sink.set_pause_generator(pauses(bench.rng, 0.9))
     order = [bench.rng.randrange(len(IMAGES)) for _ in range(12)]
     for index in order:
         await bench.send(index)
@@ -123,7 +95,7 @@ async def batches(dut: Any) -> None:
     """Packets of several images, as one DMA transfer brings them: the logits of each packet come as one packet."""
     bench = Bench(dut, "batches")
     await bench.start()
-    await with_timeout(bench.axi.write_dword(reg.PACKET_FRAMES, 3), 4000, "ns")
+    await bench.write(reg.PACKET_FRAMES, 3)
     packets = [[bench.rng.randrange(len(IMAGES)) for _ in range(3)] for _ in range(3)]
     for packet in packets:
         await bench.source.send(AxiStreamFrame(b"".join(IMAGES[index].tobytes() for index in packet)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
+from axi_bench import pauses
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
-from shell_bench import BEATS, BYTES, CLASSES, Shell, pauses
+from shell_bench import BEATS, BYTES, CLASSES, Shell
 
 from bvit_hw.runtime import registers as reg
 

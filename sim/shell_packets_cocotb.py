@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import cocotb
+from axi_bench import pauses
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotbext.axi import AxiStreamFrame
-from shell_bench import BYTES, CLASSES, Shell, expected, pauses
+from shell_bench import BYTES, CLASSES, Shell, expected
 
 from bvit_hw.runtime import registers as reg
 
