@@ -74,8 +74,9 @@ class VivadoSession:
         def call(*words: object) -> object:
             try:
                 result = function(*map(str, words))
-            except Exception as error:
-                # Tcl forgets what a command raised; an assertion here is as good as any refusal.
+            except (EmulatedError, AssertionError, LookupError, TypeError, ValueError) as error:
+                # Tcl forgets what a command raised; an assertion here, or arguments that a command does not take, are
+                # as good as any refusal.
                 self.refusal = f"{function.__name__.removeprefix('cmd_')}: {error!r}"
                 raise
             return "" if result is None else tuple(result) if isinstance(result, list) else result
@@ -86,7 +87,7 @@ class VivadoSession:
         """Source the script; whatever goes wrong in it is raised as an EmulatedError."""
         try:
             self.tcl.eval(f"source {{{script}}}")
-        except Exception as error:
+        except tkinter.TclError as error:
             raise EmulatedError(f"{script.name}: {error} {self.refusal}") from error
 
     def cmd_puts(self, *words: str) -> None:
