@@ -101,7 +101,7 @@ def _in_double(batch_size: int, accumulate: int = 1) -> Trainer:
     trainer.model.double()
     trainer.batches.images = trainer.batches.images.double()  # type: ignore[attr-defined]
     trainer.loss = lambda logits, _images, labels: torch.nn.functional.cross_entropy(logits, labels)
-    trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.05)
+    trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.05, fused=True)
     trainer.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(trainer.optimizer, T_max=10)
     return trainer
 

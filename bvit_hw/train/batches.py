@@ -154,7 +154,7 @@ class LoadedBatches:
     def test(self) -> Iterator[Batch]:
         loader = self._evaluation(self.data.test)
         for pixels, labels in loader.all(max(self.share.batch, 2), self.share.rank, self.share.world):
-            yield self._normalized(pixels), labels.to(self.device)
+            yield self._normalized(pixels), labels.to(self.device, non_blocking=self._pin)
 
     def state(self) -> dict[str, Tensor]:
         return {}

@@ -71,9 +71,16 @@ class RunOptions:
 
 @contextmanager
 def _reproducible(threads: int | None, device: torch.device) -> Iterator[None]:
-    """Deterministic algorithms (CPU), a fixed number of threads (sums depend on it); what was set before comes back."""
+    """Deterministic algorithms (CPU), a fixed number of threads (sums depend on it); what was set before comes back.
+
+    On a GPU float32 products go through TF32: signs are exact in it, and a norm divides out what it rounds off a row's
+    scale. NVIDIA_TF32_OVERRIDE=0 in the environment forbids it.
+    """
     filling = torch.utils.deterministic.fill_uninitialized_memory
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    products = torch.get_float32_matmul_precision()
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
     if threads is not None:
         torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(device.type == "cpu")
@@ -84,6 +91,7 @@ def _reproducible(threads: int | None, device: torch.device) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
+        torch.set_float32_matmul_precision(products)
         torch.utils.deterministic.fill_uninitialized_memory = filling
 
 

@@ -45,7 +45,8 @@ class Recipe(BaseModel):
     #: training images that calibration looks at; 0: all
     calibration_images: Annotated[int, Field(ge=0)] = 0
     precision: Precision = "32"
-    compile: bool = False
+    #: torch.compile the blocks; None: on GPUs, where they are bound by memory and Inductor fuses their passes
+    compile: bool | None = False
     #: CPU threads of one process, which sums depend on; None: PyTorch's choice. The digits' tensors are so small that
     #: more than one mostly wait for each other
     threads: Annotated[int, Field(ge=1)] | None = 1
@@ -97,6 +98,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "batch_size": 128,
         "augmentation": "crop-flip",
         "calibration_images": 4096,
+        "compile": None,
         "threads": None,
     },
     "paper": {
@@ -108,6 +110,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "label_smoothing": 0.0,
         "augmentation": "paper",
         "calibration_images": 4096,
+        "compile": None,
         "threads": None,
     },
 }

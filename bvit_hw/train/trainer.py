@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -22,6 +26,9 @@ from bvit_hw.train.recipe import Recipe
 from bvit_hw.train.stopping import StopWish
 from bvit_hw.train.sync_norm import synchronize_norms
 from bvit_hw.train.watch import first_not_finite
+
+
+log = logging.getLogger(__name__)
 
 
 class TrainingError(BvitError):
@@ -45,6 +52,18 @@ class EpochReport:
     loss: float
     mode: str
     accuracy: Accuracy | None = None
+
+
+def compiles(recipe: Recipe, device: torch.device) -> bool:
+    """Whether the blocks are compiled: as the recipe says, or where it leaves that open, on GPUs that Triton serves."""
+    if recipe.compile is not None or device.type != "cuda":
+        return bool(recipe.compile)
+    missing = [] if importlib.util.find_spec("triton") else ["the package triton"]
+    if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
+        missing.append("a C compiler, which triton wants")
+    if missing:
+        log.warning("the blocks are not compiled, and train more slowly: no %s", ", no ".join(missing))
+    return not missing
 
 
 @torch.no_grad()
@@ -113,7 +132,7 @@ class Trainer:
     def network(self) -> torch.nn.Module:
         """The model as it is trained: compiled and distributed where asked for. Built once, after a state is loaded."""
         if self._network is None:
-            if self.recipe.compile:
+            if compiles(self.recipe, self.place.device):
                 for block in (*self.model.blocks, *self.model.merges):
                     block.compile()
             self._network = self.model
@@ -158,7 +177,7 @@ class Trainer:
         network = self.network()
         self.optimizer.zero_grad(set_to_none=True)
         parts = self.recipe.accumulate
-        told = torch.zeros(2, dtype=torch.float64, device=self.place.device)
+        told = torch.zeros(3, dtype=torch.float64, device=self.place.device)
         seen = []
         for part in range(parts):
             images, labels = next(self._stream)
@@ -171,17 +190,25 @@ class Trainer:
         if wish is not None and wish.wished:
             told[1] = 1
         told = self.place.sum(told)
-        mean_loss = float(told[0]) / self.place.world
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
+        told[2] = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        self._update(~torch.isfinite(told).all())
+        # Read when everything has been given to the device: a GPU would otherwise stand still until it is asked on.
+        total, wishes, norm = told.tolist()
+        mean_loss = total / self.place.world
         for name, value in (("loss", mean_loss), ("gradient norm", norm)):
             if not abs(value) < float("inf"):
                 self._fail(name, value, seen)
-        self.optimizer.step()
         self.scheduler.step()
         self.step += 1
         self.losses.append(mean_loss)
-        return mean_loss, norm, bool(told[1] > 0)
+        return mean_loss, norm, wishes > 0
+
+    def _update(self, skip: Tensor) -> None:
+        """Let the optimizer step unless ``skip``, decided on the device: the way of torch.amp.GradScaler."""
+        self.optimizer.grad_scale = None  # type: ignore[attr-defined]
+        self.optimizer.found_inf = skip.float()  # type: ignore[attr-defined]
+        self.optimizer.step()
 
     def _fail(self, name: str, value: float, seen: list[Batch]) -> None:
         images = torch.cat([x for x, _ in seen])
