@@ -107,7 +107,12 @@ class _Bar:
 @click.option("--lr", type=float, help="Peak learning rate (paper: for a step of 512 images).")
 @click.option("--teacher", help="Checkpoint of ours, DeiT-S weights, deit-small (with --download), or none.")
 @click.option("--precision", type=click.Choice(["32", "bf16-mixed"]), help="Arithmetic of the passes.")
-@click.option("--compile/--no-compile", "compiled", default=None, help="torch.compile the blocks (by default on GPUs, but for the digits).")
+@click.option(
+    "--compile/--no-compile",
+    "compiled",
+    default=None,
+    help="torch.compile the blocks (by default on GPUs, but for the digits).",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of a process.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)

@@ -208,16 +208,6 @@ def test_random_graphs_are_alive(name: str) -> None:
     assert all(same)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("name", ALL_CONFIGS)
-def test_same_integers_on_a_gpu(name: str) -> None:
-    graph, images = random_frozen(ALL_CONFIGS[name], seed=5), torch.from_numpy(random_pixels(ALL_CONFIGS[name], 6))
-    want = FrozenBinaryViT(graph).trace(images)
-    got = FrozenBinaryViT(graph).cuda().trace(images.cuda())
-    assert [key for key in want if not torch.equal(want[key], got[key].cpu())] == []
-
-
 def test_wrong_input() -> None:
     graph = random_frozen(CONFIGS["pyramid"])
     model = FrozenBinaryViT(graph)

@@ -18,6 +18,7 @@ from bvit_hw import data
 from bvit_hw.data import Dataset
 from bvit_hw.models import BinaryViTConfig
 from bvit_hw.train import Recipe, RunOptions, train
+from tests.null_gpu.arithmetic import computing
 
 NETWORK = BinaryViTConfig.create(
     image_size=32,
@@ -134,7 +135,9 @@ def run(
         _arm(*death)
     data.DATASETS["some"] = some_digits
     try:
-        train(SHORT.changed(**changes), out, options=RunOptions(device="cpu", tensorboard=False, **options))
+        chosen = RunOptions(**{"device": "cpu", "tensorboard": False, **options})
+        with computing():
+            train(SHORT.changed(**changes), out, options=chosen)
     except KeyboardInterrupt:
         os._exit(2)
 
@@ -157,14 +160,16 @@ def start(
     processes: int = 1,
     death: tuple[int, str] | None = None,
     options: dict[str, Any] | None = None,
+    method: str = "forkserver",
     **changes: Any,
 ) -> list[BaseProcess]:
-    """Start one run in ``processes`` processes, told of each other as torchrun tells them."""
+    """Start one run in ``processes`` processes, told of each other as torchrun tells them; GPUs want ``spawn``."""
+    context = multiprocessing.get_context(method)
     shared = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_port())}
     children = []
     for rank in range(processes):
         environment = shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}
-        child = _context.Process(
+        child = context.Process(
             target=run, args=(out, changes, options or {}, environment, death if rank == 0 else None)
         )
         child.start()

@@ -39,8 +39,8 @@ def _mean_of(norm: ChannelNorm, scale: FloatArray | None = None) -> FloatArray:
 
 def _quantized(quantizer: WeightQuant, weight: Tensor) -> tuple[np.ndarray, int]:
     """Integers and exponent that ``quantizer`` gives ``weight``."""
-    exponent = quantizer.fit(weight)
-    return quantizer.to_int(weight).cpu().numpy(), exponent
+    quantizer.fit(weight)
+    return quantizer.to_int(weight).cpu().numpy(), quantizer.exponent
 
 
 def _rprelu_affine(

@@ -113,12 +113,13 @@ class WeightQuant(FixedPointQuant):
     """Quantizer of a weight tensor; its exponent always follows from the tensor's largest magnitude."""
 
     @torch.no_grad()
-    def fit(self, weight: Tensor) -> int:
-        """Set and return the smallest exponent that does not saturate ``weight`` by more than half a step."""
+    def fit(self, weight: Tensor) -> None:
+        """Set the smallest exponent that does not saturate ``weight`` by more than half a step, 0 for zeros."""
         peak = weight.abs().max()
         limit = 2 ** (self.bits - 1) - 0.5
-        self.exponent = int(torch.ceil(torch.log2(peak / limit))) if peak > 0 else 0
-        return self.exponent
+        # In tensors throughout: nobody waits for a GPU to have got here.
+        exponent = torch.where(peak > 0, torch.ceil(torch.log2(peak / limit)), 0)
+        self._threshold().copy_(exponent + (self.bits - 1))
 
     def forward(self, weight: Tensor) -> Tensor:
         if self.mode != "quant":

@@ -27,7 +27,6 @@ from bvit_hw.train.stopping import StopWish
 from bvit_hw.train.sync_norm import synchronize_norms
 from bvit_hw.train.watch import first_not_finite
 
-
 log = logging.getLogger(__name__)
 
 
