@@ -115,6 +115,29 @@ def test_two_gpus_train_as_one_does(tmp_path: Path) -> None:
     assert two[0] == pytest.approx(one[0], rel=1e-3) and two == pytest.approx(one, rel=0.3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_compiled_blocks_train_as_eager_ones(tmp_path: Path, processes: int) -> None:
+    if torch.cuda.device_count() < processes:
+        pytest.skip("two CUDA devices are needed")
+    for name, compiled in (("eager", False), ("compiled", True)):
+        changes = {"batch_size": 80 // processes, "epochs": 1, "quant_epochs": 0, "compile": compiled}
+        children = start(
+            tmp_path / name,
+            processes=processes,
+            options={"device": "cuda"},
+            method="spawn",
+            patience=900,  # an interpreter takes minutes
+            **changes,
+        )
+        assert finish(children) == [0] * processes
+    eager, compiled = ([line for line in metrics(tmp_path / name) if "loss" in line] for name in ("eager", "compiled"))
+    assert len(compiled) == len(eager) == 2
+    for quantity in ("loss", "gradient_norm"):
+        found, wanted = ([line[quantity] for line in lines] for lines in (compiled, eager))
+        assert found[0] == pytest.approx(wanted[0], rel=1e-4) and found[1] == pytest.approx(wanted[1], rel=LATER)
+
+
 def test_evaluation_is_the_same(tmp_path: Path) -> None:
     train(SHORT, tmp_path, options=RunOptions(device="cpu", tensorboard=False))
     tables = []

@@ -124,10 +124,11 @@ def run(
     options: dict[str, Any],
     environment: dict[str, str] | None = None,
     death: tuple[int, str] | None = None,
+    patience: float = _PATIENCE,
 ) -> None:
     """The body of a child: train SHORT with ``changes`` in ``out``; a Ctrl-C ends with exit code 2, as the CLI does."""
     # A run that waits for ever shows where, and ends.
-    faulthandler.dump_traceback_later(_PATIENCE, exit=True)
+    faulthandler.dump_traceback_later(patience, exit=True)
     os.environ.update(environment or {})
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -161,6 +162,7 @@ def start(
     death: tuple[int, str] | None = None,
     options: dict[str, Any] | None = None,
     method: str = "forkserver",
+    patience: float = _PATIENCE,
     **changes: Any,
 ) -> list[BaseProcess]:
     """Start one run in ``processes`` processes, told of each other as torchrun tells them; GPUs want ``spawn``."""
@@ -170,7 +172,7 @@ def start(
     for rank in range(processes):
         environment = shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}
         child = context.Process(
-            target=run, args=(out, changes, options or {}, environment, death if rank == 0 else None)
+            target=run, args=(out, changes, options or {}, environment, death if rank == 0 else None, patience)
         )
         child.start()
         children.append(child)

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,19 +25,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
-#: PyTorch's libraries whose CUDA symbols must be there, and what those begin with
-_LIBRARIES = (
-    "libc10_cuda.so",
-    "libtorch_cuda.so",
-    "libtorch_cuda_linalg.so",
-    "libtorch_python.so",
-    "libcaffe2_nvrtc.so",
-)
-_PREFIXES = ("cuda", "__cuda", "cublas", "nccl")
-#: driver functions that PyTorch and Triton ask for, unless runtime.c has them
-_DRIVER = ("cuCtxSetCurrent", "cuFuncSetAttribute", "cuFuncSetCacheConfig", "cuLaunchCooperativeKernel",
-           "cuLinkAddData_v2", "cuLinkComplete", "cuLinkCreate_v2", "cuModuleUnload", "cuTensorMapEncodeTiled",
-           "cuInit", "cuOccupancyMaxActiveClusters")  # fmt: skip
+#: PyTorch's libraries whose CUDA symbols must be there
+_LIBRARIES = ("libc10_cuda.so", "libtorch_cuda.so", "libtorch_cuda_linalg.so", "libtorch_python.so", "libcaffe2_nvrtc.so")
+#: what is replaced: the runtime, the driver (not cuFile, which is a library of its own), cuBLAS, NCCL
+_REPLACED = re.compile(r"(?:__)?cuda[A-Z]\w+|cu(?!File)[A-Z]\w+|cublas\w+|nccl\w+")
 
 
 def _site() -> Path:
@@ -80,10 +72,11 @@ def build(folder: Path) -> Path:
         for source in sources:
             objects.append(str(work / f"{source.stem}.o"))
             subprocess.run([*compiler, "-c", str(source), "-o", objects[-1]], check=True)
-        wanted = set(_DRIVER)
+        # Triton opens the driver itself, by the names in this file; names of types among them do no harm.
+        wanted = set(_REPLACED.findall((_site() / "triton/backends/nvidia/driver.c").read_text())) | {"cuInit"}
         for name in _LIBRARIES:
-            found = _symbols(["-D", "--undefined-only", str(_site() / "torch/lib" / name)])
-            wanted |= {symbol for symbol in found if symbol.startswith(_PREFIXES)}
+            wanted |= _symbols(["-D", "--undefined-only", str(_site() / "torch/lib" / name)])
+        wanted = {symbol for symbol in wanted if _REPLACED.fullmatch(symbol)}
         rest = sorted(wanted - _symbols(["--defined-only", *objects]))
         nothing = work / "nothing.c"
         nothing.write_text("".join(f"int {symbol}(void) {{ return 0; }}\n" for symbol in rest))

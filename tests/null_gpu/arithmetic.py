@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -38,6 +40,13 @@ def _to_host(value: Any) -> Any:
     if isinstance(value, Tensor) and value.is_cuda:
         return on_host(value)
     return torch.device("cpu") if isinstance(value, torch.device) and value.type == "cuda" else value
+
+
+def _tracing(args: Any, kwargs: Any) -> bool:
+    """Whether an operator is only recorded; constants that are folded on the way are computed."""
+    if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None:
+        return True
+    return any(isinstance(leaf, FakeTensor | FunctionalTensor) for leaf in tree_leaves((args, kwargs)))
 
 
 def _to_gpu(value: Any) -> Any:
@@ -67,7 +76,7 @@ class HostArithmetic(TorchDispatchMode):
             for leaf in tree_leaves((args, kwargs))
         )
         schema = func._schema
-        if not touched or schema.name in _AS_THEY_ARE or func.namespace in _PROCESS_GROUPS:
+        if not touched or _tracing(args, kwargs) or schema.name in _AS_THEY_ARE or func.namespace in _PROCESS_GROUPS:
             return func(*args, **kwargs)
         self.seen[schema.name] = self.seen.get(schema.name, 0) + 1
         host_args, host_kwargs = tree_map(_to_host, (args, kwargs))
@@ -86,14 +95,10 @@ class HostArithmetic(TorchDispatchMode):
         return result
 
 
-def computing() -> AbstractContextManager[object]:
-    """:class:`HostArithmetic` in a process on null GPUs, else nothing."""
-    return HostArithmetic() if "NULL_GPUS" in os.environ else nullcontext()
-
-
 def interpret_triton() -> None:
     """Give Triton's interpreter the functions of libdevice that Inductor's kernels call."""
     import numpy as np
+    import torch._inductor.config
     import triton.language as tl
     from torch._inductor.runtime.triton_helpers import libdevice
     from triton.runtime.interpreter import TensorHandle
@@ -109,3 +114,14 @@ def interpret_triton() -> None:
     functions = {"sqrt": np.sqrt, "exp": np.exp, "nearbyint": np.rint, "copysign": np.copysign}
     for name, compute in {**functions, "rsqrt": lambda x: 1 / np.sqrt(x)}.items():
         setattr(libdevice, name, function(compute))
+    # Folding computes constants on the GPU, with all modes switched off.
+    torch._inductor.config.joint_graph_constant_folding = False
+
+
+def computing() -> AbstractContextManager[object]:
+    """:class:`HostArithmetic` (and Triton's interpreter, where it is asked for) in a process on null GPUs."""
+    if "NULL_GPUS" not in os.environ:
+        return nullcontext()
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        interpret_triton()
+    return HostArithmetic()

@@ -1,0 +1,164 @@
+"""What a training step asks of a GPU, counted without one: kernels, bytes, memory.
+
+Runs the variants of train_throughput.py on a GPU that computes nothing (tests/null_gpu): PyTorch, Inductor, Triton and
+ptxas do all that they would do for an H100, and kernels are counted instead of run. Bytes are those of a kernel's
+tensors, each read or written once; caches can only make them fewer. Their time at the card's bandwidth bounds a step
+from below, and so does the host's time to start the kernels, which is not what is counted here. No speed is measured.
+
+    python benchmarks/train_traffic.py
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from train_throughput import VARIANTS, Step
+
+from tests import null_gpu
+
+#: bytes a second that an H100 SXM reads and writes (NVIDIA's datasheet)
+BANDWIDTH = 3.35e12
+CHOSEN = ("plain", "plain bf16", "ours", "ours bf16", "ours compiled", "ours compiled bf16")
+
+
+def _bytes(tensor: Tensor) -> int:
+    return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
+
+
+def traffic(func: Any, args: Any, kwargs: dict[str, Any], result: Any) -> int:
+    """Bytes that an operator reads and writes: its arguments, what it changes of them, what it returns."""
+    total = 0
+    for place, argument in enumerate(func._schema.arguments):
+        value = args[place] if place < len(args) else kwargs.get(argument.name)
+        size = sum({t.data_ptr(): _bytes(t) for t in tree_leaves(value) if isinstance(t, Tensor)}.values())
+        changed = argument.alias_info is not None and argument.alias_info.is_write
+        total += size * (changed + (not argument.is_out))
+    fresh = [value for value in tree_leaves(result) if isinstance(value, Tensor)]
+    return total + (0 if func._schema.is_mutable else sum(map(_bytes, fresh)))
+
+
+class Counting(TorchDispatchMode):
+    """Counts while it is entered: bytes by operator or generated kernel, and how many of each were started."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        super().__init__()
+        self.library = library
+        self.bytes: Counter[str] = Counter()
+        self.kernels: Counter[str] = Counter()
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        return True
+
+    def started(self) -> int:
+        return int(self.library.null_gpu_launches() + self.library.null_gpu_products())
+
+    def __enter__(self) -> Counting:
+        from torch._inductor.runtime.triton_heuristics import CachingAutotuner
+
+        self._genuine = genuine = CachingAutotuner.run
+
+        def run(kernel: Any, *args: Any, **kwargs: Any) -> Any:
+            named = [(n, a) for n, a in zip(kernel.fn.arg_names, args, strict=False) if isinstance(a, Tensor)]
+            name = "generated: " + kernel.fn.__name__
+            self.bytes[name] += sum(_bytes(a) * (2 if n.startswith("in_out") else 1) for n, a in named)
+            self.kernels[name] += 1
+            return genuine(kernel, *args, **kwargs)
+
+        CachingAutotuner.run = run
+        super().__enter__()
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        from torch._inductor.runtime.triton_heuristics import CachingAutotuner
+
+        super().__exit__(*args)
+        CachingAutotuner.run = self._genuine
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        before = self.started()
+        result = func(*args, **kwargs)
+        if started := self.started() - before:
+            name = str(func.overloadpacket)
+            self.bytes[name] += traffic(func, args, kwargs, result)
+            self.kernels[name] += started
+        return result
+
+
+def count(name: str, network: str, batch: int, rows: int) -> dict[str, Any]:
+    """One variant's line; called on the null GPU."""
+    library = ctypes.CDLL(os.environ["LD_PRELOAD"])
+    torch.backends.cuda.matmul.allow_tf32 = True
+    step = Step(name, network, "cuda", batch)
+    for _ in range(2):
+        step()
+    torch.cuda.reset_peak_memory_stats()
+    counting = Counting(library)
+    with counting:
+        step()
+    moved = sum(counting.bytes.values())
+    return {
+        "variant": name,
+        "preset": network,
+        "batch": batch,
+        "kernels": sum(counting.kernels.values()),
+        "gigabytes": round(moved / 1e9, 1),
+        "seconds_at_least_h100": round(moved / BANDWIDTH, 4),
+        "peak_gib": round(step.peak(), 2),
+        "most": {k[:80]: round(v / 1e9, 1) for k, v in counting.bytes.most_common(rows)},
+    }
+
+
+@click.command()
+@click.option("--preset", "network", default="small-224", show_default=True)
+@click.option("--batch", default=64, show_default=True)
+@click.option("--rows", default=8, show_default=True, help="Operators named.")
+@click.option("--variant", "names", multiple=True, type=click.Choice(list(VARIANTS)), help=f"{', '.join(CHOSEN)} by default.")
+def main(network: str, batch: int, rows: int, names: tuple[str, ...]) -> None:
+    """Count, and print one JSON line a variant."""
+    if "NULL_GPUS" in os.environ:
+        for name in names:
+            click.echo(json.dumps(count(name, network, batch, rows)))
+            gc.collect()
+        return
+    if null_gpu.missing():
+        raise click.ClickException(str(null_gpu.missing()))
+    plain = None
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("plain", *(name for name in names or CHOSEN if name != "plain")):
+            command = [sys.executable, "-W", "ignore", __file__, "--preset", network, "--batch", str(batch)]
+            done = subprocess.run(
+                [*command, "--rows", str(rows), "--variant", name],
+                env=null_gpu.environment(Path(folder)),
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            line = json.loads(done.stdout.splitlines()[-1])
+            plain = plain or line
+            line["bytes_to_plain"] = round(line["gigabytes"] / plain["gigabytes"], 3)
+            line |= {"torch": torch.__version__, "date": time.strftime("%Y-%m-%d")}
+            click.echo(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()
