@@ -1,7 +1,8 @@
 """Images a second of one network in its forms, on the same images in one run.
 
 float: BinaryViT with a float residual stream in PyTorch; qat: with quantized activations; frozen: integers in PyTorch;
-packed: integers with bits packed (CPU only). Rounds alternate between the forms; medians, and ratios to float.
+packed: integers with bits packed (CPU only); fused: integers through generated kernels (GPU only), beside the float
+model compiled. Rounds alternate between the forms; medians, and ratios to float.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bvit_hw.data import normalize
 from bvit_hw.models import BinaryViT, preset
 from bvit_hw.models.freeze import freeze
 from bvit_hw.models.frozen import FrozenBinaryViT
+from bvit_hw.models.frozen_fused import FusedBinaryViT
 from bvit_hw.models.random_frozen import random_images
 from bvit_hw.packed import PackedBinaryViT
 
@@ -62,6 +64,11 @@ def main(name: str, batch: int, rounds: int, threads: int, device_name: str) -> 
         "frozen": lambda: frozen(bytes_on_device),
     }
     expected = frozen(bytes_on_device).cpu().numpy()
+    if device.type == "cuda":
+        fused = FusedBinaryViT(graph).to(device)
+        assert np.array_equal(fused(bytes_on_device).cpu().numpy(), expected)
+        compiled = torch.compile(float_model)
+        forms |= {"float, compiled": lambda: compiled(on_device), "frozen, fused": lambda: fused(bytes_on_device)}
     if device.type == "cpu":
         packed = PackedBinaryViT(graph, threads)
         assert np.array_equal(packed.logits(images, batch), expected)

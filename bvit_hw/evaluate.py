@@ -13,11 +13,14 @@ import torch
 from bvit_hw.build.options import load_images
 from bvit_hw.data import evaluation_images, normalize, open_data
 from bvit_hw.errors import ConfigError, DatasetError
+from bvit_hw.inductor import missing_for_gpu
 from bvit_hw.models import BinaryViT, BinaryViTConfig
 
 #: what can be evaluated, in the order of the table
 FORMS = ("qat", "frozen", "qonnx")
 _TOP = 5
+#: side of images from which a GPU runs generated kernels
+_FUSED_SIDE = 128
 
 Batch = tuple[np.ndarray, np.ndarray]
 Logits = Callable[[np.ndarray], np.ndarray]
@@ -101,18 +104,21 @@ def _qat(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
 def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
     from bvit_hw.models.freeze import freeze
     from bvit_hw.models.frozen import FrozenBinaryViT
+    from bvit_hw.models.frozen_fused import FusedBinaryViT
     from bvit_hw.packed import PackedBinaryViT
 
     graph = freeze(model)
     if device.type == "cpu":
         return "packed bits, cpu", PackedBinaryViT(graph).logits
-    frozen = FrozenBinaryViT(graph).to(device)
+    # Compiling takes about a minute, which pictures of a few thousand pixels do not pay back.
+    fused = device.type == "cuda" and model.config.image_size >= _FUSED_SIDE and not missing_for_gpu()
+    frozen = (FusedBinaryViT if fused else FrozenBinaryViT)(graph).to(device)
 
     def logits(images: np.ndarray) -> np.ndarray:
         result: np.ndarray = frozen(torch.from_numpy(images).to(device)).cpu().numpy()
         return result
 
-    return f"PyTorch, integers, {device}", logits
+    return f"PyTorch, integers{', fused' * fused}, {device}", logits
 
 
 def _qonnx(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:

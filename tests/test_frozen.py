@@ -9,6 +9,7 @@ import torch
 from bvit_hw.errors import ConfigError, FreezeError
 from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.models.frozen import FrozenBinaryViT
+from bvit_hw.models.frozen_fused import FusedBinaryViT
 from bvit_hw.models.random_frozen import random_frozen, random_images
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
 
@@ -206,6 +207,17 @@ def test_random_graphs_are_alive(name: str) -> None:
         for k in a.params
     ]
     assert all(same)
+
+
+@pytest.mark.parametrize("name", ALL_CONFIGS)
+def test_what_is_fused_on_gpus_computes_the_same_integers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its operators and narrow types, not compiled; tests/test_gpu.py has the generated kernels."""
+    genuine, products = torch._int_mm, []
+    monkeypatch.setattr(torch, "_int_mm", lambda a, b: products.append(a.shape) or genuine(a, b))
+    graph, images = random_frozen(ALL_CONFIGS[name], seed=5), torch.from_numpy(random_pixels(ALL_CONFIGS[name], 6))
+    want, got = FrozenBinaryViT(graph).trace(images), FusedBinaryViT(graph, compiled=False).trace(images)
+    assert [key for key in want if not torch.equal(want[key], got[key])] == []
+    assert products or name == "odd", "no product was one of integers"
 
 
 def test_wrong_input() -> None:

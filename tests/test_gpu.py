@@ -18,6 +18,7 @@ from bvit_hw.data import open_data
 from bvit_hw.evaluate import evaluate, image_batches
 from bvit_hw.models import load_checkpoint
 from bvit_hw.models.frozen import FrozenBinaryViT
+from bvit_hw.models.frozen_fused import FusedBinaryViT
 from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.train import RunOptions, Trainer, train
 from bvit_hw.train.distributed import Processes
@@ -155,3 +156,14 @@ def test_frozen_integers_are_the_same(name: str) -> None:
     got = FrozenBinaryViT(graph).to(GPU).trace(images.to(GPU))
     assert all(t.is_cuda for t in got.values())
     assert [key for key in want if not torch.equal(want[key], got[key].cpu())] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL_CONFIGS)
+def test_fused_integers_are_the_same(name: str) -> None:
+    graph, images = random_frozen(ALL_CONFIGS[name], seed=5), torch.from_numpy(random_pixels(ALL_CONFIGS[name], 6))
+    want = FrozenBinaryViT(graph).trace(images)
+    fused = FusedBinaryViT(graph).to(GPU)
+    got = fused.trace(images.to(GPU))
+    assert [key for key in want if not torch.equal(want[key], got[key].cpu())] == []
+    assert torch.equal(fused(images.to(GPU)).cpu(), want["logits"].flatten(1))

@@ -50,11 +50,35 @@ with HostArithmetic() as arithmetic:
     on_null_gpu(tmp_path, "-c", program)
 
 
+def run_gpu_tests(folder: Path, which: str, **variables: str) -> str:
+    """The last line of pytest on tests/test_gpu.py, with two GPUs and the CPU's arithmetic; nothing may be skipped."""
+    command = ("-m", "pytest", "-q", "-m", which, "--basetemp", str(folder / "pytest"), "tests/test_gpu.py")
+    last = on_null_gpu(folder, *command, devices=2, **variables).splitlines()[-1]
+    assert " passed" in last and "skipped" not in last and "failed" not in last
+    return last
+
+
 def test_what_gpus_compute(tmp_path: Path) -> None:
-    """tests/test_gpu.py, with two GPUs and the CPU's arithmetic."""
-    folder = str(tmp_path / "pytest")
-    said = on_null_gpu(tmp_path, "-m", "pytest", "-q", "--basetemp", folder, "tests/test_gpu.py", devices=2)
-    assert " passed" in said and "skipped" not in said and "failed" not in said, said[-400:]
+    assert run_gpu_tests(tmp_path, "gpu and not slow").startswith("9 passed")
+
+
+@pytest.mark.slow
+def test_what_generated_kernels_compute(tmp_path: Path) -> None:
+    """Inductor's kernels, run by Triton's interpreter: minutes."""
+    assert run_gpu_tests(tmp_path, "gpu and slow", TRITON_INTERPRET="1").startswith("6 passed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["training", "inference"])
+def test_compiled_for_an_h100(tmp_path: Path, what: str) -> None:
+    """Triton and ptxas take what Inductor generates, and less is left to do."""
+    less, more = ("ours compiled", "ours") if what == "training" else ("frozen, fused", "frozen")
+    counts = {}
+    for name in (less, more):
+        command = ("benchmarks/gpu_traffic.py", "--preset", "tiny-digits", "--batch", "8", "--variant", name)
+        counts[name] = json.loads(on_null_gpu(tmp_path, *command).splitlines()[-1])
+    assert any(kernel.startswith("generated") for kernel in counts[less]["most"])
+    assert counts[less]["kernels"] < 0.6 * counts[more]["kernels"]
 
 
 WAITS = """

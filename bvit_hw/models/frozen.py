@@ -18,10 +18,10 @@ from bvit_hw.errors import ConfigError, FreezeError
 from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 
 #: extent of the MultiPool windows in rows and columns, in the order of its coefficients
-_WINDOWS = ((3, 1), (1, 3), (5, 1), (1, 5))
+WINDOWS = ((3, 1), (1, 3), (5, 1), (1, 5))
 
 
-def _windows(x: Tensor, height: int, width: int) -> Tensor:
+def windows(x: Tensor, height: int, width: int) -> Tensor:
     """B x H x W x C to B x H/h x W/w x h x w x C."""
     batch, rows, cols, channels = x.shape
     cut = x.reshape(batch, rows // height, height, cols // width, width, channels)
@@ -106,7 +106,7 @@ class FrozenBinaryViT(nn.Module):
     # One method an operation of docs/contract.md, looked up by its name.
 
     def _PatchGather(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
-        return _windows(x, node.attrs["window_h"], node.attrs["window_w"]).flatten(3)
+        return windows(x, node.attrs["window_h"], node.attrs["window_w"]).flatten(3)
 
     def _BinaryLinear(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
         return _product(_signs(x), self._param(node, "weights"))
@@ -141,7 +141,7 @@ class FrozenBinaryViT(nn.Module):
         return (x >= self._param(node, "threshold")).to(torch.int32)
 
     def _SpatialPool(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
-        return _windows(x, node.attrs["window_h"], node.attrs["window_w"]).sum(dim=(3, 4), dtype=torch.int32)
+        return windows(x, node.attrs["window_h"], node.attrs["window_w"]).sum(dim=(3, 4), dtype=torch.int32)
 
     def _ChannelPool(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
         return x.unflatten(3, (-1, node.attrs["group"])).sum(dim=4, dtype=torch.int32)
@@ -162,7 +162,7 @@ class FrozenBinaryViT(nn.Module):
 
     def _MultiPool(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
         total = self._param(node, "bias")
-        for coef, (rows, cols) in zip(self._param(node, "coef"), _WINDOWS, strict=True):
+        for coef, (rows, cols) in zip(self._param(node, "coef"), WINDOWS, strict=True):
             up, left = rows // 2, cols // 2
             padded = F.pad(x, (0, 0, left, left, up, up))
             shifted = [padded[:, dy : dy + out.height, dx : dx + out.width] for dy in range(rows) for dx in range(cols)]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from bvit_hw.data import ImageData
 from bvit_hw.data.loading import Share
 from bvit_hw.errors import BvitError
+from bvit_hw.inductor import missing_for_gpu
 from bvit_hw.models import BinaryViT
 from bvit_hw.train.batches import Batch, open_batches
 from bvit_hw.train.distill import Teacher, loss_of
@@ -57,9 +55,7 @@ def compiles(recipe: Recipe, device: torch.device) -> bool:
     """Whether the blocks are compiled: as the recipe says, or where it leaves that open, on GPUs that Triton serves."""
     if recipe.compile is not None or device.type != "cuda":
         return bool(recipe.compile)
-    missing = [] if importlib.util.find_spec("triton") else ["the package triton"]
-    if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
-        missing.append("a C compiler, which triton wants")
+    missing = missing_for_gpu()
     if missing:
         log.warning("the blocks are not compiled, and train more slowly: no %s", ", no ".join(missing))
     return not missing

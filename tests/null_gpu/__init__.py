@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
 #: PyTorch's libraries whose CUDA symbols must be there
-_LIBRARIES = ("libc10_cuda.so", "libtorch_cuda.so", "libtorch_cuda_linalg.so", "libtorch_python.so", "libcaffe2_nvrtc.so")
+_USERS = ("c10_cuda", "torch_cuda", "torch_cuda_linalg", "torch_python", "caffe2_nvrtc")
 #: what is replaced: the runtime, the driver (not cuFile, which is a library of its own), cuBLAS, NCCL
 _REPLACED = re.compile(r"(?:__)?cuda[A-Z]\w+|cu(?!File)[A-Z]\w+|cublas\w+|nccl\w+")
 
@@ -74,8 +74,8 @@ def build(folder: Path) -> Path:
             subprocess.run([*compiler, "-c", str(source), "-o", objects[-1]], check=True)
         # Triton opens the driver itself, by the names in this file; names of types among them do no harm.
         wanted = set(_REPLACED.findall((_site() / "triton/backends/nvidia/driver.c").read_text())) | {"cuInit"}
-        for name in _LIBRARIES:
-            wanted |= _symbols(["-D", "--undefined-only", str(_site() / "torch/lib" / name)])
+        for name in _USERS:
+            wanted |= _symbols(["-D", "--undefined-only", str(_site() / f"torch/lib/lib{name}.so")])
         wanted = {symbol for symbol in wanted if _REPLACED.fullmatch(symbol)}
         rest = sorted(wanted - _symbols(["--defined-only", *objects]))
         nothing = work / "nothing.c"

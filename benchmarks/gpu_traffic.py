@@ -1,17 +1,18 @@
-"""What a training step asks of a GPU, counted without one: kernels, bytes, memory.
+"""What a training step, or a batch through a model, asks of a GPU, counted without one: kernels, bytes, memory.
 
-Runs the variants of train_throughput.py on a GPU that computes nothing (tests/null_gpu): PyTorch, Inductor, Triton and
-ptxas do all that they would do for an H100, and kernels are counted instead of run. Bytes are those of a kernel's
-tensors, each read or written once; caches can only make them fewer. Their time at the card's bandwidth bounds a step
-from below, and so does the host's time to start the kernels, which is not what is counted here. No speed is measured.
+Runs the variants of train_throughput.py and the forms of inference_throughput.py on a GPU that computes nothing
+(tests/null_gpu): PyTorch, Inductor, Triton and ptxas do all that they would do for an H100, and kernels are counted
+instead of run. Bytes are those of a kernel's tensors, each read or written once; caches can only make them fewer. Their
+time at the card's bandwidth bounds the run from below, and so does the host's time to start the kernels, which is not
+counted. No speed is measured here.
 
-    python benchmarks/train_traffic.py
+    python benchmarks/gpu_traffic.py
+    python benchmarks/gpu_traffic.py --inference
 """
 
 from __future__ import annotations
 
 import ctypes
-import gc
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +34,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from train_throughput import VARIANTS, Step
 
+from bvit_hw.data import normalize
+from bvit_hw.models import BinaryViT, preset
+from bvit_hw.models.frozen import FrozenBinaryViT
+from bvit_hw.models.frozen_fused import FusedBinaryViT
+from bvit_hw.models.random_frozen import random_frozen, random_images
 from tests import null_gpu
 
 #: bytes a second that an H100 SXM reads and writes (NVIDIA's datasheet)
 BANDWIDTH = 3.35e12
+FORMS = ("float", "float, compiled", "frozen", "frozen, fused")
 CHOSEN = ("plain", "plain bf16", "ours", "ours bf16", "ours compiled", "ours compiled bf16")
 
 
@@ -104,17 +112,31 @@ class Counting(TorchDispatchMode):
         return result
 
 
+def _inference(form: str, network: str, batch: int) -> Callable[[], object]:
+    config = preset(network)
+    images = random_images(config, batch)
+    if form.startswith("frozen"):
+        graph, pixels = random_frozen(config), torch.from_numpy(images).cuda()
+        frozen = (FusedBinaryViT if form == "frozen, fused" else FrozenBinaryViT)(graph).cuda()
+        return lambda: frozen(pixels)
+    model, normalized = BinaryViT(config).eval().cuda(), normalize(images, config.mean, config.std).cuda()
+    if form == "float, compiled":
+        for part in (*model.blocks, *model.merges):
+            part.compile()
+    return torch.no_grad()(lambda: model(normalized))
+
+
 def count(name: str, network: str, batch: int, rows: int) -> dict[str, Any]:
     """One variant's line; called on the null GPU."""
     library = ctypes.CDLL(os.environ["LD_PRELOAD"])
     torch.backends.cuda.matmul.allow_tf32 = True
-    step = Step(name, network, "cuda", batch)
+    run = Step(name, network, "cuda", batch) if name in VARIANTS else _inference(name, network, batch)
     for _ in range(2):
-        step()
+        run()
     torch.cuda.reset_peak_memory_stats()
     counting = Counting(library)
     with counting:
-        step()
+        run()
     moved = sum(counting.bytes.values())
     return {
         "variant": name,
@@ -123,7 +145,7 @@ def count(name: str, network: str, batch: int, rows: int) -> dict[str, Any]:
         "kernels": sum(counting.kernels.values()),
         "gigabytes": round(moved / 1e9, 1),
         "seconds_at_least_h100": round(moved / BANDWIDTH, 4),
-        "peak_gib": round(step.peak(), 2),
+        "peak_gib": round(torch.cuda.max_memory_allocated() / 2**30, 2),
         "most": {k[:80]: round(v / 1e9, 1) for k, v in counting.bytes.most_common(rows)},
     }
 
@@ -132,19 +154,21 @@ def count(name: str, network: str, batch: int, rows: int) -> dict[str, Any]:
 @click.option("--preset", "network", default="small-224", show_default=True)
 @click.option("--batch", default=64, show_default=True)
 @click.option("--rows", default=8, show_default=True, help="Operators named.")
-@click.option("--variant", "names", multiple=True, type=click.Choice(list(VARIANTS)), help=f"{', '.join(CHOSEN)} by default.")
-def main(network: str, batch: int, rows: int, names: tuple[str, ...]) -> None:
+@click.option("--inference", is_flag=True, help="A batch through a model's forms rather than a training step.")
+@click.option(
+    "--variant", "names", multiple=True, type=click.Choice([*VARIANTS, *FORMS]), help=f"{', '.join(CHOSEN)} by default."
+)
+def main(network: str, batch: int, rows: int, inference: bool, names: tuple[str, ...]) -> None:
     """Count, and print one JSON line a variant."""
     if "NULL_GPUS" in os.environ:
-        for name in names:
-            click.echo(json.dumps(count(name, network, batch, rows)))
-            gc.collect()
+        click.echo(json.dumps(count(names[0], network, batch, rows)))
         return
     if null_gpu.missing():
         raise click.ClickException(str(null_gpu.missing()))
-    plain = None
+    first = None
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("plain", *(name for name in names or CHOSEN if name != "plain")):
+        base, default = ("float", FORMS) if inference else ("plain", CHOSEN)
+        for name in (base, *(name for name in names or default if name != base)):
             command = [sys.executable, "-W", "ignore", __file__, "--preset", network, "--batch", str(batch)]
             done = subprocess.run(
                 [*command, "--rows", str(rows), "--variant", name],
@@ -154,8 +178,8 @@ def main(network: str, batch: int, rows: int, names: tuple[str, ...]) -> None:
                 check=True,
             )
             line = json.loads(done.stdout.splitlines()[-1])
-            plain = plain or line
-            line["bytes_to_plain"] = round(line["gigabytes"] / plain["gigabytes"], 3)
+            first = first or line
+            line[f"bytes_to_{base}"] = round(line["gigabytes"] / first["gigabytes"], 3)
             line |= {"torch": torch.__version__, "date": time.strftime("%Y-%m-%d")}
             click.echo(json.dumps(line))
 
