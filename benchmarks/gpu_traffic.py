@@ -3,8 +3,8 @@
 Runs the variants of train_throughput.py and the forms of inference_throughput.py on a GPU that computes nothing
 (tests/null_gpu): PyTorch, Inductor, Triton and ptxas do all that they would do for an H100, and kernels are counted
 instead of run. Bytes are those of a kernel's tensors, each read or written once; caches can only make them fewer. Their
-time at the card's bandwidth bounds the run from below, and so does the host's time to start the kernels, which is not
-counted. No speed is measured here.
+time at an H100's bandwidth (``bandwidth_seconds``, computed) bounds a step from below. So does the time that the host
+takes to start its kernels (``host_seconds``, measured on this machine, median of 7). No GPU's speed is measured here.
 
     python benchmarks/gpu_traffic.py
     python benchmarks/gpu_traffic.py --inference
@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,9 +30,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from machine import processor
 from train_throughput import VARIANTS, Step
 
 from bvit_hw.data import normalize
@@ -133,6 +136,16 @@ def count(name: str, network: str, batch: int, rows: int) -> dict[str, Any]:
     run = Step(name, network, "cuda", batch) if name in VARIANTS else _inference(name, network, batch)
     for _ in range(2):
         run()
+    seconds = []
+    for _ in range(7):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    flops = None
+    if not any(word in name for word in ("compiled", "fused")):
+        with FlopCounterMode(display=False) as products:
+            run()
+        flops = round(products.get_total_flops() / 1e12, 3)
     torch.cuda.reset_peak_memory_stats()
     counting = Counting(library)
     with counting:
@@ -144,7 +157,9 @@ def count(name: str, network: str, batch: int, rows: int) -> dict[str, Any]:
         "batch": batch,
         "kernels": sum(counting.kernels.values()),
         "gigabytes": round(moved / 1e9, 1),
-        "seconds_at_least_h100": round(moved / BANDWIDTH, 4),
+        "teraflops_of_products": flops,
+        "bandwidth_seconds": round(moved / BANDWIDTH, 4),
+        "host_seconds": round(statistics.median(seconds), 4),
         "peak_gib": round(torch.cuda.max_memory_allocated() / 2**30, 2),
         "most": {k[:80]: round(v / 1e9, 1) for k, v in counting.bytes.most_common(rows)},
     }
@@ -180,7 +195,7 @@ def main(network: str, batch: int, rows: int, inference: bool, names: tuple[str,
             line = json.loads(done.stdout.splitlines()[-1])
             first = first or line
             line[f"bytes_to_{base}"] = round(line["gigabytes"] / first["gigabytes"], 3)
-            line |= {"torch": torch.__version__, "date": time.strftime("%Y-%m-%d")}
+            line |= {"host": processor(), "torch": torch.__version__, "date": time.strftime("%Y-%m-%d")}
             click.echo(json.dumps(line))
 
 

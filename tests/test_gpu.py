@@ -122,13 +122,14 @@ def test_compiled_blocks_train_as_eager_ones(tmp_path: Path, processes: int) -> 
     if torch.cuda.device_count() < processes:
         pytest.skip("two CUDA devices are needed")
     for name, compiled in (("eager", False), ("compiled", True)):
-        changes = {"batch_size": 80 // processes, "epochs": 1, "quant_epochs": 0, "compile": compiled}
+        changes = {"batch_size": 16 // processes, "epochs": 1, "quant_epochs": 0, "compile": compiled}
         children = start(
             tmp_path / name,
             processes=processes,
             options={"device": "cuda"},
             method="spawn",
             patience=900,  # an interpreter takes minutes
+            images=32,
             **changes,
         )
         assert finish(children) == [0] * processes

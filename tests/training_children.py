@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import socket
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,10 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.training_children"])
 
 
-def some_digits() -> Dataset:
-    """200 digits, 160 of them to train on."""
+def some_digits(images: int = 160) -> Dataset:
+    """``images`` digits to train on, and 40 others."""
     digits = data.load_dataset("digits")
-    train_part, test_part = slice(160), slice(40)
+    train_part, test_part = slice(images), slice(40)
     return Dataset(
         "some",
         10,
@@ -125,6 +126,7 @@ def run(
     environment: dict[str, str] | None = None,
     death: tuple[int, str] | None = None,
     patience: float = _PATIENCE,
+    images: int = 160,
 ) -> None:
     """The body of a child: train SHORT with ``changes`` in ``out``; a Ctrl-C ends with exit code 2, as the CLI does."""
     # A run that waits for ever shows where, and ends.
@@ -134,7 +136,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if death is not None:
         _arm(*death)
-    data.DATASETS["some"] = some_digits
+    data.DATASETS["some"] = partial(some_digits, images)
     try:
         chosen = RunOptions(**{"device": "cpu", "tensorboard": False, **options})
         with computing():
@@ -163,6 +165,7 @@ def start(
     options: dict[str, Any] | None = None,
     method: str = "forkserver",
     patience: float = _PATIENCE,
+    images: int = 160,
     **changes: Any,
 ) -> list[BaseProcess]:
     """Start one run in ``processes`` processes, told of each other as torchrun tells them; GPUs want ``spawn``."""
@@ -172,7 +175,7 @@ def start(
     for rank in range(processes):
         environment = shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}
         child = context.Process(
-            target=run, args=(out, changes, options or {}, environment, death if rank == 0 else None, patience)
+            target=run, args=(out, changes, options or {}, environment, death if rank == 0 else None, patience, images)
         )
         child.start()
         children.append(child)
