@@ -21,6 +21,8 @@ FORMS = ("qat", "frozen", "qonnx")
 _TOP = 5
 #: side of images from which a GPU runs generated kernels
 _FUSED_SIDE = 128
+#: images at once there: with fewer the host takes longer to start the kernels than the GPU to run them
+_FUSED_BATCH = 512
 
 Batch = tuple[np.ndarray, np.ndarray]
 Logits = Callable[[np.ndarray], np.ndarray]
@@ -101,6 +103,17 @@ def _qat(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
     return f"PyTorch, {model.mode} activations, {device}", logits
 
 
+def _fuses(config: BinaryViTConfig, device: torch.device) -> bool:
+    """Whether the frozen model is compiled: a minute, which pictures of a few thousand pixels do not pay back."""
+    return device.type == "cuda" and config.image_size >= _FUSED_SIDE and not missing_for_gpu()
+
+
+def _images_at_once(form: str, config: BinaryViTConfig, device: torch.device, wanted: int) -> int:
+    if form == "qonnx":
+        return qonnx_batch(config.image_size)
+    return max(wanted, _FUSED_BATCH) if form == "frozen" and _fuses(config, device) else wanted
+
+
 def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
     from bvit_hw.models.freeze import freeze
     from bvit_hw.models.frozen import FrozenBinaryViT
@@ -110,9 +123,12 @@ def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
     graph = freeze(model)
     if device.type == "cpu":
         return "packed bits, cpu", PackedBinaryViT(graph).logits
-    # Compiling takes about a minute, which pictures of a few thousand pixels do not pay back.
-    fused = device.type == "cuda" and model.config.image_size >= _FUSED_SIDE and not missing_for_gpu()
+    fused = _fuses(model.config, device)
     frozen = (FusedBinaryViT if fused else FrozenBinaryViT)(graph).to(device)
+    if fused:
+        config = model.config
+        shape = (32, config.image_size, config.image_size, config.in_channels)
+        frozen(torch.zeros(shape, dtype=torch.uint8, device=device))  # compiles, for any number of images
 
     def logits(images: np.ndarray) -> np.ndarray:
         result: np.ndarray = frozen(torch.from_numpy(images).to(device)).cpu().numpy()
@@ -152,24 +168,25 @@ def evaluate(
     for form in forms:
         if form not in makers:
             raise ConfigError(f"form {form!r} is unknown; allowed: {', '.join(FORMS)}")
-        engine, logits = makers[form](model, torch.device(device))
-        places, seconds = [], 0.0
-        for images, labels in batches(batch_size if form != "qonnx" else qonnx_batch(model.config.image_size)):
+        target = torch.device(device)
+        engine, logits = makers[form](model, target)
+        ranked, seconds = [], 0.0
+        for images, labels in batches(_images_at_once(form, model.config, target, batch_size)):
             start = time.monotonic()
             found = logits(images)
             seconds += time.monotonic() - start
-            places.append(ranks(found, labels))
+            ranked.append(ranks(found, labels))
             advance(form, len(labels))
-        place = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
-        if not len(place):
+        rank = np.concatenate(ranked) if ranked else np.zeros(0, dtype=np.int64)
+        if not len(rank):
             raise DatasetError("no images to evaluate on")
         scores.append(
             Score(
                 form=form,
                 engine=engine,
-                images=len(place),
-                top1=float(np.mean(place == 0)),
-                top5=float(np.mean(place < _TOP)),
+                images=len(rank),
+                top1=float(np.mean(rank == 0)),
+                top5=float(np.mean(rank < _TOP)),
                 seconds=seconds,
             )
         )
