@@ -89,6 +89,25 @@ def test_compiled_blocks_train_as_eager_ones(monkeypatch: pytest.MonkeyPatch) ->
     assert len(compiled) == 3 and losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
+def test_each_block_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes between the steps: Dynamo keeps few kinds of one block, and gives up beyond them."""
+    monkeypatch.setitem(data.DATASETS, "some", some_digits)
+    genuine = torch.nn.Module.compile
+    graphs: list[object] = []
+
+    def counted(graph: torch.fx.GraphModule, _inputs: object) -> object:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: genuine(module, backend=counted))
+    trainer = Trainer(SHORT.changed(compile=True, batch_size=80, epochs=2, quant_epochs=0), open_data("some"))
+    for _ in range(2):
+        for _ in range(trainer.steps):
+            trainer.run_step()
+        trainer.end_epoch(trainer.test_accuracy())
+    assert len(graphs) == 3, "two blocks and a merge"
+
+
 def test_the_loss_falls_with_bf16_and_accumulation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(data.DATASETS, "some", some_digits)
     trainer = Trainer(SHORT.changed(precision="bf16-mixed", batch_size=20, accumulate=2), open_data("some"))

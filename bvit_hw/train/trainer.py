@@ -234,7 +234,8 @@ class Trainer:
         for images, labels in self.batches.test():
             if wish is not None and wish.wished:
                 raise KeyboardInterrupt
-            with self._autocast(), self._stance():
+            # Compiled, each stage would be so again in eval mode, and for the last batch: more kinds than Dynamo keeps.
+            with self._autocast(), torch.compiler.set_stance("force_eager"):
                 logits = self.model(images)
             best = logits.topk(min(5, logits.shape[1]), dim=1).indices
             right = best == labels[:, None]
