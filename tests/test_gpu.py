@@ -140,14 +140,20 @@ def test_compiled_blocks_train_as_eager_ones(tmp_path: Path, processes: int) -> 
         assert found[0] == pytest.approx(wanted[0], rel=1e-4) and found[1] == pytest.approx(wanted[1], rel=LATER)
 
 
-def test_evaluation_is_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_evaluation_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fused: bool) -> None:
+    monkeypatch.setattr("bvit_hw.evaluate._FUSED_SIDE", 0 if fused else 10**9)
+    # The generated kernels have a test of their own.
+    monkeypatch.setattr("bvit_hw.models.frozen_fused.FusedBinaryViT", partial(FusedBinaryViT, compiled=False))
     train(SHORT, tmp_path, options=RunOptions(device="cpu", tensorboard=False))
     tables = []
     for device in ("cpu", "cuda"):
         model = load_checkpoint(tmp_path / MODEL_FILE)
         batches = partial(image_batches, "digits", model.config, limit=100)
-        tables.append([(s.form, s.images, s.top1) for s in evaluate(model, batches, ("qat", "frozen"), device=device)])
-    assert tables[0] == tables[1] and tables[0][0][1] == 100
+        tables.append(evaluate(model, batches, ("qat", "frozen"), device=device))
+    cpu, gpu = ([(score.form, score.images, score.top1) for score in table] for table in tables)
+    assert cpu == gpu and [images for _, images, _ in cpu] == [100, 100]
+    assert ("fused" in tables[1][1].engine) == fused
 
 
 @pytest.mark.parametrize("name", ALL_CONFIGS)
