@@ -43,7 +43,7 @@ def _to_host(value: Any) -> Any:
 
 
 def _tracing(args: Any, kwargs: Any) -> bool:
-    """Whether an operator is only recorded; constants that are folded on the way are computed."""
+    """Whether an operator is only being recorded."""
     if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None:
         return True
     return any(isinstance(leaf, FakeTensor | FunctionalTensor) for leaf in tree_leaves((args, kwargs)))
