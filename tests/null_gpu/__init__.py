@@ -59,8 +59,8 @@ def _symbols(command: list[str]) -> set[str]:
 
 def build(folder: Path) -> Path:
     """The shared library under ``folder``, made anew when its sources have changed."""
-    sources = [HERE / "runtime.c", HERE / "libraries.c"]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*sources, Path(__file__))))
+    sources = [HERE / name for name in ("runtime.c", "kernels.c", "libraries.c")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*sources, HERE / "card.h", Path(__file__))))
     library = folder / digest.hexdigest()[:16] / "libcuda.so.1"
     if library.is_file():
         return library

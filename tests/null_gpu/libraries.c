@@ -1,7 +1,7 @@
 // cuBLAS and NCCL for machines without a GPU, preloaded beside runtime.c.
 //
-// Products are counted with the bytes they would read and write, and not computed (arithmetic.py does that). NCCL's
-// collectives do happen, between processes that share a file in $NULL_GPU_FOLDER: all-reduce, broadcast, all-gather.
+// Products are counted, and not computed (arithmetic.py does that). NCCL's collectives do happen, between processes that
+// share a file in $NULL_GPU_FOLDER: all-reduce, broadcast, all-gather.
 
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -22,24 +22,33 @@ static void *handle(void) { return calloc(1, 64); }
 // ---- cuBLAS
 
 static long products;
-static double product_bytes;
 
 long null_gpu_products(void) { return products; }
-double null_gpu_product_bytes(void) { return product_bytes; }
 
-// cudaDataType: 0 float32, 1 float64, 2 float16, 14 bfloat16
-static int width(int type) { return type == 0 ? 4 : type == 1 ? 8 : type == 2 || type == 14 ? 2 : 1; }
+#define PRODUCT(name) \
+  status name(void) { \
+    products++;       \
+    return 0;         \
+  }
+PRODUCT(cublasSgemm_v2)
+PRODUCT(cublasDgemm_v2)
+PRODUCT(cublasGemmEx)
+PRODUCT(cublasSgemmStridedBatched)
+PRODUCT(cublasDgemmStridedBatched)
+PRODUCT(cublasGemmStridedBatchedEx)
+PRODUCT(cublasSgemv_v2)
+PRODUCT(cublasLtMatmul)
 
-static status product(double m, double n, double k, double batch, int in, int out) {
-  products++;
-  product_bytes += batch * ((m * k + k * n) * in + m * n * out);
-  return 0;
-}
+#define HANDLE(name)        \
+  status name(void **out) { \
+    *out = handle();        \
+    return 0;               \
+  }
+HANDLE(cublasCreate_v2)
+HANDLE(cublasLtMatmulDescCreate)
+HANDLE(cublasLtMatmulPreferenceCreate)
+HANDLE(cublasLtMatrixLayoutCreate)
 
-status cublasCreate_v2(void **h) {
-  *h = handle();
-  return 0;
-}
 status cublasGetMathMode(void *h, int *mode) {
   *mode = 0;
   return 0;
@@ -48,52 +57,13 @@ status cublasGetPointerMode_v2(void *h, int *mode) {
   *mode = 0;
   return 0;
 }
-status cublasSgemm_v2(void *h, int ta, int tb, int m, int n, int k) { return product(m, n, k, 1, 4, 4); }
-status cublasDgemm_v2(void *h, int ta, int tb, int m, int n, int k) { return product(m, n, k, 1, 8, 8); }
-status cublasGemmEx(void *h, int ta, int tb, int m, int n, int k, void *alpha, void *a, int at, int lda, void *b,
-                    int bt, int ldb, void *beta, void *c, int ct) {
-  return product(m, n, k, 1, width(at), width(ct));
-}
-status cublasSgemmStridedBatched(void *h, int ta, int tb, int m, int n, int k, void *alpha, void *a, int lda,
-                                 long long sa, void *b, int ldb, long long sb, void *beta, void *c, int ldc,
-                                 long long sc, int batch) {
-  return product(m, n, k, batch, 4, 4);
-}
-status cublasGemmStridedBatchedEx(void *h, int ta, int tb, int m, int n, int k, void *alpha, void *a, int at, int lda,
-                                  long long sa, void *b, int bt, int ldb, long long sb, void *beta, void *c, int ct,
-                                  int ldc, long long sc, int batch) {
-  return product(m, n, k, batch, width(at), width(ct));
-}
-
-struct layout {
-  int type;
-  double rows, cols;
-};
 size_t cublasLtGetVersion(void) { return 130100; }
-status cublasLtMatmulDescCreate(void **d, int compute, int scale) {
-  *d = handle();
-  return 0;
-}
-status cublasLtMatmulPreferenceCreate(void **p) {
-  *p = handle();
-  return 0;
-}
-status cublasLtMatrixLayoutCreate(struct layout **l, int type, uint64_t rows, uint64_t cols, int64_t ld) {
-  *l = handle();
-  **l = (struct layout){type, rows, cols};
-  return 0;
-}
 // One answer: an algorithm (64 bytes) of no workspace, and state 0 for success.
 status cublasLtMatmulAlgoGetHeuristic(void *h, void *o, void *a, void *b, void *c, void *d, void *p, int wanted,
                                       void *results, int *found) {
   memset(results, 0, 96);
   *found = 1;
   return 0;
-}
-status cublasLtMatmul(void *h, void *d, void *alpha, void *a, struct layout *A, void *b, struct layout *B, void *beta,
-                      void *c, struct layout *C, void *out, struct layout *D) {
-  double inner = A->rows * A->cols / D->rows;
-  return product(D->rows, D->cols, inner, 1, width(A->type), width(D->type));
 }
 
 // ---- NCCL

@@ -1,40 +1,26 @@
 // CUDA's runtime and driver for machines without a GPU, preloaded in their place (tests/null_gpu/__init__.py).
 //
 // Device memory is the host's: allocations, copies and fills happen, and PyTorch's allocator keeps its books as on a
-// GPU. Streams run at once. Kernels are counted and not run; tests/null_gpu/arithmetic.py can do their work on the CPU.
+// GPU. Streams run at once. Kernels (kernels.c) are counted and not run; arithmetic.py can do their work on the CPU.
 // Functions that nothing here asks about succeed and do nothing: they are made from the symbols that PyTorch imports.
 
-#define _GNU_SOURCE
-#include <cuda.h>
-#include <cuda_runtime_api.h>
-#include <dlfcn.h>
+#include "card.h"
+
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
-// Sizes of an H100: they decide launch shapes and what fits.
-enum { MULTIPROCESSORS = 132, MAX_THREADS = 1024, THREADS_PER_SM = 2048, REGISTERS = 65536 };
-enum { SHARED = 49152, SHARED_OPT_IN = 232448, SHARED_PER_SM = 233472, L2 = 50 << 20 };
-#define MEMORY ((size_t)80 << 30)
-
 static __thread int device;
-static long launches, waits;
+static long waits;
 
-long null_gpu_launches(void) { return launches; }
 long null_gpu_waits(void) { return waits; }
 
 static int devices(void) {
   const char *count = getenv("NULL_GPUS");
   return count ? atoi(count) : 1;
 }
-
-static void *handle(void) { return calloc(1, 64); }
-
-int null_gpu_nothing(void) { return 0; }
 
 // ---- memory
 
@@ -319,113 +305,4 @@ cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEven
   const struct timespec *a = (void *)from, *b = (void *)to;
   *milliseconds = (b->tv_sec - a->tv_sec) * 1e3f + (b->tv_nsec - a->tv_nsec) * 1e-6f;
   return cudaSuccess;
-}
-
-// ---- kernels: nvcc's launch stubs, then the driver's way, which Triton takes
-
-static __thread struct {
-  dim3 grid, block;
-  size_t shared;
-  void *stream;
-} pushed[8];
-static __thread int depth;
-
-unsigned __cudaPushCallConfiguration(dim3 grid, dim3 block, size_t shared, void *stream) {
-  pushed[depth].grid = grid;
-  pushed[depth].block = block;
-  pushed[depth].shared = shared;
-  pushed[depth++].stream = stream;
-  return 0;
-}
-cudaError_t __cudaPopCallConfiguration(dim3 *grid, dim3 *block, size_t *shared, void *stream) {
-  depth--;
-  *grid = pushed[depth].grid;
-  *block = pushed[depth].block;
-  *shared = pushed[depth].shared;
-  *(void **)stream = pushed[depth].stream;
-  return cudaSuccess;
-}
-void **__cudaRegisterFatBinary(void *binary) { return handle(); }
-cudaError_t __cudaGetKernel(void **kernel, const void *entry) {
-  *kernel = (void *)entry;
-  return cudaSuccess;
-}
-cudaError_t __cudaLaunchKernel(void *kernel, dim3 grid, dim3 block, void **args, size_t shared, void *stream) {
-  launches++;
-  return cudaSuccess;
-}
-cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **args, size_t shared, cudaStream_t s) {
-  launches++;
-  return cudaSuccess;
-}
-cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *config, const void *kernel, void **args) {
-  launches++;
-  return cudaSuccess;
-}
-CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                        unsigned shared, CUstream s, void **args, void **extra) {
-  launches++;
-  return CUDA_SUCCESS;
-}
-CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f, void **args, void **extra) {
-  launches++;
-  return CUDA_SUCCESS;
-}
-cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *attributes, const void *kernel) {
-  memset(attributes, 0, sizeof *attributes);
-  attributes->maxThreadsPerBlock = MAX_THREADS;
-  attributes->numRegs = 32;
-  attributes->ptxVersion = attributes->binaryVersion = 90;
-  attributes->maxDynamicSharedSizeBytes = SHARED;
-  return cudaSuccess;
-}
-CUresult cuFuncGetAttribute(int *value, CUfunction_attribute which, CUfunction f) {
-  *value = which == CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK ? MAX_THREADS
-           : which == CU_FUNC_ATTRIBUTE_NUM_REGS            ? 32
-                                                            : 0;
-  return CUDA_SUCCESS;
-}
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *count, const void *kernel, int block,
-                                                                   size_t shared, unsigned flags) {
-  *count = THREADS_PER_SM / (block > 0 && block < MAX_THREADS ? block : MAX_THREADS);
-  return cudaSuccess;
-}
-CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, CUfunction f, int block, size_t shared) {
-  return (CUresult)cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(count, f, block, shared, 0);
-}
-CUresult cuModuleLoadData(CUmodule *module, const void *image) {
-  *module = handle();
-  return CUDA_SUCCESS;
-}
-CUresult cuModuleLoad(CUmodule *module, const char *file) { return cuModuleLoadData(module, file); }
-CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned count, CUjit_option *options, void **values) {
-  return cuModuleLoadData(module, image);
-}
-CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
-  *function = handle();
-  return CUDA_SUCCESS;
-}
-cudaError_t cudaLibraryLoadData(cudaLibrary_t *library, const void *code, enum cudaJitOption *jit, void **jit_values,
-                                unsigned jit_count, enum cudaLibraryOption *options, void **values, unsigned count) {
-  *library = handle();
-  return cudaSuccess;
-}
-cudaError_t cudaLibraryGetKernel(cudaKernel_t *kernel, cudaLibrary_t library, const char *name) {
-  *kernel = handle();
-  return cudaSuccess;
-}
-
-// ---- functions asked for by name
-
-CUresult cuGetProcAddress_v2(const char *name, void **function, int version, cuuint64_t flags,
-                             CUdriverProcAddressQueryResult *result) {
-  *function = dlsym(RTLD_DEFAULT, name);
-  if (!*function) *function = (void *)null_gpu_nothing;
-  if (result) *result = CU_GET_PROC_ADDRESS_SUCCESS;
-  return CUDA_SUCCESS;
-}
-cudaError_t cudaGetDriverEntryPointByVersion(const char *name, void **function, unsigned version,
-                                             unsigned long long flags, enum cudaDriverEntryPointQueryResult *result) {
-  if (result) *result = cudaDriverEntryPointSuccess;
-  return (cudaError_t)cuGetProcAddress_v2(name, function, (int)version, flags, NULL);
 }
