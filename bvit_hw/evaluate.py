@@ -105,7 +105,7 @@ def _qat(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
 
 def _fuses(config: BinaryViTConfig, device: torch.device) -> bool:
     """Whether the frozen model is compiled: a minute, which pictures of a few thousand pixels do not pay back."""
-    return device.type == "cuda" and config.image_size >= _FUSED_SIDE and not missing_for_gpu()
+    return device.type == "cuda" and config.image_size >= _FUSED_SIDE and not missing_for_gpu(device)
 
 
 def _images_at_once(form: str, config: BinaryViTConfig, device: torch.device, wanted: int) -> int:

@@ -6,10 +6,17 @@ import importlib.util
 import os
 import shutil
 
+import torch
 
-def missing_for_gpu() -> list[str]:
-    """What Inductor wants for a GPU and does not find: the package triton, and a C compiler for Triton's launchers."""
+#: compute capability from which Triton generates code
+_CAPABILITY = (7, 0)
+
+
+def missing_for_gpu(device: torch.device) -> list[str]:
+    """What Inductor wants for a CUDA device and does not find: Triton, a C compiler for its launchers, a newer GPU."""
     missing = [] if importlib.util.find_spec("triton") else ["the package triton"]
     if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
         missing.append("a C compiler, which triton wants")
+    if torch.cuda.get_device_capability(device) < _CAPABILITY:
+        missing.append(f"compute capability {'.'.join(map(str, _CAPABILITY))}")
     return missing

@@ -23,6 +23,7 @@ from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.train import RunOptions, Trainer, train
 from bvit_hw.train.distributed import Processes
 from bvit_hw.train.loop import MODEL_FILE
+from bvit_hw.train.trainer import compiles
 from tests.frozen_factory import ALL_CONFIGS, random_pixels
 from tests.null_gpu.arithmetic import computing
 from tests.training_children import SHORT, finish, metrics, some_digits, start
@@ -64,6 +65,19 @@ def test_training_is_the_same(precision: str, first: float) -> None:
         assert found[0] == pytest.approx(wanted[0], rel=LATER) and found[1] == pytest.approx(wanted[1], rel=LATER)
     else:
         assert found[0][-1] < found[0][0] and wanted[0][-1] < wanted[0][0]
+
+
+def test_blocks_are_compiled_where_that_can_be_done(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    undecided = SHORT.changed(compile=None)
+    assert compiles(undecided, GPU) and not compiles(undecided, torch.device("cpu"))
+    assert not compiles(SHORT.changed(compile=False), GPU) and compiles(SHORT.changed(compile=True), GPU)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: (6, 1))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    assert not compiles(undecided, GPU)
+    assert "missing: a C compiler, which triton wants, compute capability 7.0" in caplog.text
 
 
 def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:

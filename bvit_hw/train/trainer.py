@@ -55,9 +55,9 @@ def compiles(recipe: Recipe, device: torch.device) -> bool:
     """Whether the blocks are compiled: as the recipe says, or where it leaves that open, on GPUs that Triton serves."""
     if recipe.compile is not None or device.type != "cuda":
         return bool(recipe.compile)
-    missing = missing_for_gpu()
+    missing = missing_for_gpu(device)
     if missing:
-        log.warning("the blocks are not compiled, and train more slowly: no %s", ", no ".join(missing))
+        log.warning("the blocks are not compiled, and train more slowly; missing: %s", ", ".join(missing))
     return not missing
 
 
