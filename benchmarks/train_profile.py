@@ -32,6 +32,8 @@ def main(network: str, device: str, batch: int, threads: int, variant: str, rows
     own = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
     events = sorted(recorded.key_averages(), key=lambda event: getattr(event, own), reverse=True)
     total = sum(getattr(event, own) for event in events)
+    if not total:
+        raise click.ClickException(f"the profiler recorded no time on {device}")
     where = torch.cuda.get_device_name() if device == "cuda" else processor()
     click.echo(f"{variant}, {network}, batch {batch}, {where}, {time.strftime('%Y-%m-%d')}: {seconds:.2f} s (profiled)")
     for event in events[:rows]:
