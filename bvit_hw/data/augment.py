@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 
 from bvit_hw.errors import ConfigError
 
-Augmentation = Literal["affine", "paper", "crop-flip", "none"]
+Augmentation = Literal["affine", "paper", "crop-flip", "crop", "none"]
 AUGMENTATIONS: tuple[str, ...] = get_args(Augmentation)
 
 #: a validation picture is resized to size / this and its middle cut out, as DeiT and timm do
@@ -24,27 +24,29 @@ _BICUBIC = v2.InterpolationMode.BICUBIC
 Transform = Callable[[object], Tensor]
 
 
-def training_transform(name: Augmentation, size: int) -> Transform:
+def training_transform(name: Augmentation, size: int, rand_augment: int = 0) -> Transform:
     """The random transform called ``name``, to ``size`` x ``size``; randomness comes from torch's CPU generator.
 
     ``paper``: random resized crop (8..100 % of the area, 3:4..4:3, bicubic) and flip, nothing else. ``crop-flip``: the
-    usual one for CIFAR, a random shift of up to an eighth of the side (zero padded) and flip. ``none``: as validation.
+    usual one for CIFAR, a random shift of up to an eighth of the side (zero padded) and flip; ``crop``: no flip.
+    ``none``: as validation. Before any of them come ``rand_augment`` random operations (RandAugment, arXiv 1909.13719).
     ``affine`` works on whole batches (:func:`bvit_hw.train.augment.random_affine`) and is refused here.
     """
+    before = [v2.RandAugment(num_ops=rand_augment)] if rand_augment else []
     if name == "paper":
         steps = [v2.RandomResizedCrop(size, interpolation=_BICUBIC, antialias=True), v2.RandomHorizontalFlip()]
-    elif name == "crop-flip":
+    elif name in ("crop-flip", "crop"):
         steps = [
             v2.Resize((size, size), interpolation=_BICUBIC, antialias=True),
             v2.RandomCrop(size, padding=max(1, size // 8)),
-            v2.RandomHorizontalFlip(),
+            *([v2.RandomHorizontalFlip()] if name == "crop-flip" else []),
         ]
     elif name == "none":
-        return evaluation_transform(size)
+        steps = [evaluation_transform(size)]
     else:
         allowed = ", ".join(AUGMENTATIONS)
         raise ConfigError(f"augmentation {name!r} is unknown, or not for single pictures; allowed: {allowed}")
-    return _compose(*steps)
+    return _compose(*before, *steps)
 
 
 def evaluation_transform(size: int) -> Transform:

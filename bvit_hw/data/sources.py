@@ -13,12 +13,15 @@ from torch import Tensor
 
 from bvit_hw.data.cifar import CIFAR_NAMES, load_cifar
 from bvit_hw.data.datasets import DATASETS, Dataset, Images, Labels, load_dataset
+from bvit_hw.data.mnist import FASHION_CLASSES, FASHION_FOLDER, load_mnist
 from bvit_hw.errors import ConfigError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-KINDS = ("digits", *CIFAR_NAMES, "imagenet")
+#: MNIST's file format; Fashion-MNIST is found where Debian puts it
+_MNIST_NAMES = ("mnist", "fashion-mnist")
+KINDS = ("digits", *CIFAR_NAMES, *_MNIST_NAMES, "imagenet")
 
 
 class Split(Protocol):
@@ -80,7 +83,9 @@ def parse_data(text: str) -> tuple[str, Path | None]:
     kind, equals, folder = text.partition("=")
     if text in DATASETS:
         return text, None
-    if equals and kind in (*CIFAR_NAMES, "imagenet"):
+    if text == "fashion-mnist":
+        return text, FASHION_FOLDER
+    if equals and kind in (*CIFAR_NAMES, *_MNIST_NAMES, "imagenet"):
         if not folder:
             raise ConfigError(f"--data {text}: a folder must follow, as in {kind}=DIR")
         return kind, Path(folder).expanduser()
@@ -90,7 +95,8 @@ def parse_data(text: str) -> tuple[str, Path | None]:
     if kind in KINDS:
         hint = "takes no folder" if equals else f"needs a folder: {kind}=DIR"
         raise ConfigError(f"--data {text}: {kind} {hint}")
-    known = ", ".join((*DATASETS, *(f"{name}=DIR" for name in CIFAR_NAMES), "imagenet=DIR"))
+    folders = (*CIFAR_NAMES, *_MNIST_NAMES, "imagenet")
+    known = ", ".join((*DATASETS, "fashion-mnist", *(f"{name}=DIR" for name in folders)))
     raise ConfigError(f"--data {text}: neither a folder nor a known dataset; allowed: {known}, DIR with train/, val/")
 
 
@@ -105,6 +111,8 @@ def open_data(text: str, *, download: bool = False) -> ImageData:
         return _from_arrays(load_dataset(kind))
     if kind in CIFAR_NAMES:
         return _from_arrays(load_cifar(kind, folder, download=download))
+    if kind in _MNIST_NAMES:
+        return _from_arrays(load_mnist(kind, folder, FASHION_CLASSES if kind == "fashion-mnist" else ()))
     # torchvision takes its time to import, and digits do without.
     from bvit_hw.data.tree import open_tree
 

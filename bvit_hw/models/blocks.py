@@ -15,17 +15,16 @@ from bvit_hw.models.attention_rule import TABLE_SHIFT, score_table, threshold_in
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.layers import (
     Affine,
-    BinaryLinear,
     BinaryUnit,
     ChannelNorm,
     PatchLinear,
     RPReLU,
+    binary_or_real,
     bit_probability,
     gather_patches,
     pool_channels,
     pool_grid,
     repeat_channels,
-    sign,
     upsample_grid,
 )
 from bvit_hw.models.quant import ActQuant, WeightQuant
@@ -73,10 +72,14 @@ class Attention(nn.Module):
         self.head_dim = config.head_dim(stage)
         self.side = config.side(stage)
         self.reduction = config.reductions[stage]
-        self.r = BinaryUnit(channels, channels, bits) if self.reduction > 1 else None
-        self.q = BinaryUnit(channels, channels, bits)
-        self.k = BinaryUnit(channels, channels, bits)
-        self.v = BinaryUnit(channels, channels, bits)
+        self.full_precision = config.full_precision
+        _, self.binarize = binary_or_real(self.full_precision)
+
+        def unit() -> BinaryUnit:
+            return BinaryUnit(channels, channels, bits, full_precision=self.full_precision)
+
+        self.r = unit() if self.reduction > 1 else None
+        self.q, self.k, self.v = unit(), unit(), unit()
         self.move_q = nn.Parameter(torch.zeros(channels))
         self.move_k = nn.Parameter(torch.zeros(channels))
         self.move_v = nn.Parameter(torch.zeros(channels))
@@ -86,7 +89,7 @@ class Attention(nn.Module):
         self.norm_ctx = ChannelNorm(channels)
         self.rprelu_ctx = RPReLU(channels)
         self.quant_ctx = ActQuant(bits)
-        self.o = BinaryUnit(channels, channels, bits)
+        self.o = unit()
         table = torch.from_numpy(score_table(self.head_dim, config.table_bits))
         self.register_buffer("table", table, persistent=False)
 
@@ -95,7 +98,9 @@ class Attention(nn.Module):
         return x.unflatten(-1, (self.heads, self.head_dim)).transpose(1, 2)
 
     def _probabilities(self, score: Tensor) -> Tensor:
-        """{0, t} attention from the +-1 dot products of all rows (last axis: keys)."""
+        """{0, t} attention from the +-1 dot products of all rows (last axis: keys); in full precision the softmax."""
+        if self.full_precision:
+            return F.softmax(score / math.sqrt(self.head_dim), dim=-1)
         clip = self.clip.clamp(min=1e-5)
         if self.training or self.quant_ctx.mode != "quant":
             return bit_probability(F.softmax(score / math.sqrt(self.head_dim), dim=-1), clip)
@@ -110,8 +115,10 @@ class Attention(nn.Module):
             pooled = pool_grid(h, self.side, self.reduction)
             g = self.r(pooled, pooled)
         q, k, v = self.q(h, h), self.k(g, g), self.v(g, g)
-        score = self._split(sign(q + self.move_q)) @ self._split(sign(k + self.move_k)).transpose(-1, -2)
-        context = self._probabilities(score) @ self._split(sign(v + self.move_v))
+        query, key, value = (
+            self._split(self.binarize(x + move)) for x, move in ((q, self.move_q), (k, self.move_k), (v, self.move_v))
+        )
+        context = self._probabilities(query @ key.transpose(-1, -2)) @ value
         context = self.norm_ctx(context.transpose(1, 2).flatten(2)) + q
         if self.r is None:
             context = context + k + v
@@ -160,8 +167,8 @@ class Block(nn.Module):
         self.quant_y = ActQuant(config.residual_bits)
         self.norm_after = ChannelNorm(channels)
         self.quant_h2 = ActQuant(bits)
-        self.f = BinaryUnit(channels, width, bits)
-        self.z = BinaryUnit(width, channels, bits)
+        self.f = BinaryUnit(channels, width, bits, full_precision=config.full_precision)
+        self.z = BinaryUnit(width, channels, bits, full_precision=config.full_precision)
         self.affine_2 = Affine(channels, 0.1) if config.affine else nn.Identity()
         self.pools = PoolBranches(channels, config.side(stage), bits) if config.pool_branches else None
         self.quant_x = ActQuant(config.residual_bits)
@@ -187,7 +194,8 @@ class Merge(nn.Module):
         self.norm_0 = ChannelNorm(cin)
         self.quant_h = ActQuant(config.act_bits)
         self.move = nn.Parameter(torch.zeros(cin))
-        self.linear = BinaryLinear(4 * cin, cout, centred=False)
+        linear, self.binarize = binary_or_real(config.full_precision)
+        self.linear = linear(4 * cin, cout, centred=False)
         self.norm = ChannelNorm(cout)
         self.rprelu = RPReLU(cout)
         self.position = nn.Parameter(torch.empty(config.tokens(stage), cout))
@@ -197,7 +205,7 @@ class Merge(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.quant_h(self.norm_0(x))
         short = repeat_channels(pool_grid(h, self.side, 2), self.copies)
-        x = self.norm(self.linear(gather_patches(sign(h + self.move), self.side, 2)))
+        x = self.norm(self.linear(gather_patches(self.binarize(h + self.move), self.side, 2)))
         return self.quant_x(self.rprelu(x + short) + self.position)
 
 

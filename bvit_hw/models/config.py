@@ -35,6 +35,8 @@ class BinaryViTConfig(BaseModel):
     classes: Positive
 
     full_precision_merges: bool = False
+    #: real weights, activations and attention throughout: a teacher of the same kind, which is trained but never frozen
+    full_precision: bool = False
     stem_norm: bool = True
     class_token: bool = False
     pool_branches: bool = True

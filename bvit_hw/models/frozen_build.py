@@ -270,4 +270,6 @@ def build_graph(config: BinaryViTConfig, source: Source, *, coef_bits: int = 8, 
     for name, value in (("coef_bits", coef_bits), ("slope_bits", slope_bits)):
         if not 4 <= value <= 12:
             raise FreezeError(f"{name}={value}; allowed: 4..12")
+    if config.full_precision:
+        raise FreezeError("full_precision=True: a full-precision network has no integers to freeze; it can only teach")
     return _Builder(config, source, coef_bits, slope_bits).build()

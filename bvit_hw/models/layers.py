@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -179,19 +180,41 @@ class Affine(nn.Module):
         return torch.addcmul(self.move, x, self.alpha)
 
 
-class BinaryUnit(nn.Module):
-    """The step repeated all over the network: quant(rprelu(norm(linear(sign(x + move))) + shortcut))."""
+class RealLinear(nn.Linear):
+    """What stands for a :class:`BinaryLinear` in a full-precision network; no bias, since a norm follows."""
 
-    def __init__(self, cols: int, rows: int, bits: int) -> None:
+    def __init__(self, cols: int, rows: int, *, centred: bool = True) -> None:
+        del centred  # a binary layer's affair
+        super().__init__(cols, rows, bias=False)
+        nn.init.normal_(self.weight, std=cols**-0.5)
+
+
+def binary_or_real(full_precision: bool) -> tuple[type[BinaryLinear] | type[RealLinear], Callable[[Tensor], Tensor]]:
+    """The linear layer of a network and what its inputs go through: signs, or nothing in full precision."""
+    return (RealLinear, _unchanged) if full_precision else (BinaryLinear, sign)
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+class BinaryUnit(nn.Module):
+    """The step repeated all over the network: quant(rprelu(norm(linear(sign(x + move))) + shortcut)).
+
+    With ``full_precision`` the same on real weights and inputs.
+    """
+
+    def __init__(self, cols: int, rows: int, bits: int, *, full_precision: bool = False) -> None:
         super().__init__()
+        linear, self.binarize = binary_or_real(full_precision)
         self.move = nn.Parameter(torch.zeros(cols))
-        self.linear = BinaryLinear(cols, rows)
+        self.linear = linear(cols, rows)
         self.norm = ChannelNorm(rows)
         self.rprelu = RPReLU(rows)
         self.quant = ActQuant(bits)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        return self.quant(self.rprelu(self.norm(self.linear(sign(x + self.move))) + shortcut))
+        return self.quant(self.rprelu(self.norm(self.linear(self.binarize(x + self.move))) + shortcut))
 
 
 class PatchLinear(nn.Module):

@@ -1,4 +1,4 @@
-"""Small random shifts, rotations and scalings of image batches."""
+"""What happens to whole batches of small pictures: affine maps, shifts and flips."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+#: augmentations that are nothing but shifts and flips
+CROP_AUGMENTATIONS = ("crop-flip", "crop", "none")
 
 
 def random_affine(images: Tensor, draw: Tensor, *, shift: float, degrees: float, scale: float) -> Tensor:
@@ -24,3 +27,22 @@ def random_affine(images: Tensor, draw: Tensor, *, shift: float, degrees: float,
     maps = torch.stack((cos, -sin, 2 * shift * draw[2], sin, cos, 2 * shift * draw[3]), dim=1).view(count, 2, 3)
     grid = F.affine_grid(maps, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def shifted(pixels: Tensor, draw: Tensor, *, margin: int, flips: bool) -> Tensor:
+    """Each picture of N x C x S x S moved by up to ``margin`` pixels either way, zeros coming in, half mirrored.
+
+    ``draw`` (3 x N, uniform in 0..1) is all the randomness. What torchvision's RandomCrop with padding and
+    RandomHorizontalFlip do, for a whole batch at once.
+    """
+    count, channels, side, _ = pixels.shape
+    if margin:
+        pixels = F.pad(pixels, (margin, margin, margin, margin))
+    place = torch.arange(side, device=pixels.device)
+    moves = (draw[:2] * (2 * margin + 1)).long().clamp_(max=2 * margin)
+    rows, columns = moves[0][:, None] + place, moves[1][:, None] + place
+    if flips:
+        columns = torch.where(draw[2][:, None] < 0.5, columns.flip(1), columns)
+    width = pixels.shape[-1]
+    taken = pixels.gather(2, rows[:, None, :, None].expand(count, channels, side, width))
+    return taken.gather(3, columns[:, None, None, :].expand(count, channels, side, side))

@@ -16,6 +16,8 @@ from bvit_hw.data.augment import evaluation_transform, training_transform
 from bvit_hw.data.loading import Loader, Share, epoch_order
 from bvit_hw.errors import ConfigError
 from bvit_hw.train.augment import random_affine
+from bvit_hw.train.blend import Blend
+from bvit_hw.train.device_batches import DeviceBatches, fits_device
 from bvit_hw.train.recipe import Recipe
 
 Batch = tuple[Tensor, Tensor]
@@ -75,6 +77,7 @@ class AffineBatches:
         self.test_images = normalize(arrays.test_images, config.mean, config.std)
         self.test_labels = torch.from_numpy(arrays.test_labels)
         self.steps = steps_of(len(self.images), share)
+        self._blend = Blend(recipe, share)
         self._generator = torch.Generator().manual_seed(recipe.seed)
         self._order = torch.empty(0, dtype=torch.int64)
 
@@ -95,7 +98,7 @@ class AffineBatches:
                     degrees=recipe.max_degrees,
                     scale=recipe.max_scale,
                 )
-                yield images.to(self.device), self.labels[chosen].to(self.device)
+                yield self._blend(images.to(self.device), self.labels[chosen].to(self.device), epoch, step, micro)
 
     def calibration(self) -> Iterator[Tensor]:
         count = self.recipe.calibration_images or len(self.images)
@@ -122,8 +125,9 @@ class LoadedBatches:
         config = recipe.model
         self.recipe, self.data, self.share, self.device, self.workers = recipe, data, share, device, workers
         self.steps = steps_of(len(data.train), share)
+        self._blend = Blend(recipe, share)
         self._pin = device.type == "cuda"
-        transform = training_transform(recipe.augmentation, config.image_size)
+        transform = training_transform(recipe.augmentation, config.image_size, recipe.rand_augment)
         self._train = Loader(data.train, transform, workers=workers, pin_memory=self._pin)
         # In the pixels' own units, so that one multiply-add per pixel is left.
         self._scale = (1 / (255 * torch.tensor(config.std, device=device))).view(1, -1, 1, 1)
@@ -140,8 +144,11 @@ class LoadedBatches:
         return Loader(split, evaluation_transform(size), workers=self.workers, pin_memory=self._pin)  # type: ignore[arg-type]
 
     def epoch(self, epoch: int, start: int) -> Iterator[Batch]:
-        for pixels, labels in self._train.epoch(self.share, self.recipe.seed, epoch, start):
-            yield self._normalized(pixels), labels.to(self.device, non_blocking=self._pin)
+        found = self._train.epoch(self.share, self.recipe.seed, epoch, start)
+        for place, (pixels, labels) in enumerate(found, start * self.share.accumulate):
+            step, micro = divmod(place, self.share.accumulate)
+            moved = labels.to(self.device, non_blocking=self._pin)
+            yield self._blend(self._normalized(pixels), moved, epoch, step, micro)
 
     def calibration(self) -> Iterator[Tensor]:
         count = len(self.data.train)
@@ -168,8 +175,14 @@ def open_batches(recipe: Recipe, data: ImageData, share: Share, device: torch.de
     config = recipe.model
     if data.classes != config.classes:
         raise ConfigError(f"dataset {data.name} has {data.classes} classes; the network has {config.classes}")
-    if config.in_channels != 3:
-        raise ConfigError(f"dataset {data.name}: pictures have 3 channels; the network takes {config.in_channels}")
+    channels = 3 if data.arrays is None else data.arrays.train_images.shape[-1]
+    if config.in_channels != channels:
+        raise ConfigError(
+            f"dataset {data.name}: pictures have {channels} channels; the network has in_channels={config.in_channels}"
+        )
     if recipe.augmentation == "affine":
         return AffineBatches(recipe, data, share, device)
+    steps_of(len(data.train), share)
+    if fits_device(recipe, data):
+        return DeviceBatches(recipe, data, share, device)
     return LoadedBatches(recipe, data, share, device, workers)

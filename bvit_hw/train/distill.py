@@ -80,9 +80,24 @@ def _is_ours(path: Path) -> bool:
 
 
 def loss_of(recipe: Recipe, teacher: Teacher | None) -> Loss:
-    """The loss of a recipe: against the teacher's softmax where there is a teacher, else against smoothed labels."""
+    """The loss of a recipe: against smoothed labels, against the teacher's softmax, or shares of both.
+
+    At a temperature T both softmaxes are of logits / T, and the teacher's part is weighed by T^2, so that its gradients
+    keep their size (Hinton et al., arXiv 1503.02531). Labels are classes, or shares of classes.
+    """
+
+    def by_labels(logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+
     if teacher is None:
-        return lambda logits, _images, labels: F.cross_entropy(
-            logits.float(), labels, label_smoothing=recipe.label_smoothing
-        )
-    return lambda logits, images, _labels: F.cross_entropy(logits.float(), teacher(images).float().softmax(dim=-1))
+        return lambda logits, _images, labels: by_labels(logits, labels)
+    heat, share = recipe.temperature, recipe.teacher_share
+
+    def distilled(logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        taught = (teacher(images).float() / heat).softmax(dim=-1)
+        loss = F.cross_entropy(logits.float() / heat, taught)
+        # Not scaled by one: the paper's loss stays what it was to the last bit.
+        loss = loss if heat == 1 else loss * heat**2
+        return loss if share == 1 else torch.lerp(by_labels(logits, labels), loss, share)
+
+    return distilled

@@ -67,6 +67,8 @@ class RunOptions:
     evaluate_every: int = 0
     tensorboard: bool = True
     download: bool = False
+    #: record a step once and replay it, on a single GPU with small pictures: the host's part of a step goes away
+    cuda_graphs: bool = True
 
 
 @contextmanager
@@ -193,7 +195,7 @@ def train(
         if recipe.teacher is not None:
             teacher = open_teacher(recipe.teacher, recipe.model, download=options.download)
         with _reproducible(recipe.threads, place.device):
-            trainer = Trainer(recipe, data, place, workers=options.workers, teacher=teacher)
+            trainer = Trainer(recipe, data, place, workers=options.workers, teacher=teacher, graphs=options.cuda_graphs)
             _resume(trainer, state_path)
             book = Journal(out, trainer.steps_done, tensorboard=options.tensorboard) if place.main else None
             with book or nullcontext():

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bvit_hw.data.augment import Augmentation
 from bvit_hw.data.sources import parse_data
 from bvit_hw.errors import ConfigError
 from bvit_hw.models import PRESETS, BinaryViTConfig, preset
@@ -38,7 +39,16 @@ class Recipe(BaseModel):
     label_smoothing: Fraction = 0.1
     #: a checkpoint of ours, a weights file of DeiT-S, ``deit-small`` (timm's hub), or None: labels
     teacher: str | None = None
-    augmentation: Literal["affine", "paper", "crop-flip", "none"] = "affine"
+    #: the teacher's part in the loss, the rest being the labels'; its softmax is taken at ``temperature``
+    teacher_share: Fraction = 1.0
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    augmentation: Augmentation = "affine"
+    #: random operations of RandAugment before the augmentation
+    rand_augment: Annotated[int, Field(ge=0, le=8)] = 0
+    #: side in pixels of the square that cutout blanks; 0: none
+    cutout: Annotated[int, Field(ge=0)] = 0
+    #: alpha of mixup's Beta distribution; 0: pictures stay apart
+    mixup: Annotated[float, Field(ge=0, le=8)] = 0.0
     max_shift: Fraction = 0.08
     max_degrees: Annotated[float, Field(ge=0, le=180)] = 12.0
     max_scale: Fraction = 0.1

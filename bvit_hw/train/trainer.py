@@ -18,8 +18,10 @@ from bvit_hw.errors import BvitError
 from bvit_hw.inductor import missing_for_gpu
 from bvit_hw.models import BinaryViT
 from bvit_hw.train.batches import Batch, open_batches
+from bvit_hw.train.device_batches import DeviceBatches
 from bvit_hw.train.distill import Teacher, loss_of
 from bvit_hw.train.distributed import Processes
+from bvit_hw.train.graphed_step import GraphedStep
 from bvit_hw.train.recipe import Recipe
 from bvit_hw.train.stopping import StopWish
 from bvit_hw.train.sync_norm import synchronize_norms
@@ -89,6 +91,7 @@ class Trainer:
         *,
         workers: int = 0,
         teacher: Teacher | None = None,
+        graphs: bool = True,
     ) -> None:
         self.recipe = recipe
         self.place = place or Processes(0, 1, torch.device("cpu"))
@@ -113,6 +116,8 @@ class Trainer:
         self.losses: list[float] = []
         self._stream: Iterator[Batch] | None = None
         self._network: torch.nn.Module | None = None
+        alone_on_gpu = self.place.device.type == "cuda" and self.place.world == 1
+        self.graphs = GraphedStep() if graphs and alone_on_gpu and isinstance(self.batches, DeviceBatches) else None
 
     @property
     def steps(self) -> int:
@@ -129,7 +134,8 @@ class Trainer:
         if self._network is None:
             if compiles(self.recipe, self.place.device):
                 for block in (*self.model.blocks, *self.model.merges):
-                    block.compile()
+                    # Stages differ in shape; kernels for any shape would be slower than a few for each.
+                    block.compile(dynamic=False)
             self._network = self.model
             if self.place.world > 1:
                 device = self.place.device
@@ -149,12 +155,8 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.place.device.type, dtype=torch.bfloat16)
 
-    def _stance(self) -> Any:
-        """Quantized passes run as they are: tracing Brevitas' quantizers takes longer than a short run."""
-        return nullcontext() if self.model.mode == "float" else torch.compiler.set_stance("force_eager")
-
     def _loss(self, images: Tensor, labels: Tensor, network: torch.nn.Module) -> Tensor:
-        with self._autocast(), self._stance():
+        with self._autocast():
             return self.loss(network(images), images, labels)
 
     def run_step(self, wish: StopWish | None = None) -> tuple[float, float, bool]:
@@ -169,25 +171,13 @@ class Trainer:
                     self.model.calibrate(self.batches.calibration())
                 self.place.give(self.model.state_dict().values())
             self._stream = self.batches.epoch(self.epoch, self.step)
-        network = self.network()
-        self.optimizer.zero_grad(set_to_none=True)
-        parts = self.recipe.accumulate
-        told = torch.zeros(3, dtype=torch.float64, device=self.place.device)
-        seen = []
-        for part in range(parts):
-            images, labels = next(self._stream)
-            seen.append((images, labels))
-            waits = isinstance(network, DistributedDataParallel) and part + 1 < parts
-            with network.no_sync() if waits else nullcontext():
-                loss = self._loss(images, labels, network)
-                (loss if parts == 1 else loss / parts).backward()
-            told[0] += loss.detach() / parts
-        if wish is not None and wish.wished:
-            told[1] = 1
-        told = self.place.sum(told)
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        told[2] = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        self._update(~torch.isfinite(told).all())
+        seen = [next(self._stream) for _ in range(self.recipe.accumulate)]
+        wished = wish is not None and wish.wished
+        if self.graphs is not None and self.graphs.fits(self, seen):
+            told = self.graphs.step(self, *seen[0])
+            told[1] = float(wished)
+        else:
+            told = self.passes(seen, wished=wished)
         # Read when everything has been given to the device: a GPU would otherwise stand still until it is asked on.
         total, wishes, norm = told.tolist()
         mean_loss = total / self.place.world
@@ -198,6 +188,30 @@ class Trainer:
         self.step += 1
         self.losses.append(mean_loss)
         return mean_loss, norm, wishes > 0
+
+    def passes(self, seen: list[Batch], *, wished: bool = False) -> Tensor:
+        """Forward and back over the micro-batches, and the optimizer's step.
+
+        Loss, wishes to stop and gradient norm over all processes, still on the device. A step whose loss or gradient is
+        not finite changes nothing.
+        """
+        network = self.network()
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = len(seen)
+        told = torch.zeros(3, dtype=torch.float64, device=self.place.device)
+        for part, (images, labels) in enumerate(seen):
+            waits = isinstance(network, DistributedDataParallel) and part + 1 < parts
+            with network.no_sync() if waits else nullcontext():
+                loss = self._loss(images, labels, network)
+                (loss if parts == 1 else loss / parts).backward()
+            told[0] += loss.detach() / parts
+        if wished:
+            told[1] = 1
+        told = self.place.sum(told)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        told[2] = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        self._update(~torch.isfinite(told).all())
+        return told
 
     def _update(self, skip: Tensor) -> None:
         """Let the optimizer step unless ``skip``, decided on the device: the way of torch.amp.GradScaler."""
@@ -235,7 +249,8 @@ class Trainer:
             if wish is not None and wish.wished:
                 raise KeyboardInterrupt
             # Compiled, each stage would be so again in eval mode, and for the last batch: more kinds than Dynamo keeps.
-            with self._autocast(), torch.compiler.set_stance("force_eager"):
+            # In float32 whatever the training: what is measured is the model that is written.
+            with torch.compiler.set_stance("force_eager"):
                 logits = self.model(images)
             best = logits.topk(min(5, logits.shape[1]), dim=1).indices
             right = best == labels[:, None]
