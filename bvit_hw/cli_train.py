@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bvit_hw.data import ImageData, open_data, parse_data
+from bvit_hw.data.augment import AUGMENTATIONS
 from bvit_hw.threads import usable_cores
 from bvit_hw.train import EpochReport, Recipe, RunOptions, StepReport, TrainResult, train, training_recipe
 
@@ -106,6 +107,15 @@ class _Bar:
 @click.option("--accumulate", type=click.IntRange(min=1), help="Passes of a step.")
 @click.option("--lr", type=float, help="Peak learning rate (paper: for a step of 512 images).")
 @click.option("--teacher", help="Checkpoint of ours, DeiT-S weights, deit-small (with --download), or none.")
+@click.option("--teacher-share", type=click.FloatRange(0, 1), help="The teacher's part in the loss; labels have the rest.")
+@click.option("--temperature", type=click.FloatRange(min=0, min_open=True), help="Of the teacher's softmax.")
+@click.option("--label-smoothing", type=click.FloatRange(0, 1))
+@click.option(
+    "--augmentation", type=click.Choice(AUGMENTATIONS), help="What moves the pictures; the recipe's own by default."
+)
+@click.option("--rand-augment", type=click.IntRange(0, 8), help="Random operations before it (RandAugment).")
+@click.option("--cutout", type=click.IntRange(min=0), help="Side in pixels of a square that is blanked.")
+@click.option("--mixup", type=click.FloatRange(0, 8), help="alpha of mixup.")
 @click.option("--precision", type=click.Choice(["32", "bf16-mixed"]), help="Arithmetic of the passes.")
 @click.option(
     "--compile/--no-compile",
@@ -140,6 +150,13 @@ def train_command(
     accumulate: int | None,
     lr: float | None,
     teacher: str | None,
+    teacher_share: float | None,
+    temperature: float | None,
+    label_smoothing: float | None,
+    augmentation: str | None,
+    rand_augment: int | None,
+    cutout: int | None,
+    mixup: float | None,
     precision: str | None,
     compiled: bool | None,
     threads: int | None,
@@ -167,6 +184,13 @@ def train_command(
         batch_size=batch_size,
         accumulate=accumulate,
         learning_rate=lr,
+        teacher_share=teacher_share,
+        temperature=temperature,
+        label_smoothing=label_smoothing,
+        augmentation=augmentation,
+        rand_augment=rand_augment,
+        cutout=cutout,
+        mixup=mixup,
         precision=precision,
         compile=compiled,
         threads=threads,

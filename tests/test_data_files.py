@@ -229,7 +229,7 @@ def test_transforms_do_what_the_paper_does() -> None:
     assert 60 < int(rising.sum()) < 140, "half of them flipped"
     width = (cut[:, 0, 12, -1] - cut[:, 0, 12, 0]).abs() / 256
     assert width.min() < 0.4 and width.max() > 0.9, "areas from 8 to 100 %"
-    with pytest.raises(ConfigError, match="allowed: affine, paper, crop-flip, none"):
+    with pytest.raises(ConfigError, match="allowed: affine, paper, crop-flip, crop, none"):
         training_transform("mixup", 32)  # type: ignore[arg-type]
 
 
@@ -244,7 +244,9 @@ def test_what_data_may_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ("cifar100", "cifar100 needs a folder: cifar100=DIR"),
         ("digits=/x", "digits takes no folder"),
         ("imagenet=", "a folder must follow"),
-        ("mnist", r"neither a folder nor a known dataset; allowed: digits, cifar10=DIR"),
+        ("mnist", "mnist needs a folder: mnist=DIR"),
+        ("fashion-mnist=", "a folder must follow"),
+        ("emnist", r"neither a folder nor a known dataset; allowed: digits, fashion-mnist, cifar10=DIR"),
     ):
         with pytest.raises(ConfigError, match=message):
             parse_data(text)

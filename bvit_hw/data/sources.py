@@ -83,8 +83,6 @@ def parse_data(text: str) -> tuple[str, Path | None]:
     kind, equals, folder = text.partition("=")
     if text in DATASETS:
         return text, None
-    if text == "fashion-mnist":
-        return text, FASHION_FOLDER
     if equals and kind in (*CIFAR_NAMES, *_MNIST_NAMES, "imagenet"):
         if not folder:
             raise ConfigError(f"--data {text}: a folder must follow, as in {kind}=DIR")
@@ -92,6 +90,8 @@ def parse_data(text: str) -> tuple[str, Path | None]:
     is_folder = Path(text).expanduser().is_dir()
     if is_folder or ("/" in text and kind not in KINDS):
         return "tree", Path(text).expanduser()
+    if text == "fashion-mnist":
+        return text, FASHION_FOLDER
     if kind in KINDS:
         hint = "takes no folder" if equals else f"needs a folder: {kind}=DIR"
         raise ConfigError(f"--data {text}: {kind} {hint}")
