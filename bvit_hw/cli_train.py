@@ -107,7 +107,7 @@ class _Bar:
 @click.option("--accumulate", type=click.IntRange(min=1), help="Passes of a step.")
 @click.option("--lr", type=float, help="Peak learning rate (paper: for a step of 512 images).")
 @click.option("--teacher", help="Checkpoint of ours, DeiT-S weights, deit-small (with --download), or none.")
-@click.option("--teacher-share", type=click.FloatRange(0, 1), help="The teacher's part in the loss; labels have the rest.")
+@click.option("--teacher-share", type=click.FloatRange(0, 1), help="Its part in the loss; labels have the rest.")
 @click.option("--temperature", type=click.FloatRange(min=0, min_open=True), help="Of the teacher's softmax.")
 @click.option("--label-smoothing", type=click.FloatRange(0, 1))
 @click.option(

@@ -6,6 +6,7 @@ Token tensors are B x N x C with the tokens in raster order. Quantizers carry th
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -13,15 +14,18 @@ from torch import Tensor, nn
 
 from bvit_hw.models.attention_rule import TABLE_SHIFT, score_table, threshold_integer
 from bvit_hw.models.config import BinaryViTConfig
+from bvit_hw.models.elementwise import fuses, pool_affines
 from bvit_hw.models.layers import (
     Affine,
     BinaryUnit,
     ChannelNorm,
     PatchLinear,
     RPReLU,
+    Unscaled,
     binary_or_real,
     bit_probability,
     gather_patches,
+    placed,
     pool_channels,
     pool_grid,
     repeat_channels,
@@ -56,7 +60,7 @@ class Stem(nn.Module):
         x = self.conv(gather_patches(pixels, side, self.patch))
         if self.class_token is not None:
             x = torch.cat((self.class_token.expand(batch, -1, -1), x), dim=1)
-        return self.quant_x(x + self.position)
+        return self.quant_x(placed(x, self.position))
 
 
 class Attention(nn.Module):
@@ -73,7 +77,7 @@ class Attention(nn.Module):
         self.side = config.side(stage)
         self.reduction = config.reductions[stage]
         self.full_precision = config.full_precision
-        _, self.binarize = binary_or_real(self.full_precision)
+        _, self.inputs = binary_or_real(self.full_precision)
 
         def unit() -> BinaryUnit:
             return BinaryUnit(channels, channels, bits, full_precision=self.full_precision)
@@ -116,16 +120,15 @@ class Attention(nn.Module):
             g = self.r(pooled, pooled)
         q, k, v = self.q(h, h), self.k(g, g), self.v(g, g)
         query, key, value = (
-            self._split(self.binarize(x + move)) for x, move in ((q, self.move_q), (k, self.move_k), (v, self.move_v))
+            self._split(self.inputs(x, move)) for x, move in ((q, self.move_q), (k, self.move_k), (v, self.move_v))
         )
         context = self._probabilities(query @ key.transpose(-1, -2)) @ value
         context = self.norm_ctx(context.transpose(1, 2).flatten(2)) + q
         if self.r is None:
-            context = context + k + v
+            context, last = context + k, v
         else:
-            side = self.side // self.reduction
-            context = context + upsample_grid(k + v, side, self.reduction)
-        context = self.quant_ctx(self.rprelu_ctx(context))
+            last = upsample_grid(k + v, self.side // self.reduction, self.reduction)
+        context = self.quant_ctx(self.rprelu_ctx.of_sum(context, last))
         return self.o(context, context)
 
 
@@ -143,6 +146,11 @@ class PoolBranches(nn.Module):
         self.quant_p = ActQuant(bits)
 
     def forward(self, h2: Tensor) -> Tensor:
+        if fuses():
+            branches = [cast(Affine, self.get_submodule(name)) for name in self.WINDOWS]
+            alphas, move = torch.stack([b.alpha for b in branches]), sum(b.move for b in branches)
+            grid = h2.unflatten(1, (self.side, self.side))
+            return self.quant_p(pool_affines(grid, alphas, move).flatten(1, 2))
         # Channels last in memory, as avg_pool2d handles without a copy.
         grid = h2.unflatten(1, (self.side, self.side)).permute(0, 3, 1, 2)
         total = None
@@ -163,22 +171,22 @@ class Block(nn.Module):
         self.norm_before = ChannelNorm(channels)
         self.quant_h = ActQuant(bits)
         self.attn = Attention(config, stage)
-        self.affine_1 = Affine(channels, 0.1) if config.affine else nn.Identity()
+        self.affine_1 = Affine(channels, 0.1) if config.affine else Unscaled()
         self.quant_y = ActQuant(config.residual_bits)
         self.norm_after = ChannelNorm(channels)
         self.quant_h2 = ActQuant(bits)
         self.f = BinaryUnit(channels, width, bits, full_precision=config.full_precision)
         self.z = BinaryUnit(width, channels, bits, full_precision=config.full_precision)
-        self.affine_2 = Affine(channels, 0.1) if config.affine else nn.Identity()
+        self.affine_2 = Affine(channels, 0.1) if config.affine else Unscaled()
         self.pools = PoolBranches(channels, config.side(stage), bits) if config.pool_branches else None
         self.quant_x = ActQuant(config.residual_bits)
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.quant_h(self.norm_before(x))
-        y = self.quant_y(x + self.affine_1(self.attn(h)))
+        y = self.quant_y(self.affine_1.onto(x, self.attn(h)))
         h2 = self.quant_h2(self.norm_after(y))
         f = self.f(h2, repeat_channels(h2, self.expansion))
-        out = y + self.affine_2(self.z(f, pool_channels(f, self.expansion)))
+        out = self.affine_2.onto(y, self.z(f, pool_channels(f, self.expansion)))
         if self.pools is not None:
             out = out + self.pools(h2)
         return self.quant_x(out)
@@ -194,7 +202,7 @@ class Merge(nn.Module):
         self.norm_0 = ChannelNorm(cin)
         self.quant_h = ActQuant(config.act_bits)
         self.move = nn.Parameter(torch.zeros(cin))
-        linear, self.binarize = binary_or_real(config.full_precision)
+        linear, self.inputs = binary_or_real(config.full_precision)
         self.linear = linear(4 * cin, cout, centred=False)
         self.norm = ChannelNorm(cout)
         self.rprelu = RPReLU(cout)
@@ -205,8 +213,8 @@ class Merge(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.quant_h(self.norm_0(x))
         short = repeat_channels(pool_grid(h, self.side, 2), self.copies)
-        x = self.norm(self.linear(gather_patches(self.binarize(h + self.move), self.side, 2)))
-        return self.quant_x(self.rprelu(x + short) + self.position)
+        x = self.norm(self.linear(gather_patches(self.inputs(h, self.move), self.side, 2)))
+        return self.quant_x(placed(self.rprelu.of_sum(x, short), self.position))
 
 
 class FullPrecisionMerge(nn.Module):

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bvit_hw.models.elementwise import affine_onto, fuses, rprelu_of_sum, sign_of_sum
 from bvit_hw.models.quant import ActQuant, WeightQuant
 
 
@@ -167,6 +168,12 @@ class RPReLU(nn.Module):
         prelu = _PReLU.apply if self.training and _asks_cheaply(x) else F.prelu
         return prelu(shifted, self.slope).view(x.shape) + self.move_2
 
+    def of_sum(self, x: Tensor, shortcut: Tensor) -> Tensor:
+        """The unit's value at x + shortcut."""
+        if fuses():
+            return rprelu_of_sum(x, shortcut, self.move_1, self.slope, self.move_2)
+        return self(x + shortcut)
+
 
 class Affine(nn.Module):
     """LayerScale with a shift: alpha * x + move, per channel."""
@@ -179,6 +186,10 @@ class Affine(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.addcmul(self.move, x, self.alpha)
 
+    def onto(self, x: Tensor, inner: Tensor) -> Tensor:
+        """x + this affine of ``inner``."""
+        return affine_onto(x, inner, self.alpha, self.move) if fuses() else x + self(inner)
+
 
 class RealLinear(nn.Linear):
     """What stands for a :class:`BinaryLinear` in a full-precision network; no bias, since a norm follows."""
@@ -189,13 +200,35 @@ class RealLinear(nn.Linear):
         nn.init.normal_(self.weight, std=cols**-0.5)
 
 
-def binary_or_real(full_precision: bool) -> tuple[type[BinaryLinear] | type[RealLinear], Callable[[Tensor], Tensor]]:
-    """The linear layer of a network and what its inputs go through: signs, or nothing in full precision."""
-    return (RealLinear, _unchanged) if full_precision else (BinaryLinear, sign)
+#: what a product's inputs go through: (x, move a channel) to what is multiplied
+Inputs = Callable[[Tensor, Tensor], Tensor]
 
 
-def _unchanged(x: Tensor) -> Tensor:
-    return x
+def binary_or_real(full_precision: bool) -> tuple[type[BinaryLinear] | type[RealLinear], Inputs]:
+    """The linear layer of a network and what its inputs go through: sign(x + move), or x + move in full precision."""
+    return (RealLinear, _moved) if full_precision else (BinaryLinear, moved_sign)
+
+
+def moved_sign(x: Tensor, move: Tensor) -> Tensor:
+    """sign(x + move) with the paper's gradient."""
+    return sign_of_sum(x, move) if fuses() else sign(x + move)
+
+
+def _moved(x: Tensor, move: Tensor) -> Tensor:
+    return x + (move.to(x.dtype) if fuses() else move)
+
+
+class Unscaled(nn.Identity):
+    """What stands for an :class:`Affine` in the rows of the ablation without it."""
+
+    def onto(self, x: Tensor, inner: Tensor) -> Tensor:
+        """x + ``inner``."""
+        return x + inner
+
+
+def placed(x: Tensor, position: Tensor) -> Tensor:
+    """Tokens B x N x C with their position embedding, in the tokens' type where element-wise steps are fused."""
+    return x + (position.to(x.dtype) if fuses() else position)
 
 
 class BinaryUnit(nn.Module):
@@ -206,7 +239,7 @@ class BinaryUnit(nn.Module):
 
     def __init__(self, cols: int, rows: int, bits: int, *, full_precision: bool = False) -> None:
         super().__init__()
-        linear, self.binarize = binary_or_real(full_precision)
+        linear, self.inputs = binary_or_real(full_precision)
         self.move = nn.Parameter(torch.zeros(cols))
         self.linear = linear(cols, rows)
         self.norm = ChannelNorm(rows)
@@ -214,7 +247,7 @@ class BinaryUnit(nn.Module):
         self.quant = ActQuant(bits)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        return self.quant(self.rprelu(self.norm(self.linear(self.binarize(x + self.move))) + shortcut))
+        return self.quant(self.rprelu.of_sum(self.norm(self.linear(self.inputs(x, self.move))), shortcut))
 
 
 class PatchLinear(nn.Module):

@@ -7,7 +7,7 @@ one of three modes: ``float`` passes values through, ``observe`` does so too and
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import brevitas.nn as qnn
 import torch
@@ -16,6 +16,7 @@ from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint
 from torch import Tensor, nn
 
 from bvit_hw.errors import ConfigError
+from bvit_hw.models.elementwise import fixed_point
 
 Mode = Literal["float", "observe", "quant"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -29,26 +30,6 @@ class _PowerOfTwoQuant(Int8ActPerTensorFixedPoint):
 
     scaling_impl_type = ScalingImplType.PARAMETER
     scaling_init = 1.0
-
-
-class _FixedPoint(torch.autograd.Function):
-    """round(x / scale), saturated, times scale; the gradient passes where nothing saturates.
-
-    The arithmetic of Brevitas' quantizer, values and gradients to the last bit, in one pass forward and one back that a
-    compiler can fuse with its neighbours. A power of two divides exactly, so multiplying by its inverse is the same.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, bits: int) -> Tensor:
-        high = 2 ** (bits - 1)
-        rounded = (x / scale).round()
-        ctx.save_for_backward((rounded >= -high) & (rounded < high))
-        return rounded.clamp(-high, high - 1) * scale
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (inside,) = ctx.saved_tensors
-        return grad * inside.to(grad.dtype), None, None
 
 
 class FixedPointQuant(nn.Module):
@@ -90,7 +71,7 @@ class FixedPointQuant(nn.Module):
         if self.mode != "quant":
             return x
         if self.training:
-            return _FixedPoint.apply(x, torch.exp2(self._threshold().detach() - (self.bits - 1)), self.bits)
+            return fixed_point(x, torch.exp2(self._threshold().detach() - (self.bits - 1)), self.bits)
         return self.impl(x)
 
 

@@ -17,6 +17,7 @@ from bvit_hw.data.loading import Share
 from bvit_hw.errors import BvitError
 from bvit_hw.inductor import missing_for_gpu
 from bvit_hw.models import BinaryViT
+from bvit_hw.models.elementwise import fusing
 from bvit_hw.train.batches import Batch, open_batches
 from bvit_hw.train.device_batches import DeviceBatches
 from bvit_hw.train.distill import Teacher, loss_of
@@ -61,6 +62,13 @@ def compiles(recipe: Recipe, device: torch.device) -> bool:
     if missing:
         log.warning("the blocks are not compiled, and train more slowly; missing: %s", ", ".join(missing))
     return not missing
+
+
+def fuses_steps(recipe: Recipe, device: torch.device) -> bool:
+    """Whether element-wise steps are fused (bvit_hw.models.elementwise): by default on GPUs, with blocks uncompiled."""
+    if recipe.fuse is not None or device.type != "cuda":
+        return bool(recipe.fuse)
+    return recipe.compile is False and not missing_for_gpu(device)
 
 
 @torch.no_grad()
@@ -116,6 +124,7 @@ class Trainer:
         self.losses: list[float] = []
         self._stream: Iterator[Batch] | None = None
         self._network: torch.nn.Module | None = None
+        self.fuses = fuses_steps(recipe, self.place.device)
         alone_on_gpu = self.place.device.type == "cuda" and self.place.world == 1
         self.graphs = GraphedStep() if graphs and alone_on_gpu and isinstance(self.batches, DeviceBatches) else None
 
@@ -201,7 +210,7 @@ class Trainer:
         told = torch.zeros(3, dtype=torch.float64, device=self.place.device)
         for part, (images, labels) in enumerate(seen):
             waits = isinstance(network, DistributedDataParallel) and part + 1 < parts
-            with network.no_sync() if waits else nullcontext():
+            with network.no_sync() if waits else nullcontext(), fusing() if self.fuses else nullcontext():
                 loss = self._loss(images, labels, network)
                 (loss if parts == 1 else loss / parts).backward()
             told[0] += loss.detach() / parts
