@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from torch import nn
@@ -67,6 +69,59 @@ def load_teacher(
     wrong = misfits({name: tuple(tensor.shape) for name, tensor in state.items()}, expected) or not_finite(state)
     if wrong:
         raise CheckpointError(f"{weights} does not fit the teacher {TEACHER}:\n  " + "\n  ".join(wrong))
+    model.load_state_dict(state)
+    return _without_gradients(model)
+
+
+@dataclass(frozen=True)
+class TimmTeacher:
+    """One of timm's networks, by name, with weights in a file: pictures B x ``channels`` x side x side to logits.
+
+    ``mean`` and ``std`` are those of the pixels (0..1) that it was trained with.
+    """
+
+    network: str
+    weights: Path
+    classes: int
+    image_size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def metadata(self) -> str:
+        """What :meth:`read` reads, for a file's metadata under ``timm_teacher``."""
+        return json.dumps({k: v for k, v in asdict(self).items() if k != "weights"})
+
+    @classmethod
+    def read(cls, text: str, weights: Path) -> TimmTeacher:
+        """The teacher that a file says it holds; anything else raises :class:`CheckpointError`."""
+        try:
+            said = json.loads(text)
+            said["mean"], said["std"] = tuple(map(float, said["mean"])), tuple(map(float, said["std"]))
+            return cls(weights=weights, **said)
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{weights}: its note on the teacher cannot be read: {error}") from error
+
+    def create(self) -> nn.Module:
+        """The network with random weights; a name that timm does not know raises :class:`ConfigError`."""
+        try:
+            import timm
+        except ImportError as error:
+            raise ConfigError("the teacher needs timm, which is not installed: pip install 'bvit-hw[train]'") from error
+        if not timm.is_model(self.network):
+            near = ", ".join(timm.list_models(f"*{self.network[:6]}*")[:8])
+            raise ConfigError(f"teacher {self.network}: timm has no such network; near: {near or 'none'}")
+        return timm.create_model(self.network, pretrained=False, num_classes=self.classes, in_chans=self.channels)
+
+
+def load_timm(teacher: TimmTeacher) -> nn.Module:
+    """``teacher`` with its weights, in eval mode, without gradients; a misfit raises :class:`CheckpointError`."""
+    state = read_state(teacher.weights)
+    model = teacher.create()
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    wrong = misfits({name: tuple(tensor.shape) for name, tensor in state.items()}, expected) or not_finite(state)
+    if wrong:
+        raise CheckpointError(f"{teacher.weights} does not fit timm's {teacher.network}:\n  " + "\n  ".join(wrong))
     model.load_state_dict(state)
     return _without_gradients(model)
 

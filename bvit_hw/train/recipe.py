@@ -113,6 +113,15 @@ RECIPES: dict[str, dict[str, Any]] = {
         "compile": None,
         "threads": None,
     },
+    "pictures": {
+        "epochs": 200,
+        "quant_epochs": 30,
+        "batch_size": 512,
+        "learning_rate": 3e-3,
+        "augmentation": "crop-flip",
+        "calibration_images": 4096,
+        "threads": None,
+    },
     "paper": {
         "epochs": 300,
         "quant_epochs": 0,
@@ -128,12 +137,20 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 #: dataset of the presets that have one without a folder
-_DATASETS = {"tiny-digits": "digits", "tiny-digits-some-fp": "digits"}
+_DATASETS = {"tiny-digits": "digits", "tiny-digits-some-fp": "digits", "fashion-mnist": "fashion-mnist"}
+
+#: recipes of presets that the names do not tell
+_RECIPES = {
+    "tiny-digits": "digits",
+    "tiny-digits-some-fp": "digits",
+    "cifar10": "pictures",
+    "fashion-mnist": "pictures",
+}
 
 
 def recipe_of_preset(network: str) -> str:
     """The recipe that belongs to a network."""
-    return "digits" if network in _DATASETS else "cifar" if "cifar" in network else "paper"
+    return _RECIPES.get(network) or ("cifar" if "cifar" in network else "paper")
 
 
 def training_recipe(

@@ -112,7 +112,10 @@ class Trainer:
             self.model = BinaryViT(recipe.model).train().to(self.place.device)
         if self.place.world > 1:
             synchronize_norms(self.model)
-        self.loss = loss_of(recipe, None if teacher is None else teacher.to(self.place.device))
+        if teacher is not None:
+            # Convolutions on GPUs want their channels last; nothing else minds.
+            teacher = teacher.to(self.place.device, memory_format=torch.channels_last)
+        self.loss = loss_of(recipe, teacher)
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         rate = recipe.peak_rate(share.step)
         self.optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=recipe.weight_decay, fused=True)
