@@ -1,4 +1,6 @@
-"""What happens to a picture before the network sees it: torchvision v2 transforms, uint8 in, uint8 C x S x S out.
+"""What happens to a picture before the network sees it, uint8 in, uint8 C x S x S out.
+
+Training's random transforms are torchvision's v2; evaluation's is :mod:`bvit_hw.runtime.preprocess`, the driver's own.
 
 Normalization is left to the device that trains: a quarter of the bytes travel.
 """
@@ -8,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
 from bvit_hw.errors import ConfigError
+from bvit_hw.runtime.preprocess import Preprocessing
 
 Augmentation = Literal["affine", "paper", "crop-flip", "crop", "none"]
 AUGMENTATIONS: tuple[str, ...] = get_args(Augmentation)
 
-#: a validation picture is resized to size / this and its middle cut out, as DeiT and timm do
-_CROP_SHARE = 0.875
 _BICUBIC = v2.InterpolationMode.BICUBIC
 
 Transform = Callable[[object], Tensor]
@@ -49,15 +51,16 @@ def training_transform(name: Augmentation, size: int, rand_augment: int = 0) -> 
     return _compose(*before, *steps)
 
 
-def evaluation_transform(size: int) -> Transform:
-    """Shorter side to ``size`` / 0.875, bicubic, then the middle; pictures of that very size stay as they are."""
-    resize = v2.Resize(round(size / _CROP_SHARE), interpolation=_BICUBIC, antialias=True)
-    crop = v2.CenterCrop(size)
+def evaluation_transform(how: Preprocessing | int) -> Transform:
+    """A picture as ``how`` says; a number is the side of square ones, of their own channels, by the defaults."""
 
-    def fit(image: object) -> object:
-        return image if tuple(v2.functional.get_size(image)) == (size, size) else crop(resize(image))
+    def fit(image: object) -> Tensor:
+        pixels = image.permute(1, 2, 0).numpy() if isinstance(image, Tensor) else np.asarray(image)
+        pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+        wanted = Preprocessing(how, how, pixels.shape[2]) if isinstance(how, int) else how
+        return torch.from_numpy(np.ascontiguousarray(wanted(pixels[None])[0].transpose(2, 0, 1)))
 
-    return _compose(fit)
+    return fit
 
 
 def _compose(*steps: Callable[[object], object]) -> Transform:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from bvit_hw.errors import DatasetError
+from bvit_hw.runtime.errors import ImageError
+from bvit_hw.runtime.pictures import read_picture
 
 #: accepted names of the split that measures accuracy
 VALIDATION = ("val", "validation", "test")
@@ -18,14 +20,15 @@ class DamagedImageError(DatasetError):
 
 
 def read_image(path: str | Path) -> Image.Image:
-    """The file as an RGB picture; one that cannot be decoded to its end raises :class:`DamagedImageError`."""
+    """The file as an upright RGB picture, read as the driver reads pictures (bvit_hw/runtime/pictures.py).
+
+    One that cannot be decoded to its end, or has no known range, raises :class:`DamagedImageError` naming it.
+    """
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except FileNotFoundError as error:
-        raise DamagedImageError(f"{path}: no such file; was the dataset changed while it is read?") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DamagedImageError(f"{path}: damaged, or no image: {error}") from error
+        picture = read_picture(path)
+    except ImageError as error:
+        raise DamagedImageError(str(error)) from error
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _split(folder: Path) -> ImageFolder:

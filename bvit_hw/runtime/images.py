@@ -1,4 +1,4 @@
-"""Pre-processing: from pictures of any size to the bytes that the accelerator takes. NumPy only, no loop over images.
+"""Pictures of any kind and size to the bytes that the accelerator takes: what is no picture is refused. NumPy only.
 
 A frame is height x width x channels bytes, uint8, channels last, in raster order; the network's own normalization is
 inside its integers, so nothing is subtracted or divided here.
@@ -7,7 +7,6 @@ inside its integers, so nothing is subtracted or divided here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,93 +16,122 @@ from .model_info import ModelInfo
 
 #: values that are turned into bytes at once: small enough to stay in the cache
 _BLOCK = 1 << 15
-
-
-@lru_cache(maxsize=32)
-def _weights(source: int, target: int) -> np.ndarray:
-    """Resampling weights, target x source float32: a triangle as wide as a target pixel, at least a source pixel.
-
-    The same filter as Pillow's BILINEAR, which averages when it makes smaller.
-    """
-    scale = source / target
-    radius = max(scale, 1.0)
-    centres = (np.arange(target) + 0.5) * scale
-    distance = np.abs(np.arange(source) + 0.5 - centres[:, None]) / radius
-    weights = np.maximum(1.0 - distance, 0.0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """N x h x w x C of any real type to N x height x width x C, float32 in the same range."""
-    count, rows, cols, channels = images.shape
-    out = np.empty((count, height, width, channels), np.float32)
-    step = max(1, _BLOCK // (rows * cols * channels))
-    for start in range(0, count, step):
-        # Two matrix products: over rows as they lie, over columns with the pixels of a channel side by side.
-        part = images[start : start + step].astype(np.float32)
-        if rows != height:
-            part = (_weights(rows, height) @ part.reshape(len(part), rows, -1)).reshape(-1, height, cols, channels)
-        if cols != width:
-            lines = np.ascontiguousarray(part.transpose(0, 1, 3, 2)).reshape(-1, cols) @ _weights(cols, width).T
-            part = lines.reshape(len(part), height, channels, width).transpose(0, 1, 3, 2)
-        out[start : start + step] = part
-    return out
+_NEEDED = "needed: h x w, h x w x 1, 3 or 4, or N x h x w x C of these"
+#: last axes of a picture: grey; red, green, blue; and opacity
+_CHANNELS = (1, 3, 4)
+#: three axes that end in fewer than so many are no grey pictures but bands
+_BANDS = 8
 
 
 def to_bytes(images: np.ndarray) -> np.ndarray:
-    """Reals in 0..255 to uint8, rounded to nearest, saturated; raises ImageError for a value that is no number."""
+    """Reals in 0..1 to uint8 0..255, rounded to nearest; ImageError for what is no number or rounds to no byte."""
     out = np.empty(images.shape, np.uint8)
     source, target = np.ascontiguousarray(images).reshape(-1), out.reshape(-1)
+    if images.dtype == np.float16:
+        source = source.astype(np.float32)
+    scale = source.dtype.type(255)
     for start in range(0, source.size, _BLOCK):
-        block = np.rint(source[start : start + _BLOCK])
-        np.clip(block, 0, 255, out=block)
-        if not np.isfinite(block).all():
-            raise ImageError("images hold values that are no numbers (NaN)")
-        target[start : start + _BLOCK] = block
+        block = source[start : start + _BLOCK]
+        scaled = np.rint(block * scale)
+        if not ((scaled >= 0) & (scaled <= 255)).all():
+            if np.isnan(block).any():
+                raise ImageError("images hold values that are no numbers (NaN)")
+            raise ImageError(
+                f"images hold values {source.min():g}..{source.max():g}; real numbers must lie in 0..1 "
+                "(0..255 is for uint8)"
+            )
+        target[start : start + _BLOCK] = scaled
     return out
 
 
-def prepare(images: np.ndarray | Sequence[Any], info: ModelInfo) -> np.ndarray:
-    """Images as the accelerator takes them: uint8 N x height x width x channels of ``info``.
+def batch_of(images: np.ndarray, channels: int, size: tuple[int, int]) -> np.ndarray:
+    """One picture or many as uint8 N x h x w x C; C is 1, 3 or ``channels``, opacity is left out.
 
-    Takes one image or many, as an array or a list of images of different sizes: h x w (grey), h x w x 1, 3 or 4 (the
-    fourth, opacity, is left out), N in front. uint8 counts as it is, real numbers as 0..1. Raises ImageError for
-    anything else.
+    An array whose axes can be read in two ways is refused, as is one of another type: ImageError says what is needed.
+    ``size`` is the network's, whose pictures are known by it.
     """
-    if not isinstance(images, np.ndarray):
-        parts = [prepare(np.asarray(image), info) for image in images]
-        return np.concatenate(parts) if parts else np.empty((0, info.height, info.width, info.channels), np.uint8)
+    shape = images.shape
+    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
+        raise ImageError(f"images are {images.dtype} {shape}; needed: uint8 (0..255) or real numbers (0..1)")
     batch = images
-    if batch.ndim == 2 or (batch.ndim == 3 and batch.shape[-1] in (1, 3, 4, info.channels)):
-        batch = batch[None]
-    if batch.ndim == 3:
-        batch = batch[..., None]
+    if images.ndim == 3 and shape[-1] not in (*_CHANNELS, channels):
+        if shape[0] in (2, 3, 4):
+            raise ImageError(
+                f"images of shape {shape}: planes of one picture, or {shape[0]} grey ones? {_NEEDED}; channels come "
+                f"last (transpose(1, 2, 0)), and grey pictures may have a last axis of 1"
+            )
+        if shape[-1] < _BANDS and shape[1:] != size:
+            raise ImageError(f"images of shape {shape}: a picture of {shape[-1]} channels? {_NEEDED}")
+        batch = images[..., None]
+    elif images.ndim in (2, 3):
+        batch = images[None] if images.ndim == 3 else images[None, ..., None]
     if batch.ndim != 4 or not all(batch.shape[1:]):
-        raise ImageError(f"images of shape {images.shape}; needed: N x height x width x channels, or one of them")
-    if batch.dtype != np.uint8 and not np.issubdtype(batch.dtype, np.floating):
-        raise ImageError(f"images are {images.dtype}; needed: uint8 (0..255) or real numbers (0..1)")
-    if batch.shape[3] == 4 and info.channels != 4:
+        raise ImageError(f"images of shape {shape}; {_NEEDED}")
+    if batch.shape[3] not in (*_CHANNELS, channels):
+        planes = batch.shape[1] in (*_CHANNELS, channels)
+        hint = ": channels come last (transpose(0, 2, 3, 1))" if planes else ""
+        raise ImageError(
+            f"images of shape {shape} have {batch.shape[3]} channels; the network takes {channels}{hint}; {_NEEDED}"
+        )
+    if batch.shape[3] == 4 and channels != 4:
         batch = batch[..., :3]
-    if batch.shape[3] == 1 and info.channels != 1:
-        batch = np.repeat(batch, info.channels, axis=3)
-    if batch.shape[3] != info.channels:
-        raise ImageError(f"images of {images.shape[-1]} channels; the network takes {info.channels}")
-    real = batch.dtype != np.uint8
-    if batch.shape[1:3] != (info.height, info.width):
-        batch = resize(batch, info.height, info.width)
-    if real:
-        batch = batch * batch.dtype.type(255)
+    if batch.shape[3] not in (1, channels) and channels != 1:
+        raise ImageError(f"images of {batch.shape[3]} channels; the network takes {channels}")
     return batch if batch.dtype == np.uint8 else to_bytes(batch)
+
+
+def prepare(images: object, info: ModelInfo) -> np.ndarray:
+    """Images as the accelerator takes them: uint8 N x height x width x channels of ``info``, by its preprocessing.
+
+    Takes one image or many, as an array, a Pillow picture, or a list of images of different sizes: h x w (grey),
+    h x w x 1, 3 or 4 (the fourth, opacity, is left out), N in front. uint8 counts as it is, real numbers as 0..1.
+    Raises ImageError for anything else.
+    """
+    if hasattr(images, "getexif") and hasattr(images, "convert"):
+        from .pictures import array_of
+
+        images = array_of(images)
+    if isinstance(images, np.ndarray):
+        batch = batch_of(images, info.channels, (info.height, info.width))
+        return info.preprocessor(batch)
+    if not isinstance(images, Sequence) or isinstance(images, str | bytes):
+        raise ImageError(f"images are {_named(images)}; needed: an array, a picture, or a list of them")
+    parts = []
+    for number, image in enumerate(images):
+        try:
+            parts.append(prepare(_listed(image), info))
+        except ImageError as error:
+            raise ImageError(f"image {number} of the list: {error}") from error
+    return np.concatenate(parts) if parts else np.empty((0, info.height, info.width, info.channels), np.uint8)
+
+
+def _listed(image: Any) -> Any:
+    """An element of a list: pictures and arrays as they are, rows of numbers as the array that they stand for."""
+    if isinstance(image, np.ndarray) or hasattr(image, "getexif"):
+        return image
+    try:
+        array = np.asarray(image)
+    except ValueError as error:
+        raise ImageError(f"rows of different lengths are no image: {error}") from error
+    if array.dtype == object:
+        raise ImageError(f"{_named(image)} is no image; needed: an array or a picture")
+    return array
+
+
+def _named(thing: object) -> str:
+    return "None" if thing is None else f"of type {type(thing).__name__}"
 
 
 def checked(images: np.ndarray, info: ModelInfo) -> np.ndarray:
     """``images`` (one or N) as N x height x width x channels; ImageError unless they are bytes of that shape."""
-    batch = np.asarray(images)
-    if batch.ndim == 3:
-        batch = batch[None]
+    try:
+        given = np.asarray(images)
+    except ValueError as error:
+        raise ImageError(f"images are of different shapes: {error} (Accelerator.prepare makes them of one)") from error
+    batch = given[None] if given.ndim == 3 else given
     if batch.dtype != np.uint8 or batch.shape[1:] != (info.height, info.width, info.channels) or batch.ndim != 4:
         raise ImageError(
-            f"images are {batch.dtype} {np.asarray(images).shape}; needed: uint8 N x {info.height} x {info.width} x "
+            f"images are {batch.dtype} {given.shape}; needed: uint8 N x {info.height} x {info.width} x "
             f"{info.channels} (Accelerator.prepare makes them of any others)"
         )
     return batch

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from .preprocess import Preprocessing
 
 
 @dataclass(frozen=True)
 class ModelInfo:
     """Identity and shapes. Images are uint8, ``height`` x ``width`` x ``channels``; logits are integers times
     2**``logits_exponent``. ``model_hash`` is the SHA-256 of the frozen model, 64 hexadecimal digits.
-    ``cycles_per_frame`` is what the cycle model says, ``board`` the name that the package was built for.
+    ``cycles_per_frame`` is what the cycle model says, ``board`` the name that the package was built for,
+    ``preprocessing`` what :class:`Preprocessing` says of pictures (None: its defaults, as in older packages).
     """
 
     model_hash: str
@@ -25,6 +31,12 @@ class ModelInfo:
     interface_version: int
     cycles_per_frame: int
     board: str
+    preprocessing: Mapping[str, Any] | None = None
+
+    @cached_property
+    def preprocessor(self) -> Preprocessing:
+        """What makes the network's images of any pictures; raises ValueError for values that do not fit."""
+        return Preprocessing.from_json(self.preprocessing, (self.height, self.width, self.channels))
 
     @property
     def frame_bytes(self) -> int:
@@ -36,7 +48,9 @@ class ModelInfo:
         """Read model.json; raises ValueError naming the file when it does not fit."""
         try:
             data = json.loads(Path(path).read_text())
-            return cls(**{**data, "class_names": tuple(data["class_names"])})
+            found = cls(**{**data, "class_names": tuple(data["class_names"])})
+            found.preprocessor  # noqa: B018 (refuses what does not fit)
+            return found
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path}: not a model.json of this driver: {error}") from error
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .archive import read_archive, read_array
 from .errors import ImageError
+from .images import to_bytes
+from .labels import check_labels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+#: EXIF's tag of how the camera was held, and what brings each of its values upright (names of PIL's Transpose)
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE",
+    6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
+}  # fmt: skip
+#: formats whose values Pillow hands on as 32-bit integers although they are of 16 bits
+_SIXTEEN = ("PNG", "PPM")
 
 
 @dataclass(frozen=True)
@@ -32,36 +48,96 @@ def load_pictures(path: str | Path) -> Pictures:
         if not files:
             raise ImageError(f"{path}: holds no pictures ({', '.join(_PICTURES)} or .npy)")
         return Pictures([f.name for f in files], [_picture(f) for f in files])
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return _archive(path)
     return Pictures([path.name], [_picture(path)])
 
 
 def _archive(path: Path) -> Pictures:
+    images, labels = read_archive(path)
+    if not (images.ndim == 4 or (images.ndim == 3 and images.shape[-1] not in (1, 2, 3, 4))) or not images.size:
+        raise ImageError(f"{path}: images of shape {images.shape}; needed: N x h x w x C, or N x h x w in grey")
+    if images.ndim == 3:
+        images = images[..., None]
     try:
-        with np.load(path, allow_pickle=False) as data:
-            images = data["images"]
-            labels = data["labels"].astype(np.int64) if "labels" in data else None
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise ImageError(f"{path}: must be an .npz with an array 'images': {error}") from error
-    if labels is not None and len(labels) != len(images):
-        raise ImageError(f"{path}: {len(images)} images with {len(labels)} labels")
-    return Pictures([f"{path.stem}[{n}]" for n in range(len(images))], list(images), labels)
+        checked = None if labels is None else check_labels(labels, len(images))
+    except ValueError as error:
+        raise ImageError(f"{path}: {error}") from error
+    return Pictures([f"{path.stem}[{n}]" for n in range(len(images))], list(images), checked)
 
 
 def _picture(path: Path) -> np.ndarray:
-    if path.suffix == ".npy":
-        try:
-            return np.asarray(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
-            raise ImageError(f"{path}: no NumPy array: {error}") from error
+    return read_array(path) if path.suffix.lower() == ".npy" else np.asarray(read_picture(path))
+
+
+def read_picture(path: str | Path) -> Image:
+    """A picture file as an upright Pillow picture of mode L or RGB; see :func:`plain`. ImageError names the file."""
     try:
         from PIL import Image
     except ImportError as error:
         raise ImageError(f"{path}: Pillow is needed to read it (pip install pillow)") from error
     try:
         with Image.open(path) as picture:
-            # Palettes, opacity and 16 bits are Pillow's to sort out.
-            return np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: no picture that Pillow can read: {error}") from error
+            return plain(picture)
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file") from error
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+    except Exception as error:  # whatever Pillow's parsers raise over a damaged file
+        raise ImageError(f"{path}: damaged, or no picture that Pillow can read: {error}") from error
+
+
+def array_of(picture: Any) -> np.ndarray:
+    """A Pillow picture as uint8 h x w or h x w x 3; ImageError for one that is damaged or has no known range."""
+    try:
+        return np.asarray(plain(picture))
+    except ImageError:
+        raise
+    except Exception as error:  # a picture is decoded only now
+        raise ImageError(f"damaged picture: {error}") from error
+
+
+def plain(picture: Image) -> Image:
+    """``picture`` upright, as 8 bits grey (L) or colour (RGB), opacity left out.
+
+    16-bit grey is scaled to 8 bits, real numbers count as 0..1. 32-bit integers have no range that could be known, so
+    they are refused (ImageError), as are reals outside 0..1.
+    """
+    from PIL import Image
+
+    picture.load()  # before anything is asked of it: TIFF files are turned, and PNG's EXIF may be read, only now
+    found, mode = picture, picture.mode
+    if mode.startswith("I;16") or (mode == "I" and picture.format in _SIXTEEN):
+        wide = np.asarray(picture).astype(np.int64)
+        if wide.min() < 0 or wide.max() > 0xFFFF:
+            raise ImageError(f"16-bit picture with values {wide.min()}..{wide.max()}; damaged")
+        found = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    elif mode == "F":
+        found = Image.fromarray(to_bytes(np.asarray(picture)))
+    elif mode == "I":
+        raise ImageError("picture of 32-bit integers, whose range is not known; save it with 8 or 16 bits a pixel")
+    elif mode in ("1", "LA", "La"):
+        found = picture.convert("L")
+    elif mode not in ("L", "RGB"):
+        found = picture.convert("RGB")
+    turned = _UPRIGHT.get(_orientation(picture))
+    # A copy where nothing else made one: the file is closed.
+    return found.transpose(Image.Transpose[turned]) if turned else found.copy() if found is picture else found
+
+
+def _orientation(picture: Image) -> int:
+    try:
+        value = picture.getexif().get(_ORIENTATION, 1)
+    except Exception:  # EXIF that cannot be read says nothing
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def checked_labels(pictures: Pictures, class_names: Sequence[str]) -> Pictures:
+    """``pictures`` again, whose labels are classes of the network; ImageError where they are not."""
+    if pictures.labels is not None:
+        try:
+            check_labels(pictures.labels, len(pictures.images), len(class_names))
+        except ValueError as error:
+            raise ImageError(str(error)) from error
+    return pictures
