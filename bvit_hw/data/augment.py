@@ -1,7 +1,6 @@
 """What happens to a picture before the network sees it, uint8 in, uint8 C x S x S out.
 
 Training's random transforms are torchvision's v2; evaluation's is :mod:`bvit_hw.runtime.preprocess`, the driver's own.
-
 Normalization is left to the device that trains: a quarter of the bytes travel.
 """
 
