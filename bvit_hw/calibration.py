@@ -5,17 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from bvit_hw.data.calibration import load_calibration
+from bvit_hw.data.record import DataRecord, record_of
 from bvit_hw.errors import ConfigError, FreezeError
-from bvit_hw.models import BinaryViT, load_checkpoint
+from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint
 from bvit_hw.models.calibrate import CalibrationReport, calibrate
 
 
-def calibrate_from(model: BinaryViT, source: str, images: int | None = None) -> CalibrationReport:
+def calibrate_from(
+    model: BinaryViT, source: str, images: int | None = None, record: DataRecord | None = None
+) -> CalibrationReport:
     """Choose the scales of a float-residual model from some ``images`` of ``source`` (a folder, an .npz, a dataset).
+
+    ``record`` is the checkpoint's, where it has one: class names and preprocessing.
 
     Raises :class:`DatasetError` or :class:`ConfigError` naming what is wrong with the source or the model.
     """
-    found = load_calibration(source, model.config, limit=images)
+    found = load_calibration(source, model.config, limit=images, record=record)
     return calibrate(
         model, found.images, found.check_images, found.labels, source=found.source, separate=found.separate
     )
@@ -39,4 +44,5 @@ def load_ready(
             f"{path}: the model's activations are not quantized yet (mode {model.mode!r}): give images to choose their "
             "scales with, --calibrate DIR or --calibrate DATASET, or train it further with quantized epochs"
         )
-    return model, calibrate_from(model, source, images)
+    record = record_of(checkpoint_info(path), model.config, path)
+    return model, calibrate_from(model, source, images, record)

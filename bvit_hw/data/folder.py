@@ -7,11 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bvit_hw.data.datasets import Images
+from bvit_hw.data.datasets import Images, Labels
 from bvit_hw.errors import DatasetError
-from bvit_hw.models.config import BinaryViTConfig
+from bvit_hw.runtime.errors import ImageError
+from bvit_hw.runtime.pictures import read_picture
+from bvit_hw.runtime.preprocess import Preprocessing
 
+#: images that a build simulates unless told otherwise
+_BEGINNING = 32
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
@@ -42,31 +47,45 @@ def spread(count: int, limit: int | None) -> list[int]:
     return [i * count // limit for i in range(limit)]
 
 
-def read_pictures(files: Sequence[Path], config: BinaryViTConfig, batch_size: int = 64) -> Iterator[Images]:
-    """The pictures as uint8 batches N x S x S x C, sized as for validation: shorter side resized, middle cut out.
+def read_pictures(files: Sequence[Path], how: Preprocessing, batch_size: int = 64) -> Iterator[Images]:
+    """The pictures as uint8 batches N x H x W x C, prepared as ``how`` says.
 
-    S and C are the network's. A damaged file raises :class:`DatasetError` naming it.
+    A damaged file raises :class:`DatasetError` naming it.
     """
-    # torchvision takes its time to import.
-    from bvit_hw.data.augment import evaluation_transform
-    from bvit_hw.data.tree import read_image
-
-    if config.in_channels not in (1, 3):
-        raise DatasetError(f"the network takes {config.in_channels} image channels; pictures have 1 or 3")
-    fit = evaluation_transform(config.image_size)
+    if how.channels not in (1, 3):
+        raise DatasetError(f"the network takes {how.channels} image channels; pictures have 1 or 3")
     for start in range(0, len(files), batch_size):
-        pictures = [read_image(file) for file in files[start : start + batch_size]]
-        if config.in_channels == 1:
-            pictures = [picture.convert("L") for picture in pictures]
-        yield np.ascontiguousarray(np.stack([fit(picture).permute(1, 2, 0).numpy() for picture in pictures]))
+        yield np.concatenate([how(_pixels(file)[None]) for file in files[start : start + batch_size]])
+
+
+def _pixels(file: Path) -> Images:
+    try:
+        pixels = np.asarray(read_picture(file))
+    except ImageError as error:
+        raise DatasetError(str(error)) from error
+    return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def load_folder(
-    path: Path | str, config: BinaryViTConfig, limit: int | None = None, batch_size: int = 64
+    path: Path | str, how: Preprocessing, limit: int | None = None, batch_size: int = 64
 ) -> Iterator[Images]:
-    """Every picture below ``path``, or ``limit`` of them evenly spread, as uint8 batches N x S x S x C for ``config``.
+    """Every picture below ``path``, or ``limit`` of them evenly spread, as uint8 batches N x H x W x C.
 
     Raises :class:`DatasetError` naming the folder or file: no folder, no pictures, a damaged one.
     """
     files = find_pictures(path)
-    return read_pictures([files[i] for i in spread(len(files), limit)], config, batch_size)
+    return read_pictures([files[i] for i in spread(len(files), limit)], how, batch_size)
+
+
+def spread_classes(labels: Labels) -> NDArray[np.int64]:
+    """An order of labelled images whose beginning, however long, holds all classes as evenly as can be.
+
+    It is their own where the first 32 hold every class already (all 32 different, where there are more).
+    """
+    classes = len(np.unique(labels))
+    if len(np.unique(labels[:_BEGINNING])) >= min(classes, _BEGINNING):
+        return np.arange(len(labels))
+    by_class = np.argsort(labels, kind="stable")
+    sizes = np.unique(labels, return_counts=True)[1]
+    turn = np.concatenate([np.arange(size) for size in sizes])  # how many of its class come before it
+    return by_class[np.argsort(turn, kind="stable")]

@@ -19,6 +19,8 @@ from bvit_hw.errors import ConfigError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from bvit_hw.runtime.preprocess import Preprocessing
+
 #: MNIST's file format; Fashion-MNIST is found where Debian puts it
 _MNIST_NAMES = ("mnist", "fashion-mnist")
 KINDS = ("digits", *CIFAR_NAMES, *_MNIST_NAMES, "imagenet")
@@ -74,6 +76,14 @@ def _from_arrays(dataset: Dataset) -> ImageData:
     )
 
 
+def is_dir(text: str) -> bool:
+    """Whether a folder of that name is there; a name that no folder can have raises :class:`ConfigError`."""
+    try:
+        return Path(text).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"--data {text[:200]}: cannot be a folder: {error}") from error
+
+
 def parse_data(text: str) -> tuple[str, Path | None]:
     """Kind (a name of :data:`DATASETS`, ``cifar10``, ``cifar100``, ``imagenet`` or ``tree``) and folder in ``--data``.
 
@@ -83,11 +93,19 @@ def parse_data(text: str) -> tuple[str, Path | None]:
     kind, equals, folder = text.partition("=")
     if text in DATASETS:
         return text, None
+    if not text.strip():
+        raise ConfigError(f"--data {text!r}: empty; a data set or a folder is expected")
     if equals and kind in (*CIFAR_NAMES, *_MNIST_NAMES, "imagenet"):
         if not folder:
             raise ConfigError(f"--data {text}: a folder must follow, as in {kind}=DIR")
+        is_dir(folder)
         return kind, Path(folder).expanduser()
-    is_folder = Path(text).expanduser().is_dir()
+    if text.lower().endswith(".npz"):
+        raise ConfigError(
+            f"--data {text}: an .npz file has no training split; evaluate, build and --calibrate take it. Training "
+            "takes a data set, or a folder with train/ and val/"
+        )
+    is_folder = is_dir(text)
     if is_folder or ("/" in text and kind not in KINDS):
         return "tree", Path(text).expanduser()
     if text == "fashion-mnist":
@@ -120,11 +138,16 @@ def open_data(text: str, *, download: bool = False) -> ImageData:
     return ImageData(text, tuple(train.classes), train, test)
 
 
-def evaluation_images(split: Split, size: int, batch_size: int) -> Iterator[tuple[Images, Labels]]:
-    """A split in its own order as batches of uint8 N x size x size x C and labels, prepared as for validation."""
+def evaluation_images(
+    split: Split, how: Preprocessing | int, batch_size: int
+) -> Iterator[tuple[Images, Labels]]:
+    """A split in its own order as batches of uint8 N x H x W x C and labels, prepared as ``how`` says.
+
+    A number stands for square pictures of that side, prepared by the defaults.
+    """
     from bvit_hw.data.augment import evaluation_transform
 
-    transform = evaluation_transform(size)
+    transform = evaluation_transform(how)
     for start in range(0, len(split), batch_size):
         found = [split[i] for i in range(start, min(start + batch_size, len(split)))]
         pixels = torch.stack([transform(image) for image, _ in found]).permute(0, 2, 3, 1)

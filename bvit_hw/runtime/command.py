@@ -11,7 +11,7 @@ import numpy as np
 
 from .driver import Accelerator
 from .package import connect
-from .pictures import Pictures, load_pictures
+from .pictures import Pictures, checked_labels, load_pictures
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Run:
 
 def run_pictures(accelerator: Accelerator, pictures: Pictures) -> Run:
     """Prepare and classify ``pictures``; raises ImageError, DeviceError."""
+    pictures = checked_labels(pictures, accelerator.info.class_names)
     images = accelerator.prepare(pictures.images)
     before = accelerator.counters()["cycles"]
     start = time.perf_counter()

@@ -15,6 +15,7 @@ import torch
 import torch.utils.deterministic
 
 from bvit_hw.data import ImageData, open_data
+from bvit_hw.data.record import DataRecord, default_preprocessing, lasting
 from bvit_hw.errors import OutputError
 from bvit_hw.models import save_checkpoint
 from bvit_hw.train.distill import open_teacher
@@ -201,11 +202,9 @@ def train(
             with book or nullcontext():
                 result = _Run(trainer, state_path, options, wish, book, on_epoch, on_step).finish()
         if place.main:
-            info = {
-                "recipe": recipe.model_dump(mode="json"),
-                "test_accuracy": result.top1,
-                "classes": list(data.class_names),
-            }
+            how = default_preprocessing(recipe.model)
+            record = DataRecord(how, lasting(recipe.dataset), data.class_names, result.top1)
+            info = {"recipe": recipe.model_dump(mode="json"), **record.as_info()}
             save_checkpoint(trainer.model, out / MODEL_FILE, info)
     return TrainResult(out / MODEL_FILE, result.top1, result.images, result.top5)
 
