@@ -61,7 +61,7 @@ def open_teacher(name: str, student: BinaryViTConfig, *, download: bool = False)
     """The teacher that ``--teacher name`` asks for: ``deit-small`` (hub, with ``download``), weights, or a checkpoint.
 
     A checkpoint is one of this project's, or a timm network's as benchmarks/train_teacher.py writes it;
-    ``timm:NAME@SIDE=FILE`` is any of timm's networks for pictures of that side (the student's without ``@SIDE``); any
+    ``timm:NAME@SIDE=FILE`` is any network of timm for pictures of that side (the student's without ``@SIDE``); any
     other file holds DeiT-S weights. Raises a BvitError where it is missing, damaged, or has other classes or image sizes
     than ``student``.
     """
