@@ -40,9 +40,11 @@ def evaluate_command(
 
     from bvit_hw.build.progress import Progress
     from bvit_hw.calibration import load_ready
+    from bvit_hw.data.labelled import image_batches, survey
+    from bvit_hw.data.record import record_of
     from bvit_hw.errors import ConfigError
-    from bvit_hw.evaluate import FORMS, count_images, default_data, evaluate, image_batches
-    from bvit_hw.models import load_checkpoint, shipped_checkpoint
+    from bvit_hw.evaluate import FORMS, evaluate
+    from bvit_hw.models import checkpoint_info, load_checkpoint, shipped_checkpoint
     from bvit_hw.threads import use_threads
 
     wanted = [form.strip() for form in forms.split(",") if form.strip()]
@@ -61,7 +63,10 @@ def evaluate_command(
     else:
         model = load_checkpoint(path)
     use_threads(model.config.image_size, threads)
-    source = data or default_data(path)
+    record = record_of(checkpoint_info(path), model.config, path)
+    source = data or record.dataset
+    if source is None:
+        raise ConfigError(f"{path}: does not say what it was trained on; --data names images to measure")
     if model.mode != "quant" and set(wanted) - {"qat"}:
         click.echo(
             f"{path}: activations are not quantized (mode {model.mode!r}), so there is nothing to freeze: "
@@ -69,7 +74,9 @@ def evaluate_command(
             err=True,
         )
         wanted = ["qat"]
-    total = count_images(source, model.config)
+    total, notes = survey(source, model.config, record)
+    for note in notes:
+        click.echo(note, err=True)
     total = min(total, limit) if limit else total
     progress = Progress(quiet=quiet)
     scores = []
@@ -84,7 +91,7 @@ def evaluate_command(
 
             scores += evaluate(
                 model,
-                lambda size: image_batches(source, model.config, size, limit),
+                lambda size: image_batches(source, model.config, size, limit, record),
                 [form],
                 batch_size=batch_size,
                 device=device,

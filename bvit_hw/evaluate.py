@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from bvit_hw.build.options import load_images
-from bvit_hw.data import evaluation_images, normalize, open_data
+from bvit_hw.data import normalize
 from bvit_hw.errors import ConfigError, DatasetError
 from bvit_hw.inductor import missing_for_gpu
 from bvit_hw.models import BinaryViT, BinaryViTConfig
@@ -50,40 +48,6 @@ def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     lower = np.arange(logits.shape[1])[None, :] < labels[:, None]
     place: np.ndarray = ((logits > own) | ((logits == own) & lower)).sum(axis=1)
     return place
-
-
-def image_batches(data: str, config: BinaryViTConfig, batch_size: int, limit: int | None = None) -> Iterator[Batch]:
-    """Test images (uint8 N x H x W x C, as ``config`` wants them) and labels of what ``--data`` names, in order.
-
-    ``data`` is a dataset, a folder or an .npz file. Raises DatasetError where it does not fit the network.
-    """
-    left = limit
-    for images, labels in _batches(data, config, batch_size):
-        if labels.min() < 0 or labels.max() >= config.classes:
-            raise DatasetError(
-                f"{data}: labels {labels.min()}..{labels.max()}; the network has classes 0..{config.classes - 1}"
-            )
-        yield images[:left], labels[:left]
-        left = None if left is None else left - len(labels)
-        if left is not None and left <= 0:
-            return
-
-
-def _batches(data: str, config: BinaryViTConfig, batch_size: int) -> Iterator[Batch]:
-    if data.endswith(".npz"):
-        found = load_images(data, config)
-        for start in range(0, len(found.images), batch_size):
-            yield found.images[start : start + batch_size], found.labels[start : start + batch_size]
-        return
-    opened = open_data(data)
-    if opened.classes > config.classes:
-        raise DatasetError(f"{data}: {opened.classes} classes; the network has {config.classes}")
-    yield from evaluation_images(opened.test, config.image_size, batch_size)
-
-
-def count_images(data: str, config: BinaryViTConfig) -> int:
-    """How many test images ``data`` has."""
-    return len(load_images(data, config).images) if data.endswith(".npz") else len(open_data(data).test)
 
 
 def qonnx_batch(image_size: int) -> int:
@@ -191,10 +155,3 @@ def evaluate(
             )
         )
     return scores
-
-
-def default_data(checkpoint: Path) -> str:
-    """The dataset that a checkpoint says it was trained on; digits where it says nothing."""
-    from bvit_hw.models import checkpoint_info
-
-    return str(checkpoint_info(checkpoint).get("dataset", "digits"))

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bvit_hw.build.engine import MANIFEST, BuildFolder, output_errors
-from bvit_hw.build.options import load_images, resolve
+from bvit_hw.build.options import resolve
+from bvit_hw.data.labelled import load_images
 from bvit_hw.errors import BvitError, CheckpointError, ConfigError, DatasetError, FreezeError, OutputError
 from bvit_hw.models import BinaryViTConfig, load_checkpoint, save_checkpoint, shipped_checkpoint
 from bvit_hw.models.freeze import freeze
@@ -44,7 +45,9 @@ def refusal(call: Callable[[], object], error: type[BvitError]) -> str:
         (np.eye(4), "(4, 4); they must be one whole number an image"),
         (np.int64(3), "()"),
         (np.full(4, 2**64 - 1, np.uint64), "no class number"),
-        (LABELS - 1, "labels -1..1; the network has classes 0..2"),
+        (LABELS - 1, "label -1 of image 0; the network has classes 0..2"),
+        (LABELS + 2, "label 3 of image 1; the network has classes 0..2"),
+        (LABELS[:, None], "(4, 1); they must be one whole number an image"),
         (LABELS[:3], "4 images with 3 labels"),
         (np.array([None, 1, 2, 0], dtype=object), "Object arrays cannot be loaded"),
     ],

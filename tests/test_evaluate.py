@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 from bvit_hw.cli_evaluate import evaluate_command
 from bvit_hw.cli_export import export_command
+from bvit_hw.data.labelled import image_batches
 from bvit_hw.errors import ConfigError, DatasetError, FreezeError, OutputError
-from bvit_hw.evaluate import evaluate, image_batches, ranks
+from bvit_hw.evaluate import evaluate, ranks
 from bvit_hw.export import load_qonnx
 from bvit_hw.models import BinaryViT, save_checkpoint
 from bvit_hw.models.freeze import freeze

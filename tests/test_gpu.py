@@ -15,7 +15,8 @@ import torch
 
 from bvit_hw import data
 from bvit_hw.data import open_data
-from bvit_hw.evaluate import evaluate, image_batches
+from bvit_hw.data.labelled import image_batches
+from bvit_hw.evaluate import evaluate
 from bvit_hw.models import load_checkpoint
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_fused import FusedBinaryViT

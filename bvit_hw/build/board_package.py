@@ -50,12 +50,12 @@ def write_board_files(
     title: str,
     frozen: Path,
     images: np.ndarray,
-    labels: np.ndarray,
+    labels: np.ndarray | None,
     logits: np.ndarray,
 ) -> None:
     """Write driver, notebooks, model and test images into ``folder`` (which is there), and SHA256SUMS last.
 
-    ``images`` are uint8 N x H x W x C, ``labels`` N, ``logits`` int32 N x classes.
+    ``images`` are uint8 N x H x W x C, ``labels`` N or None, ``logits`` int32 N x classes.
     """
     runtime = Path(__file__).resolve().parents[1] / "runtime"
     shutil.copytree(runtime, folder / "bvit_hw_runtime", ignore=shutil.ignore_patterns("__pycache__"))
@@ -64,7 +64,8 @@ def write_board_files(
             shutil.copyfile(file, folder / file.name)
     info.write(folder / "model.json")
     shutil.copyfile(frozen, folder / "frozen.safetensors")
-    np.savez_compressed(folder / "test_images.npz", images=images, labels=labels, logits=logits)
+    known = {} if labels is None else {"labels": labels}
+    np.savez_compressed(folder / "test_images.npz", images=images, logits=logits, **known)
     text = _README.format(
         title=title,
         hash=info.model_hash[:16],

@@ -164,7 +164,7 @@ def run_simulate(context: StepContext, options: BuildOptions) -> Mapping[str, An
 
     data = images_of(context, options)
     count = min(options.simulated_images, len(data.images))
-    images, labels = data.images[:count], data.labels[:count]
+    images, labels = data.images[:count], None if data.labels is None else data.labels[:count]
     graph = stitched_graph(context, options.board)
     wanted = frozen_of(context)(torch.from_numpy(images)).numpy().astype(np.int64)
     context.progress(0, 3)
@@ -180,7 +180,7 @@ def run_simulate(context: StepContext, options: BuildOptions) -> Mapping[str, An
     check_logits(stalled, wanted)
     context.progress(2, 3)
     alone = CoreSimulator(jobs=options.jobs)(graph, images[:1], frames=1)
-    np.savez(context.folder / "logits.npz", logits=run.logits[:count], labels=labels)
+    np.savez(context.folder / "logits.npz", logits=run.logits[:count], **({} if labels is None else {"labels": labels}))
     return {
         "images": count,
         "rtl_accuracy": accuracy_of(run.logits[:count].argmax(axis=1), labels),
@@ -316,7 +316,7 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         title=options.board.title,
         frozen=context.earlier["freeze"] / "frozen.safetensors",
         images=images,
-        labels=data.labels[: len(images)],
+        labels=None if data.labels is None else data.labels[: len(images)],
         logits=frozen_of(context)(torch.from_numpy(images)).numpy().astype(np.int32),
     )
     context.progress(1, 2)

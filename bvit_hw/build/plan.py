@@ -50,7 +50,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
 
     with options.checkpoint.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    chosen = {"checkpoint": digest, "data": _content(options.data)}
+    chosen = {"checkpoint": digest, "data": "none" if options.data is None else _content(options.data)}
     if options.calibrate is not None:
         chosen["calibrate"] = _content(options.calibrate)
     board = options.board.model_dump(mode="json")

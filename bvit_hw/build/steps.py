@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bvit_hw.build.engine import StepContext
-from bvit_hw.build.options import BuildOptions, LabelledImages, load_images
+from bvit_hw.build.options import BuildOptions
 from bvit_hw.calibration import load_ready
+from bvit_hw.data.labelled import LabelledImages, class_names_of, generated_images, load_images
+from bvit_hw.data.folder import spread_classes
+from bvit_hw.data.record import DataRecord, record_of
 from bvit_hw.errors import ExportError
-from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint, save_checkpoint
+from bvit_hw.models import BinaryViT, BinaryViTConfig, checkpoint_info, load_checkpoint, save_checkpoint
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_io import load_frozen, model_hash
 from bvit_hw.threads import use_threads
 
+#: of a dataset whose pictures have to be resized, accuracy is measured on so many
+MOST_IMAGES = 512
 #: images whose every named tensor is compared between frozen PyTorch, QONNX and the graph after each pass
 COMPARED_IMAGES = 2
 
@@ -33,16 +39,30 @@ def frozen_of(context: StepContext) -> FrozenBinaryViT:
 
 
 def images_of(context: StepContext, options: BuildOptions) -> LabelledImages:
-    """The labelled images of this build."""
-    return load_images(options.data, load_checkpoint(context.earlier["checkpoint"] / "checkpoint.safetensors").config)
+    """The images of this build, in an order in which the simulated ones are of as many classes as may be."""
+    path = context.earlier["checkpoint"] / "checkpoint.safetensors"
+    config = load_checkpoint(path).config
+    return _images(options, config, record_of(checkpoint_info(path), config, path))
 
 
-def accuracy_of(predictions: np.ndarray, labels: np.ndarray) -> float:
-    """Share of right predictions, 0..1."""
-    return float(np.mean(predictions == labels))
+def _images(options: BuildOptions, config: BinaryViTConfig, record: DataRecord) -> LabelledImages:
+    if options.data is None:
+        found = generated_images(config, max(8, options.simulated_images))
+        return replace(found, class_names=class_names_of(config, record))
+    found = load_images(options.data, config, record, MOST_IMAGES)
+    assert found.labels is not None
+    order = spread_classes(found.labels)
+    return replace(found, images=found.images[order], labels=found.labels[order])
 
 
-def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float:
+def accuracy_of(predictions: np.ndarray, labels: np.ndarray | None) -> float | None:
+    """Share of right predictions, 0..1; None without labels."""
+    return None if labels is None else float(np.mean(predictions == labels))
+
+
+def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float | None:
+    if data.labels is None:
+        return None
     import torch
 
     from bvit_hw.data import normalize
@@ -56,7 +76,8 @@ def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, 
     """Read the checkpoint, calibrate it where asked to, keep a copy, measure the QAT model's accuracy."""
     model, calibration = load_ready(options.checkpoint, options.calibrate)
     use_threads(model.config.image_size)
-    data = load_images(options.data, model.config)
+    record = record_of(checkpoint_info(options.checkpoint), model.config, options.checkpoint)
+    data = _images(options, model.config, record)
     kept = context.folder / "checkpoint.safetensors"
     if calibration is None:
         kept.write_bytes(options.checkpoint.read_bytes())
@@ -65,7 +86,12 @@ def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, 
     return {
         **({} if calibration is None else {"calibration": calibration.as_json()}),
         "data": data.source,
-        "images": len(data.images),
+        "notes": list(data.notes),
+        "not_measured": options.not_measured,
+        "recorded_accuracy": record.accuracy,
+        "recorded_images": record.images,
+        "recorded_data": record.dataset,
+        "images": 0 if data.labels is None else len(data.images),
         "qat_accuracy": _qat_accuracy(model, data),
         "config": model.config.model_dump(mode="json"),
     }

@@ -35,6 +35,8 @@ class DataRecord:
     dataset: str | None = None
     class_names: tuple[str, ...] | None = None
     accuracy: float | None = None
+    #: how many images that split has
+    images: int | None = None
 
     def as_info(self) -> dict[str, object]:
         """The entries of a checkpoint's free data that :func:`record_of` reads; what is not known is left out."""
@@ -45,6 +47,8 @@ class DataRecord:
             found["classes"] = list(self.class_names)
         if self.accuracy is not None:
             found["test_accuracy"] = self.accuracy
+        if self.images is not None:
+            found["test_images"] = self.images
         return found
 
 
@@ -75,8 +79,10 @@ def record_of(info: Mapping[str, object], config: BinaryViTConfig, where: object
     except ValueError as error:
         raise CheckpointError(f"{where}: {error}") from error
     accuracy = info.get("test_accuracy")
-    known = isinstance(accuracy, int | float) and 0 <= accuracy <= 1
-    return DataRecord(preprocessing, dataset, None if names is None else tuple(names), accuracy if known else None)  # type: ignore[arg-type]
+    share = float(accuracy) if isinstance(accuracy, int | float) and 0 <= accuracy <= 1 else None
+    count = info.get("test_images")
+    images = count if isinstance(count, int) and count > 0 else None
+    return DataRecord(preprocessing, dataset, None if names is None else tuple(names), share, images)
 
 
 def kind_of(dataset: str) -> str:

@@ -89,6 +89,15 @@ def _read(path: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
     return head, tensors
 
 
+def checkpoint_config(path: Path | str) -> BinaryViTConfig:
+    """The configuration of a checkpoint's network, without its tensors; raises :class:`CheckpointError`."""
+    stored = _read(Path(path))[0].get("config")
+    try:
+        return BinaryViTConfig.create(**(stored if isinstance(stored, dict) else {}))
+    except ConfigError as error:
+        raise CheckpointError(f"checkpoint {path}: {error}") from error
+
+
 def checkpoint_info(path: Path | str) -> dict[str, object]:
     """The free data that :func:`save_checkpoint` was given (training recipe, accuracy)."""
     info = _read(Path(path))[0].get("info")
@@ -112,11 +121,7 @@ def load_checkpoint(path: Path | str, config: BinaryViTConfig | None = None) -> 
     path = Path(path)
     head, tensors = _read(path)
     if config is None:
-        stored = head.get("config")
-        try:
-            config = BinaryViTConfig.create(**(stored if isinstance(stored, dict) else {}))
-        except ConfigError as error:
-            raise CheckpointError(f"checkpoint {path}: {error}") from error
+        config = checkpoint_config(path)
     held = sum(tensor.numel() for tensor in tensors.values())
     if _least_values(config) > held:
         # Before the network is built: a wrong size may ask for more memory than there is.

@@ -21,13 +21,21 @@ class Cycles(_Record):
 
 
 class Accuracy(_Record):
-    """Shares of right answers, 0..1. ``images`` were given to ``qat`` and ``frozen``, ``rtl_images`` to ``rtl``.
+    """Shares of right answers, 0..1: of ``images`` of ``data`` by ``qat`` and ``frozen``, of ``rtl_images`` by ``rtl``.
 
-    ``rtl_equal_to_frozen`` says whether every simulated logit was the frozen model's.
+    ``rtl_equal_to_frozen`` says whether every simulated logit was the frozen model's. Where nothing was measured,
+    ``not_measured`` says why, ``data`` what was simulated, and ``recorded`` what the checkpoint says of itself: its
+    accuracy on ``recorded_images`` images of ``recorded_data`` when training ended.
     """
 
+    data: str
+    notes: list[str] = []
+    not_measured: str = ""
+    recorded: float | None = None
+    recorded_images: int | None = None
+    recorded_data: str | None = None
     qat: float | None
-    frozen: float
+    frozen: float | None
     rtl: float | None
     images: int
     rtl_images: int
@@ -41,6 +49,17 @@ class Resource(_Record):
     synthesized: float | None
     budget: float
     available: float
+
+
+    @property
+    def record(self) -> str:
+        """What the checkpoint says of its own accuracy, in words; nothing where accuracy was measured here."""
+        if self.qat is not None:
+            return ""
+        if self.recorded is None:
+            return "the checkpoint records none"
+        count = "" if self.recorded_images is None else f"{self.recorded_images:,} images of "
+        return f"{self.recorded:.2%} on {count}{self.recorded_data or 'its data'}, as the checkpoint records"
 
 
 class OperatorRow(_Record):

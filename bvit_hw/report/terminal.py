@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bvit_hw.report.model import Report
 
@@ -21,9 +22,17 @@ def print_report(report: Report, console: Console) -> None:
     for name, value in report.summary().items():
         head.add_row(name, value)
     head.add_row("limited by", report.limited_by)
-    head.add_row("accuracy", f"QAT {_share(a.qat)}, frozen {_share(a.frozen)} on {a.images} images")
+    if a.not_measured:
+        head.add_row("accuracy", Text(f"not measured: {a.not_measured}"))
+        head.add_row("", Text(f"QAT {a.record}"))
+    else:
+        both = f"QAT {_share(a.qat)}, frozen {_share(a.frozen)}"
+        head.add_row("accuracy", Text(f"{both} on {a.images} images of {a.data}"))
     equal = {True: "logits equal to frozen", False: "LOGITS DIFFER FROM FROZEN", None: ""}[a.rtl_equal_to_frozen]
-    head.add_row("", f"RTL {_share(a.rtl)} on {a.rtl_images} images; {equal}")
+    for note in a.notes:
+        head.add_row("", Text(note))
+    simulated = f"{a.rtl_images} {a.data}" if a.not_measured else f"{a.rtl_images} of them"
+    head.add_row("", Text(f"RTL {_share(a.rtl)} on {simulated}; {equal}"))
     console.print(head)
 
     table = Table(box=None, pad_edge=False)

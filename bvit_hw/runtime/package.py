@@ -78,9 +78,7 @@ def expected_results(package: str | Path = ".") -> tuple[np.ndarray, np.ndarray,
         raise PackageError(f"{path}: cannot be read ({error}); copy the package again") from error
 
 
-def self_test(
-    package: str | Path = ".", device: str | None = None, accelerator: Accelerator | None = None
-) -> SelfTest:
+def self_test(package: str | Path = ".", device: str | None = None, accelerator: Accelerator | None = None) -> SelfTest:
     """Check the package's files, the accelerator's identity, and every logit of the test images.
 
     Raises PackageError, or what opening and using the device raises; ``accelerator`` is used where one is open already.

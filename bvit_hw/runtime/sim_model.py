@@ -135,9 +135,7 @@ class SimulatedModel:
     @staticmethod
     def _answered(code: int, address: int) -> None:
         if code:
-            raise DeviceError(
-                f"simulated bus: {'no device' if code == 1 else 'no answer'} at address {address:#010x}"
-            )
+            raise DeviceError(f"simulated bus: {'no device' if code == 1 else 'no answer'} at address {address:#010x}")
 
     def run(self, cycles: int) -> None:
         """Let time pass."""

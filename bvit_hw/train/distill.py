@@ -62,7 +62,7 @@ def open_teacher(name: str, student: BinaryViTConfig, *, download: bool = False)
 
     A checkpoint is one of this project's, or a timm network's as benchmarks/train_teacher.py writes it;
     ``timm:NAME@SIDE=FILE`` is any network of timm for pictures of that side (the student's without ``@SIDE``); any
-    other file holds DeiT-S weights. Raises a BvitError where it is missing, damaged, or has other classes or image sizes
+    other file holds DeiT-S weights. Raises a BvitError where it is missing, damaged, or has other classes or sizes
     than ``student``.
     """
     from bvit_hw.models.teacher import load_teacher, load_timm

@@ -203,7 +203,7 @@ def train(
                 result = _Run(trainer, state_path, options, wish, book, on_epoch, on_step).finish()
         if place.main:
             how = default_preprocessing(recipe.model)
-            record = DataRecord(how, lasting(recipe.dataset), data.class_names, result.top1)
+            record = DataRecord(how, lasting(recipe.dataset), data.class_names, result.top1, result.images)
             info = {"recipe": recipe.model_dump(mode="json"), **record.as_info()}
             save_checkpoint(trainer.model, out / MODEL_FILE, info)
     return TrainResult(out / MODEL_FILE, result.top1, result.images, result.top5)

@@ -1,0 +1,125 @@
+"""Images as a network takes them, with labels in the network's own class numbers: what accuracy is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import Subset
+
+from bvit_hw.data.archive import load_archive
+from bvit_hw.data.classes import open_matched, other_data
+from bvit_hw.data.datasets import Images, Labels
+from bvit_hw.data.folder import spread
+from bvit_hw.data.record import DataRecord, default_preprocessing
+from bvit_hw.data.sources import Split, evaluation_images, open_data
+from bvit_hw.errors import DatasetError
+from bvit_hw.models.config import BinaryViTConfig
+from bvit_hw.runtime.labels import check_labels
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images N x H x W x C uint8, labels N int64 (None: generated images), where they come from, and what to know."""
+
+    source: str
+    images: Images
+    labels: Labels | None
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def load_images(
+    data: str, config: BinaryViTConfig, record: DataRecord | None = None, most: int | None = None
+) -> LabelledImages:
+    """The test split of a data set, or an .npz file with ``images`` (uint8 N x H x W x C) and ``labels`` (N).
+
+    Labels are the network's class numbers, told by the names in ``record``. Of data that are not in memory at the
+    network's size at most ``most`` images are taken, evenly spread. Raises :class:`DatasetError` where there is no such
+    data, or where images, labels or classes do not fit the network.
+    """
+    record = record or DataRecord(default_preprocessing(config))
+    if _is_archive(data):
+        images, labels = load_archive(data, config)
+        assert labels is not None
+        return LabelledImages(data, images, labels, class_names_of(config, record), other_data(data, record))
+    matched = open_matched(data, record, config.classes)
+    part: Split = matched.test
+    if most is not None and open_data(data).size != config.image_size:
+        part = Subset(matched.test, spread(len(matched.test), most))  # type: ignore[arg-type,assignment]
+    batches = list(_batches(data, part, config, record, 256))
+    images, labels = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
+    return LabelledImages(data, images, labels, class_names_of(config, record, matched.class_names), matched.notes)
+
+
+def image_batches(
+    data: str, config: BinaryViTConfig, batch_size: int, limit: int | None = None, record: DataRecord | None = None
+) -> Iterator[tuple[Images, Labels]]:
+    """The images and labels of :func:`load_images` in batches, in order, at most ``limit`` of them."""
+    left = limit
+    for images, labels in _all_batches(data, config, batch_size, record or DataRecord(default_preprocessing(config))):
+        yield images[:left], labels[:left]
+        left = None if left is None else left - len(labels)
+        if left is not None and left <= 0:
+            return
+
+
+def _all_batches(
+    data: str, config: BinaryViTConfig, batch_size: int, record: DataRecord
+) -> Iterator[tuple[Images, Labels]]:
+    if not _is_archive(data):
+        yield from _batches(data, open_matched(data, record, config.classes).test, config, record, batch_size)
+        return
+    images, labels = load_archive(data, config)
+    assert labels is not None
+    for start in range(0, len(images), batch_size):
+        yield images[start : start + batch_size], labels[start : start + batch_size]
+
+
+def survey(data: str, config: BinaryViTConfig, record: DataRecord) -> tuple[int, tuple[str, ...]]:
+    """How many test images ``data`` has for a network of ``config``, and notes for the user; nothing is decoded yet.
+
+    Raises :class:`DatasetError` as :func:`load_images` does, as far as can be told without reading every picture.
+    """
+    if _is_archive(data):
+        return len(load_archive(data, config)[0]), other_data(data, record)
+    matched = open_matched(data, record, config.classes)
+    return len(matched.test), matched.notes
+
+
+def class_names_of(config: BinaryViTConfig, record: DataRecord, names: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The network's classes by number: the checkpoint's names, the data's where it has none, else the numbers."""
+    found = record.class_names or names
+    return found if len(found) == config.classes else tuple(map(str, range(config.classes)))
+
+
+def generated_images(config: BinaryViTConfig, count: int) -> LabelledImages:
+    """Pictures of nothing for ``config``: smooth random colours and noise, the same every time; no labels."""
+    random = np.random.default_rng(20_261_126)
+    side, coarse = config.image_size, max(2, config.image_size // 4)
+    rough = random.uniform(0, 255, (count, coarse, coarse, config.in_channels))
+    place = np.minimum(np.arange(side) * coarse // side, coarse - 1)
+    pixels = rough[:, place][:, :, place] + random.normal(0, 24, (count, side, side, config.in_channels))
+    images = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return LabelledImages("generated images", images, None, tuple(map(str, range(config.classes))))
+
+
+def _is_archive(data: str) -> bool:
+    return data.lower().endswith(".npz")
+
+
+def _batches(
+    data: str, split: Split, config: BinaryViTConfig, record: DataRecord, batch_size: int
+) -> Iterator[tuple[Images, Labels]]:
+    size, channels = config.image_size, config.in_channels
+    for images, labels in evaluation_images(split, record.preprocessing, batch_size):
+        if images.dtype != np.uint8 or images.shape[1:] != (size, size, channels):
+            raise DatasetError(
+                f"{data}: images are {images.dtype} {images.shape}; the network takes uint8 "
+                f"N x {size} x {size} x {channels}"
+            )
+        try:
+            yield images, check_labels(labels, len(images), config.classes)
+        except ValueError as error:
+            raise DatasetError(f"{data}: {error}") from error
