@@ -6,11 +6,13 @@ Imports nothing of bvit_hw but the driver, so that a notebook's environment can 
 
 from __future__ import annotations
 
+import gc
 import inspect
 import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -397,6 +399,78 @@ def case_slow_reader_of_a_stream(package: Path) -> None:
             model_of(accelerator).run(100_000)
             time.sleep(0.01)
             assert np.array_equal(found, expected(images(4, n)))
+
+
+def case_closing_ends_a_stream_in_an_error(package: Path) -> None:
+    accelerator = opened(package)
+    stream = accelerator.stream(itertools.repeat(images(4)))
+    for _ in range(3):
+        next(stream)
+    freed: list[str] = []
+    reset = accelerator._link.reset
+    accelerator._link.reset = lambda: (freed.append(f"{len(accelerator._held.slots)} slots"), reset())
+    accelerator.close()
+    accelerator.close()
+    assert freed == ["0 slots"], "the device is stopped once, and then its buffers are freed"
+    raises(runtime.DeviceError, "was closed", lambda: next(stream))
+    with opened(package) as again:
+        serves(again)
+
+
+def case_a_second_accelerator_ends_the_streams_of_the_first(package: Path) -> None:
+    first = opened(package)
+    stream = first.stream(itertools.repeat(images(4)))
+    next(stream)
+    with opened(package) as second:
+        raises(runtime.DeviceError, "was closed", lambda: next(stream))
+        for call in (first.counters, first.reset, first.clear_counters, first.power, lambda: first.now):
+            raises(runtime.DeviceError, "was closed", call)
+        raises(runtime.DeviceError, "was closed", lambda: first.logits_int(images(1)))
+        serves(second)
+
+
+def case_closing_from_another_thread(package: Path) -> None:
+    accelerator = opened(package)
+    seen: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in accelerator.stream(itertools.repeat(images(4))):
+                pass
+        except runtime.DeviceError as error:
+            seen.append(error)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    time.sleep(0.2)
+    accelerator.close()
+    worker.join(20)
+    assert not worker.is_alive() and "was closed" in str(seen[0])
+    with opened(package) as again:
+        serves(again)
+
+
+def case_out_of_scope_is_closed(package: Path) -> None:
+    def lose() -> None:
+        accelerator = opened(package)
+        stream = accelerator.stream(itertools.repeat(images(4)))
+        next(stream)
+
+    lose()
+    gc.collect()
+    with opened(package) as accelerator:
+        serves(accelerator)
+
+
+def case_time_limits_are_numbers(package: Path) -> None:
+    for wrong in (float("nan"), float("inf"), -1, 0, "3", True):
+        raises(ValueError, "a finite number of seconds above 0", lambda wrong=wrong: opened(package, timeout=wrong))
+    for wrong in (2.5, "4", True, 0):
+        raises(ValueError, "allowed", lambda wrong=wrong: opened(package, batch=wrong))
+    with opened(package) as accelerator:
+        raises(ValueError, "a finite number", lambda: setattr(accelerator, "timeout", float("nan")))
+        serves(accelerator)
+
 
 
 CASES = {name[5:]: value for name, value in globals().items() if name.startswith("case_") and inspect.isfunction(value)}

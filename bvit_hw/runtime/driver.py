@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -46,6 +49,39 @@ class _Slot:
             buffer.freebuffer()
 
 
+class _Held:
+    """What an accelerator holds of the device: buffers and the lock. Let go of once, even if nobody closes it."""
+
+    def __init__(self) -> None:
+        self.guard = threading.RLock()
+        self.link: Link | None = None
+        self.slots: list[_Slot] = []
+        self.lock: DeviceLock | None = None
+        self.streaming = False
+        self.closed = False
+
+    def release(self) -> None:
+        """Stop what is under way, then free the buffers that it writes to, then let others have the device."""
+        with self.guard:
+            self.closed = True
+            slots, self.slots = self.slots, []
+            if slots and self.streaming and self.link is not None:
+                with suppress(DeviceError):  # a device that is gone writes nowhere either
+                    self.link.reset()
+            for slot in slots:
+                slot.free()
+            lock, self.lock = self.lock, None
+            if lock is not None:
+                lock.release()
+
+
+def _seconds(timeout: object) -> float:
+    """A time limit; raises ValueError for what is no finite number above 0."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float | np.number) or not 0 < timeout < math.inf:
+        raise ValueError(f"timeout={timeout!r}; allowed: a finite number of seconds above 0")
+    return float(timeout)
+
+
 class Accelerator:
     """A loaded BinaryViT accelerator; use it as a context manager, which frees its buffers and the device.
 
@@ -69,9 +105,12 @@ class Accelerator:
     ) -> None:
         if (bitstream is None) == (link is None):
             raise TypeError("give a bitstream or a link, one of them")
-        self._slots: list[_Slot] = []
-        self._lock: DeviceLock | None = None
-        self._streaming = False
+        if timeout is not None:
+            _seconds(timeout)
+        if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int | np.integer)):
+            raise ValueError(f"batch={batch!r}; allowed: a whole number of images")
+        self._held = _Held()
+        weakref.finalize(self, self._held.release)
         self._packet: int | None = None  # the register PACKET_FRAMES as it was written last
         self._given: int | None = None  # the register FRAMES_OUT as it ought to be; None: not known
         if bitstream is not None:
@@ -84,7 +123,7 @@ class Accelerator:
             assert link is not None
             self.info = ModelInfo.read(model)
             self._claim(link.name)
-        self._link = link
+        self._link = self._held.link = link
         self.timeout = link.timeout if timeout is None else timeout
         try:
             self._check_identity()
@@ -95,7 +134,7 @@ class Accelerator:
                 raise ValueError(f"batch={wanted}; allowed: 1..{most} images a transfer")
             self.batch = wanted
             for _ in range(2):
-                self._slots.append(_Slot(link, i, wanted))
+                self._held.slots.append(_Slot(link, i, wanted))
             self._recover()
         except BaseException:
             self.close()
@@ -106,7 +145,7 @@ class Accelerator:
         earlier = _open.pop(name, None)
         if earlier is not None:
             earlier.close()
-        self._lock = DeviceLock(name)
+        self._held.lock = DeviceLock(name)
         _open[name] = self
 
     def __enter__(self) -> Accelerator:
@@ -118,13 +157,24 @@ class Accelerator:
         self.close()
 
     def close(self) -> None:
-        """Free the buffers and let go of the device; further calls do nothing."""
-        slots, self._slots = self._slots, []
-        for slot in slots:
-            slot.free()
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+        """Free the buffers and let go of the device; further calls do nothing.
+
+        A stream that is under way, in this thread or another, ends in a DeviceError at its next step.
+        """
+        self._held.release()
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a transfer may take beyond the device's computing time."""
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self._timeout = _seconds(seconds)
+
+    def _require_open(self) -> None:
+        if self._held.closed:
+            raise DeviceError("the accelerator was closed; connect again")
 
     def _check_identity(self) -> None:
         i, read = self.info, self._link.read
@@ -207,54 +257,67 @@ class Accelerator:
 
     def _transfers(self, pieces: Iterable[np.ndarray]) -> Generator[np.ndarray, None, None]:
         """Logits of each piece, in order; two pieces are under way at once."""
-        if not self._slots:
-            raise DeviceError("the accelerator was closed")
-        if self._streaming:
-            raise DeviceError("a stream is under way on this accelerator; end or close it first")
-        self._streaming = True
+        held = self._held
+        with held.guard:
+            self._require_open()
+            if held.streaming:
+                raise DeviceError("a stream is under way on this accelerator; end or close it first")
+            held.streaming = True
         busy: _Slot | None = None
         try:
             # Whatever was reset while nothing was under way does no harm.
             self._packet = None
+            # Closing waits for a step, and a step for nothing but the device: the caller's images come in between.
             for number, piece in enumerate(pieces):
-                slot = self._slots[number % 2]
-                nbytes = pack(piece, slot.pixels)
-                slot.frames = len(piece)
-                done = None
-                # A packet a frame is 0: that counts as 1, but a reset leaves 1 behind and so is noticed.
-                packet = len(piece) if self._link.one_packet and len(piece) > 1 else 0
-                if busy is not None and self._packet != packet:
-                    self._finish_sending(busy)
-                    done, busy = self._collect(busy), None  # the register wants nothing under way
-                self._set_packet(packet)
-                if number == 0:
-                    self._given = self._link.read(reg.FRAMES_OUT)
-                if busy is None:
-                    self._link.receive(slot.logits, slot.frames * self.info.classes * 4)
-                    self._link.send(slot.pixels, nbytes)
-                else:
-                    self._finish_sending(busy)
-                    self._link.send(slot.pixels, nbytes)
-                    done = self._collect(busy)
-                    self._link.receive(slot.logits, slot.frames * self.info.classes * 4)
-                busy = slot
+                with held.guard:
+                    self._require_open()
+                    slot = held.slots[number % 2]
+                    done = self._start(piece, slot, busy, first=number == 0)
+                    busy = slot
                 if done is not None:
                     yield done
             if busy is not None:
-                self._finish_sending(busy)
-                last, busy = self._collect(busy), None
-                self._streaming = False
+                with held.guard:
+                    self._require_open()
+                    self._finish_sending(busy)
+                    last, busy = self._collect(busy), None
+                    held.streaming = False
                 yield last
         except GeneratorExit:
-            if busy is not None:
-                self._recover()
+            with held.guard:
+                if busy is not None and not held.closed:
+                    self._recover()
             raise
         except BaseException:
-            if self._slots:
-                self._recover_after_fault()
+            with held.guard:
+                if not held.closed:
+                    self._recover_after_fault()
             raise
         finally:
-            self._streaming = False
+            held.streaming = False
+
+    def _start(self, piece: np.ndarray, slot: _Slot, busy: _Slot | None, *, first: bool) -> np.ndarray | None:
+        """Send ``piece`` by ``slot`` behind the transfer of ``busy``; the logits of ``busy``, where there is one."""
+        nbytes = pack(piece, slot.pixels)
+        slot.frames = len(piece)
+        done = None
+        # A packet a frame is 0: that counts as 1, but a reset leaves 1 behind and so is noticed.
+        packet = len(piece) if self._link.one_packet and len(piece) > 1 else 0
+        if busy is not None and self._packet != packet:
+            self._finish_sending(busy)
+            done, busy = self._collect(busy), None  # the register wants nothing under way
+        self._set_packet(packet)
+        if first:
+            self._given = self._link.read(reg.FRAMES_OUT)
+        if busy is None:
+            self._link.receive(slot.logits, slot.frames * self.info.classes * 4)
+            self._link.send(slot.pixels, nbytes)
+        else:
+            self._finish_sending(busy)
+            self._link.send(slot.pixels, nbytes)
+            done = self._collect(busy)
+            self._link.receive(slot.logits, slot.frames * self.info.classes * 4)
+        return done
 
     def _set_packet(self, frames: int) -> None:
         if self._packet != frames:
@@ -333,6 +396,7 @@ class Accelerator:
 
     def counters(self) -> dict[str, int]:
         """Frames in, out and dropped, flags and clock cycles since they were cleared; a frame's times in cycles."""
+        self._require_open()
         read = self._link.read
         low = read(reg.CYCLES_LOW)
         return {
@@ -347,6 +411,7 @@ class Accelerator:
 
     def reset(self) -> None:
         """Drop every frame inside the accelerator and clear flags and counters."""
+        self._require_open()
         self._packet = None
         self._link.write(reg.CONTROL, reg.CONTROL_SOFT_RESET | reg.CONTROL_CLEAR)
         for _ in range(1000):
@@ -356,11 +421,13 @@ class Accelerator:
 
     def clear_counters(self) -> None:
         """Set flags and counters to 0; frames inside are left alone."""
+        self._require_open()
         self._given = None
         self._link.write(reg.CONTROL, reg.CONTROL_CLEAR)
 
     def power(self) -> dict[str, float]:
         """Watts by rail of the board, empty where it cannot read them."""
+        self._require_open()
         return self._link.power()
 
     @property
@@ -371,4 +438,5 @@ class Accelerator:
     @property
     def now(self) -> float:
         """Seconds as the device counts them: simulated ones where it is simulated."""
+        self._require_open()
         return self._link.now()
