@@ -203,7 +203,7 @@ def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[st
     assert main(["--package", str(package), "run", "--images", str(package / "test_images.npz")]) == 0
     assert "20 of 20 as labelled (100.00%)" in capsys.readouterr().out
     strange = tmp_path / "strange.npz"
-    for wrong, words in ((np.zeros((3, 1)), "one whole number an image"), ([0, 1, 9], "label 9 of image 2; the")):
+    for wrong, words in ((np.zeros((3, 1)), "one whole number an image"), ([0, 1, 9], "labels 0..9; the network has")):
         np.savez(strange, images=frames, labels=np.array(wrong))
         assert main(["--package", str(package), "run", "--images", str(strange)]) == 1
         told = capsys.readouterr()
@@ -212,7 +212,7 @@ def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[st
     assert "2 files whole" in capsys.readouterr().out
     (pictures / "9.png").write_bytes(b"no picture")
     assert main(["--package", str(package), "run", "--images", str(pictures)]) == 1
-    assert "9.png: no picture that Pillow can read" in capsys.readouterr().err
+    assert "9.png: damaged, or no picture that Pillow can read" in capsys.readouterr().err
     assert main(["--package", str(package), "run", "--images", str(tmp_path / "none")]) == 1
 
 

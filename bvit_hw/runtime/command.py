@@ -35,8 +35,10 @@ class Run:
         best = self.logits.argmax(axis=1)
         width = max(len(name) for name in self.pictures.names)
         for name, index, logits in zip(self.pictures.names, best, self.logits, strict=True):
-            yield f"{name:{width}}  {self.class_names[index]}  (logit {logits[index]})"
+            yield f"{name:{width}}  {self.class_names[index]}  (logit {logits[index]}{self._margin(index, logits)})"
         count = len(self.logits)
+        if count and self.logits.shape[1] > 1:
+            yield "margins are differences of logits: the smaller, the less sure; they are no probabilities"
         device = "simulated device" if self.simulated else "board"
         yield f"{device}: {count} images in {self.cycles} cycles, {self.cycles * 1e-3 / self.clock_mhz:.3f} ms"
         rate = self.clock_mhz * 1e6 * count / self.cycles
@@ -48,6 +50,16 @@ class Run:
         if self.pictures.labels is not None:
             right = int(np.sum(best == self.pictures.labels))
             yield f"{right} of {count} as labelled ({right / count:.2%})"
+
+
+    def _margin(self, index: int, logits: np.ndarray) -> str:
+        """How far a picture's class stands above the next one."""
+        if len(logits) < 2:
+            return ""
+        rest = logits.astype(np.int64)
+        rest[index] = np.iinfo(np.int64).min
+        second = int(rest.argmax())
+        return f", {int(logits[index]) - int(logits[second])} above {self.class_names[second]}"
 
 
 def run_pictures(accelerator: Accelerator, pictures: Pictures) -> Run:

@@ -35,6 +35,7 @@ class Pictures:
     names: list[str]
     images: list[np.ndarray]
     labels: np.ndarray | None = None
+    source: str = "images"
 
 
 def load_pictures(path: str | Path) -> Pictures:
@@ -63,7 +64,7 @@ def _archive(path: Path) -> Pictures:
         checked = None if labels is None else check_labels(labels, len(images))
     except ValueError as error:
         raise ImageError(f"{path}: {error}") from error
-    return Pictures([f"{path.stem}[{n}]" for n in range(len(images))], list(images), checked)
+    return Pictures([f"{path.stem}[{n}]" for n in range(len(images))], list(images), checked, str(path))
 
 
 def _picture(path: Path) -> np.ndarray:
@@ -139,5 +140,5 @@ def checked_labels(pictures: Pictures, class_names: Sequence[str]) -> Pictures:
         try:
             check_labels(pictures.labels, len(pictures.images), len(class_names))
         except ValueError as error:
-            raise ImageError(str(error)) from error
+            raise ImageError(f"{pictures.source}: {error}") from error
     return pictures
