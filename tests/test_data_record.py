@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from bvit_hw.build.options import resolve
-from bvit_hw.data.labelled import generated_images, image_batches, load_images
 from bvit_hw.data.folder import spread_classes
+from bvit_hw.data.labelled import generated_images, image_batches, load_images
 from bvit_hw.data.record import DataRecord, default_preprocessing, record_of
 from bvit_hw.errors import CheckpointError, DatasetError
 from bvit_hw.models import (
@@ -44,7 +44,7 @@ def test_the_record_of_old_and_new_checkpoints() -> None:
     again = record_of(NAMED.as_info(), CONFIG)
     assert again == NAMED and record_of({}, CONFIG) == DataRecord(default_preprocessing(CONFIG))
     for wrong in ({"dataset": 5}, {"classes": "xyz"}, {"classes": ["a", "b"]}, {"preprocessing": {"crop": 2}}):
-        with pytest.raises(CheckpointError, match="net.x: "):
+        with pytest.raises(CheckpointError, match=r"net\.x: "):
             record_of(wrong, CONFIG, "net.x")
 
 
@@ -63,7 +63,7 @@ def test_other_classes_are_refused(tmp_path: Path, classes: tuple[str, ...]) -> 
 
 def test_without_names_the_counts_must_agree(tmp_path: Path) -> None:
     data = tree(tmp_path, "ant", "bee")
-    with pytest.raises(DatasetError, match="2 classes .*; the network has 3"):
+    with pytest.raises(DatasetError, match=r"2 classes .*; the network has 3"):
         list(image_batches(data, CONFIG, 4))
 
 

@@ -16,6 +16,8 @@ from bvit_hw.models import checkpoint_config, checkpoint_info, preset, shipped_c
 
 #: a frame an hour, about
 LEAST_FPS = 0.001
+
+
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
     """A build request; ``simulated_images`` go through the RTL, all others through the frozen model only."""

@@ -13,8 +13,8 @@ import numpy as np
 from bvit_hw.build.engine import StepContext
 from bvit_hw.build.options import BuildOptions
 from bvit_hw.calibration import load_ready
-from bvit_hw.data.labelled import LabelledImages, class_names_of, generated_images, load_images
 from bvit_hw.data.folder import spread_classes
+from bvit_hw.data.labelled import LabelledImages, class_names_of, generated_images, load_images
 from bvit_hw.data.record import DataRecord, record_of
 from bvit_hw.errors import ExportError
 from bvit_hw.models import BinaryViT, BinaryViTConfig, checkpoint_info, load_checkpoint, save_checkpoint

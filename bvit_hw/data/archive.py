@@ -26,7 +26,8 @@ def load_archive(path: str, config: BinaryViTConfig, *, labelled: bool = True) -
     size, channels = config.image_size, config.in_channels
     if images.dtype != np.uint8 or images.shape[1:] != (size, size, channels) or images.ndim != 4:
         raise DatasetError(
-            f"{path}: images are {images.dtype} {images.shape}; the network takes uint8 N x {size} x {size} x {channels}"
+            f"{path}: images are {images.dtype} {images.shape}; the network takes uint8 "
+            f"N x {size} x {size} x {channels}"
         )
     if not len(images):
         raise DatasetError(f"{path}: 0 images")

@@ -116,15 +116,13 @@ def _labels(root: Path, files: list[Path], classes: int, record: DataRecord) -> 
     if any(len(part) < 2 for part in parts):
         return None
     known = record.class_names
-    if known is not None and not set(names) <= set(known) or known is None and len(names) != classes:
+    if (known is not None and not set(names) <= set(known)) or (known is None and len(names) != classes):
         return None
     rank = {name: index for index, name in enumerate(known or names)}
     return np.array([rank[part[0]] for part in parts], np.int64)
 
 
-def _from_dataset(
-    text: str, config: BinaryViTConfig, record: DataRecord, limit: int, check: int
-) -> CalibrationImages:
+def _from_dataset(text: str, config: BinaryViTConfig, record: DataRecord, limit: int, check: int) -> CalibrationImages:
     try:
         data = open_data(text)
     except ConfigError as error:

@@ -62,8 +62,8 @@ def match_classes(
     if known is None or (numbered and len(names) == classes):
         if len(names) != classes:
             raise DatasetError(
-                f"{data}: {len(names)} classes ({_some(list(names))}); the network has {classes}, and its checkpoint does "
-                "not name them, so that none can be matched"
+                f"{data}: {len(names)} classes ({_some(list(names))}); the network has {classes}, and its checkpoint "
+                "does not name them, so that none can be matched"
             )
         note = "the checkpoint names no classes: those of the data are taken in their order"
         return np.arange(classes), (note,) if known is None and not numbered else ()

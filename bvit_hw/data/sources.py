@@ -138,9 +138,7 @@ def open_data(text: str, *, download: bool = False) -> ImageData:
     return ImageData(text, tuple(train.classes), train, test)
 
 
-def evaluation_images(
-    split: Split, how: Preprocessing | int, batch_size: int
-) -> Iterator[tuple[Images, Labels]]:
+def evaluation_images(split: Split, how: Preprocessing | int, batch_size: int) -> Iterator[tuple[Images, Labels]]:
     """A split in its own order as batches of uint8 N x H x W x C and labels, prepared as ``how`` says.
 
     A number stands for square pictures of that side, prepared by the defaults.
