@@ -99,7 +99,7 @@ def evaluate_command(
             )
     if as_json:
         rows = [{**vars(score), "images_per_second": score.images_per_second} for score in scores]
-        click.echo(json.dumps({"checkpoint": str(path), "data": source, "scores": rows}, indent=1))
+        click.echo(json.dumps({"checkpoint": str(path), "data": source, "notes": list(notes), "scores": rows}, indent=1))
         return
     table = Table(box=None, pad_edge=False)
     for column in ("model", "top-1 %", "top-5 %", "images", "images/s", "executed by"):
@@ -113,5 +113,6 @@ def evaluate_command(
             f"{score.images_per_second:.1f}",
             score.engine,
         )
+    click.echo(f"{path} on {total} test images of {source}")
     console = Console()
     (console if console.is_terminal else Console(width=120)).print(table)

@@ -308,6 +308,7 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         interface_version=VERSION_VALUE,
         cycles_per_frame=int(generated["sizing"]["cycles_model"]),
         board=options.board.name,
+        preprocessing=context.results["checkpoint"]["preprocessing"],
     )
     images = data.images[:PACKAGED_IMAGES]
     write_board_files(

@@ -41,16 +41,6 @@ class Accuracy(_Record):
     rtl_images: int
     rtl_equal_to_frozen: bool | None
 
-
-class Resource(_Record):
-    """One kind of resource: predicted by the cost model, counted after synthesis, allowed, and on the FPGA."""
-
-    model: float
-    synthesized: float | None
-    budget: float
-    available: float
-
-
     @property
     def record(self) -> str:
         """What the checkpoint says of its own accuracy, in words; nothing where accuracy was measured here."""
@@ -60,6 +50,15 @@ class Resource(_Record):
             return "the checkpoint records none"
         count = "" if self.recorded_images is None else f"{self.recorded_images:,} images of "
         return f"{self.recorded:.2%} on {count}{self.recorded_data or 'its data'}, as the checkpoint records"
+
+
+class Resource(_Record):
+    """One kind of resource: predicted by the cost model, counted after synthesis, allowed, and on the FPGA."""
+
+    model: float
+    synthesized: float | None
+    budget: float
+    available: float
 
 
 class OperatorRow(_Record):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,16 +26,18 @@ class SelfTest:
 
     files: int
     images: int
-    accuracy: float
+    #: None where the test images have no labels
+    accuracy: float | None
     cycles: int
     seconds: float
     simulated: bool
 
     def __str__(self) -> str:
         where = "simulated device" if self.simulated else "accelerator"
+        accuracy = "accuracy not measured (no labels)" if self.accuracy is None else f"accuracy {self.accuracy:.2%}"
         return (
             f"{self.files} files whole; {where}: all logits of {self.images} images as expected, "
-            f"accuracy {self.accuracy:.2%}, {self.cycles} cycles"
+            f"{accuracy}, {self.cycles} cycles"
         )
 
 
@@ -68,13 +72,16 @@ def check_files(package: str | Path = ".") -> int:
     return len(wanted)
 
 
-def expected_results(package: str | Path = ".") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The package's test images (uint8 N x H x W x C), their labels (N) and logits (int32 N x classes)."""
+def expected_results(package: str | Path = ".") -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """The package's test images (uint8 N x H x W x C), their labels (N) and logits (int32 N x classes).
+
+    Labels are None where the build had no data to take images from, and made some up.
+    """
     path = Path(package) / "test_images.npz"
     try:
         with np.load(path, allow_pickle=False) as data:
-            return data["images"], data["labels"], data["logits"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+            return data["images"], data["labels"] if "labels" in data.files else None, data["logits"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise PackageError(f"{path}: cannot be read ({error}); copy the package again") from error
 
 
@@ -105,7 +112,7 @@ def self_test(package: str | Path = ".", device: str | None = None, accelerator:
     return SelfTest(
         files=files,
         images=len(images),
-        accuracy=float(np.mean(found.argmax(axis=1) == labels)),
+        accuracy=None if labels is None else float(np.mean(found.argmax(axis=1) == labels)),
         cycles=cycles,
         seconds=seconds,
         simulated=opened.simulated,
