@@ -99,7 +99,8 @@ def evaluate_command(
             )
     if as_json:
         rows = [{**vars(score), "images_per_second": score.images_per_second} for score in scores]
-        click.echo(json.dumps({"checkpoint": str(path), "data": source, "notes": list(notes), "scores": rows}, indent=1))
+        found = {"checkpoint": str(path), "data": source, "notes": list(notes), "scores": rows}
+        click.echo(json.dumps(found, indent=1))
         return
     table = Table(box=None, pad_edge=False)
     for column in ("model", "top-1 %", "top-5 %", "images", "images/s", "executed by"):

@@ -21,6 +21,7 @@ from bvit_hw.models import (
     save_checkpoint,
     shipped_checkpoint,
 )
+from bvit_hw.report.model import Accuracy
 from tests.frozen_factory import CONFIGS, calibrated_model
 
 CONFIG = CONFIGS["plain"]  # 12 x 12 x 3, 3 classes
@@ -73,6 +74,19 @@ def test_simulated_images_are_of_many_classes() -> None:
     assert set(labels[order][:10]) == set(range(10)) and sorted(order) == list(range(500))
     mixed = np.arange(500) % 10
     assert np.array_equal(spread_classes(mixed), np.arange(500)), "what is spread already stays as it is"
+    one_too_rare = np.r_[np.zeros(31, int), np.ones(40, int)]
+    assert (np.bincount(one_too_rare[spread_classes(one_too_rare)][:32]) == 16).all()
+    assert spread_classes(np.zeros(0, int)).shape == (0,)
+
+
+def test_a_report_names_the_data_or_says_what_the_checkpoint_records() -> None:
+    facts = {"data": "cifar10=/d", "rtl": None, "rtl_images": 4, "rtl_equal_to_frozen": True}
+    measured = Accuracy(**facts, qat=0.5, frozen=0.5, images=10)
+    assert measured.record == ""
+    missing = {**facts, "qat": None, "frozen": None, "images": 0, "not_measured": "not at hand"}
+    assert Accuracy(**missing).record == "the checkpoint records none"
+    told = Accuracy(**missing, recorded=0.9, recorded_images=1000, recorded_data="cifar10=/d").record
+    assert told == "90.00% on 1,000 images of cifar10=/d, as the checkpoint records"
 
 
 def test_nothing_else_is_measured_in_place_of_missing_data(tmp_path: Path) -> None:

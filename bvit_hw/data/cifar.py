@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bvit_hw.data.datasets import Dataset, Images, Labels
+from bvit_hw.data.datasets import Dataset, Images, Labels, no_folder
 from bvit_hw.errors import DatasetError
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def load_cifar(name: str, folder: Path, *, download: bool = False) -> Dataset:
     if download and not (home() / layout.test_file).exists():
         _download(layout, folder)
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; {layout.name} is read from there (--download gets it)")
+        raise DatasetError(f"{folder}: {no_folder(folder)}; {layout.name} is read from there (--download gets it)")
     parts = [_read(home() / file, layout, layout.train_records) for file in layout.train_files]
     sizes = {len(labels) for _, labels in parts}
     if len(sizes) > 1:

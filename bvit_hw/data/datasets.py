@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -31,6 +32,11 @@ class Dataset:
     def names(self) -> tuple[str, ...]:
         """The classes' names; their numbers where the dataset has none."""
         return self.class_names or tuple(map(str, range(self.classes)))
+
+
+def no_folder(folder: Path) -> str:
+    """In what way ``folder`` is no folder, in words."""
+    return "is no folder" if folder.exists() else "no such folder"
 
 
 def normalize(images: Images, mean: Sequence[float], std: Sequence[float]) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bvit_hw.data.datasets import Images, Labels
+from bvit_hw.data.datasets import Images, Labels, no_folder
 from bvit_hw.errors import DatasetError
 from bvit_hw.runtime.errors import ImageError
 from bvit_hw.runtime.pictures import read_picture
@@ -24,7 +24,7 @@ def find_pictures(folder: Path | str) -> list[Path]:
     """Every PNG and JPEG file below ``folder``, in the order of their paths; none raises :class:`DatasetError`."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; a folder with PNG or JPEG pictures is expected")
+        raise DatasetError(f"{folder}: {no_folder(folder)}; a folder with PNG or JPEG pictures is expected")
 
     def refuse(error: OSError) -> None:
         raise DatasetError(f"{error.filename}: cannot be read: {error.strerror}") from error

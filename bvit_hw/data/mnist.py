@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bvit_hw.data.datasets import Dataset, Images, Labels
+from bvit_hw.data.datasets import Dataset, Images, Labels, no_folder
 from bvit_hw.errors import DatasetError
 
 #: where Debian's package dataset-fashion-mnist puts its files
@@ -81,7 +81,7 @@ def load_mnist(name: str, folder: Path, class_names: tuple[str, ...] = ()) -> Da
     file that is missing, damaged, or does not agree with the others.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; {name} is read from there")
+        raise DatasetError(f"{folder}: {no_folder(folder)}; {name} is read from there")
     train_images, train_labels = _part(folder, "train")
     test_images, test_labels = _part(folder, "t10k")
     if train_images.shape[1:] != test_images.shape[1:]:

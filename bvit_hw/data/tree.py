@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
+from bvit_hw.data.datasets import no_folder
 from bvit_hw.errors import DatasetError
 from bvit_hw.runtime.errors import ImageError
 from bvit_hw.runtime.pictures import read_picture
@@ -56,7 +57,7 @@ def open_tree(root: Path) -> tuple[ImageFolder, ImageFolder]:
     one of the splits has.
     """
     if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder; an image tree with train/ and {VALIDATION[0]}/ is expected")
+        raise DatasetError(f"{root}: {no_folder(root)}; an image tree with train/ and {VALIDATION[0]}/ is expected")
     train = root / "train"
     val = next((root / name for name in VALIDATION if (root / name).is_dir()), None)
     if not train.is_dir() or val is None:

@@ -29,7 +29,6 @@ def check_labels(labels: object, images: int, classes: int | None = None) -> np.
     wrong = np.flatnonzero(whole != given)
     if len(wrong):
         raise ValueError(f"label {given[wrong[0]]} of image {wrong[0]} is no class number")
-    # Beyond 2^63 unsigned numbers turn negative.
     if len(whole) and (whole.min() < 0 or (classes is not None and whole.max() >= classes)):
         allowed = "from 0 on" if classes is None else f"0..{classes - 1}"
         raise ValueError(f"labels {whole.min()}..{whole.max()}; the network has classes {allowed}")
