@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from bvit_hw.data.augment import evaluation_transform
 from bvit_hw.data.tree import DamagedImageError, read_image
 from bvit_hw.runtime import ImageError, load_pictures
 from bvit_hw.runtime.images import prepare
+from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.preprocess import Preprocessing, luma
 from tests.runtime_device import INFO
 
@@ -241,3 +243,16 @@ def test_pillows_pictures_are_taken() -> None:
 def test_all_values_of_a_real_picture_round_to_a_byte() -> None:
     reals = np.float32([[-0.001, 1.001, 0.5, 1.0, 0.0, 3 / 255, 0.25, 1 / 3]] * 4)
     assert prepare(reals, INFO)[0, 0, :, 0].tolist() == [0, 255, 128, 255, 0, 3, 64, 85]
+
+
+def test_model_json_carries_the_preprocessing(tmp_path: Path) -> None:
+    how = Preprocessing(INFO.height, INFO.width, INFO.channels, "stretch", "bilinear", 1.0)
+    replace(INFO, preprocessing=how.as_json()).write(tmp_path / "model.json")
+    read = ModelInfo.read(tmp_path / "model.json")
+    assert read.preprocessor == how and INFO.preprocessor == Preprocessing(INFO.height, INFO.width, INFO.channels)
+    picture = np.random.default_rng(0).integers(0, 256, (20, 9, 3), np.uint8)
+    assert np.array_equal(prepare(picture, read), how(picture[None]))
+    assert not np.array_equal(prepare(picture, read), prepare(picture, INFO))
+    replace(INFO, preprocessing={"crop": 3}).write(tmp_path / "model.json")
+    with pytest.raises(ValueError, match=r"model\.json: .*crop=3"):
+        ModelInfo.read(tmp_path / "model.json")
