@@ -147,6 +147,16 @@ def test_self_test(package: Path) -> None:
         assert runtime.self_test(package, accelerator=accelerator).images == 20
 
 
+def test_self_test_without_labels(package: Path) -> None:
+    """A build without its data set at hand packs generated images: their logits are compared, nothing is measured."""
+    complete(package)
+    frames = images(3)
+    np.savez(package / "test_images.npz", images=frames, logits=logits(frames))
+    (package / "SHA256SUMS").write_text(sums({n: package / n for n in ("model.json", "test_images.npz")}))
+    result = runtime.self_test(package)
+    assert result.accuracy is None and "all logits of 3 images as expected, accuracy not measured" in str(result)
+
+
 def test_self_test_finds_damage(package: Path) -> None:
     complete(package)
     info = json.loads((package / "model.json").read_text())
