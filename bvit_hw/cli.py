@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
     try:
         with interruptible():
-            cli.main(args=arguments, prog_name="bvit-hw", standalone_mode=False)
+            # A command that ends with a code of its own (click's Exit) has it handed back as the result.
+            code = cli.main(args=arguments, prog_name="bvit-hw", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -79,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: finished steps are kept; the same command goes on from there", err=True)
         sys.exit(2)
+    if isinstance(code, int) and code:
+        sys.exit(code)
 
 
 if __name__ == "__main__":

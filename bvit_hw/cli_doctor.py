@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bvit_hw.doctor import examine
 
@@ -19,7 +20,10 @@ def doctor_command() -> None:
     for finding in findings:
         tool = finding.tool
         missing = "[bold red]missing, required[/]" if tool.required else "[yellow]not found[/]"
-        table.add_row(tool.name, finding.version or missing, tool.purpose, "" if finding.version else tool.how_to_get)
+        # Texts as they are: rich would take the brackets of 'bvit-hw[test]' for markup.
+        found = missing if finding.version is None else Text(finding.version)
+        remedy = Text("" if finding.version else tool.how_to_get)
+        table.add_row(Text(tool.name), found, Text(tool.purpose), remedy)
     console = Console()
     # Piped into a file or a bug report, the table must not be folded to 80 columns.
     (console if console.is_terminal else Console(width=180)).print(table)

@@ -17,14 +17,14 @@ import click
 def export_command(checkpoint: Path | None, out: Path, source: str | None, overwrite: bool) -> None:
     """Freeze CHECKPOINT (default: the shipped one) into integers and write them as a QONNX file (docs/qonnx.md)."""
     from bvit_hw.calibration import load_ready
-    from bvit_hw.errors import OutputError
     from bvit_hw.export import export_qonnx
     from bvit_hw.models import shipped_checkpoint
     from bvit_hw.models.freeze import freeze
+    from bvit_hw.outputs import writable_output
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out}: is there already; choose another --out, or pass --overwrite")
-    model, report = load_ready(checkpoint or shipped_checkpoint(), source)
+    path = checkpoint or shipped_checkpoint()
+    writable_output(out, path, overwrite=overwrite)
+    model, report = load_ready(path, source)
     written = export_qonnx(freeze(model), out)
     if report is not None:
         click.echo("\n".join(report.lines()))

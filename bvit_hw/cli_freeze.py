@@ -21,14 +21,14 @@ def freeze_command(
 ) -> None:
     """Freeze CHECKPOINT (default: the shipped one) into integers, proven exact, in one file (docs/freezing.md)."""
     from bvit_hw.calibration import load_ready
-    from bvit_hw.errors import OutputError
     from bvit_hw.models import shipped_checkpoint
     from bvit_hw.models.freeze import freeze
     from bvit_hw.models.frozen_io import save_frozen
+    from bvit_hw.outputs import writable_output
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out}: is there already; choose another --out, or pass --overwrite")
-    model, report = load_ready(checkpoint or shipped_checkpoint(), source)
+    path = checkpoint or shipped_checkpoint()
+    writable_output(out, path, overwrite=overwrite)
+    model, report = load_ready(path, source)
     graph = freeze(model, coef_bits=coef_bits, slope_bits=slope_bits)
     digest = save_frozen(graph, out)
     if report is not None:

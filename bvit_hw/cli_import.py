@@ -98,6 +98,7 @@ def _describe(config: BinaryViTConfig, assumed: list[str]) -> list[str]:
     show_default=True,
     help="How many.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 def import_command(
     paper: Path,
     out: Path,
@@ -111,18 +112,17 @@ def import_command(
     weight_bits: int,
     source: str | None,
     calibration_images: int | None,
+    overwrite: bool,
 ) -> None:
     """Import PAPER, a checkpoint of the published BinaryViT code (.pth, with or without its entry `model`).
 
     Sizes and variant are read off the tensors; every tensor that does not fit is named. No code in the file is run.
     """
     from bvit_hw.data import DATASETS
-    from bvit_hw.errors import OutputError
     from bvit_hw.models import load_paper_checkpoint, save_checkpoint
+    from bvit_hw.outputs import writable_output
 
-    if out.is_dir() or (out.exists() and paper.exists() and out.samefile(paper)):
-        what = "a folder" if out.is_dir() else "the checkpoint to import"
-        raise OutputError(f"--out {out} is {what}; name a file to write")
+    writable_output(out, paper, overwrite=overwrite)
     changes: dict[str, object] = {"act_bits": act_bits, "residual_bits": residual_bits, "weight_bits": weight_bits}
     changes |= {name: value for name, value in (("mean", mean), ("std", std)) if value is not None}
     model = load_paper_checkpoint(paper, heads=heads, reduction=reduction, depths=depths, changes=changes)

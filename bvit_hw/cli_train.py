@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from bvit_hw.data import ImageData, open_data, parse_data
-from bvit_hw.data.augment import AUGMENTATIONS
 from bvit_hw.threads import usable_cores
-from bvit_hw.train import EpochReport, Recipe, RunOptions, StepReport, TrainResult, train, training_recipe
+
+if TYPE_CHECKING:  # PyTorch is imported when a run begins: help and mistakes must not wait for it
+    from bvit_hw.data import ImageData
+    from bvit_hw.train import EpochReport, Recipe, StepReport, TrainResult
+
+#: bvit_hw.data.augment.AUGMENTATIONS, which imports PyTorch; a test compares the two
+AUGMENTATIONS = ("affine", "paper", "crop-flip", "crop", "none")
 
 #: what ``--teacher`` says for labels
 _NO_TEACHER = "none"
@@ -33,6 +38,9 @@ def _recipe(
     preset: str, named: str | None, data: str | None, download: bool, **changes: object
 ) -> tuple[Recipe, ImageData]:
     """The run that the options describe, and its data; the classifier is as wide as folders have classes."""
+    from bvit_hw.data import open_data, parse_data
+    from bvit_hw.train import training_recipe
+
     recipe = training_recipe(preset, recipe=named, data=data, **changes)  # type: ignore[arg-type]
     opened = open_data(recipe.dataset, download=download)
     if parse_data(recipe.dataset)[0] in ("imagenet", "tree") and opened.classes != recipe.model.classes:
@@ -174,6 +182,8 @@ def train_command(
 
     More processes, GPUs or machines: torchrun --nproc-per-node 8 -m bvit_hw.cli train … (docs/training.md).
     """
+    from bvit_hw.train import RunOptions, train
+
     recipe, opened = _recipe(
         preset,
         named,

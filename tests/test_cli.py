@@ -172,3 +172,95 @@ def test_ctrl_c_exits_with_2_and_keeps_finished_steps(tmp_path: Path) -> None:
     assert process.returncode == 2, stderr
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert "checkpoint" in json.loads(manifest.read_text())["steps"]
+
+
+HEAVY = {"torch", "onnx", "qonnx", "finn", "brevitas", "torchvision"}
+_SHOWS = """
+import sys
+from bvit_hw.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print("imported", *sorted({name.split(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--nonsense",)])
+def test_help_and_refusals_do_not_wait_for_pytorch(arguments: tuple[str, ...]) -> None:
+    from bvit_hw.cli import _COMMANDS
+
+    for command in _COMMANDS:
+        done = subprocess.run(
+            [sys.executable, "-c", _SHOWS, command, *arguments], capture_output=True, text=True, check=False
+        )
+        assert HEAVY.isdisjoint(done.stdout.splitlines()[-1].split()), command
+
+
+def test_the_augmentations_that_train_offers_are_those_there_are() -> None:
+    from bvit_hw import cli_train
+    from bvit_hw.data.augment import AUGMENTATIONS
+
+    assert cli_train.AUGMENTATIONS == AUGMENTATIONS
+
+
+def test_doctor_says_what_is_missing_to_the_letter(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bvit_hw import cli, doctor
+
+    tools = [
+        doctor.Tool("compiler", "compiles [a] lot", "pip install 'bvit-hw[test]'", True, lambda: None),
+        doctor.Tool("other", "is there", "", False, lambda: "1.0 [gcc]"),
+    ]
+    monkeypatch.setattr(doctor, "TOOLS", tuple(tools))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["doctor"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 2
+    assert "'bvit-hw[test]'" in out and "compiles [a] lot" in out and "1.0 [gcc]" in out
+
+
+def test_importing_the_package_says_nothing(tmp_path: Path) -> None:
+    program = (
+        "import torch, bvit_hw.models as m; model = m.load_checkpoint(m.shipped_checkpoint()); "
+        "model(torch.zeros(1, 3, 32, 32))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "CUDA" not in done.stderr and "Named tensors" not in done.stderr
+
+
+def test_an_input_is_never_replaced(tmp_path: Path) -> None:
+    from bvit_hw.errors import OutputError
+    from bvit_hw.outputs import writable_output
+
+    net = tmp_path / "net.safetensors"
+    net.write_bytes(b"weights")
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(net)
+    for out in (net, link):
+        with pytest.raises(OutputError, match="an input is never replaced"):
+            writable_output(out, net, None, overwrite=True)
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"other")
+    with pytest.raises(OutputError, match=r"is there already; choose another --out, or pass --overwrite"):
+        writable_output(other, net, overwrite=False)
+    with pytest.raises(OutputError, match="is a folder"):
+        writable_output(tmp_path, net, overwrite=True)
+    writable_output(other, net, overwrite=True)
+    writable_output(tmp_path / "new", net, overwrite=False)
+
+
+def test_files_of_another_kind_are_named(tmp_path: Path) -> None:
+    from bvit_hw.errors import CheckpointError
+    from bvit_hw.models import load_checkpoint
+    from bvit_hw.models.frozen_io import save_frozen
+    from bvit_hw.models.random_frozen import random_frozen
+    from tests.frozen_factory import CONFIGS
+
+    path = tmp_path / "frozen.safetensors"
+    save_frozen(random_frozen(CONFIGS["plain"], seed=1), path)
+    with pytest.raises(CheckpointError, match="is a frozen model"):
+        load_checkpoint(path)
+    with pytest.raises(CheckpointError, match=r"is a folder; name a file in it; it holds frozen.safetensors"):
+        load_checkpoint(tmp_path)

@@ -175,7 +175,7 @@ def test_mistakes_exit_with_2_and_leave_nothing(
     assert "no list of numbers, one an image channel" in fails(paper, "-o", out, "--mean", "a")
     assert "heads=(3, 2)" not in fails(paper, "-o", out, "--heads", "3,2", "--reduction", "2,1")
     assert "give --reduction" in fails(paper, "-o", out)
-    assert "is the checkpoint to import" in fails(paper, "-o", paper, *OPTIONS)
+    assert "an input is never replaced" in fails(paper, "-o", paper, *OPTIONS)
     assert "is a folder" in fails(paper, "-o", tmp_path, *OPTIONS)
     assert "mean=(0.5,) must have in_channels=3 entries" in fails(paper, "-o", out, *OPTIONS, "--mean", "0.5")
     assert "--calibrate nowhere: neither a folder nor a known dataset" in fails(

@@ -22,6 +22,8 @@ from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.quant import FixedPointQuant
 
 _KEY = "bvit_hw"
+#: what marks the other kind of file that this project writes (frozen_io)
+FROZEN_KEY = "bvit-frozen"
 _FORMAT = 1
 #: exponents of activations that make sense; calibration tries -16..4
 _EXPONENTS = range(-40, 41)
@@ -69,6 +71,10 @@ def save_checkpoint(model: BinaryViT, path: Path | str, info: Mapping[str, objec
 
 
 def _read(path: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+    if path.is_dir():
+        found = sorted(p.name for p in path.glob("*.safetensors"))
+        hint = f"; it holds {', '.join(found[:5])}" if found else ""
+        raise CheckpointError(f"checkpoint {path} is a folder; name a file in it{hint}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -77,6 +83,11 @@ def _read(path: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
         raise CheckpointError(f"checkpoint {path} does not exist") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"checkpoint {path} is damaged or no safetensors file: {error}") from error
+    if FROZEN_KEY in metadata:
+        raise CheckpointError(
+            f"checkpoint {path} is a frozen model (`bvit-hw freeze` wrote it): integers only, without the weights that "
+            "this command starts from; name the checkpoint that it was frozen from"
+        )
     try:
         head = json.loads(metadata[_KEY])
     except (KeyError, json.JSONDecodeError) as error:

@@ -15,12 +15,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bvit_hw.errors import CheckpointError, FreezeError
+from bvit_hw.models.checkpoint import FROZEN_KEY
 from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.models.exactness import check_exact
 
 #: layout of the file; a reader refuses any other
 FORMAT = 1
-_KEY = "bvit-frozen"
 
 _TENSOR_FIELDS = {
     "name": str,
@@ -75,7 +75,7 @@ def save_frozen(graph: FrozenGraph, path: Path | str) -> str:
         f"{node.output}/{key}": np.array(value, order="C") for node in graph.nodes for key, value in node.params.items()
     }
     # One entry: safetensors writes several in no fixed order, and equal graphs are to give equal files.
-    metadata = {_KEY: _canonical({"format": FORMAT, "graph": _header(graph), "model_hash": digest})}
+    metadata = {FROZEN_KEY: _canonical({"format": FORMAT, "graph": _header(graph), "model_hash": digest})}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(save(tensors, metadata=metadata))
@@ -98,7 +98,7 @@ def load_frozen(path: Path | str) -> FrozenGraph:
         raise CheckpointError(f"{path}: no such file; freeze a model first")
     try:
         with safe_open(path, framework="numpy") as file:
-            head = json.loads((file.metadata() or {}).get(_KEY, "{}"))
+            head = json.loads((file.metadata() or {}).get(FROZEN_KEY, "{}"))
             if head.get("format") != FORMAT:
                 raise CheckpointError(
                     f"{path}: format {head.get('format')!r} is not a frozen model of this version ({FORMAT!r})"

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import brevitas.nn as qnn
 import torch
-from brevitas.inject.enum import ScalingImplType
-from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint
 from torch import Tensor, nn
 
 from bvit_hw.errors import ConfigError
+from bvit_hw.models.brevitas_quietly import Int8ActPerTensorFixedPoint, ScalingImplType, qnn
 from bvit_hw.models.elementwise import fixed_point
 
 Mode = Literal["float", "observe", "quant"]

@@ -1,0 +1,24 @@
+"""Files that commands write: never over what they read, and over nothing else unless asked to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bvit_hw.errors import OutputError
+
+
+def writable_output(out: Path, *inputs: Path | None, overwrite: bool) -> None:
+    """Check the output file ``out`` of a command that reads ``inputs`` (None: nothing given).
+
+    Raises :class:`OutputError` for a folder, for a file that is there without ``overwrite``, and, with or without it,
+    for one of the inputs under whatever name.
+    """
+    if out.is_dir():
+        raise OutputError(f"--out {out}: is a folder; name a file to write")
+    for given in inputs:
+        if given is not None and out.exists() and given.exists() and out.samefile(given):
+            raise OutputError(
+                f"--out {out}: is the file that is read; an input is never replaced, choose another --out"
+            )
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: is there already; choose another --out, or pass --overwrite")
