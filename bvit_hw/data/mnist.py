@@ -55,10 +55,12 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if raw[3] != dimensions:
         raise DatasetError(f"{path}: {raw[3]} dimensions; expected {dimensions}")
     start = 4 + 4 * dimensions
+    if len(raw) < start:
+        raise DatasetError(f"{path}: {len(raw)} bytes, its sizes alone take {start}: truncated")
     shape = tuple(int(size) for size in np.frombuffer(raw[4:start], ">u4"))
-    if len(shape) < dimensions or len(raw) - start != int(np.prod(shape, dtype=np.int64)):
+    if len(raw) - start != int(np.prod(shape, dtype=np.int64)):
         raise DatasetError(
-            f"{path}: {max(0, len(raw) - start):,} bytes of values; its sizes {shape} ask for "
+            f"{path}: {len(raw) - start:,} bytes of values; its sizes {shape} ask for "
             f"{int(np.prod(shape, dtype=np.int64)):,}: truncated or damaged"
         )
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
