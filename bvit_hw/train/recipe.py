@@ -113,15 +113,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "compile": None,
         "threads": None,
     },
-    "pictures": {
-        "epochs": 200,
-        "quant_epochs": 30,
-        "batch_size": 512,
-        "learning_rate": 3e-3,
-        "augmentation": "crop-flip",
-        "calibration_images": 4096,
-        "threads": None,
-    },
     "paper": {
         "epochs": 300,
         "quant_epochs": 0,
@@ -132,6 +123,15 @@ RECIPES: dict[str, dict[str, Any]] = {
         "augmentation": "paper",
         "calibration_images": 4096,
         "compile": None,
+        "threads": None,
+    },
+    "pictures": {
+        "epochs": 200,
+        "quant_epochs": 30,
+        "batch_size": 512,
+        "learning_rate": 3e-3,
+        "augmentation": "crop-flip",
+        "calibration_images": 4096,
         "threads": None,
     },
 }
