@@ -73,9 +73,9 @@ def test_compiled_blocks_train_as_eager_ones(monkeypatch: pytest.MonkeyPatch) ->
     genuine = torch.nn.Module.compile
     compiled: list[torch.nn.Module] = []
 
-    def traced(module: torch.nn.Module) -> None:
+    def traced(module: torch.nn.Module, *, dynamic: bool) -> None:
         compiled.append(module)
-        genuine(module, backend="aot_eager")
+        genuine(module, backend="aot_eager", dynamic=dynamic)
 
     monkeypatch.setattr(torch.nn.Module, "compile", traced)
     losses = []
