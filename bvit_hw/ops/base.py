@@ -59,6 +59,11 @@ class Stream:
     signed: bool
 
     def __post_init__(self) -> None:
+        for name in ("tokens", "channels", "bits"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"stream: {name}={getattr(self, name)}; allowed: 1 or more")
+        if self.signed not in (0, 1):
+            raise ConfigError(f"stream: signed={self.signed}; allowed: 0 or 1")
         require_divisor("stream", "lanes", self.lanes, self.channels, "channels")
 
     @property
@@ -158,15 +163,37 @@ def port_prefixes(side: str, count: int) -> tuple[str, ...]:
 class HwOp(ABC):
     """Base of the hardware operators: an immutable configuration that answers every question about itself.
 
-    Subclasses validate themselves in ``__post_init__`` and raise :class:`FoldingError` for an illegal folding and
-    :class:`~bvit_hw.errors.ConfigError` for an illegal shape, naming what was given and what is allowed.
+    Subclasses validate themselves in :meth:`check_fields` and raise :class:`FoldingError` for an illegal folding and
+    :class:`~bvit_hw.errors.ConfigError` for an illegal shape, naming what was given and what is allowed. What holds for
+    every operator is checked before that: integers are integers, and 1 or more but for ``zero_fields``.
     """
 
     op_type: ClassVar[str]
     #: names of the fields that are folding (the solver may change them); all others are the shape
     folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
+    #: names of integer fields, or tuples of integers, that may be 0 (shifts, flags) or whose least value the operator
+    #: states itself; folding fields need not be named
+    zero_fields: ClassVar[tuple[str, ...]] = ()
     #: files of rtl/ that the module needs, in compile order, its own last
     rtl_sources: ClassVar[tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            given = getattr(self, f.name)
+            if isinstance(given, str):
+                continue
+            # A folding field's least value is the operator's own affair: 0 divides nothing, but is a flag as well.
+            least = 0 if f.name in (*self.zero_fields, *self.folding_fields) or isinstance(given, bool) else 1
+            for value in given if isinstance(given, (tuple, list)) else (given,):
+                if not isinstance(value, (int, np.integer)):
+                    raise ConfigError(f"{self.op_type}: {f.name}={given!r}; allowed: integers")
+                if value < least and f.name not in self.folding_fields:
+                    raise ConfigError(f"{self.op_type}: {f.name}={given}; allowed: {least} or more")
+        self.check_fields()
+
+    @abstractmethod
+    def check_fields(self) -> None:
+        """What this operator asks of its fields beyond what all do (see the class)."""
 
     @property
     def sources(self) -> tuple[str, ...]:

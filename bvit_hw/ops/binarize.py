@@ -30,10 +30,8 @@ class Binarize(HwOp):
     in_bits: int
     pe: int = 1
 
-    def __post_init__(self) -> None:
-        for name in ("tokens", "channels", "in_bits"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"Binarize: {name}={getattr(self, name)}; allowed: 1 or more")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         require_divisor("Binarize", "pe", self.pe, self.channels, "channels")
 
     @property

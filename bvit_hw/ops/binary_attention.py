@@ -48,6 +48,7 @@ class BinaryAttention(HwOp):
     """
 
     op_type: ClassVar[str] = "BinaryAttention"
+    zero_fields: ClassVar[tuple[str, ...]] = ("table_bits", "table_shift")  # not 0 either: they have a most as well
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "kp", "mp", "pe")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_popcount_parity.sv",
@@ -86,10 +87,8 @@ class BinaryAttention(HwOp):
     mp: int = 1
     pe: int = 1
 
-    def __post_init__(self) -> None:
-        for name in ("queries", "keys", "heads", "head_dim"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"BinaryAttention: {name}={getattr(self, name)}; allowed: 1 or more")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         for name, most in (("table_bits", MAX_TABLE_BITS), ("table_shift", MAX_TABLE_SHIFT)):
             if not 1 <= getattr(self, name) <= most:
                 raise ConfigError(f"BinaryAttention: {name}={getattr(self, name)}; allowed: 1 to {most}")

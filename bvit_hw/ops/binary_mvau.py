@@ -122,6 +122,7 @@ class BinaryMVAU(HwOp):
     """
 
     op_type: ClassVar[str] = "BinaryMVAU"
+    zero_fields: ClassVar[tuple[str, ...]] = ("primitives",)
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_bram")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_popcount_parity.sv",
@@ -144,10 +145,8 @@ class BinaryMVAU(HwOp):
     use_bram: int = 1
     primitives: int = 0
 
-    def __post_init__(self) -> None:
-        for name in ("tokens", "cols", "rows"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"BinaryMVAU: {name}={getattr(self, name)}; allowed: 1 or more")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         _check_folding("BinaryMVAU", rows=self.rows, cols=self.cols, pe=self.pe, simd=self.simd)
         if self.use_bram not in (0, 1):
             raise FoldingError(f"BinaryMVAU: use_bram={self.use_bram}; allowed: 0, 1")

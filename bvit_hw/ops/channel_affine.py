@@ -64,6 +64,7 @@ class ChannelAffine(HwOp):
     """
 
     op_type: ClassVar[str] = "ChannelAffine"
+    zero_fields: ClassVar[tuple[str, ...]] = ("multiply", "shift", "prelu", "mid_shift", "slope_shift", "out_shift")
     folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_beat_counter.sv",
@@ -93,7 +94,8 @@ class ChannelAffine(HwOp):
     pe: int = 1
     use_dsp: int = 1
 
-    def __post_init__(self) -> None:
+    def check_fields(self) -> None:
+        """Shape and folding."""
         for name in ("in_bits", "multiply", "shift"):
             object.__setattr__(self, name, tuple(int(v) for v in getattr(self, name)))
         self._check_shape()

@@ -31,8 +31,8 @@ class ChannelPool(PoolOp):
     in_bits: int
     pe: int
 
-    def __post_init__(self) -> None:
-        self.check_positive("tokens", "channels", "group", "in_bits")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         if self.channels % self.group:
             raise ConfigError(
                 f"ChannelPool: group={self.group} does not divide {self.channels} channels; "

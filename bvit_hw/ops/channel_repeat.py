@@ -19,6 +19,7 @@ class ChannelRepeat(PoolOp):
     """
 
     op_type: ClassVar[str] = "ChannelRepeat"
+    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_channel_repeat.sv",
     )  # fmt: skip
@@ -32,8 +33,8 @@ class ChannelRepeat(PoolOp):
     signed: int
     pe: int
 
-    def __post_init__(self) -> None:
-        self.check_positive("tokens", "channels", "repeat", "bits")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         self.check_flag("signed")
         self.check_pe()
 

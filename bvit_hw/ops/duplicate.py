@@ -19,6 +19,7 @@ class Duplicate(HwOp):
     """``copies`` equal streams; each consumer takes its beat when it likes."""
 
     op_type: ClassVar[str] = "Duplicate"
+    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_duplicate.sv",)
 
     tokens: int
@@ -28,7 +29,8 @@ class Duplicate(HwOp):
     copies: int
     pe: int
 
-    def __post_init__(self) -> None:
+    def check_fields(self) -> None:
+        """Shape and folding."""
         if not 2 <= self.copies <= MAX_COPIES:
             raise ConfigError(f"Duplicate: copies={self.copies}; allowed: 2 to {MAX_COPIES}")
         _ = self.stream

@@ -23,6 +23,7 @@ class Fifo(HwOp):
     """
 
     op_type: ClassVar[str] = "Fifo"
+    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_fifo.sv",)
 
@@ -34,7 +35,8 @@ class Fifo(HwOp):
     depth: int = 2
     style: str = "small"
 
-    def __post_init__(self) -> None:
+    def check_fields(self) -> None:
+        """Shape and folding."""
         if self.style not in STYLES:
             raise ConfigError(f"Fifo: style={self.style!r}; allowed: {', '.join(STYLES)}")
         least = 4 if self.style == "large" else 2

@@ -43,6 +43,7 @@ class IntMVAU(HwOp):
     """
 
     op_type: ClassVar[str] = "IntMVAU"
+    zero_fields: ClassVar[tuple[str, ...]] = ("in_signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_dsp", "serial")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_beat_counter.sv",
@@ -67,7 +68,8 @@ class IntMVAU(HwOp):
     use_dsp: int = 1
     serial: int = 0
 
-    def __post_init__(self) -> None:
+    def check_fields(self) -> None:
+        """Shape and folding."""
         ranges = {
             "tokens": (1, None),
             "cols": (1, None),
@@ -94,7 +96,9 @@ class IntMVAU(HwOp):
             self._check_serial()
 
     def _check_serial(self) -> None:
-        if self.in_bits < 2 or self.rows % (self.pe * self.in_bits):
+        if self.in_bits < 2:
+            raise FoldingError(f"IntMVAU: serial with in_bits={self.in_bits}; allowed: 2 or more bits, or serial 0")
+        if self.rows % (self.pe * self.in_bits):
             raise FoldingError(
                 f"IntMVAU: serial with pe={self.pe}: {self.rows} rows are no multiple of pe * in_bits = "
                 f"{self.pe * self.in_bits}; allowed: pe {self.serial_lanes(self.rows, self.in_bits) or 'none'}"

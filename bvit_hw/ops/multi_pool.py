@@ -27,6 +27,7 @@ class MultiPool(PoolOp):
     """
 
     op_type: ClassVar[str] = "MultiPool"
+    zero_fields: ClassVar[tuple[str, ...]] = ("out_shift",)
     folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_line_delay.sv", "bvit_coef_rom.sv", "bvit_booth_mul.sv",
@@ -47,13 +48,11 @@ class MultiPool(PoolOp):
     pe: int
     use_dsp: int
 
-    def __post_init__(self) -> None:
-        self.check_positive("height", "width", "channels", "bias_bits", "out_bits")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         for name in ("in_bits", "coef_bits"):
             if getattr(self, name) < 2:
                 raise ConfigError(f"MultiPool: {name}={getattr(self, name)}; allowed: 2 or more")
-        if self.out_shift < 0:
-            raise ConfigError(f"MultiPool: out_shift={self.out_shift}; allowed: 0 or more")
         self.check_flag("use_dsp")
         self.check_pe()
 

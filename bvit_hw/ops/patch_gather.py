@@ -20,6 +20,7 @@ class PatchGather(PoolOp):
     """
 
     op_type: ClassVar[str] = "PatchGather"
+    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_patch_gather.sv")
     lut_weights: ClassVar[tuple[float, ...]] = (5.398, 4.215, 0.0)
     ff_weights: ClassVar[tuple[float, ...]] = (3.158, 1.913, 0.997)
@@ -33,8 +34,8 @@ class PatchGather(PoolOp):
     signed: int
     pe: int
 
-    def __post_init__(self) -> None:
-        self.check_positive("height", "width", "channels", "window_h", "window_w", "bits")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         self.check_flag("signed")
         self.check_window()
         self.check_pe()

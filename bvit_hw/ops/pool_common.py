@@ -83,13 +83,6 @@ class PoolOp(HwOp):
         if params:
             raise ConfigError(f"{self.op_type}: given parameters {sorted(params)}; it has none")
 
-    def check_positive(self, *names: str) -> None:
-        """Raise ConfigError unless the named fields are 1 or more."""
-        for name in names:
-            value = getattr(self, name)
-            if value < 1:
-                raise ConfigError(f"{self.op_type}: {name}={value}; allowed: 1 or more")
-
     def check_flag(self, name: str) -> None:
         """Raise ConfigError unless the named field is 0 or 1."""
         value = getattr(self, name)

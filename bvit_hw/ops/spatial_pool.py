@@ -31,8 +31,8 @@ class SpatialPool(PoolOp):
     in_bits: int
     pe: int
 
-    def __post_init__(self) -> None:
-        self.check_positive("height", "width", "channels", "window_h", "window_w", "in_bits")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         self.check_window()
         self.check_pe()
 

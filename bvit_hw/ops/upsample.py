@@ -20,6 +20,7 @@ class Upsample(PoolOp):
     """
 
     op_type: ClassVar[str] = "Upsample"
+    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_upsample.sv",
     )  # fmt: skip
@@ -34,8 +35,8 @@ class Upsample(PoolOp):
     signed: int
     pe: int
 
-    def __post_init__(self) -> None:
-        self.check_positive("height", "width", "channels", "factor", "bits")
+    def check_fields(self) -> None:
+        """Shape and folding."""
         self.check_flag("signed")
         if self.height % self.factor or self.width % self.factor:
             allowed = [f for f in range(1, min(self.height, self.width) + 1) if not (self.height % f or self.width % f)]

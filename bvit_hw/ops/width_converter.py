@@ -24,6 +24,7 @@ class WidthConverter(HwOp):
     """``lanes_in`` to ``lanes_out`` channels a beat, any ratio; both come from the neighbours."""
 
     op_type: ClassVar[str] = "WidthConverter"
+    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("lanes_in", "lanes_out")
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_width_converter.sv",)
 
@@ -34,7 +35,8 @@ class WidthConverter(HwOp):
     lanes_in: int
     lanes_out: int
 
-    def __post_init__(self) -> None:
+    def check_fields(self) -> None:
+        """Shape and folding."""
         _ = self.inputs, self.outputs
 
     def _stream(self, lanes: int) -> Stream:
