@@ -3,6 +3,9 @@
 // The map is in docs/registers.md and bvit_hw/runtime/registers.py. One transfer each way at a time,
 // two cycles; reading where there is no register gives 0, writing there does nothing, both OKAY.
 // Events come in as pulses of one cycle.
+//
+// The datapath's reset comes from here, for it is a cycle behind what asks for it: the datapath runs on
+// in that cycle and may report an event in the next one. Whatever must not count that waits for it.
 `default_nettype none
 
 module bvit_axi_lite_regs #(
@@ -37,7 +40,7 @@ module bvit_axi_lite_regs #(
   output logic [1:0]             s_axi_rresp,
   output logic                   s_axi_rvalid,
   input  wire logic              s_axi_rready,
-  output logic                   soft_rst,        // resets the datapath, not these registers
+  output logic                   datapath_rst,    // resets all but these registers; a register: it goes far
   output logic [15:0]            packet_frames,   // frames that a packet holds
   input  wire logic              frame_start,     // the first beat of a frame came in
   input  wire logic              frame_accepted,
@@ -71,26 +74,28 @@ module bvit_axi_lite_regs #(
     end
   end
 
-  // Control: both bits clear themselves.
+  // Control: both bits clear themselves. A clear together with a reset lasts until the datapath is out of it.
   logic [ResetW-1:0] reset_left_q;
-  logic clear_q;
+  logic soft_rst, clear_q;
   assign soft_rst = reset_left_q != '0;
   always_ff @(posedge clk) begin
+    datapath_rst <= rst || soft_rst;
     if (rst) begin
       reset_left_q <= '0;
-      clear_q <= 1'b0;
+      clear_q <= 1'b1;
     end else begin
       if (control && s_axi_wdata[0]) reset_left_q <= ResetW'(RESET_CYCLES);
       else if (soft_rst) reset_left_q <= reset_left_q - 1'b1;
-      clear_q <= control && s_axi_wdata[1];
+      clear_q <= (control && s_axi_wdata[1]) || (clear_q && soft_rst);
     end
   end
 
   // Frames a packet: 1 again after a soft reset too, so that whoever wrote another value sees that there was one.
+  // It changes with the datapath's reset, not before: it must not while a packet is under way.
   logic packet_write;
   assign packet_write = write_q && s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'('h58 >> 2);
   always_ff @(posedge clk) begin
-    if (rst || (control && s_axi_wdata[0])) packet_frames <= 16'd1;
+    if (rst || reset_left_q == ResetW'(RESET_CYCLES)) packet_frames <= 16'd1;
     else if (packet_write) begin
       if (s_axi_wstrb[0]) packet_frames[7:0] <= s_axi_wdata[7:0];
       if (s_axi_wstrb[1]) packet_frames[15:8] <= s_axi_wdata[15:8];
@@ -103,7 +108,7 @@ module bvit_axi_lite_regs #(
   logic [63:0] cycle_q;
   logic [31:0] interval_q, latency_q, done_at_q;
   always_ff @(posedge clk) begin
-    if (rst || clear_q) begin
+    if (clear_q) begin
       flags_q <= '0;
       in_q <= '0;
       out_q <= '0;
@@ -125,17 +130,17 @@ module bvit_axi_lite_regs #(
   logic [15:0] inside_q, ahead_q;
   logic [31:0] start_q;
   logic restart;
-  assign restart = rst || clear_q || soft_rst;
+  assign restart = clear_q || datapath_rst;
   always_ff @(posedge clk) begin
     if (frame_done) done_at_q <= cycle_q[31:0];
-    if (rst || clear_q) begin
+    if (clear_q) begin
       interval_q <= '0;
       latency_q <= '0;
-    end else if (!soft_rst) begin
+    end else begin
       if (frame_done && done_before_q) interval_q <= cycle_q[31:0] - done_at_q;
       if (frame_done && committed_q && ahead_q == '0) latency_q <= cycle_q[31:0] - start_q;
     end
-    if (rst || soft_rst) inside_q <= '0;
+    if (datapath_rst) inside_q <= '0;
     else inside_q <= inside_q + 16'(frame_accepted) - 16'(frame_done);
     if (restart) begin
       done_before_q <= 1'b0;

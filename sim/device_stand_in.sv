@@ -43,10 +43,9 @@ module bvit_accelerator #(
   localparam int Bytes = 4 * 8 * 3;
   localparam int Beats = Bytes / 8;
 
-  logic clk, rst, datapath_rst, soft_rst;
+  logic clk, rst, datapath_rst;
   assign clk = ap_clk;
   assign rst = !ap_rst_n;
-  assign datapath_rst = rst || soft_rst;
 
   logic frame_start, frame_accepted, frame_short, frame_long, packet_short, frame_done;
   logic output_stalled;
@@ -66,7 +65,7 @@ module bvit_accelerator #(
     .s_axi_arvalid(s_axil_arvalid), .s_axi_arready(s_axil_arready),
     .s_axi_rdata(s_axil_rdata), .s_axi_rresp(s_axil_rresp),
     .s_axi_rvalid(s_axil_rvalid), .s_axi_rready(s_axil_rready),
-    .soft_rst, .packet_frames, .frame_start, .frame_accepted, .frame_short, .frame_long, .packet_short,
+    .datapath_rst, .packet_frames, .frame_start, .frame_accepted, .frame_short, .frame_long, .packet_short,
     .frame_done, .output_stalled
   );
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from axi_bench import AxiBench
-from cocotb.triggers import ClockCycles, with_timeout
+from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotbext.axi import AxiStreamFrame
 
 from bvit_hw.runtime import registers as reg
@@ -26,6 +26,22 @@ class Shell(AxiBench):
 
     async def send(self, data: bytes) -> None:
         await self.source.send(AxiStreamFrame(data))
+
+    async def drive(self, data: bytes, *, last: bool = True, hole: int | None = None) -> None:
+        """Whole beats, one after the other, by hand: the source, which must be idle, cannot leave TLAST away.
+
+        ``hole`` is a byte that TKEEP leaves out.
+        """
+        dut = self.dut
+        for start in range(0, len(data), 8):
+            dut.s_axis_tdata.value = int.from_bytes(data[start : start + 8], "little")
+            dut.s_axis_tkeep.value = 0xFF if hole is None else 0xFF & ~(1 << hole - start if hole >= start else 0)
+            dut.s_axis_tlast.value = int(last and start + 8 >= len(data))
+            dut.s_axis_tvalid.value = 1
+            await RisingEdge(dut.ap_clk)
+            while not dut.s_axis_tready.value:
+                await RisingEdge(dut.ap_clk)
+        dut.s_axis_tvalid.value = 0
 
     async def expect(self, frames: Iterable[bytes]) -> None:
         """The logits of these frames, in order, each ended by TLAST."""

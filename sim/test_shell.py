@@ -1,4 +1,4 @@
-"""The accelerator's border: frame guard, output side, registers (checks: shell_cocotb.py, shell_packets_cocotb.py)."""
+"""The accelerator's border: frame guard, output side, registers (checks: shell_*_cocotb.py)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,16 @@ from bvit_hw.runtime import registers
 SOURCES = (*SHELL_SOURCES, "bvit_axis_check.sv")
 
 
-def run_shell(override: Path | None = None, *, seed: int = 1, depth: int = 24) -> None:
+MODULES = ("shell_cocotb", "shell_packets_cocotb", "shell_resets_cocotb")
+
+
+def run_shell(
+    override: Path | None = None, *, seed: int = 1, depth: int = 24, modules: Sequence[str] = MODULES
+) -> None:
     sources = [*find_sources(SOURCES, override), SIM / "device_stand_in.sv", SIM / "shell_top.sv"]
     model = cocotb_model(sources, "shell_top", {"DEPTH": depth})
     folder = Path(tempfile.mkdtemp(prefix="bvit-sim-shell-"))
-    simulate(model, top="shell_top", module="shell_cocotb,shell_packets_cocotb", folder=folder, seed=seed)
+    simulate(model, top="shell_top", module=",".join(modules), folder=folder, seed=seed)
     shutil.rmtree(folder)
 
 
@@ -136,14 +142,19 @@ MUTATIONS = [
     ("bvit_logits_out.sv", "frame_q <= last_frame ? '0", "frame_q <= last_frame ? frame_q"),
     ("bvit_logits_out.sv", "{last_class && last_frame, last_class,", "{last_class, last_class,"),
     ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[1]) packet_frames", "if (s_axi_wstrb[0]) packet_frames"),
-    ("bvit_axi_lite_regs.sv", "if (rst || (control && s_axi_wdata[0])) packet_frames", "if (rst) packet_frames"),
+    ("bvit_axi_lite_regs.sv", "|| reset_left_q == ResetW'(RESET_CYCLES)) packet_frames", ") packet_frames"),
+    ("bvit_axi_lite_regs.sv", "reset_left_q == ResetW'(RESET_CYCLES)) packet", "(control && s_axi_wdata[0])) packet"),
+    ("bvit_axi_lite_regs.sv", "|| (clear_q && soft_rst)", ""),
+    ("bvit_axi_lite_regs.sv", "clear_q <= 1'b1;", "clear_q <= 1'b0;"),
+    ("bvit_frame_guard.sv", "      hole_q <= 1'b0;\n", ""),
+    ("bvit_frame_guard.sv", "      drop_q <= 1'b0;\n", ""),
     ("bvit_axi_lite_regs.sv", "{packet_short, output_stalled,", "{1'b0, output_stalled,"),
     ("bvit_logits_out.sv", "class_q == ClassW'(CLASSES - 1)", "class_q == ClassW'(CLASSES - 2)"),
     ("bvit_logits_out.sv", "logit[BITS-1]", "1'b0"),
     ("bvit_logits_out.sv", "    if (rst) begin\n      class_q <= '0;\n      frame_q <= '0;\n    end else if", "    if"),
     ("bvit_logits_out.sv", "stall_q == StallW'(STALL_CYCLES)", "stall_q == StallW'(STALL_CYCLES / 2)"),
     ("bvit_axi_lite_regs.sv", "flags_q | {packet_short, output", "{packet_short, output"),
-    ("bvit_axi_lite_regs.sv", "if (rst || clear_q) begin\n      flags_q", "if (rst) begin\n      flags_q"),
+    ("bvit_axi_lite_regs.sv", "if (clear_q) begin\n      flags_q", "if (rst) begin\n      flags_q"),
     ("bvit_axi_lite_regs.sv", "HASH[191:160]", "HASH[159:128]"),
     ("bvit_axi_lite_regs.sv", "!committed_q) ahead_q <= inside_q - 16'(frame_done)", "!committed_q) ahead_q <= '0"),
     ("bvit_axi_lite_regs.sv", "else if (s_axi_rready) s_axi_rvalid", "else s_axi_rvalid"),
