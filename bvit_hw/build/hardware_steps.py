@@ -238,7 +238,7 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
             others=(
                 *(("input", f"s_axi_{name}", width) for name, width in _AXI_LITE_IN.items()),
                 *(("output", f"s_axi_{name}", width) for name, width in _AXI_LITE_OUT.items()),
-                ("output", "soft_rst", 1),
+                ("output", "datapath_rst", 1),
                 ("output", *packet),
                 *(("input", name, 1) for name in (*events, *ends)),
             ),
