@@ -30,8 +30,10 @@ NETWORK = BinaryViTConfig.create(
     reductions=(4, 2),
     classes=10,
 )
-#: 2 float and 2 quantized epochs of 4 steps
-SHORT = Recipe(dataset="some", model=NETWORK, epochs=4, quant_epochs=2, batch_size=40, learning_rate=5e-3)
+#: 2 float and 2 quantized epochs of 4 steps. Nothing is compiled: on the null GPU, too, that takes minutes
+SHORT = Recipe(
+    dataset="some", model=NETWORK, epochs=4, quant_epochs=2, batch_size=40, learning_rate=5e-3, fuse=False
+)  # fmt: skip
 
 #: seconds after which a run of SHORT cannot be merely slow
 _PATIENCE = 80

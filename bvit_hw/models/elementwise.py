@@ -118,9 +118,12 @@ def fuses() -> bool:
 
 @cache
 def _compiled() -> dict[str, _Kernel]:
-    # One of each for any size; what is left to tell apart are types and layouts, a few for each function.
-    torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
-    return {name: torch.compile(kernel, dynamic=True, fullgraph=True) for name, kernel in _PLAIN.items()}
+    # One of each for any size; what is left to tell apart are types and layouts, a few for each function. The limit
+    # goes with each function: PyTorch's configuration is a thread's own, and gradients are computed by other threads.
+    return {
+        name: torch.compile(kernel, dynamic=True, fullgraph=True, recompile_limit=64)
+        for name, kernel in _PLAIN.items()
+    }
 
 
 @contextmanager

@@ -69,7 +69,8 @@ class FixedPointQuant(nn.Module):
         if self.mode != "quant":
             return x
         if self.training:
-            return fixed_point(x, torch.exp2(self._threshold().detach() - (self.bits - 1)), self.bits)
+            # A power as Brevitas takes it: exp2 would be compiled by NVRTC on a GPU.
+            return fixed_point(x, 2.0 ** (self._threshold().detach() - (self.bits - 1)), self.bits)
         return self.impl(x)
 
 

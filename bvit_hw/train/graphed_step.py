@@ -50,7 +50,7 @@ class GraphedStep:
         rate = group["lr"]
         # On the device and changed before each replay; the scheduler goes on with its number.
         self._rate = torch.tensor(rate, dtype=torch.float32, device=images.device)
-        graph = torch.cuda.CUDAGraph()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         trainer.optimizer.zero_grad(set_to_none=True)
         try:
             group["lr"], group["capturable"] = self._rate, True
@@ -58,6 +58,8 @@ class GraphedStep:
                 self._told = trainer.passes([(self._images, self._labels)])
         except RuntimeError as error:
             self._refused = True
+            # A recording that does not begin leaves its own stream as the current one.
+            torch.cuda.set_stream(stream)
             log.warning("steps are not recorded as a CUDA graph, and train more slowly: %s", str(error).splitlines()[0])
             trainer.optimizer.zero_grad(set_to_none=True)
             torch.cuda.synchronize()

@@ -273,6 +273,13 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t s, enum cudaStreamCaptureStatu
                                      const cudaGraphEdgeData **edges, size_t *count) {
   return cudaStreamIsCapturing(s, status);
 }
+// Nothing is recorded here: whoever wants to record is told so, and has to go on without.
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mode) { return cudaErrorNotSupported; }
+cudaError_t cudaStreamBeginCaptureToGraph(cudaStream_t s, cudaGraph_t graph, const cudaGraphNode_t *nodes,
+                                          const cudaGraphEdgeData *edges, size_t count,
+                                          enum cudaStreamCaptureMode mode) {
+  return cudaErrorNotSupported;
+}
 cudaError_t cudaThreadExchangeStreamCaptureMode(enum cudaStreamCaptureMode *mode) {
   *mode = cudaStreamCaptureModeGlobal;
   return cudaSuccess;
