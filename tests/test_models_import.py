@@ -88,6 +88,61 @@ def test_whatever_training_scripts_write_beside_the_weights(
     assert "heads 1,2, key/value pooling 2,1" in result.stdout and "taken as in the paper" not in result.stdout
 
 
+def wrapped(state: dict[str, torch.Tensor], how: str) -> dict[str, torch.Tensor]:
+    """``state`` as it is written of a model, or of some modules, that were wrapped."""
+    match how:
+        case "blocks compiled":
+            return {n.replace("layer.1.", "layer.1._orig_mod.", 1): t for n, t in state.items()}
+        case "compiled inside DistributedDataParallel":
+            return {f"module._orig_mod.{n}": t for n, t in state.items()}
+        case "modules sharded and checkpointed":
+            inner = "attention._fsdp_wrapped_module._checkpoint_wrapped_module.attention."
+            return {n.replace("attention.attention.", inner): t for n, t in state.items()}
+        case "averaged":
+            return {"n_averaged": torch.tensor(7)} | {f"module.{n}": t for n, t in state.items()}
+        case "averaged inside DistributedDataParallel":
+            return {f"module.{n}": t for n, t in wrapped(state, "averaged").items()}
+    return {n: t for n, t in state.items() if not n.endswith("num_batches_tracked")}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "blocks compiled", "compiled inside DistributedDataParallel", "modules sharded and checkpointed", "averaged",
+        "averaged inside DistributedDataParallel", "without counters",
+    ],
+)  # fmt: skip
+def test_wrapped_models_and_old_files_are_the_plain_network(model: BinaryViT, tmp_path: Path, how: str) -> None:
+    plain = to_paper_state(model)
+    state = wrapped(plain, how)
+    assert state.keys() != plain.keys()
+    torch.save({"model": state}, tmp_path / "paper.pth")
+    result = run(tmp_path / "paper.pth", "-o", tmp_path / "out.safetensors", *OPTIONS)
+    assert result.exit_code == 0, result.output
+    imported = load_checkpoint(tmp_path / "out.safetensors").state_dict()
+    for name, value in model.state_dict().items():
+        if ".impl." not in name and not (how == "without counters" and name.endswith("num_batches_tracked")):
+            assert torch.equal(imported[name], value), name
+
+
+def test_names_that_meet_without_their_wrappers_are_refused(model: BinaryViT, tmp_path: Path) -> None:
+    state = to_paper_state(model)
+    torch.save(state | {"_orig_mod.classifier.bias": torch.zeros(5)}, tmp_path / "paper.pth")
+    with pytest.raises(CheckpointError, match=r"classifier\.bias and _orig_mod\.classifier\.bias are both"):
+        read_state(tmp_path / "paper.pth")
+
+
+def test_what_no_other_command_would_take_is_not_imported(model: BinaryViT, tmp_path: Path) -> None:
+    state = to_paper_state(model)
+    name = "vit.encoder.layer.0.layernorm_before.running_var"
+    state[name] = state[name].clone()
+    state[name][2] = -0.5
+    torch.save(state, tmp_path / "paper.pth")
+    result = run(tmp_path / "paper.pth", "-o", tmp_path / "out.safetensors", *OPTIONS)
+    assert isinstance(result.exception, CheckpointError) and not (tmp_path / "out.safetensors").exists()
+    assert f"negative variances: {name}, -0.5 the least" in str(result.exception)
+
+
 def test_the_state_alone_and_safetensors(model: BinaryViT, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 

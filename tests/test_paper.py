@@ -253,7 +253,8 @@ def test_whole_parts_that_are_missing_are_named(prefix: str) -> None:
     with pytest.raises(CheckpointError) as error:
         from_paper_state({name: value for name, value in state.items() if name not in gone})
     listed = {line.strip() for line in str(error.value).splitlines()[1:]}
-    assert listed == {f"missing: {name} {tuple(value.shape)}" for name, value in gone.items()}
+    named = {name: value for name, value in gone.items() if not name.endswith("num_batches_tracked")}
+    assert listed == {f"missing: {name} {tuple(value.shape)}" for name, value in named.items()}
 
 
 def _check_faults(data: st.DataObject) -> None:
@@ -266,6 +267,8 @@ def _check_faults(data: st.DataObject) -> None:
     for name in chosen:
         fault = data.draw(st.sampled_from(["missing", "shape", "type", "finite"]))
         value = state.pop(name)
+        if fault == "missing" and name.endswith("num_batches_tracked"):
+            continue  # as old files have it: no fault
         if fault == "missing":
             # Its shape follows from other tensors, or is the paper's where nothing else shows it.
             expected.append(f"missing: {name} (")
@@ -282,6 +285,9 @@ def _check_faults(data: st.DataObject) -> None:
     for name in data.draw(st.lists(st.sampled_from(["fc.bias", "vit.encoder.extra", "vit.pooler.dense"]), unique=True)):
         state[name] = torch.zeros(3)
         expected.append(f"unexpected: {name} (3,)")
+    if not expected:
+        from_paper_state(state, heads=sizes.heads, reduction=sizes.reductions)
+        return
     with pytest.raises(CheckpointError) as error:
         from_paper_state(state, heads=sizes.heads, reduction=sizes.reductions)
     lines = str(error.value).splitlines()

@@ -20,6 +20,7 @@ from bvit_hw.errors import CheckpointError, ConfigError, OutputError
 from bvit_hw.models.binaryvit import BinaryViT
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.quant import FixedPointQuant
+from bvit_hw.models.torch_file import bad_values
 
 _KEY = "bvit_hw"
 #: what marks the other kind of file that this project writes (frozen_io)
@@ -151,10 +152,8 @@ def load_checkpoint(path: Path | str, config: BinaryViTConfig | None = None) -> 
         if tensors[name].is_floating_point() != tensor.is_floating_point():
             kinds = f"{tensors[name].dtype}; this network has {tensor.dtype}"
             raise CheckpointError(f"checkpoint {path}: {name} is {kinds}")
-        if tensors[name].is_floating_point() and not torch.isfinite(tensors[name]).all():
-            raise CheckpointError(f"checkpoint {path}: {name} holds values that are not finite")
-        if name.endswith("running_var") and (tensors[name] < 0).any():
-            raise CheckpointError(f"checkpoint {path}: {name} holds negative variances")
+        for line in bad_values({name: tensors[name]}):
+            raise CheckpointError(f"checkpoint {path}: {line}")
     left = sorted(set(tensors) - set(expected))
     if left:
         raise CheckpointError(f"checkpoint {path}: tensor {left[0]} has no place in this network")

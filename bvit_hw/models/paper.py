@@ -15,7 +15,7 @@ from bvit_hw.errors import CheckpointError
 from bvit_hw.models.binaryvit import BinaryViT
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.paper_config import EMBEDDINGS, LAYER, MERGE, config_from_paper_shapes
-from bvit_hw.models.torch_file import misfits, not_finite, read_state
+from bvit_hw.models.torch_file import bad_values, misfits, read_state
 
 State = Mapping[str, np.ndarray | Tensor]
 
@@ -181,8 +181,8 @@ def from_paper_state(
     equally many channels). ``changes`` replace what a configuration says beside sizes: widths of fixed-point tensors,
     ``mean`` and ``std`` of the pixels (ImageNet's by default).
 
-    :class:`CheckpointError` names every tensor that is missing, has another shape or type, holds values that are not
-    finite, or has no place; :class:`ConfigError` an impossible change.
+    :class:`CheckpointError` names every tensor that is missing (counters of batches may be), has another shape or
+    type, holds values that are not finite or variances below 0, or has no place; :class:`ConfigError` an impossible change.
     """
     config = config_from_paper_state(state, heads=heads, reduction=reduction, depths=depths)
     config = BinaryViTConfig.create(**(config.model_dump() | dict(changes or {})))
@@ -192,14 +192,15 @@ def from_paper_state(
     expected = {rule.theirs: tuple(rule.to_theirs(target[ours]).shape) for ours, rule in rules.items()}
     tensors = {name: _tensor(value) for name, value in state.items()}
     known = {name: tensor for name, tensor in tensors.items() if name in expected}
-    wrong = [*misfits(_shapes(tensors), expected), *_wrong_types(known), *not_finite(known)]
+    wrong = [*misfits(_shapes(tensors), expected), *_wrong_types(known), *bad_values(known)]
     if wrong:
         raise CheckpointError(
             f"paper checkpoint: {len(wrong)} tensors do not fit the network inferred "
             f"({_description(config)}):\n  " + "\n  ".join(wrong)
         )
     for ours, rule in rules.items():
-        target[ours].copy_(rule.to_ours(tensors[rule.theirs]))
+        if rule.theirs in tensors:
+            target[ours].copy_(rule.to_ours(tensors[rule.theirs]))
     return model.eval()
 
 

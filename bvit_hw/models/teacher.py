@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from bvit_hw.errors import CheckpointError, ConfigError
-from bvit_hw.models.torch_file import misfits, not_finite, read_state
+from bvit_hw.models.torch_file import misfits, bad_values, read_state
 
 #: timm's name of the architecture that the paper distils from, and of its published ImageNet-1k weights
 TEACHER = "deit_small_patch16_224"
@@ -66,10 +66,10 @@ def load_teacher(
     state = read_state(weights)
     model = teacher_network(classes, image_size)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    wrong = misfits({name: tuple(tensor.shape) for name, tensor in state.items()}, expected) or not_finite(state)
+    wrong = misfits({name: tuple(tensor.shape) for name, tensor in state.items()}, expected) or bad_values(state)
     if wrong:
         raise CheckpointError(f"{weights} does not fit the teacher {TEACHER}:\n  " + "\n  ".join(wrong))
-    model.load_state_dict(state)
+    model.load_state_dict(state, strict=False)  # misfits were told above
     return _without_gradients(model)
 
 
@@ -119,10 +119,10 @@ def load_timm(teacher: TimmTeacher) -> nn.Module:
     state = read_state(teacher.weights)
     model = teacher.create()
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    wrong = misfits({name: tuple(tensor.shape) for name, tensor in state.items()}, expected) or not_finite(state)
+    wrong = misfits({name: tuple(tensor.shape) for name, tensor in state.items()}, expected) or bad_values(state)
     if wrong:
         raise CheckpointError(f"{teacher.weights} does not fit timm's {teacher.network}:\n  " + "\n  ".join(wrong))
-    model.load_state_dict(state)
+    model.load_state_dict(state, strict=False)  # misfits were told above
     return _without_gradients(model)
 
 

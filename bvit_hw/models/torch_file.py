@@ -7,7 +7,7 @@ import collections
 import pathlib
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,12 @@ from torch import Tensor
 
 from bvit_hw.errors import CheckpointError
 
-#: prefixes that wrappers put before every name: DistributedDataParallel, torch.compile
-_WRAPPERS = ("module.", "_orig_mod.")
+#: what DistributedDataParallel, and averaging of weights, put before every name
+_PREFIX = "module."
+#: beside those of averaged weights: how many they are the mean of
+_AVERAGED = "n_averaged"
+#: parts of names, wherever one module is wrapped: torch.compile, activation checkpointing, FSDP
+_INSIDE = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
 #: how NumPy restores its scalars and arrays; old files call the module numpy.core
 _NUMPY = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(1).__reduce__()[0]}
 #: data without behaviour that training scripts store beside the weights: parsed arguments, paths, NumPy numbers
@@ -70,29 +74,35 @@ def _first_line(text: str) -> str:
     return text.partition("\n")[0].partition(". ")[0]
 
 
-def _without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state without the prefixes that all names share because the model was wrapped when it was saved."""
-    found = dict(state)
-    while found:
-        prefix = next((p for p in _WRAPPERS if all(name.startswith(p) for name in found)), None)
-        if prefix is None:
-            break
-        found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
-    return found
+def _without_wrappers(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The state by the names it had before modules, or the whole model, were wrapped."""
+    found: dict[str, Tensor] = {}
+    origin: dict[str, str] = {}
+    for name, tensor in state.items():
+        plain = ".".join(part for part in name.split(".") if part not in _INSIDE)
+        if plain in found:
+            raise CheckpointError(f"{path}: {origin[plain]} and {name} are both {plain}, once without their wrappers")
+        found[plain], origin[plain] = tensor, name
+    while True:
+        rest = [name for name in found if name != _AVERAGED]
+        if not rest or not all(name.startswith(_PREFIX) for name in rest):
+            return found
+        found = {name.removeprefix(_PREFIX): found[name] for name in rest}
 
 
 def read_state(path: Path | str) -> dict[str, Tensor]:
     """Every tensor of a checkpoint by its name, on the CPU.
 
     ``path`` is a safetensors file or what ``torch.save`` wrote: the state itself, or a dictionary with it as its entry
-    ``model`` (other entries, an optimizer's for instance, are ignored). Prefixes of DistributedDataParallel and
-    torch.compile go. A file that is missing, damaged, no checkpoint, or that would need code to be run raises
+    ``model`` (other entries, an optimizer's for instance, are ignored). What wrappers add to names goes: those of
+    torch.compile, FSDP and activation checkpointing at any depth, those of DistributedDataParallel and AveragedModel
+    before all names. A file that is missing, damaged, no checkpoint, or that would need code to be run raises
     :class:`CheckpointError`.
     """
     path = Path(path)
     if path.suffix == ".safetensors":
         try:
-            return _without_wrappers(load_file(path))
+            return _without_wrappers(load_file(path), path)
         except FileNotFoundError as error:
             raise CheckpointError(f"{path}: no such file") from error
         except (SafetensorError, OSError) as error:
@@ -112,23 +122,28 @@ def read_state(path: Path | str) -> dict[str, Tensor]:
         )
     if not content:
         raise CheckpointError(f"{where}: holds no tensors")
-    return _without_wrappers(content)
+    return _without_wrappers(content, path)
 
 
-def misfits(
-    given: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], optional: Iterable[str] = ()
-) -> list[str]:
-    """A line for each tensor that is missing, has another shape, or has no place, in this order; empty if all fit."""
-    may_miss = set(optional)
+def misfits(given: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """A line for each tensor that is missing, has another shape, or has no place, in this order; empty if all fit.
+
+    BatchNorm's counters may be missing: old files have none, and they mean nothing once statistics are there.
+    """
     missing = [f"missing: {name} {shape}" for name, shape in expected.items()
-               if name not in given and name not in may_miss]  # fmt: skip
+               if name not in given and not name.endswith("num_batches_tracked")]  # fmt: skip
     reshaped = [f"wrong shape: {name} {given[name]}, expected {shape}" for name, shape in expected.items()
                 if name in given and given[name] != shape]  # fmt: skip
     unexpected = [f"unexpected: {name} {given[name]}" for name in sorted(set(given) - set(expected))]
     return missing + reshaped + unexpected
 
 
-def not_finite(state: Mapping[str, Tensor]) -> list[str]:
-    """A line for each tensor that holds an infinity or no number."""
-    return [f"not finite: {name}" for name, tensor in state.items()
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())]  # fmt: skip
+def bad_values(state: Mapping[str, Tensor]) -> list[str]:
+    """A line for each tensor that holds an infinity, no number, or a variance below 0."""
+    found = []
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            found.append(f"not finite: {name}")
+        elif name.endswith("running_var") and bool((tensor < 0).any()):
+            found.append(f"negative variances: {name}, {tensor.min().item():g} the least")
+    return found
