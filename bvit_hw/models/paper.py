@@ -182,7 +182,8 @@ def from_paper_state(
     ``mean`` and ``std`` of the pixels (ImageNet's by default).
 
     :class:`CheckpointError` names every tensor that is missing (counters of batches may be), has another shape or
-    type, holds values that are not finite or variances below 0, or has no place; :class:`ConfigError` an impossible change.
+    type, holds values that are not finite or variances below 0, or has no place; :class:`ConfigError` an impossible
+    change.
     """
     config = config_from_paper_state(state, heads=heads, reduction=reduction, depths=depths)
     config = BinaryViTConfig.create(**(config.model_dump() | dict(changes or {})))

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from bvit_hw.errors import CheckpointError, ConfigError
-from bvit_hw.models.torch_file import misfits, bad_values, read_state
+from bvit_hw.models.torch_file import bad_values, misfits, read_state
 
 #: timm's name of the architecture that the paper distils from, and of its published ImageNet-1k weights
 TEACHER = "deit_small_patch16_224"
