@@ -32,6 +32,8 @@ RTL = SIM.parent / "rtl"
 PATTERNS = ("full", "starved", "stalled", "both", "reset")
 #: simulated cycles a frame may differ from ``HwOp.cycles`` by this fraction
 CYCLES_TOLERANCE = 0.02
+#: cycles of a bench up to which compiling with optimization costs more than it saves (measured on MultiPool)
+_FEW_CYCLES = 30_000
 _TIMEOUT = 1800.0  # seconds; the bench itself finds hangs of the operator much earlier
 
 _log = logging.getLogger(__name__)
@@ -196,10 +198,12 @@ def cocotb_model(
     parameters: Mapping[str, int | str] | None = None,
     *,
     defines: Sequence[str] = (),
+    cycles: int | None = None,
 ) -> Path:
     """The (cached) library of ``top`` linked with cocotb, for ``simulate``.
 
-    Only signals marked public in the source are visible. ``defines`` are macros of the preprocessor.
+    Only signals marked public in the source are visible. ``defines`` are macros of the preprocessor. What runs for few
+    ``cycles`` is not optimized: it compiles in half the time.
     """
     libs = cocotb_tools.config.libs_dir
     return build_model(
@@ -210,17 +214,18 @@ def cocotb_model(
         flags=["--vpi", "--assert", "-Wno-fatal", "--x-assign", "unique", "--x-initial", "unique",
                "--timescale", "1ns/1ps", *(f"+define+{name}" for name in defines)],
         cflags="-fPIC",
+        optimize="-O0" if cycles is not None and cycles <= _FEW_CYCLES else "-Os",
         ldflags=f"-shared -Wl,-Bsymbolic,-rpath,{libs} -L{libs} -lcocotbvpi_verilator -ldl",
     )  # fmt: skip
 
 
-def bench_model(dut: Dut, folder: Path) -> Path:
-    """Write bench_top.sv around ``dut`` into ``folder`` and build it."""
+def bench_model(dut: Dut, folder: Path, cycles: int) -> Path:
+    """Write bench_top.sv around ``dut`` into ``folder`` and build it to run for about ``cycles``."""
     top = folder / "bench_top.sv"
     top.write_text(_TEMPLATES.get_template("bench_top.sv.j2").render(dut=dut))
     shared = [SIM / "bench_source.sv", SIM / "bench_sink.sv", RTL / "bvit_axis_check.sv"]
     extra = [path for path in shared if path.name not in {s.name for s in dut.sources}]
-    return cocotb_model([*dut.sources, *extra, top], "bench_top", defines=dut.defines)
+    return cocotb_model([*dut.sources, *extra, top], "bench_top", defines=dut.defines, cycles=cycles)
 
 
 def mutant(folder: Path, name: str, old: str, new: str) -> Path:
@@ -318,7 +323,7 @@ def check_op(
         "seed": seed,
     }
     (folder / "bench.json").write_text(json.dumps(config))
-    model = bench_model(dut, folder)
+    model = bench_model(dut, folder, op.cycles * count * len(patterns))
     _log.info("%s: patterns %s, %d frames, seed %d, in %s", op, ",".join(patterns), count, seed, folder)
     environment = {"BVIT_BENCH_PATTERNS": json.dumps(list(patterns))}
     simulate(model, top="bench_top", module="bench_cocotb", folder=folder, seed=seed, env=environment)
