@@ -37,7 +37,7 @@ def models_command(as_json: bool) -> None:
     """
     from bvit_hw.models.cost import all_costs
 
-    costs, missing = all_costs()
+    costs = all_costs()
     if as_json:
         click.echo(json.dumps([cost.as_json() for cost in costs], indent=1))
     else:
@@ -49,5 +49,3 @@ def models_command(as_json: bool) -> None:
         console = Console()
         # In a file or a pipe no row may be folded or cut.
         (console if console.is_terminal else Console(width=200)).print(table)
-    if missing is not None:
-        click.echo(f"not listed: {missing}", err=True)

@@ -197,6 +197,11 @@ def test_help_and_refusals_do_not_wait_for_pytorch(arguments: tuple[str, ...]) -
         assert HEAVY.isdisjoint(done.stdout.splitlines()[-1].split()), command
 
 
+def test_costs_do_not_wait_for_pytorch() -> None:
+    done = subprocess.run([sys.executable, "-c", _SHOWS, "models"], capture_output=True, text=True, check=True)
+    assert "deit-s-teacher" in done.stdout and HEAVY.isdisjoint(done.stdout.splitlines()[-1].split())
+
+
 def test_the_augmentations_that_train_offers_are_those_there_are() -> None:
     from bvit_hw import cli_train
     from bvit_hw.data.augment import AUGMENTATIONS

@@ -11,8 +11,10 @@ from click.testing import CliRunner
 from bvit_hw.cli import cli
 from bvit_hw.models import PRESETS, BinaryViT
 from bvit_hw.models import cost as cost_module
-from bvit_hw.models.cost import NetworkCost, all_costs, network_cost
+from bvit_hw.models.cost import NetworkCost, all_costs, network_cost, teacher_cost
 from bvit_hw.models.presets import SUMMARIES
+from bvit_hw.models.teacher import TEACHER, teacher_network
+from tests import network_counter
 from tests.frozen_factory import CONFIGS
 
 #: parameters in millions of the ablation's rows and of DeiT-S, as published
@@ -27,9 +29,7 @@ PARAMETERS = {
 
 @pytest.fixture(scope="module")
 def costs() -> dict[str, NetworkCost]:
-    found, missing = all_costs()
-    assert missing is None
-    return {cost.name: cost for cost in found}
+    return {cost.name: cost for cost in all_costs()}
 
 
 def test_every_preset_and_the_teacher_are_there(costs: dict[str, NetworkCost]) -> None:
@@ -100,10 +100,28 @@ def test_counts_follow_from_the_sizes(name: str) -> None:
     assert cost.parameters == sum(p.numel() for p in BinaryViT(config).parameters() if p.requires_grad)
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_cost_what_their_networks_do(costs: dict[str, NetworkCost], name: str) -> None:
+    assert network_counter.count_network(name, PRESETS[name], costs[name].summary) == costs[name]
+
+
+@pytest.mark.parametrize("full_precision", [False, True])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_other_networks_do_as_well(name: str, full_precision: bool) -> None:
+    config = CONFIGS[name].model_copy(update={"full_precision": full_precision})
+    assert network_counter.count_network(name, config) == network_cost(name, config)
+
+
+def test_the_teacher_costs_what_timms_network_does() -> None:
+    cost = teacher_cost()
+    assert network_counter.count(cost.name, cost.summary, teacher_network(), (3, 224, 224)) == cost
+    assert TEACHER in cost.summary
+
+
 def test_one_block_a_stage_stands_for_all() -> None:
     config = CONFIGS["pyramid"].model_copy(update={"depths": (3, 2)})
-    whole = cost_module.count("x", "", BinaryViT(config), (3, config.image_size, config.image_size))
-    assert network_cost("x", config) == whole
+    whole = network_counter.count("x", "", BinaryViT(config), (3, config.image_size, config.image_size))
+    assert network_counter.count_network("x", config) == network_cost("x", config) == whole
 
 
 def test_command_prints_a_table_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,16 +136,8 @@ def test_command_prints_a_table_and_json(monkeypatch: pytest.MonkeyPatch) -> Non
     assert rows[0]["binary_weights"] == 1_418_240 and rows[1]["name"] == "deit-s-teacher"
 
 
-def test_without_timm_the_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost_module, "PRESETS", {"tiny-digits": PRESETS["tiny-digits"]})
-    monkeypatch.setitem(__import__("sys").modules, "timm", None)
-    result = CliRunner().invoke(cli, ["models"])
-    assert result.exit_code == 0 and len(result.stdout.splitlines()) == 2
-    assert "pip install 'bvit-hw[train]'" in result.stderr
-
-
 def test_counting_computes_nothing() -> None:
     """A model on the meta device has no values, so that the largest network is counted in no memory."""
     network = BinaryViT(CONFIGS["pyramid"])
-    cost_module.count("x", "", network, (3, 16, 16))
+    network_counter.count("x", "", network, (3, 16, 16))
     assert all(p.device == torch.device("meta") for p in network.parameters())
