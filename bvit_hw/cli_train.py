@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bvit_hw.threads import usable_cores
 
 if TYPE_CHECKING:  # PyTorch is imported when a run begins: help and mistakes must not wait for it
     from bvit_hw.data import ImageData
-    from bvit_hw.train import EpochReport, Recipe, StepReport, TrainResult
+    from bvit_hw.train import Recipe, TrainResult
 
 #: bvit_hw.data.augment.AUGMENTATIONS, which imports PyTorch; a test compares the two
 AUGMENTATIONS = ("affine", "paper", "crop-flip", "crop", "none")
@@ -66,39 +64,6 @@ def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, downlo
     return recipe
 
 
-class _Bar:
-    """Progress on stderr: steps of the epoch, loss, images a second."""
-
-    def __init__(self, name: str, epochs: int, shown: bool) -> None:
-        self._columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("steps"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[status]}"),
-        )
-        self.progress = Progress(*self._columns, console=Console(stderr=True), disable=not shown)
-        self.name, self.epochs = name, epochs
-        self.task: TaskID | None = None
-        self.speed = 0.0
-
-    def step(self, report: StepReport) -> None:
-        total, done = self.epochs * report.steps, (report.epoch - 1) * report.steps + report.step
-        if self.task is None:
-            self.task = self.progress.add_task(f"training {self.name}", total=total, completed=done - 1, status="")
-        # Single steps vary with reading and saving.
-        self.speed = report.images_per_second if not self.speed else 0.9 * self.speed + 0.1 * report.images_per_second
-        phase = "quantized" if report.mode == "quant" else "float residual"
-        status = f"epoch {report.epoch}/{self.epochs} {phase}, loss {report.loss:.3f}, {self.speed:.0f} images/s"
-        self.progress.update(self.task, completed=done, status=status)
-
-    def epoch(self, report: EpochReport) -> None:
-        if report.accuracy is not None:
-            text = f"epoch {report.epoch}: loss {report.loss:.3f}, top-1 {100 * report.accuracy.top1:.2f} %"
-            self.progress.console.print(text, highlight=False)
-
-
 @click.command("train")
 @click.option("--preset", default="tiny-digits", show_default=True, help="The network (`bvit-hw models` lists them).")
 @click.option("--recipe", "named", help="digits, cifar or paper; the preset's own by default.")
@@ -137,7 +102,13 @@ class _Bar:
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that read pictures, for each process.")
 @click.option("--save-steps", type=click.IntRange(min=0), default=0, help="Save the state every so many steps, too.")
 @click.option("--save-minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="… and minutes.")
-@click.option("--evaluate-every", type=click.IntRange(min=0), help="Epochs between measurements (0: at the end only).")
+@click.option(
+    "--evaluate-every",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Epochs between measurements on the test images (0: at the end only).",
+)
 @click.option("--tensorboard/--no-tensorboard", default=True, show_default=True)
 @click.option(
     "--download", is_flag=True, help="Fetch CIFAR or the paper's teacher where missing; nothing is otherwise."
@@ -173,7 +144,7 @@ def train_command(
     workers: int | None,
     save_steps: int,
     save_minutes: float,
-    evaluate_every: int | None,
+    evaluate_every: int,
     tensorboard: bool,
     download: bool,
     resume: bool,
@@ -183,6 +154,7 @@ def train_command(
     More processes, GPUs or machines: torchrun --nproc-per-node 8 -m bvit_hw.cli train … (docs/training.md).
     """
     from bvit_hw.train import RunOptions, train
+    from bvit_hw.train.display import TrainDisplay
 
     recipe, opened = _recipe(
         preset,
@@ -207,28 +179,27 @@ def train_command(
         seed=seed,
     )
     recipe = _with_teacher(recipe, named, teacher, download)
-    in_memory = opened.arrays is not None
     cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     options = RunOptions(
         device=device,
         workers=workers if workers is not None else 0 if recipe.augmentation == "affine" else min(8, max(1, cores)),
         save_steps=save_steps,
         save_minutes=save_minutes,
-        evaluate_every=evaluate_every if evaluate_every is not None else 0 if in_memory else 1,
+        evaluate_every=evaluate_every,
         tensorboard=tensorboard,
         download=download,
     )
-    bar = _Bar(preset, recipe.epochs, _speaks())
+    display = TrainDisplay(preset, recipe.epochs, shown=_speaks())
     start = time.monotonic()
-    with bar.progress:
+    with display.shown():
         result = train(
             recipe,
             out or Path("build") / "train" / preset,
             overwrite=not resume,
             options=options,
             data=opened,
-            on_epoch=bar.epoch,
-            on_step=bar.step,
+            on_epoch=display.epoch,
+            on_step=display.step,
         )
     if _speaks():
         click.echo(_summary(preset, recipe, result, time.monotonic() - start))

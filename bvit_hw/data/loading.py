@@ -7,9 +7,11 @@ same way, whichever step a run starts at, however many worker processes read, ov
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import FrameType
 
 import torch
 from torch import Tensor
@@ -95,8 +97,22 @@ def _collate(found: Sequence[tuple[Tensor, int] | _Damaged]) -> tuple[Tensor, Te
 
 
 def _start_worker(_number: int) -> None:
-    # A Ctrl-C goes to the whole process group; the training process finishes its step first and needs its pictures.
+    """Let a reader outlive the first signal to stop; it ends when the training process does, or asks it to.
+
+    Whoever stops a run signals all of its processes: a terminal, a batch system, a service manager. The training
+    process finishes its step first and needs its pictures.
+    """
+    signalled = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal signalled
+        if signalled:
+            os._exit(0)
+        signalled = True
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, stop)
 
 
 class _Keys:

@@ -25,7 +25,7 @@ from bvit_hw.train.memory import keep_freed_memory
 from bvit_hw.train.recipe import Recipe
 from bvit_hw.train.state import STATE_FILE, read_state, remove_states, write_state
 from bvit_hw.train.stopping import StopWish, stop_on_signals
-from bvit_hw.train.trainer import Accuracy, EpochReport, Trainer
+from bvit_hw.train.trainer import Accuracy, EpochReport, Trainer, TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +153,21 @@ def _share_state(trainer: Trainer, resumed: bool) -> None:
         trainer.load_state(tensors, head)
 
 
+@contextmanager
+def _readers_watched(out: Path) -> Iterator[None]:
+    """A reader that was killed is told in a sentence; PyTorch raises it wherever the training process happens to be."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise TrainingError(
+            f"a process that reads pictures was ended from outside, for want of memory perhaps: "
+            f"{str(error).splitlines()[0]}. The same command goes on from the last state in {out}; "
+            "--workers gives another number of such processes (0: none)"
+        ) from error
+
+
 def _prepare(out: Path, overwrite: bool) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -178,7 +193,7 @@ def train(
 
     A state of the same recipe in ``out`` is resumed, exactly; another recipe's, or a checkpoint without a state, raises
     :class:`OutputError` unless ``overwrite``. ``on_epoch`` hears of every epoch after its state has been written, in
-    process 0 only, as ``on_step`` does of steps. Ctrl-C and SIGTERM save the state and raise KeyboardInterrupt.
+    process 0 only, as ``on_step`` does of steps. Ctrl-C, SIGTERM and SIGHUP save the state and raise KeyboardInterrupt.
     """
     options = options or RunOptions()
     with processes(options.device) as place, stop_on_signals() as wish:
@@ -199,7 +214,7 @@ def train(
             trainer = Trainer(recipe, data, place, workers=options.workers, teacher=teacher, graphs=options.cuda_graphs)
             _resume(trainer, state_path)
             book = Journal(out, trainer.steps_done, tensorboard=options.tensorboard) if place.main else None
-            with book or nullcontext():
+            with book or nullcontext(), _readers_watched(out):
                 result = _Run(trainer, state_path, options, wish, book, on_epoch, on_step).finish()
         if place.main:
             how = default_preprocessing(recipe.model)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop at the next whole step, where the state can be saved."""
+"""Ctrl-C, SIGTERM and SIGHUP as a wish to stop at the next whole step, where the state can be saved."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from types import FrameType
 
 log = logging.getLogger(__name__)
 
+#: Ctrl-C; batch systems, service managers and `timeout`; a terminal that is closed
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class StopWish:
     """Set once a signal has come."""
@@ -21,7 +24,7 @@ class StopWish:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopWish]:
-    """Turn the first SIGINT or SIGTERM of the block into a wish; a second SIGINT interrupts at once.
+    """Turn the first of :data:`SIGNALS` in the block into a wish; a second SIGINT interrupts at once.
 
     Changes nothing outside the main thread, or for a signal that is ignored.
     """
@@ -36,7 +39,7 @@ def stop_on_signals() -> Iterator[StopWish]:
         log.warning("stopping after this step, its state will be saved; Ctrl-C again stops at once")
 
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             handler = signal.getsignal(number)
             if handler is not signal.SIG_IGN and handler is not None:
                 before[number] = signal.signal(number, note)
