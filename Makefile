@@ -32,10 +32,10 @@ build: env
 	$(BIN)/bvit-hw build --board $(BOARD)
 
 test: env
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests sim hls
+	PATH="$$(cd $(BIN) && pwd):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests sim hls
 
 test-slow: env
-	HYPOTHESIS_PROFILE=random PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls
+	HYPOTHESIS_PROFILE=random PATH="$$(cd $(BIN) && pwd):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls
 
 notebook-env:
 	$(PYTHON) -m venv $(NOTEBOOK_VENV)

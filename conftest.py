@@ -39,12 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of `bvit-hw build --board pynq-z2`, run once for all pytest workers.
 
-    ``stdout.txt`` and ``stderr.txt`` beside it hold what the command printed.
+    Its name has in it what shells, make and Tcl take for something else. ``stdout.txt`` and ``stderr.txt`` beside it
+    hold what the command printed.
     """
     base = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         base = base.parent
-    folder = base / "built"
+    folder = base / "my out's (1) $x [é]"
     with (base / "built.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "report.json").is_file():

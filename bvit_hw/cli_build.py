@@ -85,13 +85,18 @@ def build_command(
     )
     from bvit_hw.build.board_package import write_release
     from bvit_hw.build.engine import BuildFolder, output_errors
-    from bvit_hw.build.plan import identity, make_steps
+    from bvit_hw.build.plan import identity, identity_files, make_steps
     from bvit_hw.build.report_step import make_report
+    from bvit_hw.flows.plain import vendor_base
+    from bvit_hw.flows.vitis import vpp_path
+    from bvit_hw.flows.vivado import vivado_path
     from bvit_hw.report.page import write_page
     from bvit_hw.report.terminal import print_report
 
     path = (out or Path("build") / board_name).absolute()
-    with BuildFolder(path, identity(options), overwrite=overwrite) as folder:
+    if vivado_path() or vpp_path():
+        vendor_base(path / "bitstream")  # a path that these cannot use is told before the first step
+    with BuildFolder(path, identity(options), files=identity_files(options), overwrite=overwrite) as folder:
         outcomes = folder.run(make_steps(options), Progress(quiet=quiet))
         with output_errors(path, "report"):
             report = make_report(path, options, outcomes, folder.results)

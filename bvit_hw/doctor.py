@@ -77,7 +77,6 @@ TOOLS: tuple[Tool, ...] = (
     Tool("python", "runs everything (>= 3.11)", _APT.format("python3 python3-venv"), True, platform.python_version),
     Tool("g++", "compiles Verilated models and HLS C simulation", _APT.format("g++"), True, _program("g++")),
     Tool("make", "drives those compilations", _APT.format("make"), True, _program("make")),
-    Tool("perl", "Verilator's front end is Perl", _APT.format("perl"), True, _program("perl", version=("-v",))),
     Tool("git", "fetches the project", _APT.format("git"), False, _program("git")),
     Tool("torch", "trains and runs the network", _PIP, True, _package("torch")),
     Tool("brevitas", "quantization-aware layers", _PIP, True, _package("brevitas")),

@@ -26,9 +26,9 @@ from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.ops.base import HwOp, IntArray, Memory, Params, Stream
-from bvit_hw.rtl_library import library, source_paths
 
 SIM = Path(__file__).resolve().parent
+RTL = SIM.parent / "rtl"
 PATTERNS = ("full", "starved", "stalled", "both", "reset")
 #: simulated cycles a frame may differ from ``HwOp.cycles`` by this fraction
 CYCLES_TOLERANCE = 0.02
@@ -110,9 +110,9 @@ class Measurements:
 def find_sources(names: Sequence[str], override: Path | None = None) -> tuple[Path, ...]:
     """Paths of RTL files; a file of the same name in ``override`` (a mutation) comes before the one in rtl/."""
     found = []
-    for path in source_paths(names):
-        mutated = override / path.name if override is not None else path
-        found.append(mutated if mutated.is_file() else path)
+    for name in names:
+        mutated = override / name if override is not None else None
+        found.append(mutated if mutated is not None and mutated.is_file() else RTL / name)
     return tuple(found)
 
 
@@ -147,6 +147,11 @@ def simulate(
     log_name: str = "sim.log",
 ) -> None:
     """Run a cocotb model in ``folder`` with the tests of the Python module ``module``; AssertionError if one fails."""
+    # By a name without the spaces and the $ that LD_PRELOAD would split it at and expand.
+    preloaded = folder / "model.so"
+    preloaded.unlink(missing_ok=True)
+    preloaded.symlink_to(model.resolve())
+    libraries = [cocotb_tools.config.libs_dir, os.environ.get("LD_LIBRARY_PATH")]
     environment = {
         **os.environ,
         # What cocotb_tools.runner sets; it has no timeout and ends the interpreter on a failure, so it is not used.
@@ -159,7 +164,8 @@ def simulate(
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
         "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
         "COCOTB_RANDOM_SEED": str(seed),
-        "LD_PRELOAD": str(model),
+        "LD_PRELOAD": "./model.so",
+        "LD_LIBRARY_PATH": os.pathsep.join(str(folder) for folder in libraries if folder),
         **(env or {}),
     }
     environment.pop("PYTEST_CURRENT_TEST", None)
@@ -205,7 +211,7 @@ def cocotb_model(
     Only signals marked public in the source are visible. ``defines`` are macros of the preprocessor. What runs for few
     ``cycles`` is not optimized: it compiles in half the time.
     """
-    libs = cocotb_tools.config.libs_dir
+    libs = Path(cocotb_tools.config.libs_dir)
     return build_model(
         sources,
         top,
@@ -215,7 +221,8 @@ def cocotb_model(
                "--timescale", "1ns/1ps", *(f"+define+{name}" for name in defines)],
         cflags="-fPIC",
         optimize="-O0" if cycles is not None and cycles <= _FEW_CYCLES else "-Os",
-        ldflags=f"-shared -Wl,-Bsymbolic,-rpath,{libs} -L{libs} -lcocotbvpi_verilator -ldl",
+        ldflags="-shared -Wl,-Bsymbolic -ldl",
+        libraries=[libs / "libcocotbvpi_verilator.so"],
     )  # fmt: skip
 
 
@@ -223,15 +230,16 @@ def bench_model(dut: Dut, folder: Path, cycles: int) -> Path:
     """Write bench_top.sv around ``dut`` into ``folder`` and build it to run for about ``cycles``."""
     top = folder / "bench_top.sv"
     top.write_text(_TEMPLATES.get_template("bench_top.sv.j2").render(dut=dut))
-    shared = [SIM / "bench_source.sv", SIM / "bench_sink.sv", *source_paths(["bvit_axis_check.sv"])]
+    shared = [SIM / "bench_source.sv", SIM / "bench_sink.sv", RTL / "bvit_axis_check.sv"]
     extra = [path for path in shared if path.name not in {s.name for s in dut.sources}]
     return cocotb_model([*dut.sources, *extra, top], "bench_top", defines=dut.defines, cycles=cycles)
 
 
 def mutant(folder: Path, name: str, old: str, new: str) -> Path:
     """A copy in ``folder`` of the RTL file ``name`` with its first ``old`` replaced, for ``sources_override``."""
-    text = library()[name].read_text()
+    text = (RTL / name).read_text()
     assert old in text, f"mutation of {name}: there is no {old!r} in it; it has changed, adapt the mutation"
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text.replace(old, new, 1))
     return folder
 

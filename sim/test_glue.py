@@ -8,17 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import Dut, DutStream, assert_caught, check_op, mutant, random_frame
+from harness import RTL, Dut, DutStream, assert_caught, check_op, mutant, random_frame
 
 from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.flows.verilator import cache_folder, lint
+from bvit_hw.flows.verilator import lint
 from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.ops.base import HwOp
 from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.width_converter import WidthConverter
-from bvit_hw.rtl_library import source_paths
 
 
 def fifo(depth: int, style: str = "small", *, pe: int = 4, bits: int = 7, tokens: int = 20) -> Fifo:
@@ -80,7 +79,7 @@ endmodule
 """)
     device = Dut(
         module="foreign",
-        sources=(*source_paths(["bvit_fifo.sv"]), tmp_path / "foreign.sv"),
+        sources=(RTL / "bvit_fifo.sv", tmp_path / "foreign.sv"),
         inputs=(DutStream(prefix="in0_V", width=10, port_width=16),),
         outputs=(DutStream(prefix="out0_V", width=10, port_width=16),),
         clock="ap_clk",
@@ -135,7 +134,9 @@ endmodule
 
 @pytest.mark.parametrize("name", RULE_BREAKERS)
 def test_the_bench_finds_rule_breakers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # failed runs keep their folders
+    folder = tmp_path / "my out's (1) $x [é]"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))  # failed runs keep their folders
     op = fifo(2, pe=1, bits=8)
     with pytest.raises(AssertionError, match=RULE_BREAKERS[name][3]):
         check_op(op, {}, frames_of(op), dut=rogue(name, tmp_path))
@@ -198,7 +199,7 @@ def test_duplicate(copies: int) -> None:
 def test_lint(ops: list[HwOp]) -> None:
     for op in ops:
         instance = op.rtl({})
-        lint(source_paths(op.rtl_sources), instance.module, instance.parameters)
+        lint([RTL / source for source in op.rtl_sources], instance.module, instance.parameters)
 
 
 MUTATIONS = [
@@ -240,8 +241,8 @@ def test_cost_models(tmp_path: Path) -> None:
         *(converter(a, b, bits=8) for a, b in ((1, 4), (8, 1), (6, 2), (2, 3), (4, 3))),
         *(duplicate(n) for n in (2, 4, 8)),
     ]  # fmt: skip
-    jobs = [job_of(str(n), op, {}) for n, op in enumerate(ops)]
-    counts = synthesize(jobs, family="zynq-7000", work=tmp_path / "work", cache=cache_folder() / "yosys", processes=1)
+    jobs = [job_of(str(n), op, {}, RTL) for n, op in enumerate(ops)]
+    counts = synthesize(jobs, family="zynq-7000", work=tmp_path / "work", processes=1)
     for n, op in enumerate(ops):
         counted, predicted = counts[str(n)], op.resources()
         assert predicted.lut == pytest.approx(counted.lut, rel=0.15, abs=5), op

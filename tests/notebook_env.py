@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bvit_hw.flows.verilator import cache_folder
+from bvit_hw.flows.cache import cache_folder
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "boards" / "notebooks" / "requirements.txt"
 

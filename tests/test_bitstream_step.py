@@ -19,6 +19,7 @@ from bvit_hw.errors import ToolError
 from bvit_hw.flows import vitis, vivado
 from bvit_hw.report.model import Implementation
 from tests.accelerator_package import write_accelerator
+from tests.odd_names import ODD
 from tests.vitis_emulation import install
 
 
@@ -27,16 +28,16 @@ class _Options:
     board: object
 
 
-def step(tmp_path: Path, name: str) -> tuple[StepContext, BuildOptions]:
+def step(tmp_path: Path, name: str, place: str = "") -> tuple[StepContext, BuildOptions]:
     """Context and options of the step behind a package for the board ``name``."""
-    board, package = load_board(name), tmp_path / "package"
+    board, package = load_board(name), tmp_path / place / "package"
     contents = write_accelerator(package, board)
     if board.vitis is None:
         vivado.write_scripts(package, board, 125.0, contents)
     else:
         vitis.write_kernel(package, board, 250.0, contents)
-    folder = tmp_path / "bitstream"
-    folder.mkdir()
+    folder = tmp_path / place / "bitstream"
+    folder.mkdir(parents=True)
     context = StepContext(folder, lambda done, total: None, {"package": package}, {})
     return context, cast(BuildOptions, _Options(board))
 
@@ -59,8 +60,10 @@ def test_without_the_tool_it_says_so(
     assert list(context.folder.iterdir()) == []
 
 
-def test_vivado_is_run_and_its_reports_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    context, options = step(tmp_path, "pynq-z2")
+@pytest.mark.parametrize("place", ["", ODD], ids=["plain", "odd"])
+def test_vivado_is_run_and_its_reports_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """In a copy where the path is none that Vivado takes: its scripts refuse such a one."""
+    context, options = step(tmp_path, "pynq-z2", place)
     with_tools(tmp_path, monkeypatch)
     results = run_bitstream(context, options)
     assert sorted(f.name for f in context.folder.iterdir()) == [
@@ -71,8 +74,11 @@ def test_vivado_is_run_and_its_reports_read(tmp_path: Path, monkeypatch: pytest.
     assert (found.setup_slack_ns, found.hold_slack_ns, found.power_w) == (0.412, 0.018, 2.764)
 
 
-def test_v_plus_plus_is_run_and_its_reports_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    context, options = step(tmp_path, "u250")
+@pytest.mark.parametrize("place", ["", ODD], ids=["plain", "odd"])
+def test_v_plus_plus_is_run_and_its_reports_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    context, options = step(tmp_path, "u250", place)
     with_tools(tmp_path, monkeypatch)
     results = run_bitstream(context, options)
     assert sorted(f.name for f in context.folder.iterdir()) == ["bvit_hw.xclbin", "vitis.log", "xclbin_info.txt"]

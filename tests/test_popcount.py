@@ -23,6 +23,9 @@ from bvit_hw.ops.binary_mvau import (
 from bvit_hw.ops.node import make_hw_node, op_of
 from bvit_hw.ops.popcount import STRUCTURES, decode, encode, is_shared, level_sizes, popcount_size, word_positions
 from bvit_hw.ops.registry import from_attributes
+from tests.odd_names import ODD
+
+RTL = Path(__file__).resolve().parent.parent / "rtl"
 
 
 def shared_parity_sum(x: np.ndarray, word: np.ndarray) -> int:
@@ -210,14 +213,14 @@ def test_the_count_is_kept_by_script_and_rule(monkeypatch: pytest.MonkeyPatch) -
 def synthesis_job(op: BinaryMVAU) -> SynthJob:
     """Yosys job of ``op`` with random weights."""
     weights = np.random.default_rng(1).choice([-1, 1], (op.rows, op.cols))
-    return job_of(f"primitives={op.primitives}", op, {"weights": weights})
+    return job_of(f"primitives={op.primitives}", op, {"weights": weights}, RTL)
 
 
 def check_luts(op: BinaryMVAU, tmp_path: Path, portable: float, primitives: float) -> None:
     """LUTs a product and cycle stay below the limits, and the models near the counts."""
     cells = op.fold(primitives=1)
     jobs = [synthesis_job(op), synthesis_job(cells)]
-    counts = synthesize(jobs, family="zynq-7000", work=tmp_path / "w", cache=tmp_path / "c", processes=2)
+    counts = synthesize(jobs, family="zynq-7000", work=tmp_path / ODD / "w", cache=tmp_path / ODD, processes=2)
     products = op.pe * op.simd
     assert counts["primitives=0"].lut <= portable * products
     assert counts["primitives=1"].lut <= primitives * products

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,10 @@ import pytest
 
 from bvit_hw.errors import BvitError, ToolError
 from bvit_hw.flows import tool
+from bvit_hw.flows.cache import cache_folder
 from bvit_hw.flows.tool import find_tool, run_tool, stop_running_tools
-from bvit_hw.flows.verilator import build_model, cache_folder, lint, parameter_flags
+from bvit_hw.flows.verilator import build_model, lint, parameter_flags
+from tests.odd_names import ODD
 
 # A program with a child of its own that would outlive it; both write their ids.
 _FAMILY = "echo $$ > parent; sh -c 'echo $$ > child; sleep 300; true' & wait"
@@ -161,8 +164,11 @@ int main() { Vtop top; top.a = 9; top.b = 9; top.eval(); std::printf("%d\\n", to
 
 
 @pytest.mark.sim
-def test_lint_accepts_clean_and_rejects_warnings(tmp_path: Path) -> None:
-    source = tmp_path / "adder.sv"
+def test_lint_accepts_clean_and_rejects_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ODD
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    source = folder / "adder.sv"
     source.write_text(_MODULE)
     lint([source], "adder", {"W": 7})
     source.write_text(_MODULE.replace("input wire [W-1:0] b", "input wire [W:0] b"))
@@ -172,14 +178,14 @@ def test_lint_accepts_clean_and_rejects_warnings(tmp_path: Path) -> None:
 
 @pytest.mark.sim
 def test_models_are_cached_by_contents(tmp_path: Path) -> None:
-    source, main = tmp_path / "adder.sv", tmp_path / "main.cpp"
+    folder = tmp_path / ODD
+    folder.mkdir()
+    source, main = folder / "adder.sv", folder / "main.cpp"
     source.write_text(_MODULE)
     main.write_text(_MAIN)
 
     def build(width: int) -> Path:
-        return build_model(
-            [source], "adder", parameters={"W": width}, cpp=[main], cflags="-O0", cache=tmp_path / "cache"
-        )
+        return build_model([source], "adder", parameters={"W": width}, cpp=[main], cflags="-O0", cache=folder / "cache")
 
     def result(model: Path) -> int:
         return int(subprocess.run([model], capture_output=True, text=True, check=True).stdout)
@@ -192,7 +198,7 @@ def test_models_are_cached_by_contents(tmp_path: Path) -> None:
     assert result(build(4)) == 2
     source.write_text(_MODULE.replace("a + b", "a - b"))
     assert build(5) != first and result(build(5)) == 0
-    assert sorted(p.name for p in (tmp_path / "cache" / "models").iterdir() if p.name.startswith(".")) == []
+    assert sorted(p.name for p in (folder / "cache" / "models").iterdir() if p.name.startswith(".")) == []
     source.write_text(_MODULE.replace("assign", "asign"))
     with pytest.raises(ToolError, match=r"verilator: exit code 1; log: .*verilate\.log"):
         build(5)

@@ -8,11 +8,9 @@ it was, and a file that was changed by hand is made anew.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,13 +21,12 @@ from typing import Any
 
 from bvit_hw import __version__, interruption
 from bvit_hw.build.progress import Progress
+from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason
 from bvit_hw.errors import OutputError
 
 MANIFEST = "manifest.json"
 #: what the manifest holds for a step
 _ENTRY = {"key": str, "files": dict, "results": dict}
-_UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR}
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class StepNotRun(Exception):
@@ -81,6 +78,11 @@ def _is_entry(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(k), t) for k, t in _ENTRY.items())
 
 
+def _named(value: object, file: object) -> str:
+    """An identity's value as messages have it: the file that it is the hash of, where that is known."""
+    return f"{file} (SHA-256 {str(value)[:12]})" if isinstance(file, str) else repr(value)
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -110,14 +112,15 @@ def output_errors(folder: Path, step: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _UNUSABLE and error.filename is not None and Path(error.filename).is_relative_to(folder):
+        inside = error.filename is not None and Path(error.filename).is_relative_to(folder)
+        if error.errno in UNUSABLE and inside:
             raise OutputError(
                 f"{folder}: cannot be used as output folder: {error.filename}: {error.strerror}; choose another --out"
             ) from error
-        if error.errno not in _NO_SPACE:
+        if error_number(error) not in NO_SPACE or (error.filename is not None and not inside):
             raise
         raise OutputError(
-            f"{folder}: {os.strerror(error.errno or 0)} while the step {step!r} was writing; finished steps are kept. "
+            f"{folder}: {reason(error)} while the step {step!r} was writing; finished steps are kept. "
             "Free some space, or name another folder by --out, and run the same command again"
         ) from error
 
@@ -125,12 +128,21 @@ def output_errors(folder: Path, step: str) -> Iterator[None]:
 class BuildFolder:
     """The output folder of one build: its identity, its lock, its manifest.
 
-    ``identity`` says whose folder it is (board, model); a folder of another identity is refused. Raises OutputError.
+    ``identity`` says whose folder it is (board, model); a folder of another identity is refused. ``files`` are the
+    files that an identity's hashes are of, for messages only. Raises OutputError.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, str], *, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        identity: Mapping[str, str],
+        *,
+        files: Mapping[str, str] | None = None,
+        overwrite: bool = False,
+    ) -> None:
         self.path = path
         self.identity = dict(identity)
+        self.files = dict(files or {})
         self._lock: Any = None
         self._steps: dict[str, dict[str, Any]] = {}
         self._overwrite = overwrite
@@ -140,7 +152,7 @@ class BuildFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
         except OSError as error:
-            if error.errno in _NO_SPACE:
+            if error.errno in NO_SPACE:
                 raise OutputError(f"{self.path}: {error.strerror}; free some space or choose another --out") from error
             raise OutputError(f"{self.path}: cannot be used as output folder: {error.strerror}") from error
         try:
@@ -180,8 +192,11 @@ class BuildFolder:
                     "choose another --out, or pass --overwrite to build there all the same"
                 )
             return
+        theirs = found.get("files")
+        files = theirs if isinstance(theirs, dict) else {}
         differences = [
-            f"{key} {found['identity'].get(key)!r}, asked for {value!r}"
+            f"{key} {_named(found['identity'].get(key), files.get(key))}, "
+            f"asked for {_named(value, self.files.get(key))}"
             for key, value in self.identity.items()
             if found["identity"].get(key) != value
         ]
@@ -196,9 +211,12 @@ class BuildFolder:
 
     def _write_manifest(self) -> None:
         temporary = self.path / (MANIFEST + ".tmp")
-        data = {"tool": "bvit-hw", "version": __version__, "identity": self.identity, "steps": self._steps}
-        temporary.write_text(json.dumps(data, indent=1, sort_keys=True))
-        temporary.replace(self.path / MANIFEST)
+        data = {"tool": "bvit-hw", "version": __version__, "identity": self.identity, "files": self.files}
+        try:
+            temporary.write_text(json.dumps(data | {"steps": self._steps}, indent=1, sort_keys=True))
+            temporary.replace(self.path / MANIFEST)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _intact(self, name: str, key: str) -> bool:
         entry = self._steps.get(name)
@@ -242,10 +260,13 @@ class BuildFolder:
                 earlier = {name: self.path / name for name in results}
                 try:
                     result = step.run(StepContext(temporary, update, earlier, results))
-                except StepNotRun as reason:
+                except StepNotRun as why:
                     shutil.rmtree(temporary)
-                    outcomes.append(StepOutcome(step.name, "not run", time.monotonic() - start, str(reason)))
+                    outcomes.append(StepOutcome(step.name, "not run", time.monotonic() - start, str(why)))
                     break
+                except OSError:
+                    shutil.rmtree(temporary, ignore_errors=True)  # a full disk gets its space back
+                    raise
                 final = self.path / step.name
                 # The manifest forgets the step before its folder changes, so no moment claims files that are not there.
                 if self._steps.pop(step.name, None) is not None:

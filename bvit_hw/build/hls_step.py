@@ -18,6 +18,7 @@ from bvit_hw.codegen.names import identifiers
 from bvit_hw.errors import LoweringError
 from bvit_hw.flows import vitis_hls
 from bvit_hw.flows.hls_graph import run_graph
+from bvit_hw.flows.plain import vendor_folder
 from bvit_hw.lower.implementation import choose_implementations
 
 #: frames in the test bench of a project
@@ -56,7 +57,7 @@ def run_hls(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
             part=options.board.part,
             period_ns=1000 / options.clock_mhz,
         )
-    reports = _synthesize(folders, options.jobs) if vitis_hls.vitis_command() else {}
+    reports = _synthesize(context.folder, folders, options.jobs) if vitis_hls.vitis_command() else {}
     write_json(context.folder / "reports.json", reports)
     missing = "not run: neither vitis-run nor vitis_hls on the PATH"
     made = f"{len(reports)} made and co-simulated" if reports else missing
@@ -75,7 +76,7 @@ def run_hls(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     }
 
 
-def _synthesize(folders: Mapping[str, Path], jobs: int) -> dict[str, Any]:
-    with ThreadPoolExecutor(jobs) as pool:
-        reports = list(pool.map(vitis_hls.run_project, folders.values()))
+def _synthesize(folder: Path, folders: Mapping[str, Path], jobs: int) -> dict[str, Any]:
+    with vendor_folder(folder) as place, ThreadPoolExecutor(jobs) as pool:
+        reports = list(pool.map(vitis_hls.run_project, [place / path.name for path in folders.values()]))
     return {name: asdict(report) for name, report in zip(folders, reports, strict=True)}

@@ -113,3 +113,8 @@ def identity(options: BuildOptions) -> dict[str, str]:
     with options.checkpoint.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"board": options.board.name, "checkpoint": digest}
+
+
+def identity_files(options: BuildOptions) -> dict[str, str]:
+    """The files that the hashes of :func:`identity` are of."""
+    return {"checkpoint": str(options.checkpoint.absolute())}

@@ -13,6 +13,7 @@ from bvit_hw import __version__
 from bvit_hw.build.engine import StepContext, StepOutcome
 from bvit_hw.build.hardware_steps import stitched_graph
 from bvit_hw.build.options import BuildOptions
+from bvit_hw.flows.plain import by_hand
 from bvit_hw.lower.graph import HwGraph, HwNode
 from bvit_hw.report.model import (
     Accuracy,
@@ -132,7 +133,9 @@ def make_report(
         bitstream=Bitstream(
             built=built,
             note=note if not built else "bitstream built, timing met",
-            command=f"cd {folder / 'package'} && {results['package']['bitstream_command']}",
+            command=by_hand(
+                folder / "package", results["package"]["bitstream_command"], results["package"]["bitstream_files"]
+            ),
             implementation=Implementation(**results["bitstream"]["implementation"]) if built else None,
         ),
         operators=_rows(graph, counted),

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bvit_hw.codegen.stitch import TEMPLATES, Stitched, stitch, write_memories, write_text
+from bvit_hw.codegen.stitch import TEMPLATES, Stitched, source_paths, stitch, write_memories, write_text
+from bvit_hw.disk import scratch
 from bvit_hw.errors import LoweringError, ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.lower.fifo_sizing import CoreRun
 from bvit_hw.lower.graph import HwGraph
-from bvit_hw.rtl_library import source_paths
+from bvit_hw.resources import data_path
 
 _FLAGS = (
     "-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "fast", "--x-initial", "fast", "+define+BVIT_MEASURE",
@@ -50,8 +50,8 @@ class CoreSimulator:
         if self.workdir is not None:
             self.workdir.mkdir(parents=True, exist_ok=True)
             return self._run(self.workdir, graph, images, frames, interval)
-        with tempfile.TemporaryDirectory(prefix="bvit-core-") as folder:
-            return self._run(Path(folder), graph, images, frames, interval)
+        with scratch("bvit-core-") as folder:
+            return self._run(folder, graph, images, frames, interval)
 
     def build(self, folder: Path, core: Stitched) -> Path:
         """The executable of a stitched core."""
@@ -59,7 +59,7 @@ class CoreSimulator:
         write_text(text, core.text)
         main = folder / "core_main.cpp"
         write_text(main, TEMPLATES.get_template("core_main.cpp.j2").render())
-        sources = [*source_paths((*core.cell_models, *core.library)), text]
+        sources = [*source_paths((*core.cell_models, *core.library), data_path("rtl")), text]
         return build_model(sources, core.module, cpp=[main], flags=_FLAGS, optimize="-O1", jobs=self.jobs)
 
     def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:

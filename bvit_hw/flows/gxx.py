@@ -7,7 +7,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from bvit_hw.codegen.hls import HlsUnit, csim_text, stream_bytes, stream_frames, table_bytes
+from bvit_hw.disk import full_disk, scratch
 from bvit_hw.errors import ToolError
+from bvit_hw.flows.cache import cached, digest_of
 from bvit_hw.flows.tool import find_tool, run_tool
-from bvit_hw.flows.verilator import cache_folder, digest_of, locked, publish
 from bvit_hw.ops.base import IntArray
 from bvit_hw.ops.hls import MAX_BEAT_BITS
 from bvit_hw.resources import data_path
@@ -94,49 +94,36 @@ def compile_program(text: str, name: str, toolchain: Toolchain | None = None, *,
     Raises ToolError with the compiler's words: a failed ``static_assert`` among them.
     """
     toolchain = toolchain or Toolchain()
-    root = root or cache_folder()
     hls = data_path("hls")
     key = digest_of(text, header_digest(hls), toolchain.flags, compiler_version(toolchain.compiler), str(ap_types()))
-    final = root / "csim" / f"{name}-{key}"
-    executable = final / name
-    if executable.is_file():
-        return executable
-    with locked(root / "locks" / key):
-        if executable.is_file():
-            return executable
+
+    def make(work: Path) -> None:
         precompiled = _precompiled(toolchain, root)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=final.parent))
         (work / f"{name}.cpp").write_text(text)
         argv = [toolchain.compiler, *toolchain.flags, *precompiled, *toolchain.includes(), f"{name}.cpp", "-o", name]
         done = run_tool(toolchain.compiler, argv, cwd=work, log=work / "compile.log", check=False)
         if done.returncode != 0:
             # The first error is the cause; what run_tool would show is the log's end.
             lines = [line for line in done.output.splitlines() if "error" in line]
-            words = "\n".join(lines[:20])
+            words = "\n".join(lines[:20]) + full_disk(done.output, work)
             raise ToolError(f"{toolchain.compiler}: exit code {done.returncode}; log: {done.log}\n{words}")
-        publish(work, final)
-    return executable
+
+    return cached("csim", f"{name}-{key}", name, make, root=root)
 
 
-def _precompiled(toolchain: Toolchain, root: Path) -> list[str]:
+def _precompiled(toolchain: Toolchain, root: Path | None) -> list[str]:
     """Arguments that take the vendor's headers precompiled: they are most of what there is to compile."""
     if "clang" in toolchain.compiler:
         return []
+
+    def make(work: Path) -> None:
+        (work / "ap_types.hpp").write_text(_PRECOMPILED)
+        argv = [toolchain.compiler, *toolchain.flags, _MAX_WIDTH, *toolchain.includes()]
+        argv += ["-x", "c++-header", "ap_types.hpp", "-o", "ap_types.hpp.gch"]
+        run_tool(toolchain.compiler, argv, cwd=work, log=work / "compile.log")
+
     key = digest_of(toolchain.flags, compiler_version(toolchain.compiler), str(ap_types()), _PRECOMPILED)
-    folder = root / "csim-headers" / key
-    header = folder / "ap_types.hpp"
-    if not header.is_file():
-        with locked(root / "locks" / f"headers-{key}"):
-            if not header.is_file():
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                work = Path(tempfile.mkdtemp(prefix=".headers-", dir=folder.parent))
-                (work / "ap_types.hpp").write_text(_PRECOMPILED)
-                argv = [toolchain.compiler, *toolchain.flags, _MAX_WIDTH, *toolchain.includes()]
-                argv += ["-x", "c++-header", "ap_types.hpp", "-o", "ap_types.hpp.gch"]
-                run_tool(toolchain.compiler, argv, cwd=work, log=work / "compile.log")
-                publish(work, folder)
-    return [_MAX_WIDTH, "-include", str(header)]
+    return [_MAX_WIDTH, "-include", str(cached("csim-headers", key, "ap_types.hpp", make, root=root))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,14 +140,13 @@ class CSim:
         an empty stream or leaves a beat behind.
         """
         number = next(i for i, compiled in enumerate(self.units) if compiled.key == unit.key)
-        with tempfile.TemporaryDirectory(prefix="bvit-csim-") as name:
-            folder = Path(name)
+        with scratch("bvit-csim-") as folder:
             (folder / "tables.bin").write_bytes(table_bytes(unit))
             for i, stream in enumerate(unit.op.inputs):
                 (folder / f"in{i}.bin").write_bytes(stream_bytes(stream, [frame[i] for frame in frames]))
             done = run_tool(
                 unit.function,
-                [self.executable, str(number), str(len(frames)), name],
+                [self.executable, str(number), str(len(frames)), "."],
                 cwd=folder,
                 log=folder / "csim.log",
                 timeout=_TIMEOUT,

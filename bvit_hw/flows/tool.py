@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bvit_hw.disk import full_disk
 from bvit_hw.doctor import TOOLS
 from bvit_hw.errors import ToolError
 
@@ -99,7 +100,7 @@ def run_tool(
     environment = dict(os.environ if env is None else env)
     start = time.monotonic()
     with log.open("wb") as stream:
-        stream.write(f"$ cd {shlex.quote(str(cwd))} && {shlex.join(words)}\n".encode())
+        stream.write(os.fsencode(f"$ cd {shlex.quote(str(cwd))} && {shlex.join(words)}\n"))
         stream.flush()
         # Looked up by hand: Popen would search our PATH, not the one in env, and could not tell a missing cwd apart.
         program = shutil.which(words[0], path=environment.get("PATH", os.defpath))
@@ -135,5 +136,5 @@ def run_tool(
         stream.write(f"[exit code {returncode}]\n".encode())
     if check and returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL - 1 : -1])
-        raise ToolError(f"{name}: exit code {returncode}; log: {log}\n{tail}")
+        raise ToolError(f"{name}: exit code {returncode}; log: {log}\n{tail}{full_disk(tail, cwd)}")
     return CompletedTool(name=name, argv=words, returncode=returncode, log=log, seconds=time.monotonic() - start)

@@ -24,6 +24,7 @@ UNITS: Mapping[str, str] = {"accelerator": "accelerator", "mm2s": "mm2s", "s2mm"
 MOVERS = ("bvit_movers.hpp", "bvit_mm2s.cpp", "bvit_s2mm.cpp")
 XCLBIN = "bvit_hw.xclbin"
 COMMAND = "bash build_alveo.sh"
+RESULTS = (XCLBIN,)
 #: the clock that drives kernels, as xclbinutil calls it
 _CLOCK = "DATA_CLK"
 

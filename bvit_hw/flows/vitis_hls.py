@@ -20,8 +20,9 @@ from bvit_hw.codegen.hls import HlsUnit, project_texts, table_bytes
 from bvit_hw.codegen.hls_cycles import is_dataflow
 from bvit_hw.codegen.stitch import write_text
 from bvit_hw.errors import ToolError
+from bvit_hw.flows.cache import digest_of
+from bvit_hw.flows.plain import PLAIN, TAKEN
 from bvit_hw.flows.tool import run_tool
-from bvit_hw.flows.verilator import digest_of
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
 from bvit_hw.vendor_releases import RELEASES
@@ -86,8 +87,9 @@ def write_project(
         write_text(folder / name, text)
     project = project or f"project_{top}"
     script = _TEMPLATES.get_template("run_hls.tcl.j2").render(
-        top=top, project=project, part=part, period_ns=f"{period_ns:.3f}", version=__version__
-    )
+        top=top, project=project, part=part, period_ns=f"{period_ns:.3f}", version=__version__,
+        plain=PLAIN, taken=TAKEN,
+    )  # fmt: skip
     write_text(folder / SCRIPT, script)
     described = {
         "key": instance_key(unit),

@@ -16,6 +16,7 @@ import jinja2
 from bvit_hw import __version__
 from bvit_hw.boards import Board
 from bvit_hw.errors import ToolError
+from bvit_hw.flows.plain import PLAIN, TAKEN
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.vivado_reports import read_power, read_timing, read_utilization
 from bvit_hw.vendor_releases import RELEASES
@@ -29,6 +30,8 @@ SCATTER_GATHER = False
 CELL = "accelerator"
 #: what builds the bitstream, in the package's folder
 COMMAND = "vivado -mode batch -source build_zynq.tcl"
+#: what it leaves for the board
+RESULTS = ("bvit_hw.bit", "bvit_hw.hwh")
 #: what the processing system gives the clock generator, in MHz
 PS_CLOCK_MHZ = 100
 
@@ -152,6 +155,8 @@ def ip_values(board: Board, ip: IpContents) -> dict[str, object]:
         "model_hash": ip.model_hash,
         "input_bits": ip.input_bits,
         "output_bits": ip.output_bits,
+        "plain": PLAIN,
+        "taken": TAKEN,
     }
 
 
@@ -199,7 +204,7 @@ def build_bitstream(folder: Path) -> dict[str, str]:
     Raises ToolError when Vivado fails, misses timing, or leaves an empty bitstream.
     """
     run_tool("vivado", COMMAND.split(), cwd=folder, log=folder / "vivado.log")
-    names = {"bitstream": "bvit_hw.bit", "hardware": "bvit_hw.hwh"}
+    names = dict(zip(("bitstream", "hardware"), RESULTS, strict=True))
     for name in names.values():
         file = folder / name
         if not file.is_file() or file.stat().st_size == 0:

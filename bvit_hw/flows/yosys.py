@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import jinja2
 
 from bvit_hw.errors import ToolError
+from bvit_hw.flows.cache import recall, remember
 from bvit_hw.flows.tool import run_tool, stop_running_tools
 from bvit_hw.ops.base import HwOp, Params, Resources
-from bvit_hw.rtl_library import source_paths
 from bvit_hw.threads import usable_cores
 
 #: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
@@ -80,6 +82,28 @@ tee -q -o stat.json stat -json
 """
 
 
+# Yosys has a shell start ABC by its full path, and ABC splits its own script at spaces: neither takes any path. What
+# they are told of is called from the folder that they run in, which ABC's files call by the one name without a space.
+_WORK = "/proc/self/cwd"
+_PROGRAM = """\
+import sys, pyosys
+sys._pyosys_share_dirname, sys._pyosys_abc = "kit/share/", "kit/yosys-abc"
+from pyosys import libyosys as ys
+ys.run_pass("script synth.ys", ys.Design())
+"""
+
+
+def _package() -> Path:
+    """The folder of the package pyosys; ToolError where it is not installed."""
+    spec = importlib.util.find_spec("pyosys")
+    if spec is None or not spec.submodule_search_locations:
+        raise ToolError(
+            "yosys: the Python package 'pyosys' is not installed; it counts what the RTL takes of an FPGA. "
+            "To get it: pip install pyosys (it comes with bvit-hw)"
+        )
+    return Path(spec.submodule_search_locations[0]).resolve()
+
+
 @dataclass(frozen=True, kw_only=True)
 class SynthJob:
     """One module instance to be counted; ``inputs`` and ``outputs`` map AXI-Stream prefixes to tdata widths in bits.
@@ -128,7 +152,7 @@ class SynthJob:
         return digest.hexdigest()
 
 
-def job_of(name: str, op: HwOp, params: Params) -> SynthJob:
+def job_of(name: str, op: HwOp, params: Params, rtl_dir: Path) -> SynthJob:
     """The job that counts one operator with its real memory contents."""
     instance = op.rtl(params)
     parameters = dict(instance.parameters)
@@ -143,7 +167,7 @@ def job_of(name: str, op: HwOp, params: Params) -> SynthJob:
     return SynthJob(
         name=name,
         module=instance.module,
-        sources=tuple(source_paths((*op.cell_models, *op.sources))),
+        sources=tuple(rtl_dir / source for source in (*op.cell_models, *op.sources)),
         parameters=parameters,
         inputs={p: s.width for p, s in zip(instance.inputs, op.inputs, strict=True)},
         outputs={p: s.width for p, s in zip(instance.outputs, op.outputs, strict=True)},
@@ -185,8 +209,10 @@ def _run_bag(jobs: Sequence[SynthJob], family: str, work: Path) -> list[Resource
     (work / "synth.ys").write_text(
         _SCRIPT.format(sources=" ".join(source.name for source in sources), family=FAMILIES[family])
     )
-    program = "from pyosys import libyosys as ys; ys.run_pass('script synth.ys', ys.Design())"
-    run_tool("yosys", [sys.executable, "-c", program], cwd=work, log=work / "yosys.log")
+    (work / "kit").unlink(missing_ok=True)
+    (work / "kit").symlink_to(_package(), target_is_directory=True)
+    env = {**os.environ, "TMPDIR": _WORK}
+    run_tool("yosys", [sys.executable, "-c", _PROGRAM], cwd=work, log=work / "yosys.log", env=env)
     text = (work / "stat.json").read_text()
     modules = json.loads(text[text.index("{") :])["modules"]
     by_name = {name.lstrip("\\").split("$")[0]: module for name, module in modules.items()}
@@ -206,22 +232,17 @@ def _bags(jobs: Iterable[SynthJob], limit: float) -> list[list[SynthJob]]:
     return bags
 
 
-def _remember(file: Path, resources: Resources) -> None:
-    temporary = file.with_name(f"{file.name}.tmp{os.getpid()}")
-    temporary.write_text(json.dumps({f: getattr(resources, f) for f in resources.__dataclass_fields__}))
-    temporary.replace(file)
-
-
 def synthesize(
     jobs: Sequence[SynthJob],
     *,
     family: str,
     work: Path,
-    cache: Path,
+    cache: Path | None = None,
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Resources]:
-    """Count every job's cells; identical jobs are synthesized once, known ones are taken from ``cache``.
+    """Count every job's cells; identical jobs are synthesized once, known ones are taken from the cache
+    (the user's, or the folder ``cache``).
 
     ``family`` is a board's family (``zynq-7000``, ...); ``progress`` is called with jobs done and jobs in all.
     Raises ToolError, naming the log, when Yosys fails.
@@ -232,14 +253,15 @@ def synthesize(
     unique = {keys[job.name]: job for job in jobs}
     counts: dict[str, Resources] = {}
     for key in unique:
-        file = cache / f"{key}.json"
-        if file.is_file():
-            counts[key] = Resources(**json.loads(file.read_text()))
+        known = recall("yosys", f"{key}.json", root=cache)
+        # What another version wrote, or a machine that lost its power, is counted again.
+        with suppress(ValueError, TypeError):
+            if known is not None:
+                counts[key] = Resources(**json.loads(known))
     todo = [job for key, job in unique.items() if key not in counts]
     workers = processes or min(usable_cores(), 4)
     total = sum(job.weight for job in todo)
     bags = _bags(todo, min(max(total / (4 * workers), 200.0), _MOST_LUTS))
-    cache.mkdir(parents=True, exist_ok=True)
     done = len(counts)
     if progress:
         progress(done, len(unique))
@@ -250,7 +272,7 @@ def synthesize(
                 for job, resources in zip(futures[future], future.result(), strict=True):
                     key = keys[job.name]
                     counts[key] = resources
-                    _remember(cache / f"{key}.json", resources)
+                    remember("yosys", f"{key}.json", json.dumps(asdict(resources)), root=cache)
                 done += len(futures[future])
                 if progress:
                     progress(done, len(unique))

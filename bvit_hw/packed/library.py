@@ -5,14 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
+from bvit_hw.flows.cache import cached, digest_of
 from bvit_hw.flows.tool import find_tool, run_tool
-from bvit_hw.flows.verilator import cache_folder, digest_of, locked, publish
 
 _SOURCE = Path(__file__).with_name("kernels.cpp")
+_LIBRARY = "libbvit_packed.so"
 #: C++20: shifting a negative number left is defined there
 _FLAGS = ("-std=c++20", "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 
@@ -73,23 +73,16 @@ def _target(compiler: Path) -> str:
 
 @cache
 def kernels() -> ctypes.CDLL:
-    """The compiled kernels; raises ToolError, naming the log, where there is no g++ or it fails."""
+    """The compiled kernels; raises ToolError, naming the log, where there is no g++ or it fails,
+    OutputError where the result can be kept nowhere."""
     compiler = find_tool("g++")
     key = digest_of(_SOURCE.read_text(), _FLAGS, _target(compiler))
-    final = cache_folder() / "packed" / key
-    library = final / "libbvit_packed.so"
-    with locked(cache_folder() / "locks" / f"packed-{key}"):
-        if not library.is_file():
-            final.parent.mkdir(parents=True, exist_ok=True)
-            work = Path(tempfile.mkdtemp(prefix=".packed-", dir=final.parent))
-            run_tool(
-                "g++",
-                [compiler, *_FLAGS, _SOURCE.resolve(), "-o", library.name],
-                cwd=work,
-                log=work / "compile.log",
-                env=dict(os.environ),
-            )
-            publish(work, final)
+
+    def make(work: Path) -> None:
+        argv = [compiler, *_FLAGS, _SOURCE.resolve(), "-o", _LIBRARY]
+        run_tool("g++", argv, cwd=work, log=work / "compile.log", env=dict(os.environ))
+
+    library = cached("packed", key, _LIBRARY, make)
     loaded = ctypes.CDLL(str(library))
     for name, arguments in _SIGNATURES.items():
         function = getattr(loaded, name)

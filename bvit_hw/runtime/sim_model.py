@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ class SimulatedModel:
             setattr(self, f"_{name}", function)
         self._mutex = threading.Lock()
         self._memory: dict[int, np.ndarray] = {}
-        self._handle = opener(str(self.folder / "mem").encode())
+        self._handle = opener(os.fsencode(self.folder / "mem"))
         if not self._handle:
             raise DeviceError(f"{self.folder / 'mem'}: the simulated device's memory files are missing")
 

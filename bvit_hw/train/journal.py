@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from bvit_hw.disk import reason
 from bvit_hw.errors import OutputError
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ class Journal:
             if tensorboard:
                 from torch.utils.tensorboard import SummaryWriter
 
+                _quiet_writer_thread()
                 self._writer = SummaryWriter(str(folder / TENSORBOARD_FOLDER), purge_step=step or None)
         except OSError as error:
             raise OutputError(f"{folder}: metrics cannot be written: {error}") from error
@@ -55,22 +59,32 @@ class Journal:
 
     def add(self, step: int, **values: float | int | str) -> None:
         """Record ``values`` as of ``step`` steps done; numbers go to TensorBoard under their names."""
-        try:
+        with self._written():
             self._file.write(json.dumps({"step": step, **values}) + "\n")
-        except OSError as error:
-            raise OutputError(f"{self.path} cannot be written: {error}") from error
         if self._writer is not None:
-            for name, value in values.items():
-                if isinstance(value, float):
-                    self._writer.add_scalar(name, value, step)
+            with self._written():
+                for name, value in values.items():
+                    if isinstance(value, float):
+                        self._writer.add_scalar(name, value, step)
 
     def flush(self, *, sync: bool = False) -> None:
         """Hand everything to the file system, before a state that counts on it is written."""
-        self._file.flush()
-        if sync:
-            os.fsync(self._file.fileno())
-        if self._writer is not None:
-            self._writer.flush()
+        with self._written():
+            self._file.flush()
+            if sync:
+                os.fsync(self._file.fileno())
+            if self._writer is not None:
+                self._writer.flush()
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self.path.parent}: {METRICS_FILE} and {TENSORBOARD_FOLDER}/ cannot be written: {reason(error)}; "
+                "what was saved is kept: free some space there, and the same command goes on"
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +92,25 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        if self._writer is not None:
-            self._writer.close()
+        with ExitStack() as stack:
+            if kind is None:
+                stack.enter_context(self._written())
+            else:  # what ended the run is told, not what followed from it
+                stack.enter_context(suppress(OSError))
+            if self._writer is not None:
+                stack.callback(self._writer.close)
+            stack.callback(self._file.close)
+
+
+def _quiet_writer_thread() -> None:
+    """TensorBoard's thread hands what stopped it to the next call, which says it; it shall not print it besides."""
+    before = threading.excepthook
+    if before.__module__ == __name__:
+        return
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        ours = type(arguments.thread).__module__.startswith("tensorboard.")
+        if not (ours and isinstance(arguments.exc_value, OSError)):
+            before(arguments)
+
+    threading.excepthook = hook
