@@ -27,7 +27,6 @@ from bvit_hw.ops.binarize import Binarize
 from bvit_hw.ops.channel_affine import ChannelAffine
 from bvit_hw.ops.int_mvau import IntMVAU
 
-RTL = Path(__file__).resolve().parent.parent / "rtl"
 TERMS: dict[str, Callable[[Any], tuple[affine_cost.Terms, affine_cost.Terms]]] = {
     "ChannelAffine": affine_cost.affine_terms,
     "Binarize": affine_cost.binarize_terms,
@@ -149,7 +148,7 @@ def main() -> int:
     names = [f"{op.op_type} {label(op)}" for op in ops]
     assert len(set(names)) == len(names), "two configurations with one name"
     jobs = [
-        job_of(name, op, random_params(op, np.random.default_rng(zlib.crc32(name.encode()))), RTL)
+        job_of(name, op, random_params(op, np.random.default_rng(zlib.crc32(name.encode()))))
         for name, op in zip(names, ops, strict=True)
     ]
     arguments.out.mkdir(parents=True, exist_ok=True)

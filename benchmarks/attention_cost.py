@@ -24,7 +24,6 @@ from bvit_hw.ops import attention_cost
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.binary_attention import BinaryAttention
 
-RTL = Path(__file__).resolve().parent.parent / "rtl"
 RESOURCES = ("lut", "ff", "bram18", "dsp")
 
 
@@ -88,7 +87,7 @@ def main() -> int:
     ops = {label(op): op for op in configurations()}
     arguments.out.mkdir(parents=True, exist_ok=True)
     counts = synthesize(
-        [job_of(name, op, frozen_params(op), RTL) for name, op in ops.items()],
+        [job_of(name, op, frozen_params(op)) for name, op in ops.items()],
         family="zynq-7000",
         work=arguments.out / "attention_cost",
         cache=arguments.out / "cache",

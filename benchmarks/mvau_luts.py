@@ -27,6 +27,7 @@ from bvit_hw.flows.yosys import SynthJob, synthesize  # noqa: E402
 from bvit_hw.ops.base import Resources  # noqa: E402
 from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, BinaryMVAU, pack_weights  # noqa: E402
 from bvit_hw.ops.popcount import is_shared  # noqa: E402
+from bvit_hw.rtl_library import source_paths  # noqa: E402
 
 DOC = ROOT / "docs" / "binary_mvau.md"
 BEGIN, END = "<!-- table: benchmarks/mvau_luts.py -->\n", "<!-- end of table -->\n"
@@ -61,7 +62,7 @@ def job(op: BinaryMVAU, structure: str, primitives: int) -> SynthJob:
     return SynthJob(
         name=f"{op.rows}x{op.cols} {op.pe}x{op.simd} {op.use_bram} {structure} {primitives}",
         module="bvit_binary_mvau",
-        sources=tuple(ROOT / "rtl" / source for source in (*extra, *BinaryMVAU.rtl_sources)),
+        sources=tuple(source_paths((*extra, *BinaryMVAU.rtl_sources))),
         parameters={
             **op.rtl({"weights": weights}).parameters,
             "STRUCTURE": structure,

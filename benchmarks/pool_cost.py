@@ -32,8 +32,6 @@ from bvit_hw.ops.pool_common import PoolOp
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
 
-RTL = Path(__file__).resolve().parent.parent / "rtl"
-
 
 def configurations() -> Iterator[PoolOp]:
     """The tiny network's shapes over foldings, and some of the full-size one's; ordered by operator."""
@@ -97,7 +95,7 @@ def main() -> int:
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     ops = list(configurations())
-    jobs = [job_of(str(n), op, params_of(op), RTL) for n, op in enumerate(ops)]
+    jobs = [job_of(str(n), op, params_of(op)) for n, op in enumerate(ops)]
     counted = synthesize(
         jobs, family="zynq-7000", work=out / "work", cache=out / "cache", processes=arguments.processes,
         progress=lambda done, total: print(f"{done}/{total}", file=sys.stderr),

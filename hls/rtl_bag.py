@@ -16,7 +16,7 @@ from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.ops.base import IntArray, Memory
-from bvit_hw.resources import data_path
+from bvit_hw.rtl_library import source_paths
 
 _SIM = Path(__file__).resolve().parent / "sim"
 _FLAGS = (
@@ -71,9 +71,8 @@ def run_bag(cases: Sequence[Case], folder: Path, *, stall: bool = False, seed: i
     )  # fmt: skip
     top = folder / "rtl_bag.sv"
     top.write_text(environment.get_template("rtl_bag.sv.j2").render(duts=duts))
-    rtl = data_path("rtl")
     executable = build_model(
-        [*(rtl / name for name in sources), top],
+        [*source_paths(sources), top],
         "rtl_bag",
         cpp=[_SIM / "rtl_bag.cpp"],
         flags=_FLAGS,

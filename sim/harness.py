@@ -26,9 +26,9 @@ from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.ops.base import HwOp, IntArray, Memory, Params, Stream
+from bvit_hw.rtl_library import library, source_paths
 
 SIM = Path(__file__).resolve().parent
-RTL = SIM.parent / "rtl"
 PATTERNS = ("full", "starved", "stalled", "both", "reset")
 #: simulated cycles a frame may differ from ``HwOp.cycles`` by this fraction
 CYCLES_TOLERANCE = 0.02
@@ -110,9 +110,9 @@ class Measurements:
 def find_sources(names: Sequence[str], override: Path | None = None) -> tuple[Path, ...]:
     """Paths of RTL files; a file of the same name in ``override`` (a mutation) comes before the one in rtl/."""
     found = []
-    for name in names:
-        mutated = override / name if override is not None else None
-        found.append(mutated if mutated is not None and mutated.is_file() else RTL / name)
+    for path in source_paths(names):
+        mutated = override / path.name if override is not None else path
+        found.append(mutated if mutated.is_file() else path)
     return tuple(found)
 
 
@@ -230,16 +230,15 @@ def bench_model(dut: Dut, folder: Path, cycles: int) -> Path:
     """Write bench_top.sv around ``dut`` into ``folder`` and build it to run for about ``cycles``."""
     top = folder / "bench_top.sv"
     top.write_text(_TEMPLATES.get_template("bench_top.sv.j2").render(dut=dut))
-    shared = [SIM / "bench_source.sv", SIM / "bench_sink.sv", RTL / "bvit_axis_check.sv"]
+    shared = [SIM / "bench_source.sv", SIM / "bench_sink.sv", *source_paths(["bvit_axis_check.sv"])]
     extra = [path for path in shared if path.name not in {s.name for s in dut.sources}]
     return cocotb_model([*dut.sources, *extra, top], "bench_top", defines=dut.defines, cycles=cycles)
 
 
 def mutant(folder: Path, name: str, old: str, new: str) -> Path:
     """A copy in ``folder`` of the RTL file ``name`` with its first ``old`` replaced, for ``sources_override``."""
-    text = (RTL / name).read_text()
+    text = library()[name].read_text()
     assert old in text, f"mutation of {name}: there is no {old!r} in it; it has changed, adapt the mutation"
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text.replace(old, new, 1))
     return folder
 

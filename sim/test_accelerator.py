@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from harness import RTL, SIM, cocotb_model, simulate
+from harness import SIM, cocotb_model, simulate
 
 from bvit_hw.boards import load_board
 from bvit_hw.build.engine import StepContext
@@ -20,6 +20,7 @@ from bvit_hw.lower.fifo_sizing import check_logits
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_io import load_frozen
 from bvit_hw.ops.shell import guard_depths
+from bvit_hw.rtl_library import source_paths
 from tests.other_networks import NETWORKS, build
 
 IMAGES = 32
@@ -50,7 +51,8 @@ def behind_axi(built: Path, images: np.ndarray, folder: Path, *, depth: int | No
         assert f".DEPTH({generated['guard_depth']})" in text
         top.write_text(text.replace(f".DEPTH({generated['guard_depth']})", f".DEPTH({depth})"))
     files = (folder / "generate/sim_files.f").read_text().split()
-    sources = [*(folder / "generate" / f for f in files), RTL / "bvit_axis_check.sv", SIM / "accelerator_top.sv"]
+    bench = [*source_paths(["bvit_axis_check.sv"]), SIM / "accelerator_top.sv"]
+    sources = [*(folder / "generate" / f for f in files), *bench]
     parameters = {"INPUT_BITS": generated["input_bits"]}
     model = cocotb_model(list(dict.fromkeys(sources)), "accelerator_top", parameters, defines=["BVIT_CHECK"])
     simulate(model, top="accelerator_top", module="accelerator_cocotb", folder=folder)

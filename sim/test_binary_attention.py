@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import RTL, assert_caught, check_op, find_sources, mutant, random_frame
+from harness import assert_caught, check_op, find_sources, mutant, random_frame
 
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.verilator import lint
@@ -233,7 +233,7 @@ def test_cost_model(tmp_path: Path) -> None:
     """Predicted against Yosys: LUTs and registers within 12 %, block RAMs and DSPs exact."""
     shapes = [TINY[0], TINY[6], {"queries": 9, "keys": 9, "heads": 2, "simd": 2, "kp": 3, "mp": 3, "pe": 4}]
     ops = {label(shape): build(shape) for shape in shapes}
-    jobs = [job_of(name, op, softmax_params(op), RTL) for name, op in ops.items()]
+    jobs = [job_of(name, op, softmax_params(op)) for name, op in ops.items()]
     counts = synthesize(jobs, family="zynq-7000", work=tmp_path, cache=tmp_path / "cache", processes=1)
     for name, op in ops.items():
         predicted, counted = op.resources(), counts[name]

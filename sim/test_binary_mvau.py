@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from harness import PATTERNS, RTL, Dut, Measurements, check_op, dut_of
+from harness import PATTERNS, Dut, Measurements, check_op, dut_of
 
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.verilator import lint
@@ -18,6 +18,7 @@ from bvit_hw.ops.binary_mvau import (
     pack_weights,
 )
 from bvit_hw.ops.popcount import is_shared, popcount_size
+from bvit_hw.rtl_library import source_paths
 
 
 def random_params(op: BinaryMVAU, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -44,7 +45,7 @@ def device(op: BinaryMVAU, params: dict[str, np.ndarray], structure: str, primit
     """The operator's module with another popcount."""
     dut = dut_of(op, params)
     memory = pack_weights(params["weights"], pe=op.pe, simd=op.simd, structure=structure)
-    cells = tuple(RTL / name for name in (*MODELS[primitives], *PRIMITIVE_SOURCES))
+    cells = tuple(source_paths((*MODELS[primitives], *PRIMITIVE_SOURCES)))
     return replace(
         dut,
         parameters={**dut.parameters, "STRUCTURE": structure, "USE_PRIMITIVES": primitives},
@@ -143,7 +144,7 @@ def test_full_size(primitives: int) -> None:
 )
 def test_illegal_parameters_stop_elaboration(parameters: dict[str, int | str], words: str) -> None:
     with pytest.raises(ToolError, match=words):
-        lint([RTL / name for name in BinaryMVAU.rtl_sources], "bvit_binary_mvau", parameters)
+        lint(source_paths(BinaryMVAU.rtl_sources), "bvit_binary_mvau", parameters)
 
 
 @pytest.mark.parametrize(
@@ -163,5 +164,5 @@ def test_illegal_parameters_stop_elaboration(parameters: dict[str, int | str], w
 @pytest.mark.parametrize("primitives", [0, 1, 2])
 def test_lint(parameters: dict[str, int | str], primitives: int) -> None:
     names = (*MODELS[primitives], *PRIMITIVE_SOURCES) if primitives else ()
-    sources = [RTL / name for name in (*names, *BinaryMVAU.rtl_sources)]
+    sources = source_paths((*names, *BinaryMVAU.rtl_sources))
     lint(sources, "bvit_binary_mvau", {**parameters, "USE_PRIMITIVES": primitives})

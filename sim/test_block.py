@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from harness import RTL, Dut, DutStream, check_op
+from harness import Dut, DutStream, check_op
 
-from bvit_hw.codegen.stitch import source_paths, stitch
+from bvit_hw.codegen.stitch import stitch
 from bvit_hw.data import load_dataset
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.lower.builders import hw_graph_of
@@ -25,6 +25,7 @@ from bvit_hw.models.contract import FrozenGraph
 from bvit_hw.models.freeze import freeze
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.ops.base import HwOp, IntArray, Params, Stream
+from bvit_hw.rtl_library import source_paths
 
 IMAGES = 6
 #: block RAM for the block's deep FIFOs, in halves: what a part of a small FPGA's would be
@@ -102,7 +103,7 @@ def test_block(name: str, tmp_path: Path) -> None:
     )
     dut = Dut(
         module=core.module,
-        sources=(*source_paths((*core.cell_models, *core.library), RTL), core.write(tmp_path, tmp_path)),
+        sources=(*source_paths((*core.cell_models, *core.library)), core.write(tmp_path, tmp_path)),
         inputs=(DutStream(prefix="s_axis", width=core.input.width, port_width=core.input.width),),
         outputs=(DutStream(prefix="m_axis", width=core.output.width, port_width=core.output.width),),
         memories=core.memories,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import RTL, Dut, DutStream, assert_caught, check_op, mutant, random_frame
+from harness import Dut, DutStream, assert_caught, check_op, mutant, random_frame
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.flows.verilator import lint
@@ -18,6 +18,7 @@ from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.width_converter import WidthConverter
+from bvit_hw.rtl_library import source_paths
 
 
 def fifo(depth: int, style: str = "small", *, pe: int = 4, bits: int = 7, tokens: int = 20) -> Fifo:
@@ -79,7 +80,7 @@ endmodule
 """)
     device = Dut(
         module="foreign",
-        sources=(RTL / "bvit_fifo.sv", tmp_path / "foreign.sv"),
+        sources=(*source_paths(["bvit_fifo.sv"]), tmp_path / "foreign.sv"),
         inputs=(DutStream(prefix="in0_V", width=10, port_width=16),),
         outputs=(DutStream(prefix="out0_V", width=10, port_width=16),),
         clock="ap_clk",
@@ -199,7 +200,7 @@ def test_duplicate(copies: int) -> None:
 def test_lint(ops: list[HwOp]) -> None:
     for op in ops:
         instance = op.rtl({})
-        lint([RTL / source for source in op.rtl_sources], instance.module, instance.parameters)
+        lint(source_paths(op.rtl_sources), instance.module, instance.parameters)
 
 
 MUTATIONS = [
@@ -241,7 +242,7 @@ def test_cost_models(tmp_path: Path) -> None:
         *(converter(a, b, bits=8) for a, b in ((1, 4), (8, 1), (6, 2), (2, 3), (4, 3))),
         *(duplicate(n) for n in (2, 4, 8)),
     ]  # fmt: skip
-    jobs = [job_of(str(n), op, {}, RTL) for n, op in enumerate(ops)]
+    jobs = [job_of(str(n), op, {}) for n, op in enumerate(ops)]
     counts = synthesize(jobs, family="zynq-7000", work=tmp_path / "work", processes=1)
     for n, op in enumerate(ops):
         counted, predicted = counts[str(n)], op.resources()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import RTL, SIM, assert_caught, mutant, random_frame
+from harness import SIM, assert_caught, mutant, random_frame
 
 from bvit_hw.models.attention_rule import score_table
 from bvit_hw.ops.base import HwOp, Params
@@ -21,6 +21,7 @@ from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.int_mvau import IntMVAU
 from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.ops.width_converter import WidthConverter
+from bvit_hw.rtl_library import library
 
 Material = tuple[HwOp, Params]
 
@@ -126,10 +127,10 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     ("bvit_popcount_accumulate.sv", "if (rst) done_q <= 1'b0;\n    else if", "if", single),
     ("bvit_popcount_plain.sv", "bits_q ~^ weights", "bits_q ^ weights", plain),
     ("bvit_popcount_plain.sv", "if (rst) tags_q <= '0;\n    else if", "if", plain_single),
-    ("xilinx/bvit_xilinx_chain.sv", "generated[2*c] = bits[c*6]", "generated[2*c] = bits[c*6+1]", cells),
-    ("xilinx/bvit_xilinx_counter6.sv", "many, bits[5]", "many, bits[4]", cells),
-    ("xilinx/bvit_xilinx_carry.sv", ".CI    (enter),\n        .CYINIT", ".CI    (1'b0),\n        .CYINIT", cells),
-    ("xilinx/bvit_xilinx_ternary.sv", "majority[0] = 1'b0", "majority[0] = 1'b1", cells),
+    ("bvit_xilinx_chain.sv", "generated[2*c] = bits[c*6]", "generated[2*c] = bits[c*6+1]", cells),
+    ("bvit_xilinx_counter6.sv", "many, bits[5]", "many, bits[4]", cells),
+    ("bvit_xilinx_carry.sv", ".CI    (enter),\n        .CYINIT", ".CI    (1'b0),\n        .CYINIT", cells),
+    ("bvit_xilinx_ternary.sv", "majority[0] = 1'b0", "majority[0] = 1'b1", cells),
     ("bvit_attention_encode.sv", "levels[N+i-2*GROUPS]", "key[i]", keys_together),
     ("bvit_attention_score.sv", "row_a[lane*BITS+:BITS] +", "row_a[lane*BITS+:BITS] -", keys_together),
     ("bvit_attention_score.sv", "if (rst) tags_q <= '0;\n      else if", "if", keys_together),
@@ -202,8 +203,8 @@ def registered(bench: Path) -> list[tuple[str, str | None]]:
 def test_every_module_has_a_mutation() -> None:
     """And what it replaces is still there."""
     mutations = [m for bench in sorted(SIM.glob("test_*.py")) for m in registered(bench)]
-    modules = {str(path.relative_to(RTL)) for path in RTL.rglob("*.sv") if path.parent.name != "models"}
+    modules = {name for name, path in library().items() if path.parent.name != "models"}
     without = modules - {file for file, _ in mutations}
     assert not without, f"modules without a mutation that a bench must catch: {', '.join(sorted(without))}"
     for file, old in mutations:
-        assert old is None or old in (RTL / file).read_text(), f"{file}: there is no {old!r} to mutate"
+        assert old is None or old in library()[file].read_text(), f"{file}: there is no {old!r} to mutate"

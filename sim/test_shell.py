@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from harness import RTL, SIM, cocotb_model, find_sources, mutant, simulate
+from harness import SIM, cocotb_model, find_sources, mutant, simulate
 
 from bvit_hw.errors import ConfigError, ToolError
 from bvit_hw.flows.tool import run_tool
@@ -24,6 +24,7 @@ from bvit_hw.ops.shell import (
     logits_out_resources,
     registers_resources,
 )
+from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime import registers
 
 SOURCES = (*SHELL_SOURCES, "bvit_axis_check.sv")
@@ -58,7 +59,7 @@ def test_lint() -> None:
         ("bvit_axi_lite_regs", {}),
         ("bvit_axi_lite_regs", {"ADDR_W": 7}),
     ):
-        lint([RTL / "bvit_fifo.sv", RTL / f"{module}.sv"], module, parameters)
+        lint(source_paths(["bvit_fifo.sv", f"{module}.sv"]), module, parameters)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +72,12 @@ def test_lint() -> None:
 )
 def test_illegal_parameters_stop_elaboration(parameters: dict[str, int], words: str) -> None:
     with pytest.raises(ToolError, match=words):
-        lint([RTL / "bvit_frame_guard.sv"], "bvit_frame_guard", parameters)
+        lint(source_paths(["bvit_frame_guard.sv"]), "bvit_frame_guard", parameters)
 
 
 def count(top: str, parameters: dict[str, int], folder: Path) -> Resources:
     """What Yosys makes of a module of the border."""
-    sources = " ".join(str(RTL / name) for name in SHELL_SOURCES)
+    sources = " ".join(str(path) for path in source_paths(SHELL_SOURCES))
     generics = " ".join(f"-G {name}={value}" for name, value in parameters.items())
     (folder / "count.ys").write_text(
         f"read_slang --top {top} {generics} {sources}\n"

@@ -1,4 +1,4 @@
-"""Upsample in RTL against its golden function; its buffer is rtl/bvit_replay.sv."""
+"""Upsample in RTL against its golden function; its buffer is bvit_replay.sv."""
 
 from __future__ import annotations
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from bvit_hw.boards import Board
 from bvit_hw.codegen.accelerator import OUTPUT_BITS, accelerator
-from bvit_hw.codegen.stitch import source_paths, stitch
+from bvit_hw.codegen.stitch import stitch
 from bvit_hw.flows.vivado import IpContents
 from bvit_hw.lower.border import border_of
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.stitch_plan import planned
 from bvit_hw.models.random_frozen import random_frozen
-from bvit_hw.resources import data_path
+from bvit_hw.rtl_library import source_paths
 from tests.frozen_factory import CONFIGS
 
 TOP = "bvit_accelerator"
@@ -38,9 +38,9 @@ def write_accelerator(folder: Path, board: Board) -> IpContents:
     ip = folder / "ip"
     core.write(ip, ip / "mem")
     top.write(ip)
-    for source in source_paths(top.library, data_path("rtl")):
+    for source in source_paths(top.library):
         shutil.copyfile(source, ip / source.name)
-    sources = (*(Path(name).name for name in top.library), f"{core.module}.sv", f"{top.module}.v")
+    sources = (*top.library, f"{core.module}.sv", f"{top.module}.v")
     return IpContents(
         top=TOP, sources=sources, model_hash=MODEL_HASH, input_bits=border.input_bits, output_bits=OUTPUT_BITS
     )

@@ -11,7 +11,7 @@ import pytest
 
 from bvit_hw.boards import load_board
 from bvit_hw.codegen.names import identifiers
-from bvit_hw.codegen.stitch import source_paths, stitch
+from bvit_hw.codegen.stitch import stitch
 from bvit_hw.errors import LoweringError
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.flows.verilator import lint
@@ -22,7 +22,7 @@ from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_fifos import with_depths
 from bvit_hw.lower.stitch_plan import add_glue
 from bvit_hw.models.random_frozen import random_frozen
-from bvit_hw.resources import data_path
+from bvit_hw.rtl_library import source_paths
 from tests.frozen_factory import CONFIGS, random_pixels
 
 NAME = "pyramid"
@@ -78,14 +78,14 @@ def test_graph_without_glue_is_refused() -> None:
 
 def test_missing_library_file_is_named() -> None:
     with pytest.raises(LoweringError, match=r"lacks bvit_nothing\.sv"):
-        source_paths(["bvit_fifo.sv", "bvit_nothing.sv"], data_path("rtl"))
+        source_paths(["bvit_fifo.sv", "bvit_nothing.sv"])
 
 
 @pytest.mark.sim
 def test_core_passes_lint(tmp_path: Path) -> None:
     core = stitch(glued())
     path = core.write(tmp_path, tmp_path)
-    lint([*source_paths(core.library, data_path("rtl")), path], core.module)
+    lint([*source_paths(core.library), path], core.module)
 
 
 # ------------------------------------------------------------------ simulation

@@ -263,7 +263,7 @@ def test_multi_pool_parameters_are_checked(name: str, value: np.ndarray, words: 
 
 
 def test_memory_costs_are_those_counted() -> None:
-    """Yosys counts of rtl/bvit_line_ram.sv alone."""
+    """Yosys counts of bvit_line_ram.sv alone."""
     assert [lutram_luts(w, d) for w, d in ((8, 16), (20, 32), (8, 33), (64, 64))] == [8, 16, 12, 88]
     for width, depth, counted in ((20, 160, 145), (20, 256, 138), (8, 448, 123), (64, 512, 904), (8, 896, 226)):
         assert lutram_luts(width, depth) == pytest.approx(counted, rel=0.27)

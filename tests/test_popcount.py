@@ -25,8 +25,6 @@ from bvit_hw.ops.popcount import STRUCTURES, decode, encode, is_shared, level_si
 from bvit_hw.ops.registry import from_attributes
 from tests.odd_names import ODD
 
-RTL = Path(__file__).resolve().parent.parent / "rtl"
-
 
 def shared_parity_sum(x: np.ndarray, word: np.ndarray) -> int:
     """Popcount of xnor(x, w) computed from the stored word as the hardware does, with as many MAJ as it has LUTs."""
@@ -213,7 +211,7 @@ def test_the_count_is_kept_by_script_and_rule(monkeypatch: pytest.MonkeyPatch) -
 def synthesis_job(op: BinaryMVAU) -> SynthJob:
     """Yosys job of ``op`` with random weights."""
     weights = np.random.default_rng(1).choice([-1, 1], (op.rows, op.cols))
-    return job_of(f"primitives={op.primitives}", op, {"weights": weights}, RTL)
+    return job_of(f"primitives={op.primitives}", op, {"weights": weights})
 
 
 def check_luts(op: BinaryMVAU, tmp_path: Path, portable: float, primitives: float) -> None:

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from bvit_hw.build.engine import StepContext, StepNotRun
 from bvit_hw.build.options import BuildOptions
 from bvit_hw.build.steps import accuracy_of, frozen_of, images_of, write_json
 from bvit_hw.codegen.accelerator import OUTPUT_BITS, Accelerator, accelerator
-from bvit_hw.codegen.stitch import Stitched, source_paths, stitch
+from bvit_hw.codegen.stitch import Stitched, stitch
 from bvit_hw.errors import LoweringError
 from bvit_hw.flows import vitis, vivado
 from bvit_hw.flows.core_sim import CoreSimulator
@@ -36,7 +35,7 @@ from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
 from bvit_hw.lower.stitch_plan import add_glue
 from bvit_hw.lower.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
-from bvit_hw.resources import data_path
+from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.registers import VERSION_VALUE
 
@@ -134,11 +133,11 @@ def run_generate(context: StepContext, options: BuildOptions) -> Mapping[str, An
     models = context.folder / "sim"  # apart from what a vendor's tool is given
     models.mkdir()
     for names, target in ((top.library, rtl), (top.cell_models, models)):
-        for source in source_paths(names, data_path("rtl")):
+        for source in source_paths(names):
             shutil.copyfile(source, target / source.name)
-    files = [*(Path(name).name for name in top.library), f"{core.module}.sv", f"{top.module}.v"]
+    files = [*top.library, f"{core.module}.sv", f"{top.module}.v"]
     synthesis = [f"rtl/{name}" for name in files]
-    simulation = [*(f"sim/{Path(name).name}" for name in top.cell_models), *synthesis]
+    simulation = [*(f"sim/{name}" for name in top.cell_models), *synthesis]
     for listing, paths in (("files.f", synthesis), ("sim_files.f", simulation)):
         (context.folder / listing).write_text("".join(f"{path}\n" for path in paths))
     lint([context.folder / path for path in simulation], top.module)
@@ -195,7 +194,6 @@ def run_simulate(context: StepContext, options: BuildOptions) -> Mapping[str, An
 
 def _border_jobs(top: Accelerator) -> list[SynthJob]:
     """The accelerator's border, counted like any operator: frame guard, registers, logits' end."""
-    rtl = data_path("rtl")
     border = top.border
     events = ("frame_start", "frame_accepted", "frame_short", "frame_long", "packet_short")
     packet = ("packet_frames", 16)
@@ -204,7 +202,7 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
         SynthJob(
             name="border.guard",
             module="bvit_frame_guard",
-            sources=(rtl / "bvit_frame_guard.sv",),
+            sources=tuple(source_paths(["bvit_frame_guard.sv"])),
             parameters={"W": border.input_bits, "BYTES": border.frame_bytes, "DEPTH": border.guard_depth},
             inputs={"s_axis": border.input_bits},
             outputs={"m_axis": border.input_bits},
@@ -218,7 +216,7 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
         SynthJob(
             name="border.logits",
             module="bvit_logits_out",
-            sources=(rtl / "bvit_fifo.sv", rtl / "bvit_logits_out.sv"),
+            sources=tuple(source_paths(["bvit_fifo.sv", "bvit_logits_out.sv"])),
             parameters={"BITS": border.logit_bits, "CLASSES": border.classes, "W": OUTPUT_BITS},
             inputs={"s_axis": border.logit_bits},
             outputs={"m_axis": OUTPUT_BITS},
@@ -232,7 +230,7 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
         SynthJob(
             name="border.registers",
             module="bvit_axi_lite_regs",
-            sources=(rtl / "bvit_axi_lite_regs.sv",),
+            sources=tuple(source_paths(["bvit_axi_lite_regs.sv"])),
             parameters={"CLASSES": border.classes, "HASH": f"256'h{top.model_hash}"},
             inputs={},
             outputs={},
@@ -250,8 +248,7 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
 def run_synthesize(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """Count LUTs, flip-flops, block RAMs and DSPs of every operator with Yosys."""
     graph = stitched_graph(context, options.board)
-    rtl = data_path("rtl")
-    jobs = [job_of(node.name, node.op, node.params, rtl) for node in graph.nodes]
+    jobs = [job_of(node.name, node.op, node.params) for node in graph.nodes]
     border = border_of(graph, options.board.limits.bram18)
     jobs += _border_jobs(_top(context, stitch(graph), border))
     counts = synthesize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,11 +150,3 @@ def stitch(graph: HwGraph) -> Stitched:
 def _output_stream(graph: HwGraph) -> Stream:
     node, port = graph.producers()[graph.output]
     return node.op.outputs[port]
-
-
-def source_paths(library: Sequence[str], rtl: Path) -> list[Path]:
-    """Paths of library files; raises LoweringError naming a file that is not there."""
-    missing = [name for name in library if not (rtl / name).is_file()]
-    if missing:
-        raise LoweringError(f"RTL library {rtl} lacks {', '.join(missing)}")
-    return [rtl / name for name in library]

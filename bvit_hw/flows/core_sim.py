@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bvit_hw.codegen.stitch import TEMPLATES, Stitched, source_paths, stitch, write_memories, write_text
+from bvit_hw.codegen.stitch import TEMPLATES, Stitched, stitch, write_memories, write_text
 from bvit_hw.disk import scratch
 from bvit_hw.errors import LoweringError, ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.lower.fifo_sizing import CoreRun
 from bvit_hw.lower.graph import HwGraph
-from bvit_hw.resources import data_path
+from bvit_hw.rtl_library import source_paths
 
 _FLAGS = (
     "-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "fast", "--x-initial", "fast", "+define+BVIT_MEASURE",
@@ -59,7 +59,7 @@ class CoreSimulator:
         write_text(text, core.text)
         main = folder / "core_main.cpp"
         write_text(main, TEMPLATES.get_template("core_main.cpp.j2").render())
-        sources = [*source_paths((*core.cell_models, *core.library), data_path("rtl")), text]
+        sources = [*source_paths((*core.cell_models, *core.library)), text]
         return build_model(sources, core.module, cpp=[main], flags=_FLAGS, optimize="-O1", jobs=self.jobs)
 
     def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:

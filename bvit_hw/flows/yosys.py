@@ -25,6 +25,7 @@ from bvit_hw.errors import ToolError
 from bvit_hw.flows.cache import recall, remember
 from bvit_hw.flows.tool import run_tool, stop_running_tools
 from bvit_hw.ops.base import HwOp, Params, Resources
+from bvit_hw.rtl_library import source_paths
 from bvit_hw.threads import usable_cores
 
 #: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
@@ -152,7 +153,7 @@ class SynthJob:
         return digest.hexdigest()
 
 
-def job_of(name: str, op: HwOp, params: Params, rtl_dir: Path) -> SynthJob:
+def job_of(name: str, op: HwOp, params: Params) -> SynthJob:
     """The job that counts one operator with its real memory contents."""
     instance = op.rtl(params)
     parameters = dict(instance.parameters)
@@ -167,7 +168,7 @@ def job_of(name: str, op: HwOp, params: Params, rtl_dir: Path) -> SynthJob:
     return SynthJob(
         name=name,
         module=instance.module,
-        sources=tuple(rtl_dir / source for source in (*op.cell_models, *op.sources)),
+        sources=tuple(source_paths((*op.cell_models, *op.sources))),
         parameters=parameters,
         inputs={p: s.width for p, s in zip(instance.inputs, op.inputs, strict=True)},
         outputs={p: s.width for p, s in zip(instance.outputs, op.outputs, strict=True)},

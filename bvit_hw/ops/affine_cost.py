@@ -44,7 +44,7 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = {
 
 
 def _booth_luts(x_bits: int, coef_bits: int) -> int:
-    """LUTs of rtl/bvit_booth_mul.sv: a row of adders for each two bits of the coefficient."""
+    """LUTs of bvit_booth_mul.sv: a row of adders for each two bits of the coefficient."""
     return -(-coef_bits // 2) * (x_bits + 3)
 
 
@@ -57,7 +57,7 @@ def _blocks(shapes: Mapping[str, tuple[int, int]]) -> int:
 
 
 def _counter_bits(beats: int, rounds: int) -> int:
-    """Bits of rtl/bvit_beat_counter.sv, ``rounds`` 1 for the beats alone."""
+    """Bits of bvit_beat_counter.sv, ``rounds`` 1 for the beats alone."""
     frame = clog2(beats * rounds) if rounds > 1 else 0
     return frame + (0 if rounds > 1 and beats == 1 << clog2(beats) else clog2(beats))
 
@@ -150,7 +150,7 @@ def int_mvau_terms(op: IntMVAU) -> tuple[Terms, Terms]:
 
 
 def serial_mvau_terms(op: IntMVAU) -> tuple[Terms, Terms]:
-    """LUT terms and register terms of an IntMVAU in its serial form (rtl/bvit_serial_mvau.sv)."""
+    """LUT terms and register terms of an IntMVAU in its serial form (bvit_serial_mvau.sv)."""
     rows = op.pe * op.in_bits
     # Entries are about as wide as sums over a stage's columns can be; weights as large as that allows are rare.
     entry = min(op.weight_bits + clog2(op.cols_a_stage), op.plane_bits - clog2(op.stages) + 2)

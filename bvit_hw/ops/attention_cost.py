@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 Terms = dict[str, float]
 
-#: memories of rtl/bvit_attention_ram.sv up to this depth lie in LUT RAM, deeper ones in block RAM
+#: memories of bvit_attention_ram.sv up to this depth lie in LUT RAM, deeper ones in block RAM
 LUT_RAM_DEPTH = 64
-#: delays of rtl/bvit_attention_delay.sv up to this length are shift registers, longer ones memories
+#: delays of bvit_attention_delay.sv up to this length are shift registers, longer ones memories
 SHIFT_LENGTH = 33
 
 #: LUTs and registers for one of each term
@@ -70,7 +70,7 @@ def block_rams(depth: int, lanes: int, lane_bits: int) -> int:
 
 
 def count_luts(bits: int) -> int:
-    """LUTs of rtl/bvit_attention_count.sv: three a six-input counter, then its columns and two adders."""
+    """LUTs of bvit_attention_count.sv: three a six-input counter, then its columns and two adders."""
     if bits <= 1:
         return 0
     if bits <= 6:
@@ -81,14 +81,14 @@ def count_luts(bits: int) -> int:
 
 
 def equal_luts(bits: int) -> int:
-    """LUTs of rtl/bvit_attention_equal.sv: two for each three bits, then both columns' counts and an adder."""
+    """LUTs of bvit_attention_equal.sv: two for each three bits, then both columns' counts and an adder."""
     triples = bits // 3
     ones = triples + bits % 3
     return triples + ones + count_luts(ones) + count_luts(triples) + (clog2(bits + 1) if triples else 0)
 
 
 def tree_bits(words: int, bits: int) -> int:
-    """Bits of all adders of rtl/bvit_attention_sum.sv."""
+    """Bits of all adders of bvit_attention_sum.sv."""
     total = 0
     while words > 1:
         bits += 1
@@ -98,7 +98,7 @@ def tree_bits(words: int, bits: int) -> int:
 
 
 def tree_registers(words: int, bits: int) -> int:
-    """Registers of rtl/bvit_attention_sum.sv."""
+    """Registers of bvit_attention_sum.sv."""
     total = 0
     while words > 1:
         bits += 1
@@ -108,7 +108,7 @@ def tree_registers(words: int, bits: int) -> int:
 
 
 def shares_parities(op: BinaryAttention) -> bool:
-    """Whether the scores are counted by bvit_popcount_shared (SHARED in rtl/bvit_binary_attention.sv)."""
+    """Whether the scores are counted by bvit_popcount_shared (SHARED in bvit_binary_attention.sv)."""
     return op.kp > 1 and op.head_dim >= 16
 
 

@@ -16,7 +16,7 @@ from bvit_hw.ops.coef_memory import block_pays, pack_words
 
 @dataclass(frozen=True, kw_only=True)
 class Binarize(HwOp):
-    """bit = x >= threshold[c]: sign(x + move) of a signed tensor, tokens x channels; see rtl/bvit_binarize.sv.
+    """bit = x >= threshold[c]: sign(x + move) of a signed tensor, tokens x channels; see bvit_binarize.sv.
 
     ``pe`` channels a cycle. ``params``: ``threshold`` (channels), from the lowest value of x (always 1) to the highest
     plus one (never 1).

@@ -29,13 +29,13 @@ from bvit_hw.ops.popcount import decode, encode, is_shared, level_sizes, popcoun
 #: Modules around Xilinx primitive cells, and models of the cells for simulation only: of 7-series (primitives=1) and
 #: of UltraScale (2).
 PRIMITIVE_SOURCES = (
-    "xilinx/bvit_xilinx_carry.sv",
-    "xilinx/bvit_xilinx_counter6.sv",
-    "xilinx/bvit_xilinx_chain.sv",
-    "xilinx/bvit_xilinx_ternary.sv",
+    "bvit_xilinx_carry.sv",
+    "bvit_xilinx_counter6.sv",
+    "bvit_xilinx_chain.sv",
+    "bvit_xilinx_ternary.sv",
 )
-PRIMITIVE_MODELS = ("xilinx/models/LUT6.sv", "xilinx/models/LUT6_2.sv", "xilinx/models/CARRY4.sv")
-ULTRASCALE_MODELS = (*PRIMITIVE_MODELS[:2], "xilinx/models/CARRY8.sv")
+PRIMITIVE_MODELS = ("LUT6.sv", "LUT6_2.sv", "CARRY4.sv")
+ULTRASCALE_MODELS = (*PRIMITIVE_MODELS[:2], "CARRY8.sv")
 
 #: fitted to benchmarks/mvau_luts.py: LUTs of the counters a bit of the weight address, LUTs a product of the plain
 #: structure, whatever little there is of it
@@ -44,7 +44,7 @@ PLAIN_LUTS = 0.86
 
 
 def pack_weights(weights: np.ndarray, *, pe: int, simd: int, structure: str = "auto") -> Memory:
-    """Memory lines of rtl/bvit_binary_mvau.sv for a matrix of +-1.
+    """Memory lines of bvit_binary_mvau.sv for a matrix of +-1.
 
     ``weights`` is rows x cols. Line ``nf * (cols // simd) + sf`` holds rows ``nf * pe ...`` and columns
     ``sf * simd ...``; bit ``i * pe + j`` of a line is position ``i`` of lane ``j``'s word, encoded by
@@ -112,7 +112,7 @@ def _check_folding(where: str, *, rows: int, cols: int, pe: int, simd: int) -> N
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryMVAU(HwOp):
-    """Binary rows x cols matrix applied to each token of cols bits; see rtl/bvit_binary_mvau.sv.
+    """Binary rows x cols matrix applied to each token of cols bits; see bvit_binary_mvau.sv.
 
     ``pe`` rows and ``simd`` columns are worked on in a cycle; ``use_bram`` puts the weights into block RAM (1) or
     into LUTs (0). ``primitives`` builds the shared-parity popcount of Xilinx LUT6_2 and CARRY4 (1) or CARRY8 cells (2),

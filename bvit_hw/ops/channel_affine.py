@@ -53,7 +53,7 @@ def _plus(a: Interval, b: Interval) -> Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelAffine(HwOp):
-    """Norms, shortcuts, LayerScale and residual additions; arithmetic of docs/contract.md, rtl/bvit_channel_affine.sv.
+    """Norms, shortcuts, LayerScale and residual additions; arithmetic of docs/contract.md, bvit_channel_affine.sv.
 
     ``in_bits``, ``multiply`` (0/1) and ``shift`` have an entry for each of the one to four inputs, all signed, tokens x
     channels. ``bias_tokens`` (``bias2_tokens``) is 1 or ``tokens``. ``slope*``, ``mid_shift`` and ``bias2*`` count

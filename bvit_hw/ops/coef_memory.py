@@ -1,4 +1,4 @@
-"""Read-only memories of per-channel operators (rtl/bvit_coef_rom.sv): packing of words, cost, choice of the style."""
+"""Read-only memories of per-channel operators (bvit_coef_rom.sv): packing of words, cost, choice of the style."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from bvit_hw.errors import LoweringError
 from bvit_hw.ops.base import HwOp, Stream
 from bvit_hw.ops.node import RTL_SUFFIX, datatype_name, op_of, param_names, run_golden
 from bvit_hw.ops.registry import MODULES, field_types, op_class
-from bvit_hw.resources import data_path
+from bvit_hw.rtl_library import source_paths
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
@@ -199,11 +199,12 @@ def _make_classes(op_type: str, hw_base: type, rtl_base: type) -> tuple[type, ty
         def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
             folder = Path(self.get_nodeattr("code_gen_dir_ipgen"))
             wrapper = folder / f"{self.get_nodeattr('gen_top_module')}.v"
-            files = [*(data_path("rtl") / name for name in self.op.sources), wrapper]
+            files = [*source_paths(self.op.sources), wrapper]
             return [str(file) if abspath else file.name for file in files]
 
         def get_verilog_paths(self) -> list[str]:
-            return [str(data_path("rtl")), self.get_nodeattr("code_gen_dir_ipgen")]
+            folders = dict.fromkeys(str(path.parent) for path in source_paths(self.op.sources))
+            return [*folders, self.get_nodeattr("code_gen_dir_ipgen")]
 
         def code_generation_ipi(self) -> list[str]:
             commands = [f"add_files -norecurse {file}" for file in self.get_rtl_file_list(abspath=True)]

@@ -36,9 +36,9 @@ TABLE_ADDRESS_BITS = 5
 class IntMVAU(HwOp):
     """acc = weights . x for each token of ``cols`` integers, ``rows`` results.
 
-    Either ``pe`` rows and ``simd`` columns a cycle (rtl/bvit_int_mvau.sv), where ``use_dsp`` puts the multipliers into
+    Either ``pe`` rows and ``simd`` columns a cycle (bvit_int_mvau.sv), where ``use_dsp`` puts the multipliers into
     DSP blocks (1) or LUTs (0); or with ``serial`` one bit of all inputs a cycle, ``pe * in_bits`` rows at once, which
-    takes tables and adders but no multipliers (rtl/bvit_serial_mvau.sv). There ``simd`` is only how many inputs arrive
+    takes tables and adders but no multipliers (bvit_serial_mvau.sv). There ``simd`` is only how many inputs arrive
     at once, and ``use_dsp`` is 0. ``params``: ``weights`` (rows x cols), signed, ``weight_bits`` wide.
     """
 

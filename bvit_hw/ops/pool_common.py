@@ -15,7 +15,7 @@ from bvit_hw.ops.block_ram import BUFFER_LUTS_PER_BRAM18, bram18s
 def lutram_luts(width: int, depth: int) -> int:
     """LUTs of a simple dual-port LUT RAM on 7 series: RAM32M holds 6 bits, RAM64M 3; deeper ones are banks of RAM64M.
 
-    The decoder and the multiplexers between banks are fitted to Yosys counts of rtl/bvit_line_ram.sv.
+    The decoder and the multiplexers between banks are fitted to Yosys counts of bvit_line_ram.sv.
     """
     if depth <= 1:
         return 0

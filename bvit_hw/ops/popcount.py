@@ -1,4 +1,4 @@
-"""The shared-parity XNOR popcount of rtl/bvit_popcount_*.sv: its weight encoding and its size.
+"""The shared-parity XNOR popcount of rtl/prim/bvit_popcount_*.sv: its weight encoding and its size.
 
 Sum of three products = 2 * majority + parity, and the parity is xnor(parity(x), parity(w)): the activations' parity
 is computed once for all rows, the weights' parity is stored. So each group of three costs a row one 6-input LUT, and
@@ -17,7 +17,7 @@ from bvit_hw.errors import ConfigError
 BitArray = NDArray[np.uint8]
 
 #: from this many products on, shared parities cost fewer LUTs than what the synthesis tool makes of a plain sum
-#: (SHARED in rtl/bvit_binary_mvau.sv; benchmarks/mvau_luts.py measures it)
+#: (SHARED in bvit_binary_mvau.sv; benchmarks/mvau_luts.py measures it)
 SHARED_FROM = 7
 STRUCTURES = ("auto", "plain", "shared_parity")
 #: columns up to this height go into a carry chain (column 1: one more)
@@ -164,7 +164,7 @@ class PopcountSize:
 
 
 def popcount_size(simd: int) -> PopcountSize:
-    """Size of the shared-parity structure, by the same rules as rtl/bvit_popcount_shared.sv."""
+    """Size of the shared-parity structure, by the same rules as bvit_popcount_shared.sv."""
     sizes = level_sizes(simd)
     products = sizes[-1]
     majorities = sum(size // 3 for size in sizes[:-1])

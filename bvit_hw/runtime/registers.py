@@ -1,6 +1,6 @@
 """Byte offsets and bits of the accelerator's AXI4-Lite registers: the single source for driver, benches and docs.
 
-The hardware side is rtl/bvit_axi_lite_regs.sv; sim/test_shell.py reads every register by the offsets given here, and
+The hardware side is bvit_axi_lite_regs.sv; sim/test_shell.py reads every register by the offsets given here, and
 docs/registers.md holds the table that :func:`table` writes. Needs nothing but the standard library: it runs on boards.
 """
 
