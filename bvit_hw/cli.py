@@ -15,6 +15,7 @@ import click
 from bvit_hw import __version__
 from bvit_hw.errors import BvitError
 from bvit_hw.interruption import interruptible
+from bvit_hw.threads import wait_passively
 
 #: commands by name, imported when called: `doctor` and `--help` must not wait for PyTorch
 _COMMANDS = {
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Remarks of libraries about themselves: a CUDA toolkit without a GPU (Brevitas looks for one), experimental API,
     # DistributedDataParallel's options.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    wait_passively()
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
     try:

@@ -45,7 +45,7 @@ def evaluate_command(
     from bvit_hw.errors import ConfigError
     from bvit_hw.evaluate import FORMS, evaluate
     from bvit_hw.models import checkpoint_info, load_checkpoint, shipped_checkpoint
-    from bvit_hw.threads import use_threads
+    from bvit_hw.threads import choose_threads
 
     wanted = [form.strip() for form in forms.split(",") if form.strip()]
     unknown = [form for form in wanted if form not in FORMS]
@@ -62,7 +62,9 @@ def evaluate_command(
             click.echo("\n".join(report.lines()), err=True)
     else:
         model = load_checkpoint(path)
-    use_threads(model.config.image_size, threads)
+    chosen = choose_threads(threads, model.config.image_size)
+    if not quiet and device == "cpu":
+        click.echo(chosen, err=True)
     record = record_of(checkpoint_info(path), model.config, path)
     source = data or record.dataset
     if source is None:

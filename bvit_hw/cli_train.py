@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bvit_hw.threads import usable_cores
+from bvit_hw.threads import choose_threads, usable_cores
 
 if TYPE_CHECKING:  # PyTorch is imported when a run begins: help and mistakes must not wait for it
     from bvit_hw.data import ImageData
@@ -189,6 +189,8 @@ def train_command(
         tensorboard=tensorboard,
         download=download,
     )
+    chosen = choose_threads(recipe.threads, why="--threads" if threads is not None else "the recipe's")
+    _say(f"{chosen}, {options.workers} processes that read pictures")
     display = TrainDisplay(preset, recipe.epochs, shown=_speaks())
     start = time.monotonic()
     with display.shown():

@@ -20,7 +20,7 @@ from bvit_hw.errors import ExportError
 from bvit_hw.models import BinaryViT, BinaryViTConfig, checkpoint_info, load_checkpoint, save_checkpoint
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_io import load_frozen, model_hash
-from bvit_hw.threads import use_threads
+from bvit_hw.threads import choose_threads
 
 #: of a dataset whose pictures have to be resized, accuracy is measured on so many
 MOST_IMAGES = 512
@@ -75,7 +75,7 @@ def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float | None:
 def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """Read the checkpoint, calibrate it where asked to, keep a copy, measure the QAT model's accuracy."""
     model, calibration = load_ready(options.checkpoint, options.calibrate)
-    use_threads(model.config.image_size)
+    choose_threads(image_size=model.config.image_size)
     record = record_of(checkpoint_info(options.checkpoint), model.config, options.checkpoint)
     data = _images(options, model.config, record)
     kept = context.folder / "checkpoint.safetensors"
@@ -104,7 +104,7 @@ def run_freeze(context: StepContext, options: BuildOptions) -> Mapping[str, Any]
     from bvit_hw.models.frozen_io import save_frozen
 
     model = load_checkpoint(context.earlier["checkpoint"] / "checkpoint.safetensors")
-    use_threads(model.config.image_size)
+    choose_threads(image_size=model.config.image_size)
     graph = freeze(model)
     digest = save_frozen(graph, context.folder / "frozen.safetensors")
     data = images_of(context, options)

@@ -18,6 +18,7 @@ from bvit_hw.data import ImageData, open_data
 from bvit_hw.data.record import DataRecord, default_preprocessing, lasting
 from bvit_hw.errors import OutputError
 from bvit_hw.models import save_checkpoint
+from bvit_hw.threads import choose_threads
 from bvit_hw.train.distill import open_teacher
 from bvit_hw.train.distributed import processes
 from bvit_hw.train.journal import Journal
@@ -84,8 +85,7 @@ def _reproducible(threads: int | None, device: torch.device) -> Iterator[None]:
     products = torch.get_float32_matmul_precision()
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
-    if threads is not None:
-        torch.set_num_threads(threads)
+    log.info("%s", choose_threads(threads))
     torch.use_deterministic_algorithms(device.type == "cpu")
     # Nothing here reads memory before writing it, and filling each new tensor costs a tenth of the time.
     torch.utils.deterministic.fill_uninitialized_memory = False
