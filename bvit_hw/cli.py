@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import click
 
 from bvit_hw import __version__
+from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason
 from bvit_hw.errors import BvitError
 from bvit_hw.interruption import interruptible
 from bvit_hw.threads import wait_passively
@@ -78,6 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if "--debug" in arguments:
             traceback.print_exc()
         click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        # What the disk refuses where no command expected it; any other is a fault of ours, with its traceback.
+        if error_number(error) not in NO_SPACE | UNUSABLE or "--debug" in arguments:
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        click.echo(f"error: {where}{reason(error)}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: finished steps are kept; the same command goes on from there", err=True)

@@ -17,6 +17,7 @@ import pytest
 from bvit_hw.boards import load_board
 from bvit_hw.build.engine import BuildFolder, Step, StepContext, output_errors
 from bvit_hw.build.progress import Progress
+from bvit_hw.cli import cli, main
 from bvit_hw.disk import disk_errors, full_disk, scratch
 from bvit_hw.errors import OutputError, ToolError
 from bvit_hw.flows import cache, plain, vitis_hls
@@ -332,6 +333,19 @@ def test_a_lock_without_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/dev/null/tmp")
     with pytest.raises(DeviceError, match=r"/dev/null/tmp.*TMPDIR"):
         DeviceLock("name")
+
+
+def test_what_no_command_expects_of_the_disk_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/data/file")
+
+    monkeypatch.setattr(cli, "main", refuse)
+    with pytest.raises(SystemExit) as stop:
+        main(["boards"])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "error: /data/file: Read-only file system\n"
 
 
 def test_another_build_is_named_by_its_checkpoint(tmp_path: Path) -> None:
