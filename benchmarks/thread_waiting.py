@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from machine import processor  # noqa: E402
 
-from bvit_hw.threads import usable_cores  # noqa: E402
+from bvit_hw.threads import usable_cores, wait_passively  # noqa: E402
 
 _STEPS = """
 import sys, time
@@ -47,8 +47,12 @@ for _ in sys.stdin:
 
 
 def _case(network: str, batch: int, threads: int, policy: str) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
-    environment = {**kept, "PYTHONPATH": str(ROOT)} | ({"OMP_WAIT_POLICY": "PASSIVE"} if policy == "passive" else {})
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "KMP_"))}
+    environment = {**kept, "PYTHONPATH": str(ROOT)}
+    if policy == "passive":
+        environment["OMP_WAIT_POLICY"] = "PASSIVE"
+    elif policy == "bvit-hw's":
+        wait_passively(environment)
     command = [sys.executable, "-W", "ignore", "-c", _STEPS, network, str(batch), str(threads)]
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -68,7 +72,7 @@ def _step(case: subprocess.Popen[str]) -> float:
 def main(network: str, batch: int, steps: int, others: int | None) -> None:
     """Print the table."""
     cores = usable_cores()
-    keys = ((1, "passive"), (cores, "library's own"), (cores, "passive"))
+    keys = ((1, "passive"), (cores, "library's own"), (cores, "passive"), (cores, "bvit-hw's"))
     cases: dict[tuple[int, str], list[float]] = {key: [] for key in keys}
     running = {key: _case(network, batch, *key) for key in cases}
     for case in running.values():
@@ -88,8 +92,8 @@ def main(network: str, batch: int, steps: int, others: int | None) -> None:
                 process.wait()
         for (threads, policy), found in cases.items():
             name = f"{threads} threads, waiting: {policy}" if threads > 1 else "1 thread"
-            median, least = statistics.median(found), min(found)
-            click.echo(f"beside {load} others, {name}: {median:.1f} images/s, {least:.1f} the least")
+            speed, least = statistics.median(found), min(found)
+            click.echo(f"beside {load} others, {name}: {speed:.1f} images/s, {least:.1f} the least")
     for case in running.values():
         case.kill()
         case.wait()

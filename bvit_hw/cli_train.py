@@ -154,6 +154,7 @@ def train_command(
     More processes, GPUs or machines: torchrun --nproc-per-node 8 -m bvit_hw.cli train … (docs/training.md).
     """
     from bvit_hw.train import RunOptions, train
+    from bvit_hw.train.device_batches import fits_device
     from bvit_hw.train.display import TrainDisplay
 
     recipe, opened = _recipe(
@@ -190,7 +191,8 @@ def train_command(
         download=download,
     )
     chosen = choose_threads(recipe.threads, why="--threads" if threads is not None else "the recipe's")
-    _say(f"{chosen}, {options.workers} processes that read pictures")
+    readers = 0 if fits_device(recipe, opened) or recipe.augmentation == "affine" else options.workers
+    _say(f"{chosen}{f', {readers} processes that read pictures' if readers else ''}")
     display = TrainDisplay(preset, recipe.epochs, shown=_speaks())
     start = time.monotonic()
     with display.shown():

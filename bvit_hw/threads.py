@@ -7,6 +7,11 @@ import os
 from collections.abc import MutableMapping
 from pathlib import Path
 
+#: how threads of OpenMP wait: asleep, after looking so often whether their turn has come. By default GNU's OpenMP,
+#: which PyTorch brings, looks 300,000 times and keeps the core busy meanwhile.
+_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+#: with any of these the user has decided how threads wait (the last one is of Intel's and LLVM's OpenMP)
+_DECIDED = (*_WAITING, "KMP_BLOCKTIME")
 #: pixels along a side up to which an image's tensors are too small to be shared out
 _SMALL = 64
 #: where control groups (of containers, batch systems, services) say how much of the processors' time there is
@@ -14,12 +19,14 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def wait_passively(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let OpenMP's threads sleep while they wait for each other; to be called before PyTorch is imported.
+    """Let OpenMP's threads soon sleep when they wait for each other; to be called before PyTorch is imported.
 
-    By default they keep the cores busy, so that a step takes up to a hundred times as long where another program wants
-    one of them (benchmarks/thread_waiting.py). OMP_WAIT_POLICY, where it is set, stays as it is.
+    By default they keep the cores busy, and a step takes many times as long where another program wants one of them
+    (benchmarks/thread_waiting.py). Where the user has set one of OMP_WAIT_POLICY, GOMP_SPINCOUNT and KMP_BLOCKTIME,
+    nothing is changed. Child processes inherit it.
     """
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not any(name in environment for name in _DECIDED):
+        environment.update(_WAITING)
 
 
 def choose_threads(threads: int | None = None, image_size: int | None = None, *, why: str = "as asked for") -> str:

@@ -58,18 +58,23 @@ def test_a_containers_share_counts(
     assert usable_cores() == cores
 
 
-def test_threads_wait_passively_unless_told_otherwise() -> None:
-    for given, wanted in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
-        wait_passively(given)
-        assert given["OMP_WAIT_POLICY"] == wanted
+@pytest.mark.parametrize(
+    "given", [{"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}, {"KMP_BLOCKTIME": "200"}, {"OMP_WAIT_POLICY": ""}]
+)
+def test_who_has_said_how_threads_wait_keeps_it(given: dict[str, str]) -> None:
+    environment = dict(given)
+    wait_passively(environment)
+    assert environment == given
 
 
-def test_the_command_line_says_so_before_openmp_is_loaded() -> None:
-    """OpenMP itself tells what it goes by."""
-    program = "from bvit_hw.cli import main\ntry:\n    main(['--version'])\nexcept SystemExit:\n    pass\nimport torch"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env={**kept, "OMP_DISPLAY_ENV": "TRUE"}, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+def test_the_command_line_says_how_before_openmp_is_loaded() -> None:
+    """OpenMP itself tells what it goes by: in the process, and in one that it starts."""
+    program = (
+        "from bvit_hw.cli import main\ntry:\n    main(['--version'])\nexcept SystemExit:\n    pass\n"
+        "import torch, subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import torch'])"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "KMP_"))}
+    environment = {**kept, "OMP_DISPLAY_ENV": "VERBOSE"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr.count("OMP_WAIT_POLICY = 'PASSIVE'") == done.stderr.count("GOMP_SPINCOUNT = '1000'") == 2

@@ -49,12 +49,16 @@ class StepOutcome:
 
 @dataclass
 class StepContext:
-    """What a step is given: its own folder, earlier steps' folders and results, and a progress display."""
+    """What a step is given: its own folder, earlier steps' folders and results, and a progress display.
+
+    ``say`` tells the user a line of text.
+    """
 
     folder: Path
     progress: Callable[[float, float], None]
     earlier: Mapping[str, Path]
     results: Mapping[str, Mapping[str, Any]]
+    say: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True)
@@ -259,7 +263,7 @@ class BuildFolder:
                 temporary.mkdir()
                 earlier = {name: self.path / name for name in results}
                 try:
-                    result = step.run(StepContext(temporary, update, earlier, results))
+                    result = step.run(StepContext(temporary, update, earlier, results, progress.say))
                 except StepNotRun as why:
                     shutil.rmtree(temporary)
                     outcomes.append(StepOutcome(step.name, "not run", time.monotonic() - start, str(why)))

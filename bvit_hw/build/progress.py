@@ -17,6 +17,10 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet, highlight=False)
 
+    def say(self, text: str) -> None:
+        """One line, above the bar where there is one."""
+        self._console.print(text, markup=False)
+
     @contextmanager
     def step(self, title: str) -> Iterator[Callable[[float, float], None]]:
         """Show ``title`` while the block runs; the yielded function takes (done, total)."""

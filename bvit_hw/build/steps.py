@@ -75,7 +75,7 @@ def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float | None:
 def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """Read the checkpoint, calibrate it where asked to, keep a copy, measure the QAT model's accuracy."""
     model, calibration = load_ready(options.checkpoint, options.calibrate)
-    choose_threads(image_size=model.config.image_size)
+    context.say(choose_threads(image_size=model.config.image_size))
     record = record_of(checkpoint_info(options.checkpoint), model.config, options.checkpoint)
     data = _images(options, model.config, record)
     kept = context.folder / "checkpoint.safetensors"
@@ -104,7 +104,7 @@ def run_freeze(context: StepContext, options: BuildOptions) -> Mapping[str, Any]
     from bvit_hw.models.frozen_io import save_frozen
 
     model = load_checkpoint(context.earlier["checkpoint"] / "checkpoint.safetensors")
-    choose_threads(image_size=model.config.image_size)
+    context.say(choose_threads(image_size=model.config.image_size))
     graph = freeze(model)
     digest = save_frozen(graph, context.folder / "frozen.safetensors")
     data = images_of(context, options)
