@@ -91,6 +91,16 @@ def test_a_missing_tool_ends_the_build_without_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "bit").exists()
 
 
+def test_what_steps_say_is_shown_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def talks(context: StepContext) -> dict[str, object]:
+        context.say("2 CPU threads [as asked for]")
+        return {}
+
+    with BuildFolder(tmp_path, {}) as folder:
+        folder.run([Step("a", "a", talks), Step("b", "b", talks)], Progress())
+    assert capsys.readouterr().err.count("2 CPU threads [as asked for]\n") == 1
+
+
 def test_a_folder_of_another_build_is_refused_and_left_alone(tmp_path: Path) -> None:
     recorder = Recorder()
     build(tmp_path, [recorder.step("a", value=1)])

@@ -16,10 +16,13 @@ class Progress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._said: set[str] = set()
 
     def say(self, text: str) -> None:
-        """One line, above the bar where there is one."""
-        self._console.print(text, markup=False)
+        """One line, above the bar where there is one; what was said already is not said again."""
+        if text not in self._said:
+            self._said.add(text)
+            self._console.print(text, markup=False)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Callable[[float, float], None]]:
