@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -81,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except OSError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # a closed terminal interrupts, and click cannot tell it
+            sys.exit(2)
         # What the disk refuses where no command expected it; any other is a fault of ours, with its traceback.
         if error_number(error) not in NO_SPACE | UNUSABLE or "--debug" in arguments:
             raise
@@ -88,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"error: {where}{reason(error)}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: finished steps are kept; the same command goes on from there", err=True)
+        with suppress(OSError):
+            click.echo("interrupted: finished steps are kept; the same command goes on from there", err=True)
         sys.exit(2)
     if isinstance(code, int) and code:
         sys.exit(code)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 
 import torch
 from torch import Tensor
@@ -96,23 +97,35 @@ def _collate(found: Sequence[tuple[Tensor, int] | _Damaged]) -> tuple[Tensor, Te
     return torch.stack([image for image, _ in found]), torch.tensor([label for _, label in found])
 
 
+#: what whoever stops a run sends to all of its processes: a terminal, a batch system, a service manager
+_STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Nothing of :data:`_STOPPING` reaches this thread, or processes that it forks, during the block; it does after."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(_number: int) -> None:
-    """Let a reader outlive the first signal to stop; it ends when the training process does, or asks it to.
+    """Let a reader, forked while signals were held back, outlive them: the training process finishes its step first.
 
-    Whoever stops a run signals all of its processes: a terminal, a batch system, a service manager. The training
-    process finishes its step first and needs its pictures.
+    A reader ends when the training process does (PyTorch looks every few seconds), or by that one's SIGTERM alone.
     """
-    signalled = False
+    parent = os.getppid()
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal signalled
-        if signalled:
-            os._exit(0)
-        signalled = True
+    def end_when_told() -> None:
+        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+            pass
+        os._exit(0)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, stop)
+    threading.Thread(target=end_when_told, daemon=True).start()
 
 
 class _Keys:
@@ -168,7 +181,9 @@ class Loader:
 
     def _read(self, keys: Iterator[list[tuple[int | None, int]]]) -> Iterator[tuple[Tensor, Tensor]]:
         self._keys.batches = keys
-        for found in self._loader:
+        with _held_back():
+            batches = iter(self._loader)
+        for found in batches:
             if isinstance(found, _Damaged):
                 raise DatasetError(found.message)
             yield found

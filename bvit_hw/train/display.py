@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TaskProgressColumn, TextColumn
@@ -30,6 +31,29 @@ def rate_text(images_per_second: float) -> str:
     return f"{1 / images_per_second:.0f} s an image" if images_per_second > 0 else "no speed yet"
 
 
+class _UntilClosed:
+    """A stream that takes everything in silence once whoever read it is gone: a closed terminal, a pipe to `head`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
 class TrainDisplay:
     """Progress of the run called ``name``; entered around it, told of its steps and epochs.
 
@@ -38,7 +62,8 @@ class TrainDisplay:
 
     def __init__(self, name: str, epochs: int, *, shown: bool = True, console: Console | None = None) -> None:
         self.name, self.epochs = name, epochs
-        self.console = console or Console(stderr=True, quiet=not shown, highlight=False, soft_wrap=True)
+        stream = cast(TextIO, _UntilClosed(sys.stderr))
+        self.console = console or Console(file=stream, quiet=not shown, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._mode: str | None = None

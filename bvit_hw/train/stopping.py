@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,6 +14,9 @@ log = logging.getLogger(__name__)
 
 #: Ctrl-C; batch systems, service managers and `timeout`; a terminal that is closed
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: seconds within which a second signal is the first one's echo: torchrun and `timeout` hand on what the whole process
+#: group has been sent already
+_ECHO = 2.0
 
 
 class StopWish:
@@ -24,19 +28,23 @@ class StopWish:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopWish]:
-    """Turn the first of :data:`SIGNALS` in the block into a wish; a second SIGINT interrupts at once.
+    """Turn the first of :data:`SIGNALS` in the block into a wish; a SIGINT later on interrupts at once.
 
     Changes nothing outside the main thread, or for a signal that is ignored.
     """
     wish = StopWish()
     before: dict[int, object] = {}
+    first = 0.0
 
     def note(number: int, frame: FrameType | None) -> None:
-        if wish.wished and number == signal.SIGINT:
+        nonlocal first
+        if wish.wished:
+            if number != signal.SIGINT or time.monotonic() - first < _ECHO:
+                return
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt
-        wish.wished = True
-        log.warning("stopping after this step, its state will be saved; Ctrl-C again stops at once")
+        wish.wished, first = True, time.monotonic()
+        log.warning("stopping after this step, its state will be saved; Ctrl-C again, in 2 seconds, stops at once")
 
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
