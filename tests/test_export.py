@@ -171,7 +171,7 @@ def test_files_that_are_none_of_ours(exported: tuple[FrozenGraph, Path], tmp_pat
     other = onnx.load_model_from_string(data)
     next(p for p in other.graph.metadata_props if p.key == "bvit.format").value = "0"
     path.write_bytes(other.SerializeToString())
-    with pytest.raises(ExportError, match=r"bvit\.format is '0'; this version reads '1'"):
+    with pytest.raises(ExportError, match=r"bvit\.format is '0'; this version reads '1' and '2'"):
         load_qonnx(path)
     with pytest.raises(ExportError, match="cannot be read"):
         load_qonnx(tmp_path / "absent.onnx")

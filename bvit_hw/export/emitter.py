@@ -34,9 +34,11 @@ class Emitter:
         self.infos: dict[str, ValueInfoProto] = {}
         self.datatypes: dict[str, str] = {}
 
-    def declare(self, name: str, shape: Sequence[int], datatype: str | None = None) -> str:
-        """Give a float32 tensor its shape and, where it holds integers, its QONNX datatype."""
-        self.infos[name] = helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+    def declare(
+        self, name: str, shape: Sequence[int], datatype: str | None = None, element: int = TensorProto.FLOAT
+    ) -> str:
+        """Give a tensor its shape, its elements' ONNX type and, where it holds integers, its QONNX datatype."""
+        self.infos[name] = helper.make_tensor_value_info(name, element, list(shape))
         if datatype is not None:
             self.datatypes[name] = datatype
         return name
@@ -75,17 +77,23 @@ class Emitter:
         datatype: str | None = None,
         *,
         domain: str = "",
+        element: int = TensorProto.FLOAT,
         **attributes: Any,
     ) -> str:
         """Append a node, named for its output, and declare that output."""
         self.nodes.append(helper.make_node(op_type, list(inputs), [output], name=output, domain=domain, **attributes))
-        return self.declare(output, shape, datatype)
+        return self.declare(output, shape, datatype, element)
 
     def quant(self, x: str, output: str, shape: Sequence[int], bits: int) -> str:
-        """Signed Quant of scale 1: floor, then saturation to ``bits`` bits."""
-        inputs = [x, self.scalar(1.0), self.scalar(0.0), self.scalar(float(bits))]
+        """Floor, then a signed Quant of scale 1 that saturates to ``bits`` bits.
+
+        Quant could round down by itself, but what converts it to QuantizeLinear takes any mode for round-to-even (qonnx's
+        QuantToQCDQ). Of an integer every mode makes the same.
+        """
+        floor = self.node("Floor", [x], f"{x}_floor", shape)
+        inputs = [floor, self.scalar(1.0), self.scalar(0.0), self.scalar(float(bits))]
         return self.node(
-            "Quant", inputs, output, shape, f"INT{bits}", domain=QONNX_DOMAIN, signed=1, narrow=0, rounding_mode="FLOOR"
+            "Quant", inputs, output, shape, f"INT{bits}", domain=QONNX_DOMAIN, signed=1, narrow=0, rounding_mode="ROUND"
         )
 
     def graph(self, name: str, inputs: Sequence[str], outputs: Sequence[str]) -> GraphProto:

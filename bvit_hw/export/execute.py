@@ -12,6 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from bvit_hw.errors import ExportError
+from bvit_hw.export.batch import per_image
 from bvit_hw.export.indexed_model import IndexedModel
 
 
@@ -29,7 +30,9 @@ def execute_qonnx(model: ModelWrapper, images: np.ndarray, batch_size: int = 16)
         raise ExportError(
             f"{source}: {images.dtype} of shape {images.shape} given; expected uint8 of (images, *{expected[1:]})"
         )
-    names = [source, *(name for node in model.graph.node for name in node.output if "/" not in name)]
+    varying = per_image(model.graph.node, [source])
+    outputs = (name for node in model.graph.node for name in node.output)
+    names = [source, *(name for name in outputs if name in varying and "/" not in name)]
     collected: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size].astype(np.float32)
@@ -58,8 +61,7 @@ def _unrounded() -> Iterator[None]:
 def _batched(model: ModelWrapper, count: int) -> IndexedModel:
     """The same model for ``count`` images: every activation's first axis is that long (stored Reshapes keep it)."""
     model = ModelWrapper(model.model, make_deepcopy=True, fix_missing_initializer_valueinfo=False)
-    activations = {name for node in model.graph.node if node.op_type != "Cast" for name in node.output}
-    activations.add(model.graph.input[0].name)
+    activations = per_image(model.graph.node, [model.graph.input[0].name])
     for infos in (model.graph.input, model.graph.output, model.graph.value_info):
         for info in infos:
             if info.name in activations:

@@ -21,8 +21,10 @@ from bvit_hw.models.exactness import check_exact
 from bvit_hw.models.frozen_io import model_hash
 
 OPSET = 17
-#: layout of nodes and metadata, docs/qonnx.md; a reader refuses any other
-FORMAT = "1"
+#: layout of nodes and metadata, docs/qonnx.md
+FORMAT = "2"
+#: what a reader takes; in format 1 Quant itself rounded down, with no Floor in front
+READABLE = ("1", FORMAT)
 
 
 def _wrap(model: onnx.ModelProto) -> ModelWrapper:
@@ -62,17 +64,21 @@ def to_qonnx(graph: FrozenGraph) -> ModelWrapper:
 
 def export_qonnx(graph: FrozenGraph, path: Path | str) -> ModelWrapper:
     """Write ``graph`` to ``path``, atomically, and return the model; the same graph gives the same bytes."""
-    path = Path(path)
     model = to_qonnx(graph)
+    write_model(model.model, Path(path))
+    return model
+
+
+def write_model(model: onnx.ModelProto, path: Path) -> None:
+    """Write ``model`` to ``path`` under a temporary name first; raises ExportError naming the file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(model.model.SerializeToString(deterministic=True))
+        temporary.write_bytes(model.SerializeToString(deterministic=True))
         temporary.replace(path)
     except OSError as error:
         raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-    return model
 
 
 def load_qonnx(path: Path | str) -> ModelWrapper:
@@ -87,6 +93,7 @@ def load_qonnx(path: Path | str) -> ModelWrapper:
         raise ExportError(f"{path}: not a valid ONNX file: {error}") from error
     wrapper = _wrap(model)
     found = wrapper.get_metadata_prop("bvit.format")
-    if found != FORMAT:
-        raise ExportError(f"{path}: bvit.format is {found!r}; this version reads {FORMAT!r}, written by export_qonnx")
+    if found not in READABLE:
+        readable = " and ".join(map(repr, READABLE))
+        raise ExportError(f"{path}: bvit.format is {found!r}; this version reads {readable}, written by export_qonnx")
     return wrapper

@@ -129,15 +129,21 @@ class Pattern:
         raise self.fail(f"{node.name} must have a constant operand")
 
     def quant(self, tensor: str) -> tuple[str, int]:
-        """(input, bits) of the signed floor-and-saturate Quant of scale 1 that produces ``tensor``."""
+        """(input, bits) of Floor and the signed, saturating Quant of scale 1 that produce ``tensor``.
+
+        Files of format 1 have no Floor: there the Quant itself rounds down.
+        """
         node = self.node(tensor, "Quant")
+        floored = self.produced_by(node.input[0], "Floor")
+        mode = "ROUND" if floored else "FLOOR"
         found = (
             self.attribute(node, "rounding_mode"), self.attribute(node, "signed"), self.attribute(node, "narrow"),
             float(self.constant(node.input[1])), float(self.constant(node.input[2])),
         )  # fmt: skip
-        if found != ("FLOOR", 1, 0, 1.0, 0.0):
-            raise self.fail(f"Quant must have (mode, signed, narrow, scale, zero) (FLOOR, 1, 0, 1, 0), has {found}")
-        return node.input[0], int(self.constant(node.input[3]))
+        if found != (mode, 1, 0, 1.0, 0.0):
+            raise self.fail(f"Quant must have (mode, signed, narrow, scale, zero) ({mode}, 1, 0, 1, 0), has {found}")
+        data = self.node(node.input[0], "Floor").input[0] if floored else node.input[0]
+        return data, int(self.constant(node.input[3]))
 
     def scaled(self, tensor: str) -> tuple[str, int]:
         """(input, log2 of the factor) of the Mul by a power of two that produces ``tensor``."""
