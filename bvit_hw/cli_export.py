@@ -1,4 +1,4 @@
-"""`bvit-hw export`: a checkpoint frozen and written as QONNX."""
+"""`bvit-hw export`: a checkpoint frozen and written as QONNX, or in the operators of ONNX alone."""
 
 from __future__ import annotations
 
@@ -13,11 +13,19 @@ import click
 @click.option(
     "--calibrate", "source", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where it has none."
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["qonnx", "onnx"]),
+    default="qonnx",
+    show_default=True,
+    help="qonnx: what the hardware is made of. onnx: standard operators only, for onnxruntime; any number of images.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
-def export_command(checkpoint: Path | None, out: Path, source: str | None, overwrite: bool) -> None:
-    """Freeze CHECKPOINT (default: the shipped one) into integers and write them as a QONNX file (docs/qonnx.md)."""
+def export_command(checkpoint: Path | None, out: Path, source: str | None, form: str, overwrite: bool) -> None:
+    """Freeze CHECKPOINT (default: the shipped one) into integers and write them as an ONNX file (docs/qonnx.md)."""
     from bvit_hw.calibration import load_ready
-    from bvit_hw.export import export_qonnx
+    from bvit_hw.export import export_onnx, export_qonnx
     from bvit_hw.models import shipped_checkpoint
     from bvit_hw.models.freeze import freeze
     from bvit_hw.outputs import writable_output
@@ -25,7 +33,8 @@ def export_command(checkpoint: Path | None, out: Path, source: str | None, overw
     path = checkpoint or shipped_checkpoint()
     writable_output(out, path, overwrite=overwrite)
     model, report = load_ready(path, source)
-    written = export_qonnx(freeze(model), out)
+    graph = freeze(model)
+    written = export_onnx(graph, out) if form == "onnx" else export_qonnx(graph, out).model
     if report is not None:
         click.echo("\n".join(report.lines()))
     click.echo(f"{out}: {len(written.graph.node)} nodes, {out.stat().st_size / 1e6:.1f} MB")

@@ -88,6 +88,15 @@ def test_wrong_words(arguments: list[str], fragment: str) -> None:
         CliRunner().invoke(evaluate_command, arguments, catch_exceptions=False)
 
 
+def test_export_in_standard_operators(folder: Path, tmp_path: Path) -> None:
+    import onnx
+
+    arguments = [str(folder / "model.safetensors"), "-o", str(tmp_path / "plain.onnx"), "--format", "onnx"]
+    done = CliRunner().invoke(export_command, arguments, catch_exceptions=False)
+    assert done.exit_code == 0 and "nodes" in done.output
+    assert {node.domain for node in onnx.load(tmp_path / "plain.onnx").graph.node} == {""}
+
+
 def test_export_writes_what_load_reads_and_keeps_a_file_that_is_there(folder: Path, tmp_path: Path) -> None:
     arguments = [str(folder / "model.safetensors"), "-o", str(tmp_path / "model.onnx")]
     done = CliRunner().invoke(export_command, arguments, catch_exceptions=False)

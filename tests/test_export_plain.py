@@ -1,4 +1,4 @@
-"""The ONNX file of standard operators equals the frozen network in onnxruntime, and QONNX survives qonnx's own converter."""
+"""The file of standard operators equals the frozen network in onnxruntime; QONNX survives qonnx's own converter."""
 
 from __future__ import annotations
 

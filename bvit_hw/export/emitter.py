@@ -87,8 +87,8 @@ class Emitter:
     def quant(self, x: str, output: str, shape: Sequence[int], bits: int) -> str:
         """Floor, then a signed Quant of scale 1 that saturates to ``bits`` bits.
 
-        Quant could round down by itself, but what converts it to QuantizeLinear takes any mode for round-to-even (qonnx's
-        QuantToQCDQ). Of an integer every mode makes the same.
+        Quant could round down by itself, but what converts it to QuantizeLinear (qonnx's QuantToQCDQ) takes any mode
+        for round-to-even. Of an integer every mode makes the same.
         """
         floor = self.node("Floor", [x], f"{x}_floor", shape)
         inputs = [floor, self.scalar(1.0), self.scalar(0.0), self.scalar(float(bits))]

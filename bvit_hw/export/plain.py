@@ -1,4 +1,4 @@
-"""A QONNX model in standard ONNX operators only, for onnxruntime and other tools: the same integers, any number of images.
+"""A QONNX model in standard ONNX operators only, for onnxruntime and others: the same integers, any number of images.
 
 Quant, BipolarQuant and BinaryAttention become what the integer contract says of them; all other nodes stay as they are.
 The table is in docs/qonnx.md.
@@ -171,7 +171,9 @@ class _Plain:
         model.ir_version = self.source.ir_version
         found = {prop.key: prop.value for prop in graph.metadata_props}
         if found.get("bvit.format") not in READABLE:
-            raise ExportError(f"bvit.format is {found.get('bvit.format')!r}: not a QONNX model of to_qonnx or load_qonnx")
+            raise ExportError(
+                f"bvit.format is {found.get('bvit.format')!r}: not a QONNX model of to_qonnx or load_qonnx"
+            )
         helper.set_model_props(model, found | {"bvit.format": PLAIN_FORMAT})
         return model
 
