@@ -175,3 +175,17 @@ def test_release_archive(build: Path, tmp_path: Path) -> None:
         assert b"bvit_hw.hwh" in opened.read(f"bvit_hw-pynq-z2/{SUMS}")
     with pytest.raises(OutputError, match="no finished build"):
         write_release(tmp_path, "pynq-z2")
+
+
+def test_a_damaged_package_is_not_sealed_anew(build: Path) -> None:
+    """What is copied gets sums of its own: they must not call a damaged file whole."""
+    frozen = build / "package" / "frozen.safetensors"
+    frozen.write_bytes(b"\1" + frozen.read_bytes()[1:])
+    with pytest.raises(OutputError, match=r"frozen\.safetensors was changed; remove that folder and run bvit-hw build"):
+        release_files(build)
+    frozen.write_bytes(b"\0" * 5000)
+    (build / "package" / "mine.ipynb").write_text("{}")  # a notebook of the user's own goes with the rest
+    assert "mine.ipynb" in release_files(build)
+    (build / "package" / "bvit_hw_runtime" / "more.py").write_text("")
+    with pytest.raises(OutputError, match=r"bvit_hw_runtime/more\.py is not in SHA256SUMS"):
+        release_files(build)

@@ -194,6 +194,28 @@ def test_connect_says_what_is_missing(package: Path) -> None:
         runtime.Accelerator(package / "bvit_hw.bit")
 
 
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
+def test_a_damaged_library_is_named_and_not_loaded(package: Path, damage: str) -> None:
+    library = package / "sim" / "libaccelerator.so"
+    data = bytearray(library.read_bytes())
+    flipped = bytes([*data[: len(data) // 2], data[len(data) // 2] ^ 1, *data[len(data) // 2 + 1 :]])
+    spoilt = {"truncated": bytes(data[: len(data) // 2]), "flipped": flipped, "empty": b"", "text": b"# none\n"}
+    library.write_bytes(spoilt[damage])
+    with pytest.raises(runtime.DeviceError, match=r"libaccelerator\.so was changed\); `bvit-hw build` makes one"):
+        runtime.connect(package, "sim")
+
+
+def test_a_device_whose_files_are_not_all_there(package: Path) -> None:
+    sums_file = package / "sim" / "SHA256SUMS"
+    (package / "sim" / "libaccelerator.hwh").unlink()
+    with pytest.raises(runtime.DeviceError, match=r"libaccelerator\.hwh is missing"):
+        runtime.connect(package, "sim")
+    for text, word in (("", "empty"), ("no sums\n", "damaged")):
+        sums_file.write_text(text)
+        with pytest.raises(runtime.DeviceError, match=f"SHA256SUMS is {word}"):
+            runtime.connect(package, "sim")
+
+
 def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from bvit_hw.runtime.__main__ import main
 
@@ -256,7 +278,7 @@ def test_reference_is_the_frozen_model(config: str, tmp_path: Path) -> None:
 
 #: faults of the driver itself that the cases must find: file, what is there, what is put in its place
 MUTATIONS = [
-    ("driver.py", 'if causes:\n            raise FrameError', 'if False:\n            raise FrameError'),
+    ("driver.py", "if causes:\n            raise FrameError", "if False:\n            raise FrameError"),
     ("driver.py", "if packet != self._packet:\n            raise", "if False:\n            raise"),
     ("driver.py", "if received != wanted:", "if False:"),
     ("driver.py", "if self._link.read(reg.FRAMES_OUT) != self._given:", "if False:"),

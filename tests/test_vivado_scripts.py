@@ -158,6 +158,22 @@ def test_a_missing_file_is_refused(
         run(package, "pynq-z2")
 
 
+def test_a_changed_or_added_file_is_refused(accelerator: tuple[Path, vivado.IpContents], tmp_path: Path) -> None:
+    """One bit of a memory file would be another network."""
+    package = packaged(accelerator, tmp_path, "pynq-z2")
+    memory = sorted((package / "ip" / "mem").glob("*.mem"))[0]
+    whole = memory.read_bytes()
+    memory.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    with pytest.raises(EmulatedError, match=rf"not as bvit-hw wrote it.*mem/{memory.name}: FAILED"):
+        run(package, "pynq-z2")
+    memory.write_bytes(whole)
+    (package / "ip" / "mem" / "more.mem").write_bytes(whole)
+    with pytest.raises(EmulatedError, match=r"more\.mem is not in SHA256SUMS"):
+        run(package, "pynq-z2")
+    (package / "ip" / "mem" / "more.mem").unlink()
+    assert run(package, "pynq-z2").faults() == []
+
+
 def test_a_board_without_a_zynq_is_refused(tmp_path: Path) -> None:
     contents = vivado.IpContents(top=TOP, sources=(), model_hash="", input_bits=64, output_bits=32)
     with pytest.raises(ToolError, match="no block design for family 'alveo' of u50"):

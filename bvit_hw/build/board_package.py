@@ -5,7 +5,6 @@ The same files make the package's folder, the release archive and what `bvit-hw 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import zipfile
@@ -16,9 +15,12 @@ import numpy as np
 
 from bvit_hw.errors import OutputError
 from bvit_hw.resources import data_path
+from bvit_hw.runtime.errors import PackageError
 from bvit_hw.runtime.model_info import ModelInfo
+from bvit_hw.runtime.sums import differences
+from bvit_hw.sums import SUMS, sums
 
-SUMS = "SHA256SUMS"
+__all__ = ["SUMS", "package_files", "release_files", "sums", "write_archive", "write_board_files", "write_release"]
 #: what Vivado or Vitis leaves for the board
 BITSTREAMS = ("bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin")
 #: names (or beginnings of names, for folders) of the package that the board has a use for
@@ -90,20 +92,23 @@ def package_files(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def sums(files: Mapping[str, Path]) -> str:
-    """The text of SHA256SUMS, as sha256sum writes and checks it."""
-    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n" for name, path in files.items())
-
-
 def release_files(build: Path) -> dict[str, Path]:
     """Everything for the board of the build in folder ``build``, the bitstream with it where one was built.
 
-    Raises OutputError when there is no finished package.
+    Raises OutputError when there is no finished package, and where a file is not as it was written: what is copied or
+    packed gets sums of its own, which would call a damaged file whole. Notebooks and README may be the user's. A
+    bitstream is none of the package's files: it is taken as Vivado left it.
     """
     package = build / "package"
     if not (package / SUMS).is_file():
         raise OutputError(f"{build}: holds no finished build (no package/{SUMS}); run bvit-hw build first")
     found = package_files(package)
+    try:
+        wrong = differences(package, {name for name in found if not name.endswith((".ipynb", ".md"))})
+    except PackageError as error:
+        raise OutputError(str(error)) from error
+    if wrong:
+        raise OutputError(f"{package}: {'; '.join(wrong)}; remove that folder and run bvit-hw build again")
     # Where Vivado was run by hand, its results lie beside the script that made them.
     for folder in (package, build / "bitstream"):
         found |= {name: folder / name for name in BITSTREAMS if (folder / name).is_file()}

@@ -38,6 +38,7 @@ from bvit_hw.ops.base import Resources
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.registers import VERSION_VALUE
+from bvit_hw.sums import seal
 
 TOP = "bvit_accelerator"
 #: images that go into the package for the self-test on the board
@@ -329,6 +330,7 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
             vlnv=f"{vivado.VENDOR}:{vivado.LIBRARY}:{generated['top']}:{vivado.IP_VERSION}",
             jobs=options.jobs,
         )
+    seal(folder)
     files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
     tool = vivado if options.board.vitis is None else vitis
     return {"files": len(files), "bitstream_command": tool.COMMAND, "bitstream_files": list(tool.RESULTS)}

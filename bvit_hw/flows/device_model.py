@@ -16,6 +16,7 @@ from bvit_hw.codegen.accelerator import OUTPUT_BITS
 from bvit_hw.codegen.stitch import TEMPLATES, write_text
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.runtime.registers import ADDRESS_SPACE, REGISTERS
+from bvit_hw.sums import seal
 
 LIBRARY, HANDOFF, DESCRIPTION = "libaccelerator.so", "libaccelerator.hwh", "device.json"
 #: where DMA and accelerator answer, as in the block design of a Zynq-7000
@@ -101,3 +102,4 @@ def build_device(
         "input_bytes": input_bits // 8,
     }
     write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
+    seal(folder)

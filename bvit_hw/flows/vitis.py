@@ -15,7 +15,7 @@ from pathlib import Path
 from bvit_hw.boards import Board
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
-from bvit_hw.flows.vivado import IpContents, ip_values, render
+from bvit_hw.flows.vivado import IpContents, ip_values, render, write_packaging
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
 
@@ -50,7 +50,7 @@ def write_kernel(folder: Path, board: Board, clock_mhz: float, ip: IpContents, *
         "units": UNITS,
         "jobs": jobs,
     }
-    render("package_ip.tcl.j2", folder / "ip" / "package_ip.tcl", values)
+    write_packaging(folder / "ip", values)
     for name in ("package_xo.tcl", "kernel.xml", "link.cfg", "build_alveo.sh"):
         render(f"{name}.j2", folder / name, values)
     (folder / "movers").mkdir()

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -19,6 +20,7 @@ from bvit_hw.errors import ToolError
 from bvit_hw.flows.plain import PLAIN, TAKEN
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.vivado_reports import read_power, read_timing, read_utilization
+from bvit_hw.sums import seal
 from bvit_hw.vendor_releases import RELEASES
 
 #: hyphens are left out of the vendor's name: not everything that reads a VLNV takes them
@@ -189,8 +191,14 @@ def write_scripts(
         "scatter_gather": scatter_gather,
         "jobs": jobs,
     }
-    render("package_ip.tcl.j2", folder / "ip" / "package_ip.tcl", values)
+    write_packaging(folder / "ip", values)
     render("build_zynq.tcl.j2", folder / "build_zynq.tcl", values)
+
+
+def write_packaging(ip: Path, values: Mapping[str, Any]) -> None:
+    """Write package_ip.tcl into ``ip``, and the sums of sources and memories that it checks first."""
+    seal(ip, [file for file in ip.rglob("*") if file.suffix in (".sv", ".v") or file.parent.name == "mem"])
+    render("package_ip.tcl.j2", ip / "package_ip.tcl", values)
 
 
 def vivado_path() -> str | None:

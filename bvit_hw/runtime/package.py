@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 import zipfile
@@ -16,8 +15,7 @@ import numpy as np
 from .devices import find_device
 from .driver import Accelerator
 from .errors import PackageError
-
-SUMS = "SHA256SUMS"
+from .sums import differences, listed
 
 
 @dataclass(frozen=True)
@@ -55,21 +53,10 @@ def connect(package: str | Path = ".", device: str | None = None, **options: Any
 def check_files(package: str | Path = ".") -> int:
     """Compare every file with SHA256SUMS; returns how many there are, raises PackageError naming those that differ."""
     folder = Path(package)
-    try:
-        lines = (folder / SUMS).read_text().splitlines()
-        wanted = [(line[66:], line[:64]) for line in lines if line]
-    except OSError as error:
-        raise PackageError(f"{folder / SUMS}: cannot be read ({error}); copy the package again") from error
-    wrong = []
-    for name, digest in wanted:
-        file = folder / name
-        if not file.is_file():
-            wrong.append(f"{name} is missing")
-        elif hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-            wrong.append(f"{name} was changed")
-    if wrong or not wanted:
-        raise PackageError(f"{folder}: {'; '.join(wrong) or 'SHA256SUMS is empty'}; copy the package again")
-    return len(wanted)
+    wrong = differences(folder)
+    if wrong:
+        raise PackageError(f"{folder}: {'; '.join(wrong)}; copy the package again")
+    return len(listed(folder))
 
 
 def expected_results(package: str | Path = ".") -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:

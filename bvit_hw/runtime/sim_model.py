@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError
+from .errors import DeviceError, PackageError
+from .sums import differences
 
 _PAGE = 4096
 
@@ -54,12 +55,16 @@ class SimulatedModel:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).resolve()
         try:
+            # Before it is loaded: a damaged library ends the process without a word.
+            wrong = differences(self.folder)
+            if wrong:
+                raise PackageError("; ".join(wrong))
             self.description: dict[str, Any] = json.loads((self.folder / "device.json").read_text())
             self.library = self.folder / "libaccelerator.so"
             self._lib = ctypes.CDLL(str(self.library))
             # Opening changes the working directory for a moment: no other Python thread may run meanwhile.
             opener = ctypes.PyDLL(str(self.library)).bvit_sim_open
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AttributeError, PackageError) as error:
             raise DeviceError(
                 f"{self.folder}: no simulated device that this machine can load ({error}); "
                 "`bvit-hw build` makes one for the machine that it runs on"
