@@ -176,6 +176,11 @@ class Report(_Record):
             return f"the accelerator's streams ({cycles:,} cycles for a frame's pixels and logits)"
         return f"{slowest.name} ({slowest.op}, {slowest.cycles:,} cycles)"
 
+    @property
+    def latency_us(self) -> float | None:
+        """Microseconds from a frame's first pixel to its last logit at the report's clock; None: not simulated."""
+        return None if self.latency_cycles is None else self.latency_cycles / self.clock_mhz
+
     def summary(self) -> dict[str, Any]:
         """Figures for the head of page and table, formatted."""
         simulated = self.cycles_per_frame.simulated
@@ -183,5 +188,7 @@ class Report(_Record):
             "frames/s": f"{self.frames_per_second:,.0f}",
             "cycles/frame": f"{self.cycles_per_frame.model:,} model, "
             + (f"{simulated:,.0f} simulated" if simulated is not None else "not simulated"),
-            "latency": f"{self.latency_cycles:,} cycles" if self.latency_cycles is not None else "not simulated",
+            "latency": "not simulated"
+            if self.latency_cycles is None
+            else f"{self.latency_us:,.1f} µs ({self.latency_cycles:,} cycles at {self.clock_mhz:g} MHz)",
         }
