@@ -6,10 +6,12 @@ Every figure of the FPGA carries the document that it comes from, because budget
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from bvit_hw.errors import BoardError
 from bvit_hw.ops.base import Resources
@@ -29,6 +31,13 @@ class Figure(_Strict):
 
     count: Annotated[int, Field(ge=0)]
     source: Annotated[str, Field(min_length=3)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_its_source(cls, value: object) -> object:
+        if isinstance(value, (Mapping, cls)):
+            return value
+        raise ValueError('a figure is a count with its source: { count = 53200, source = "document, page" }')
 
 
 class BoardResources(_Strict):
@@ -187,6 +196,14 @@ def load_board(name: str) -> Board:
     return read_board(data_path("boards") / f"{name}.toml")
 
 
+def _fault(error: ErrorDetails) -> str:
+    """Field, what is allowed, and what was given where that is a single value."""
+    field = ".".join(map(str, error["loc"])) or "file"
+    given = error["input"]
+    text = error["msg"].removeprefix("Value error, ")
+    return f"{field}: {text}" + (f"; given: {given!r}" if isinstance(given, (str, int, float)) else "")
+
+
 def read_board(path: Path) -> Board:
     """The board described by the TOML file ``path``, whose stem must be the board's name."""
     try:
@@ -196,8 +213,7 @@ def read_board(path: Path) -> Board:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BoardError(f"board file {path} is not valid TOML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise BoardError(f"board file {path}: {faults}") from error
+        raise BoardError(f"board file {path}: {'; '.join(map(_fault, error.errors()))}") from error
     if board.name != path.stem:
         raise BoardError(f"board file {path}: name is {board.name!r}, must be {path.stem!r} like the file")
     return board

@@ -7,7 +7,7 @@ import importlib.util
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,14 @@ TOOLS: tuple[Tool, ...] = (
         _program("xrt-smi", "xbutil"),
     ),
 )
+
+
+def missing_tools(names: Iterable[str]) -> list[Tool]:
+    """Those of the tools called ``names`` (of :data:`TOOLS`) that are not here, in the table's order."""
+    wanted = set(names)
+    unknown = wanted - {tool.name for tool in TOOLS}
+    assert not unknown, f"doctor knows no {unknown}"
+    return [tool for tool in TOOLS if tool.name in wanted and tool.find() is None]
 
 
 def examine() -> list[Finding]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from bvit_hw.build.engine import MANIFEST
+from bvit_hw.build.options import resolve
 from bvit_hw.data import load_dataset
 from bvit_hw.models import shipped_checkpoint
 from bvit_hw.models.frozen import FrozenBinaryViT
@@ -143,3 +146,35 @@ def test_a_rate_that_cannot_be_met_says_what_can(built: Path, tmp_path: Path) ->
 
 def test_the_checkpoint_of_the_build_is_the_shipped_one(built: Path) -> None:
     assert (built / "checkpoint/checkpoint.safetensors").read_bytes() == shipped_checkpoint().read_bytes()
+
+
+def test_a_missing_compiler_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("BVIT_HW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    refused(bvit("build", "--board", "pynq-z2", "--out", tmp_path / "out", cwd=tmp_path), "g++", "make", "apt install")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("build/train/cats/model.safetensors", "cats"), ("my net.v2.safetensors", "my net.v2"),
+     ("runs/b/best.safetensors", "best")],
+)  # fmt: skip
+def test_a_network_is_called_as_its_user_called_it(tmp_path: Path, file: str, name: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(shipped_checkpoint(), path)
+    options = resolve(
+        board="pynq-z2", preset_name=None, checkpoint=path, data="digits", clock_mhz=None, target_fps=None,
+        simulated_images=1, jobs=1,
+    )  # fmt: skip
+    assert options.model_name == name
+
+
+def test_the_name_reaches_package_and_report(built: Path) -> None:
+    assert json.loads((built / "package/model.json").read_text())["name"] == "tiny-digits"
+    report = json.loads((built / "report.json").read_text())
+    assert report["model"] == "tiny-digits"
+    assert report["latency_us"] == pytest.approx(report["latency_cycles"] / report["clock_mhz"])

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bvit_hw.build.engine import BuildFolder, Step, StepContext, StepNotRun
 from bvit_hw.build.progress import Progress
-from bvit_hw.errors import OutputError
+from bvit_hw.errors import OutputError, ToolError
 
 QUIET = Progress(quiet=True)
 IDENTITY = {"board": "pynq-z2", "model": "abc"}
@@ -55,6 +56,24 @@ def test_a_changed_input_runs_its_step_and_the_ones_after_it(tmp_path: Path) -> 
     outcome = build(tmp_path, [recorder.step("a", value=9), recorder.step("c"), recorder.step("b", after=("a",))])
     assert outcome == ["a:done", "c:cached", "b:done"]
     assert (tmp_path / "b/out.txt").read_text() == "9"
+
+
+def test_all_missing_tools_are_told_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    first, second = recorder.step("a"), replace(recorder.step("b", after=("a",)), needs=("g++", "make"))
+    third = replace(recorder.step("c"), needs=("make", "verilator"))
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError) as told:
+        build(tmp_path / "out", [first, second, third])
+    lines = str(told.value).splitlines()
+    assert len(lines) == 3 and recorder.ran == [] and "verilator" not in str(told.value)
+    assert lines[1].startswith("  g++, for the step b: ") and "apt install g++" in lines[1]
+    assert lines[2].startswith("  make, for the steps b, c: ") and "apt install make" in lines[2]
+    monkeypatch.setenv("PATH", path)
+    assert build(tmp_path / "out", [first, second, third]) == ["a:done", "b:done", "c:done"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert build(tmp_path / "out", [first, second, third]) == ["a:cached", "b:cached", "c:cached"], "none is needed"
 
 
 @pytest.mark.parametrize("damage", ["edit", "delete"])

@@ -29,7 +29,7 @@ _BOARD_NAMES = ("README.md", "model.json", "frozen.safetensors", "test_images.np
 _README = """\
 # {title}
 
-BinaryViT accelerator, model `{hash}`, {height} x {width} x {channels} -> {classes} classes.
+BinaryViT accelerator, model {name} (`{hash}`), {height} x {width} x {channels} -> {classes} classes.
 
 | file | is |
 |---|---|
@@ -70,6 +70,7 @@ def write_board_files(
     np.savez_compressed(folder / "test_images.npz", images=images, logits=logits, **known)
     text = _README.format(
         title=title,
+        name=info.name,
         hash=info.model_hash[:16],
         height=info.height,
         width=info.width,

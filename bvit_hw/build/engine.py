@@ -22,7 +22,8 @@ from typing import Any
 from bvit_hw import __version__, interruption
 from bvit_hw.build.progress import Progress
 from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason
-from bvit_hw.errors import OutputError
+from bvit_hw.doctor import missing_tools
+from bvit_hw.errors import OutputError, ToolError
 
 MANIFEST = "manifest.json"
 #: what the manifest holds for a step
@@ -66,7 +67,8 @@ class Step:
     """A named step. ``run`` writes files into ``context.folder`` and returns JSON-ready results.
 
     ``inputs`` is JSON-ready data that the step depends on besides the steps named in ``after``; ``code`` are the source
-    files or folders whose text it depends on, so that a changed pass runs again.
+    files or folders whose text it depends on, so that a changed pass runs again. ``needs`` are tools that it cannot do
+    without, by the names that ``bvit-hw doctor`` has for them.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Step:
     after: tuple[str, ...] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict)
     code: tuple[Path, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 def _is_entry(entry: object) -> bool:
@@ -100,6 +103,33 @@ def _code_hash(paths: Sequence[Path]) -> str:
             if "__pycache__" not in file.parts:
                 digest.update(str(file.relative_to(root.parent)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
+
+
+def _keys(steps: Sequence[Step]) -> dict[str, str]:
+    """What each step depends on, as a hash: its inputs, its code, and the same of the steps before it."""
+    keys: dict[str, str] = {}
+    for step in steps:
+        material = {
+            "version": __version__,
+            "inputs": step.inputs,
+            "code": _code_hash(step.code),
+            "after": {name: keys[name] for name in step.after},
+        }
+        keys[step.name] = hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
+    return keys
+
+
+def _require(steps: Sequence[Step]) -> None:
+    """ToolError that names every tool that one of ``steps`` needs and that is not here."""
+    missing = missing_tools(name for step in steps for name in step.needs)
+    if missing:
+        lines = [
+            f"{tool.name}, for the {'steps' if len(users) > 1 else 'step'} {', '.join(users)}: {tool.purpose}. "
+            f"To get it: {tool.how_to_get}"
+            for tool in missing
+            for users in [[step.name for step in steps if tool.name in step.needs]]
+        ]
+        raise ToolError("missing here, so that nothing was begun:\n  " + "\n  ".join(lines))
 
 
 def _remove(path: Path) -> None:
@@ -237,25 +267,22 @@ class BuildFolder:
     def run(self, steps: Sequence[Step], progress: Progress) -> list[StepOutcome]:
         """Run the steps in order; returns one outcome a step, the last one "not run" if a tool is missing.
 
-        An error of a step is raised; all steps finished before stay valid. KeyboardInterrupt passes through likewise.
+        Tools that steps ``need`` are asked for before the first step runs: ToolError names all that are missing. An
+        error of a step is raised; all steps finished before stay valid. KeyboardInterrupt passes through likewise.
         """
         outcomes: list[StepOutcome] = []
         results: dict[str, Mapping[str, Any]] = {}
-        keys: dict[str, str] = {}
+        keys = _keys(steps)
+        whole = {step.name for step in steps if self._intact(step.name, keys[step.name])}
+        _require([step for step in steps if step.name not in whole])
         for stale in self.path.glob(".tmp-*"):
             _remove(stale)
         for step in steps:
-            material = {
-                "version": __version__,
-                "inputs": step.inputs,
-                "code": _code_hash(step.code),
-                "after": {name: keys[name] for name in step.after},
-            }
-            keys[step.name] = key = hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
+            key = keys[step.name]
             interruption.check()
             start = time.monotonic()
             with progress.step(step.title) as update, output_errors(self.path, step.name):
-                if self._intact(step.name, key):
+                if step.name in whole:
                     results[step.name] = self._steps[step.name]["results"]
                     outcomes.append(StepOutcome(step.name, "cached", time.monotonic() - start))
                     continue

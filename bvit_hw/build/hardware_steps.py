@@ -307,6 +307,7 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         cycles_per_frame=int(generated["sizing"]["cycles_model"]),
         board=options.board.name,
         preprocessing=context.results["checkpoint"]["preprocessing"],
+        name=options.model_name,
     )
     images = data.images[:PACKAGED_IMAGES]
     write_board_files(

@@ -14,6 +14,8 @@ from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
 from bvit_hw.lower.implementation import IMPLEMENTATIONS
 from bvit_hw.models import checkpoint_config, checkpoint_info, preset, shipped_checkpoint
 
+#: the file that every training run writes (train/loop.py)
+_TRAINED = "model"
 #: a frame an hour, about
 LEAST_FPS = 0.001
 
@@ -38,6 +40,12 @@ class BuildOptions:
     impl_of: tuple[tuple[str, str], ...] = ()
     #: whether the package gets the accelerator as a simulated device, for notebooks without a board
     simulated_device: bool = True
+
+    @property
+    def model_name(self) -> str:
+        """What people call the network: its file's name, or its folder's where training named the file."""
+        path = self.checkpoint.absolute()
+        return path.parent.name if path.stem == _TRAINED and path.parent.name else path.stem
 
 
 def resolve(

@@ -11,6 +11,7 @@ from typing import Any
 from bvit_hw.build import hardware_steps, hls_step, steps
 from bvit_hw.build.engine import Step, StepContext
 from bvit_hw.build.options import BuildOptions
+from bvit_hw.flows.cache import any_cached
 from bvit_hw.resources import data_path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -45,8 +46,9 @@ def make_steps(options: BuildOptions) -> list[Step]:
         after: tuple[str, ...],
         inputs: Mapping[str, Any],
         code: tuple[Path, ...],
+        needs: tuple[str, ...] = (),
     ) -> Step:
-        return Step(name, title, partial(_call, run, options), after=after, inputs=inputs, code=code)
+        return Step(name, title, partial(_call, run, options), after=after, inputs=inputs, code=code, needs=needs)
 
     with options.checkpoint.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -54,6 +56,8 @@ def make_steps(options: BuildOptions) -> list[Step]:
     if options.calibrate is not None:
         chosen["calibrate"] = _content(options.calibrate)
     board = options.board.model_dump(mode="json")
+    # Models that were compiled before need no compiler; whether they are those of this build is seen in the step.
+    compilers = () if any_cached("models") else ("g++", "make")
     rtl = data_path("rtl")
     ops = _code("ops", "lower")
     front = ("checkpoint", "freeze")
@@ -62,7 +66,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
         step(
             "hls", "hls: operators as compiled templates", hls_step.run_hls, (*front, "lower", "fold"),
             {"impl": options.impl, "impl_of": options.impl_of, "images": options.simulated_images},
-            (*_code("codegen", "flows"), data_path("hls")),
+            (*_code("codegen", "flows"), data_path("hls")), () if any_cached("csim") else ("g++",),
         )
     ] if hls_step.wants_hls(options) else []  # fmt: skip
     return [
@@ -80,23 +84,24 @@ def make_steps(options: BuildOptions) -> list[Step]:
         *hls,
         step(
             "generate", "generate: FIFO depths, RTL, lint", hardware_steps.run_generate, (*front, "lower", "fold"),
-            {}, (*_code("codegen", "flows"), rtl),
+            {}, (*_code("codegen", "flows"), rtl), ("verilator", *compilers),
         ),
         step(
             "simulate", "simulate: test images through the RTL", hardware_steps.run_simulate, generated,
-            {"images": options.simulated_images}, (),
+            {"images": options.simulated_images}, (), ("verilator", *compilers),
         ),
         step(
-            "synthesize", "synthesize: Yosys estimate", hardware_steps.run_synthesize, generated, {}, (),
+            "synthesize", "synthesize: Yosys estimate", hardware_steps.run_synthesize, generated, {}, (), ("pyosys",),
         ),
         step(
             "package", "package: IP, scripts, driver, notebooks, simulated device", hardware_steps.run_package,
             (*generated, *(step.name for step in hls)),
-            {"simulated_device": options.simulated_device},
+            {"simulated_device": options.simulated_device, "model_name": options.model_name},
             (
                 *_code("runtime"), _PACKAGE / "build" / "board_package.py", data_path("boards") / "notebooks",
                 data_path("hls") / "movers",
             ),
+            ("verilator", *compilers) if options.simulated_device else (),
         ),
         step("bitstream", "bitstream: Vivado", hardware_steps.run_bitstream, ("package",), {}, ()),
     ]  # fmt: skip

@@ -101,7 +101,7 @@ def make_report(
         part=board.part,
         clock_mhz=options.clock_mhz,
         clock_note="from Vivado's timing check" if built else "assumed, not timing-closed",
-        model=options.checkpoint.stem,
+        model=options.model_name,
         model_hash=str(results["freeze"]["model_hash"]),
         cycles_per_frame=Cycles(
             model=int(simulated["cycles_model"]), simulated=float(simulated["cycles_simulated"])

@@ -138,6 +138,15 @@ def find_cached(kind: str, name: str, file: str, *, root: Path | None = None) ->
     return None
 
 
+def any_cached(kind: str) -> bool:
+    """Whether there is anything of ``kind`` in the cache, wherever that lies."""
+    for place in _places(None):
+        with suppress(OSError):  # there is none yet, or it may not be entered
+            if any((place / kind).iterdir()):
+                return True
+    return False
+
+
 def _places(root: Path | None) -> list[Path]:
     """Where to look."""
     if root is not None:

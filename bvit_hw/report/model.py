@@ -155,13 +155,17 @@ class Report(_Record):
     def write(self, path: Path) -> None:
         """Write report.json atomically."""
         temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(json.dumps(self.model_dump(), indent=1) + "\n")
+        # Derived figures are for whoever reads the file; reading it back computes them anew.
+        figures = self.model_dump() | {"latency_us": self.latency_us}
+        temporary.write_text(json.dumps(figures, indent=1) + "\n")
         temporary.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> Report:
         """Read report.json."""
-        return cls.model_validate_json(path.read_text())
+        figures = json.loads(path.read_text())
+        figures.pop("latency_us", None)
+        return cls.model_validate(figures)
 
     @property
     def bottleneck(self) -> OperatorRow:

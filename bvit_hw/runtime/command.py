@@ -25,6 +25,7 @@ class Run:
     logits: np.ndarray
     cycles: int
     busy_cycles: int
+    latency_cycles: int
     seconds: float
     clock_mhz: float
     simulated: bool
@@ -43,6 +44,8 @@ class Run:
         yield f"{device}: {count} images in {self.cycles} cycles, {self.cycles * 1e-3 / self.clock_mhz:.3f} ms"
         rate = self.clock_mhz * 1e6 * count / self.cycles
         yield f"{rate:,.0f} frames/s of the device's time at {self.clock_mhz:g} MHz, transfers and driver included"
+        if self.latency_cycles:
+            yield f"latency of a frame: {self.latency_cycles / self.clock_mhz:,.1f} µs ({self.latency_cycles} cycles)"
         if self.busy_cycles:
             frames = self.clock_mhz * 1e6 / self.busy_cycles
             yield f"{self.busy_cycles} cycles between frames: {frames:,.0f} frames/s while the stream is full"
@@ -77,6 +80,7 @@ def run_pictures(accelerator: Accelerator, pictures: Pictures) -> Run:
         logits=logits,
         cycles=counters["cycles"] - before,
         busy_cycles=counters["cycles_per_frame"] if len(images) > 1 else 0,
+        latency_cycles=counters["latency_cycles"],
         seconds=seconds,
         clock_mhz=info.clock_mhz,
         simulated=accelerator.simulated,

@@ -17,7 +17,8 @@ class ModelInfo:
     """Identity and shapes. Images are uint8, ``height`` x ``width`` x ``channels``; logits are integers times
     2**``logits_exponent``. ``model_hash`` is the SHA-256 of the frozen model, 64 hexadecimal digits.
     ``cycles_per_frame`` is what the cycle model says, ``board`` the name that the package was built for,
-    ``preprocessing`` what :class:`Preprocessing` says of pictures (None: its defaults, as in older packages).
+    ``preprocessing`` what :class:`Preprocessing` says of pictures (None: its defaults, as in older packages),
+    ``name`` what its checkpoint was called.
     """
 
     model_hash: str
@@ -32,6 +33,7 @@ class ModelInfo:
     cycles_per_frame: int
     board: str
     preprocessing: Mapping[str, Any] | None = None
+    name: str = ""
 
     @cached_property
     def preprocessor(self) -> Preprocessing:
