@@ -179,6 +179,23 @@ def test_self_test_finds_damage(package: Path) -> None:
         runtime.check_files(package)
 
 
+def test_the_sources_may_be_left_at_home_as_a_whole_only(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("model.json", "ip/top.v", "ip/mem/a.mem", "sim/library.so")}
+    for name, file in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    (tmp_path / "SHA256SUMS").write_text(sums(files))
+    assert runtime.check_files(tmp_path) == 4
+    files["ip/mem/a.mem"].unlink()
+    with pytest.raises(runtime.PackageError, match=r"ip/mem/a\.mem is missing"):
+        runtime.check_files(tmp_path)
+    shutil.rmtree(tmp_path / "ip")
+    assert runtime.check_files(tmp_path) == 2
+    files["sim/library.so"].unlink()
+    with pytest.raises(runtime.PackageError, match=r"sim/library\.so is missing"):
+        runtime.check_files(tmp_path)
+
+
 def test_connect_says_what_is_missing(package: Path) -> None:
     with pytest.raises(runtime.DeviceError, match=r"holds none of bvit_hw\.bit, bvit_hw\.xclbin"):
         runtime.connect(package, "board")
