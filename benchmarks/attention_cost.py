@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
+from bvit_hw.contract.attention_rule import score_table, threshold_integer
 from bvit_hw.flows.yosys import job_of, synthesize
-from bvit_hw.models.attention_rule import score_table, threshold_integer
 from bvit_hw.ops import attention_cost
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.binary_attention import BinaryAttention

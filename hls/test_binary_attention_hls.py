@@ -10,9 +10,9 @@ from digits_network import digits_cases
 from hls_checks import Case, check_hls, random_frame
 from template_checks import mutants_caught, refusals, refused, run_program
 
+from bvit_hw.contract.attention_rule import score_table, threshold_integer
 from bvit_hw.errors import BvitError, ConfigError, FoldingError
 from bvit_hw.flows.gxx import Toolchain, clang
-from bvit_hw.models.attention_rule import score_table, threshold_integer
 from bvit_hw.ops.base import IntArray
 from bvit_hw.ops.binary_attention import BinaryAttention
 

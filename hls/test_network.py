@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from bvit_hw.contract import FrozenGraph
 from bvit_hw.data import load_dataset
 from bvit_hw.errors import ConfigError, LoweringError
 from bvit_hw.flows.gxx import Toolchain
@@ -18,7 +19,6 @@ from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.implementation import choose_implementations
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
-from bvit_hw.models.contract import FrozenGraph
 from bvit_hw.models.freeze import freeze
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.ops.base import HwOp

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from harness import assert_caught, check_op, find_sources, mutant, random_frame
 
+from bvit_hw.contract.attention_rule import score_table, threshold_integer
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.verilator import lint
 from bvit_hw.flows.yosys import job_of, synthesize
-from bvit_hw.models.attention_rule import score_table, threshold_integer
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.binary_attention import BinaryAttention
 

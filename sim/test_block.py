@@ -13,6 +13,7 @@ import torch
 from harness import Dut, DutStream, check_op
 
 from bvit_hw.codegen.stitch import stitch
+from bvit_hw.contract import FrozenGraph
 from bvit_hw.data import load_dataset
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.lower.builders import hw_graph_of
@@ -21,7 +22,6 @@ from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
 from bvit_hw.lower.stitch_plan import add_glue
 from bvit_hw.models.checkpoint import load_checkpoint, shipped_checkpoint
-from bvit_hw.models.contract import FrozenGraph
 from bvit_hw.models.freeze import freeze
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.ops.base import HwOp, IntArray, Params, Stream

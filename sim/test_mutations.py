@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from harness import SIM, assert_caught, mutant, random_frame
 
-from bvit_hw.models.attention_rule import score_table
+from bvit_hw.contract.attention_rule import score_table
 from bvit_hw.ops.base import HwOp, Params
 from bvit_hw.ops.binary_attention import BinaryAttention
 from bvit_hw.ops.binary_mvau import BinaryMVAU

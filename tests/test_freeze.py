@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from bvit_hw.contract.attention_rule import threshold_integer
+from bvit_hw.contract.exactness import check_exact
 from bvit_hw.data import load_dataset, normalize
 from bvit_hw.errors import FreezeError
 from bvit_hw.models import BinaryViT, load_checkpoint, shipped_checkpoint
-from bvit_hw.models.attention_rule import threshold_integer
-from bvit_hw.models.exactness import check_exact
 from bvit_hw.models.freeze import freeze
 from bvit_hw.models.frozen import FrozenBinaryViT
 from tests.frozen_factory import ALL_CONFIGS, CLASS_TOKEN, calibrated_model, random_pixels

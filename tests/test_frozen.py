@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FreezeError
-from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.frozen_fused import FusedBinaryViT
 from bvit_hw.models.random_frozen import random_frozen, random_images

@@ -12,10 +12,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bvit_hw.errors import FreezeError
-from bvit_hw.models.contract import EXACT_BITS, FrozenGraph, FrozenNode, FrozenTensor
-from bvit_hw.models.exactness import check_exact, intermediates
-from bvit_hw.models.fixed_point import (
+from bvit_hw.contract import EXACT_BITS, FrozenGraph, FrozenNode, FrozenTensor
+from bvit_hw.contract.exactness import check_exact, intermediates
+from bvit_hw.contract.fixed_point import (
     RealAffine,
     binarize_threshold,
     fit_affine,
@@ -23,6 +22,7 @@ from bvit_hw.models.fixed_point import (
     mantissa_exponent,
     power_of_two,
 )
+from bvit_hw.errors import FreezeError
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.random_frozen import random_frozen
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from bvit_hw.contract.attention_rule import THRESHOLD_MAX, attended, score_table, threshold_integer
 from bvit_hw.models import layers
-from bvit_hw.models.attention_rule import THRESHOLD_MAX, attended, score_table, threshold_integer
 from bvit_hw.models.blocks import PoolBranches
 from bvit_hw.models.quant import ActQuant, WeightQuant
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from bvit_hw.contract.attention_rule import attended, threshold_integer
 from bvit_hw.errors import ConfigError
 from bvit_hw.models import PRESETS, BinaryViT, BinaryViTConfig, preset
-from bvit_hw.models.attention_rule import attended, threshold_integer
 from bvit_hw.models.blocks import Attention
 from bvit_hw.models.quant import ActQuant
 

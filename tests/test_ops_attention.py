@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bvit_hw.contract.attention_rule import attended, score_table, threshold_integer
 from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.models.attention_rule import attended, score_table, threshold_integer
 from bvit_hw.ops.base import IntArray, Params, divisors
 from bvit_hw.ops.binary_attention import BinaryAttention
 from bvit_hw.ops.registry import from_attributes

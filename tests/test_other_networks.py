@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from bvit_hw.boards import load_board
+from bvit_hw.contract.file import load_frozen
 from bvit_hw.models.frozen import FrozenBinaryViT
-from bvit_hw.models.frozen_io import load_frozen
 from tests.other_networks import NETWORKS, build
 
 SMALL = "small"

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bvit_hw.contract import FrozenGraph
 from bvit_hw.errors import ConfigError, FreezeError
 from bvit_hw.models import BinaryViTConfig
-from bvit_hw.models.contract import FrozenGraph
 from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.packed import PackedBinaryViT

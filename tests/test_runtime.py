@@ -270,8 +270,8 @@ def test_reference_is_the_frozen_model(config: str, tmp_path: Path) -> None:
     """Every tensor of the NumPy reference against frozen PyTorch, from the file as the package has it."""
     import torch
 
+    from bvit_hw.contract.file import save_frozen
     from bvit_hw.models.frozen import FrozenBinaryViT
-    from bvit_hw.models.frozen_io import save_frozen
     from bvit_hw.models.random_frozen import random_frozen, random_images
     from tests.frozen_factory import CONFIGS
 

@@ -59,7 +59,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
     # Models that were compiled before need no compiler; whether they are those of this build is seen in the step.
     compilers = () if any_cached("models") else ("g++", "make")
     rtl = data_path("rtl")
-    ops = _code("ops", "lower")
+    ops = _code("contract", "ops", "lower")
     front = ("checkpoint", "freeze")
     generated = (*front, "lower", "fold", "generate")
     hls = [
@@ -72,10 +72,10 @@ def make_steps(options: BuildOptions) -> list[Step]:
     return [
         step(
             "checkpoint", "checkpoint: accuracy of the QAT model", steps.run_checkpoint, (),
-            chosen, _code("models", "data", "calibration.py"),
+            chosen, _code("contract", "models", "data", "calibration.py"),
         ),
-        step("freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {}, _code("models")),
-        step("export", "export: QONNX, equal to frozen", steps.run_export, front, {}, _code("export")),
+        step("freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {}, _code("contract", "models")),
+        step("export", "export: QONNX, equal to frozen", steps.run_export, front, {}, _code("contract", "export")),
         step("lower", "lower: hardware operators", steps.run_lower, (*front, "export"), {}, ops),
         step(
             "fold", "fold: solve for the board", hardware_steps.run_fold, (*front, "lower"),

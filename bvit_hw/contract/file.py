@@ -14,11 +14,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
+from bvit_hw.contract.exactness import check_exact
 from bvit_hw.errors import CheckpointError, FreezeError
-from bvit_hw.models.checkpoint import FROZEN_KEY
-from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
-from bvit_hw.models.exactness import check_exact
 
+#: what marks the file among other safetensors files
+FROZEN_KEY = "bvit-frozen"
 #: layout of the file; a reader refuses any other
 FORMAT = 1
 

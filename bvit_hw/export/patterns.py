@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.contract.exactness import MID_BITS
 from bvit_hw.errors import ExportError
 from bvit_hw.export.emitter import QONNX_DOMAIN, Emitter
 from bvit_hw.export.ops import DOMAIN
-from bvit_hw.models.contract import FrozenNode, FrozenTensor
-from bvit_hw.models.exactness import MID_BITS
 
 Shape = tuple[int, int, int, int]
 

@@ -12,13 +12,13 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw import __version__
+from bvit_hw.contract import FrozenGraph
+from bvit_hw.contract.exactness import check_exact
+from bvit_hw.contract.file import model_hash
 from bvit_hw.errors import ExportError
 from bvit_hw.export.emitter import QONNX_DOMAIN, Emitter
 from bvit_hw.export.ops import DOMAIN
 from bvit_hw.export.patterns import Patterns, datatype_of, shape_of
-from bvit_hw.models.contract import FrozenGraph
-from bvit_hw.models.exactness import check_exact
-from bvit_hw.models.frozen_io import model_hash
 
 OPSET = 17
 #: layout of nodes and metadata, docs/qonnx.md

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import LoweringError
 from bvit_hw.lower.graph import HwGraph, HwNode
-from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.ops.base import HwOp, Params, signed_bits
 from bvit_hw.ops.registry import from_attributes
 

@@ -7,9 +7,9 @@ from onnx import NodeProto
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from bvit_hw.contract import FrozenTensor
 from bvit_hw.errors import LoweringError
 from bvit_hw.lower.graph import HwNode
-from bvit_hw.models.contract import FrozenTensor
 from bvit_hw.ops.node import op_of, param_names
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bvit_hw.contract import FrozenNode
 from bvit_hw.export.ops import DOMAIN
 from bvit_hw.lower.pattern import Pattern
 from bvit_hw.lower.rewrite import LoweringPass
-from bvit_hw.models.contract import FrozenNode
 
 
 class InferBinaryAttention(LoweringPass):

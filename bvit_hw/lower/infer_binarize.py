@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bvit_hw.contract import FrozenNode
 from bvit_hw.lower.pattern import Pattern
 from bvit_hw.lower.rewrite import LoweringPass
-from bvit_hw.models.contract import FrozenNode
 
 
 class InferBinarize(LoweringPass):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode
 from bvit_hw.lower.pattern import Pattern, is_named
 from bvit_hw.lower.rewrite import LoweringPass
-from bvit_hw.models.contract import FrozenNode
 
 
 class InferChannelAffine(LoweringPass):

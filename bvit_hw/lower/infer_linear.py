@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qonnx.core.datatype import DataType
 
+from bvit_hw.contract import FrozenNode
 from bvit_hw.lower.pattern import Pattern
 from bvit_hw.lower.rewrite import LoweringPass
-from bvit_hw.models.contract import FrozenNode
 
 
 def _linear(pattern: Pattern) -> tuple[FrozenNode, bool] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
+from bvit_hw.contract import FrozenNode
 from bvit_hw.lower.pattern import Pattern
 from bvit_hw.lower.rewrite import LoweringPass
-from bvit_hw.models.contract import FrozenNode
 
 _TO_NCHW = (0, 3, 1, 2)
 _TO_NHWC = (0, 2, 3, 1)

@@ -13,9 +13,9 @@ import numpy as np
 from onnx import NodeProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
+from bvit_hw.contract import FrozenTensor
 from bvit_hw.errors import LoweringError
 from bvit_hw.lower.hw_node import tensor_of
-from bvit_hw.models.contract import FrozenTensor
 from bvit_hw.ops.node import is_hw
 
 

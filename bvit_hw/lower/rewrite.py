@@ -9,9 +9,9 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
+from bvit_hw.contract import FrozenNode
 from bvit_hw.lower.builders import build_op
 from bvit_hw.lower.pattern import Graph, Pattern
-from bvit_hw.models.contract import FrozenNode
 from bvit_hw.ops.node import HW_DOMAIN, make_hw_node
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bvit_hw.models.attention_rule import TABLE_SHIFT, score_table, threshold_integer
+from bvit_hw.contract.attention_rule import TABLE_SHIFT, score_table, threshold_integer
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.elementwise import fuses, pool_affines
 from bvit_hw.models.layers import (

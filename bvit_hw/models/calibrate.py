@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bvit_hw.contract import FrozenGraph
 from bvit_hw.errors import ConfigError
 from bvit_hw.models.binaryvit import BinaryViT
-from bvit_hw.models.contract import FrozenGraph
 from bvit_hw.models.freeze import freeze
 from bvit_hw.models.frozen import FrozenBinaryViT
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from bvit_hw.contract.file import FROZEN_KEY
 from bvit_hw.errors import CheckpointError, ConfigError, OutputError
 from bvit_hw.models.binaryvit import BinaryViT
 from bvit_hw.models.config import BinaryViTConfig
@@ -23,8 +24,6 @@ from bvit_hw.models.quant import FixedPointQuant
 from bvit_hw.models.torch_file import bad_values
 
 _KEY = "bvit_hw"
-#: what marks the other kind of file that this project writes (frozen_io)
-FROZEN_KEY = "bvit-frozen"
 _FORMAT = 1
 #: exponents of activations that make sense; calibration tries -16..4
 _EXPONENTS = range(-40, 41)

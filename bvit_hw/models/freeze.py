@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bvit_hw.contract import FrozenGraph, FrozenTensor
+from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.errors import FreezeError
 from bvit_hw.models.binaryvit import BinaryViT
 from bvit_hw.models.blocks import Block, FullPrecisionMerge, Merge
-from bvit_hw.models.contract import FrozenGraph, FrozenTensor
-from bvit_hw.models.fixed_point import FloatArray, RealAffine
 from bvit_hw.models.frozen_build import build_graph
 from bvit_hw.models.layers import Affine, BinaryLinear, BinaryUnit, ChannelNorm, PatchLinear, RPReLU
 from bvit_hw.models.quant import WeightQuant

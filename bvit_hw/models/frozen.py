@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FreezeError
-from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 
 #: extent of the MultiPool windows in rows and columns, in the order of its coefficients
 WINDOWS = ((3, 1), (1, 3), (5, 1), (1, 5))

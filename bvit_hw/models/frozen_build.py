@@ -10,12 +10,12 @@ from typing import Protocol
 
 import numpy as np
 
+from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
+from bvit_hw.contract.attention_rule import TABLE_SHIFT, score_table, threshold_integer
+from bvit_hw.contract.exactness import check_node, intermediates
+from bvit_hw.contract.fixed_point import FloatArray, RealAffine, binarize_threshold, fit_affine, fit_multi_pool, half_up
 from bvit_hw.errors import FreezeError
-from bvit_hw.models.attention_rule import TABLE_SHIFT, score_table, threshold_integer
 from bvit_hw.models.config import BinaryViTConfig
-from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
-from bvit_hw.models.exactness import check_node, intermediates
-from bvit_hw.models.fixed_point import FloatArray, RealAffine, binarize_threshold, fit_affine, fit_multi_pool, half_up
 
 #: width of the logits
 LOGIT_BITS = 24

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from bvit_hw.contract import FrozenGraph, FrozenTensor
+from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.models.config import BinaryViTConfig
-from bvit_hw.models.contract import FrozenGraph, FrozenTensor
-from bvit_hw.models.fixed_point import FloatArray, RealAffine
 from bvit_hw.models.frozen_build import build_graph
 from bvit_hw.models.presets import preset
 

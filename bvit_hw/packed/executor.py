@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FreezeError
-from bvit_hw.models.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.packed.library import PackedAffine, PackedTensor, kernels
 
 _INT16, _INT32, _BITS = 0, 1, 2

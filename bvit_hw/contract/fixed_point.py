@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bvit_hw.contract import EXACT_BITS, FrozenNode, FrozenTensor
+from bvit_hw.contract.exactness import MID_BITS, Interval, affine_rest, affine_total, intermediates
 from bvit_hw.errors import FreezeError
-from bvit_hw.models.contract import EXACT_BITS, FrozenNode, FrozenTensor
-from bvit_hw.models.exactness import MID_BITS, Interval, affine_rest, affine_total, intermediates
 
 FloatArray = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bvit_hw.contract import EXACT_BITS, FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import FreezeError
-from bvit_hw.models.contract import EXACT_BITS, FrozenGraph, FrozenNode, FrozenTensor
 
 IntArray = NDArray[np.int64]
 

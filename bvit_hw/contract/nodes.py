@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class FrozenNode:
     op: str
     inputs: tuple[str, ...]
     output: str
-    attrs: Mapping[str, int | tuple[int, ...]] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
