@@ -23,7 +23,9 @@ def score_table(head_dim: int, table_bits: int = 15) -> NDArray[np.int64]:
     With the largest possible score, d, subtracted every entry is at most ``2**table_bits - 1``; softmax stays the same.
     """
     score = 2.0 * np.arange(head_dim + 1) - 2.0 * head_dim
-    return np.floor(np.exp(score / math.sqrt(head_dim)) * (2**table_bits - 1) + 0.5).astype(np.int64)
+    entries = np.exp(score / math.sqrt(head_dim)) * (2**table_bits - 1)
+    table: NDArray[np.int64] = np.floor(entries + 0.5).astype(np.int64)
+    return table
 
 
 def threshold_integer(t: float) -> int:
@@ -34,4 +36,5 @@ def threshold_integer(t: float) -> int:
 def attended(equal_bits: NDArray[np.int64], table: NDArray[np.int64], threshold: int) -> NDArray[np.bool_]:
     """Which keys (last axis) a row attends to: E_j * 2**TABLE_SHIFT > T * sum_j E_j; ``equal_bits`` in 0..d."""
     entries = table[equal_bits]
-    return (entries << TABLE_SHIFT) > threshold * entries.sum(axis=-1, keepdims=True)
+    found: NDArray[np.bool_] = (entries << TABLE_SHIFT) > threshold * entries.sum(axis=-1, keepdims=True)
+    return found

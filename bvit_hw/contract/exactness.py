@@ -33,9 +33,9 @@ class Interval:
     def of(cls, tensor: FrozenTensor) -> Interval:
         """Everything that the declared width of ``tensor`` can hold; a binary tensor counts as -1..1."""
         if tensor.binary:
-            return cls(np.int64(-1), np.int64(1))
+            return cls(np.array(-1), np.array(1))
         low = -(1 << (tensor.bits - 1)) if tensor.signed else 0
-        return cls(np.int64(low), np.int64((1 << (tensor.bits - tensor.signed)) - 1))
+        return cls(np.array(low), np.array((1 << (tensor.bits - tensor.signed)) - 1))
 
     def __add__(self, other: Interval) -> Interval:
         return Interval(self.low + other.low, self.high + other.high)
