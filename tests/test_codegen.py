@@ -101,7 +101,7 @@ def test_sized_core_runs_at_the_models_rate() -> None:
     found = sized()
     assert found.run.cycles_per_frame == pytest.approx(found.graph.cycles, rel=0.02)
     assert np.array_equal(found.run.logits[:3], golden_logits(glued(), IMAGES))
-    assert set(found.depths) == {n.name for n in glued().nodes if n.op.op_type == "Fifo"}
+    assert set(found.depths) == {n.name for n in glued().fifos}
     assert 0 in found.depths.values(), "no FIFO was found unnecessary"
     for name, held in found.occupancy.items():
         assert found.depths[name] >= held or (found.depths[name] == 0 and held <= 1), name
@@ -123,7 +123,7 @@ def test_throttled_source_sets_the_rate() -> None:
 @pytest.mark.sim
 def test_a_jam_names_the_streams() -> None:
     """A shortcut's FIFO that is far too small: the operator that joins both ways waits for ever."""
-    fifos = {n.name: sized().occupancy[n.name] for n in glued().nodes if n.op.op_type == "Fifo"}
+    fifos = {n.name: sized().occupancy[n.name] for n in glued().fifos}
     name = max((n for n in fifos if n.startswith("b0.q.fork")), key=lambda n: fifos[n])
     jammed = with_depths(sized().graph, {name: 2})
     with pytest.raises(LoweringError, match="stuck at cycle") as raised:
@@ -155,7 +155,7 @@ def _fake(occupancy: int, cycles: float, calls: list[HwGraph]) -> object:
             logits=np.stack([logits[i % len(logits)] for i in range(frames)]),
             starts=tuple(int(i * step) for i in range(frames)),
             ends=tuple(int((i + 3) * step) for i in range(frames)),
-            occupancy={n.name: occupancy for n in graph.nodes if n.op.op_type == "Fifo"},
+            occupancy={n.name: occupancy for n in graph.fifos},
         )
 
     return simulate

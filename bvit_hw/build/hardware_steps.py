@@ -142,8 +142,8 @@ def run_generate(context: StepContext, options: BuildOptions) -> Mapping[str, An
     for listing, paths in (("files.f", synthesis), ("sim_files.f", simulation)):
         (context.folder / listing).write_text("".join(f"{path}\n" for path in paths))
     lint([context.folder / path for path in simulation], top.module)
-    fifos = {n.name: n.op for n in sized.graph.nodes if n.op.op_type == "Fifo"}
-    bits = sum(int(op.attributes()["depth"]) * op.inputs[0].width for op in fifos.values())
+    fifos = [node.op for node in sized.graph.fifos]
+    bits = sum(op.fifo_depth * op.inputs[0].width for op in fifos)
     return {
         "top": top.module,
         "files": files,

@@ -29,7 +29,6 @@ from bvit_hw.report.model import (
 )
 
 _KINDS = ("lut", "ff", "bram18", "uram", "dsp")
-_GLUE = ("Fifo", "WidthConverter", "Duplicate")
 
 
 def _group(name: str) -> str:
@@ -50,7 +49,7 @@ def _rows(graph: HwGraph, counted: Mapping[str, Mapping[str, float]]) -> list[Op
             synthesized=dict(counted[node.name]) if node.name in counted else None,
         )
         for node in graph.nodes
-        if node.op.op_type not in _GLUE
+        if not node.op.is_glue
     ]
 
 
@@ -61,16 +60,15 @@ def _edges(graph: HwGraph) -> list[Edge]:
 
     def follow(node: HwNode, port: int, source: str, tensor: str, depth: int, width: int) -> None:
         for reader, _ in consumers.get(node.outputs[port], []):
-            if reader.op.op_type not in _GLUE:
+            if not reader.op.is_glue:
                 found.append(Edge(source=source, target=reader.name, depth=depth, width=width, tensor=tensor))
                 continue
-            fifo = reader.op.op_type == "Fifo"
-            next_depth = int(reader.op.attributes()["depth"]) if fifo else depth
+            next_depth = reader.op.fifo_depth or depth
             for out in range(len(reader.op.outputs)):
                 follow(reader, out, source, tensor, next_depth, reader.op.outputs[out].width)
 
     for node in graph.nodes:
-        if node.op.op_type not in _GLUE:
+        if not node.op.is_glue:
             for port, tensor in enumerate(node.outputs):
                 follow(node, port, node.name, tensor, 0, node.op.outputs[port].width)
     return found

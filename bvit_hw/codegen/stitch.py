@@ -101,7 +101,7 @@ def stitch(graph: HwGraph) -> Stitched:
                 raise LoweringError(f"{node.name}: memory file {file} belongs to another operator already")
             memories[file] = memory
             parameters.append((name, _literal(file)))
-        if node.op.op_type == "Fifo":
+        if node.op.fifo_depth:
             parameter = f"DEPTH_{identifier.removeprefix('u_')}"
             depth = int(rtl.parameters["DEPTH"])
             parameters = [(name, parameter if name == "DEPTH" else value) for name, value in parameters]

@@ -25,7 +25,7 @@ def removable_fifos(graph: HwGraph, occupancy: Mapping[str, int]) -> list[str]:
             source = producers.get(tensor, (None, 0))[0]
             if source is not None and source.name in removed:
                 source = producers.get(source.inputs[0], (None, 0))[0]
-            if source is not None and source.op.op_type != "Fifo":
+            if source is not None and not source.op.fifo_depth:
                 found.append(source)
         return found
 
@@ -35,7 +35,7 @@ def removable_fifos(graph: HwGraph, occupancy: Mapping[str, int]) -> list[str]:
             for sink, _ in consumers.get(tensor, []):
                 if sink.name in removed:
                     found.extend(reader for reader, _ in consumers.get(sink.outputs[0], []))
-                elif sink.op.op_type != "Fifo":
+                elif not sink.op.fifo_depth:
                     found.append(sink)
         return found
 
@@ -45,7 +45,7 @@ def removable_fifos(graph: HwGraph, occupancy: Mapping[str, int]) -> list[str]:
     def run_after(node: HwNode) -> int:
         return 1 + max((run_after(sink) for sink in after(node)), default=0)
 
-    fifos = [node for node in graph.nodes if node.op.op_type == "Fifo" and occupancy.get(node.name, 2) <= 1]
+    fifos = [node for node in graph.fifos if occupancy.get(node.name, 2) <= 1]
     for fifo in sorted(fifos, key=lambda node: (-node.op.inputs[0].width, node.name)):
         source = producers.get(fifo.inputs[0], (None, 0))[0]
         sinks = consumers.get(fifo.outputs[0], [])

@@ -83,7 +83,7 @@ def round_depth(beats: int) -> int:
 
 
 def _fifo_streams(graph: HwGraph) -> dict[str, Stream]:
-    return {node.name: node.op.inputs[0] for node in graph.nodes if node.op.op_type == "Fifo"}
+    return {node.name: node.op.inputs[0] for node in graph.fifos}
 
 
 def golden_logits(graph: HwGraph, images: np.ndarray) -> IntArray:

@@ -8,7 +8,6 @@ from functools import cache
 
 from bvit_hw.errors import FoldingError
 from bvit_hw.ops.base import HwOp, Resources
-from bvit_hw.ops.registry import GLUE
 
 #: the kinds of resources, in the order of every cost
 KINDS = tuple(f.name for f in fields(Resources))
@@ -32,7 +31,7 @@ def vector(resources: Resources) -> tuple[float, ...]:
 @cache
 def choices_of(op: HwOp) -> tuple[Choice, ...]:
     """Every folding of an operator with its cycles, cost and lanes; only itself for glue."""
-    candidates = [op] if op.op_type in GLUE else list(op.foldings())
+    candidates = [op] if op.is_glue else list(op.foldings())
     if not candidates:
         raise FoldingError(f"{op.op_type}: has no legal folding")
     return tuple(

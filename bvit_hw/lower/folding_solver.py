@@ -16,11 +16,9 @@ from bvit_hw.lower.border import OUTPUT_LANES, Border, border_of, values_of
 from bvit_hw.lower.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, vector
 from bvit_hw.lower.glue import duplicate_op, link_costs
 from bvit_hw.lower.graph import HwGraph, HwNode
-from bvit_hw.lower.insert_fifos import UNBUFFERED
 from bvit_hw.lower.lag import held_fractions
 from bvit_hw.lower.programme import Programme
-from bvit_hw.lower.stitch_plan import SELF_BUFFERED
-from bvit_hw.ops.base import HwOp, Resources, Stream
+from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 
 
 def unit_prices(limits: tuple[float, ...]) -> np.ndarray:
@@ -189,7 +187,7 @@ class Solver:
 
 
 def _buffered(reader: HwNode) -> bool:
-    return reader.op.op_type not in (*UNBUFFERED, *SELF_BUFFERED)
+    return reader.op.intake not in (Intake.FLOWS, Intake.STORES)
 
 
 def _border_links(graph: HwGraph, border: Border) -> dict[str, dict[tuple[int, ...], tuple[float, ...]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from bvit_hw.ops.base import HwOp, Resources, Stream
+from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 from bvit_hw.ops.registry import from_attributes
 
 #: a FIFO of fewer beats has no use for block RAM
@@ -53,11 +53,6 @@ def depth_for(stream: Stream, held: float) -> int:
     return 2 + int(-(-held * stream.beats // 1))
 
 
-def goes_down(lanes_in: int, lanes_out: int) -> bool:
-    """Whether a conversion picks whole beats out of each wider one."""
-    return lanes_in > lanes_out and lanes_in % lanes_out == 0
-
-
 @cache
 def link_costs(source: Stream, lanes: int, held: float, *, buffered: bool = True) -> tuple[Resources, ...]:
     """Costs of carrying a stream to a consumer of ``lanes``: a FIFO, and a width converter where the lanes differ.
@@ -69,7 +64,7 @@ def link_costs(source: Stream, lanes: int, held: float, *, buffered: bool = True
     if lanes != source.lanes:
         converter = converter_op(source, lanes)
         total += converter.resources()
-        if goes_down(source.lanes, lanes):
+        if converter.intake is Intake.SPLITS:
             buffered = True
         else:
             fifo_stream = converter.outputs[0]

@@ -96,6 +96,11 @@ class HwGraph:
         return edges
 
     @property
+    def fifos(self) -> tuple[HwNode, ...]:
+        """The FIFOs, in execution order."""
+        return tuple(node for node in self.nodes if node.op.fifo_depth)
+
+    @property
     def cycles(self) -> int:
         """Cycles a frame in steady state: those of the slowest operator."""
         return max(node.op.cycles for node in self.nodes)

@@ -25,21 +25,20 @@ def choose_implementations(graph: HwGraph, impl: str, of: Mapping[str, str] | No
     """
     chosen = {}
     of = of or {}
-    allowed = hls_op_types()
     unknown = sorted(set(of) - {node.name for node in graph.nodes})
     if unknown:
-        names = ", ".join(node.name for node in graph.nodes if node.op.op_type in allowed)
+        names = ", ".join(node.name for node in graph.nodes if node.op.has_hls())
         raise ConfigError(f"--impl-of {unknown[0]}: there is no such operator; those with both flavours: {names}")
     for node in graph.nodes:
         wish = of.get(node.name, impl)
         if wish not in IMPLEMENTATIONS:
             raise ConfigError(f"implementation {wish!r} of {node.name}; allowed: {', '.join(IMPLEMENTATIONS)}")
-        if of.get(node.name) == "hls" and node.op.op_type not in allowed:
+        if of.get(node.name) == "hls" and not node.op.has_hls():
             raise ConfigError(
                 f"--impl-of {node.name}=hls: {node.op.op_type} has no HLS template; operators that have one: "
-                f"{', '.join(allowed)}"
+                f"{', '.join(hls_op_types())}"
             )
-        chosen[node.name] = "hls" if wish == "hls" and node.op.op_type in allowed else "rtl"
+        chosen[node.name] = "hls" if wish == "hls" and node.op.has_hls() else "rtl"
     return chosen
 
 

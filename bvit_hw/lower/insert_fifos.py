@@ -7,12 +7,9 @@ from dataclasses import replace
 
 from bvit_hw.errors import LoweringError
 from bvit_hw.lower.edges import insert_on_edges
-from bvit_hw.lower.glue import BLOCK_DEPTH, LARGE, fifo_op, goes_down
+from bvit_hw.lower.glue import BLOCK_DEPTH, LARGE, fifo_op
 from bvit_hw.lower.graph import Edge, HwGraph, HwNode
-from bvit_hw.ops.base import HwOp
-
-#: operators that take a beat a cycle, and so need no FIFO before them where one follows
-UNBUFFERED = ("Binarize", "Duplicate")
+from bvit_hw.ops.base import Intake
 
 
 def fifo_name(tensor: str) -> str:
@@ -20,28 +17,21 @@ def fifo_name(tensor: str) -> str:
     return f"{tensor}.fifo"
 
 
-def narrows(op: HwOp) -> bool:
-    """Whether ``op`` is a converter that picks beats of fewer lanes out of each beat that it takes."""
-    return op.op_type == "WidthConverter" and goes_down(op.inputs[0].lanes, op.outputs[0].lanes)
-
-
 def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> tuple[HwGraph, bool]:
     """The graph with a FIFO on every stream, also at its input and output; the one on ``x`` writes ``x.fifo``.
 
-    ``depths`` are in beats, by the FIFO's name; 2 where there is none. Operators of :data:`UNBUFFERED` follow their
-    producer at once, the FIFOs behind them serve both: behind a Binarize a FIFO has one bit a channel to hold. A
-    converter to fewer lanes takes its beats slowly and has the FIFO before it, any other one behind it.
+    ``depths`` are in beats, by the FIFO's name; 2 where there is none. An operator whose input flows follows its
+    producer at once and has no FIFO before it: the one behind it serves both. One that splits its beats takes them
+    slowly and has none behind it.
     """
 
     def buffer(edge: Edge) -> HwNode | None:
         source, sink = edge.source.op if edge.source else None, edge.sink.op if edge.sink else None
-        if any(op is not None and op.op_type == "Fifo" for op in (source, sink)):
+        if any(op is not None and op.fifo_depth for op in (source, sink)):
             return None
-        if sink is not None and (
-            sink.op_type in UNBUFFERED or (sink.op_type == "WidthConverter" and not narrows(sink))
-        ):
+        if sink is not None and sink.intake is Intake.FLOWS:
             return None
-        if source is not None and narrows(source):
+        if source is not None and source.intake is Intake.SPLITS:
             return None
         name = fifo_name(edge.tensor)
         return HwNode(
@@ -58,8 +48,8 @@ def with_depths(graph: HwGraph, depths: Mapping[str, int]) -> HwGraph:
     """The graph with the named FIFOs set to these depths (in beats), all in LUT RAM; depth 0 takes a FIFO away."""
     ops = {}
     renamed: dict[str, str] = {}
-    for node in graph.nodes:
-        if node.op.op_type != "Fifo" or node.name not in depths:
+    for node in graph.fifos:
+        if node.name not in depths:
             continue
         if depths[node.name]:
             ops[node.name] = fifo_op(node.op.inputs[0], depths[node.name])
@@ -70,7 +60,7 @@ def with_depths(graph: HwGraph, depths: Mapping[str, int]) -> HwGraph:
     nodes = tuple(
         replace(node, inputs=tuple(renamed.get(tensor, tensor) for tensor in node.inputs))
         for node in graph.nodes
-        if not (node.op.op_type == "Fifo" and node.outputs[0] in renamed)
+        if not (node.op.fifo_depth and node.outputs[0] in renamed)
     )
     return replace(graph, nodes=nodes).with_ops(ops)
 
@@ -82,8 +72,8 @@ def with_block_ram(graph: HwGraph, limit: float) -> HwGraph:
     """
     spare = limit - graph.resources().bram18
     gains = []
-    for node in graph.nodes:
-        depth = node.op.attributes().get("depth", 0) if node.op.op_type == "Fifo" else 0
+    for node in graph.fifos:
+        depth = node.op.fifo_depth
         if depth < BLOCK_DEPTH:
             continue
         moved = fifo_op(node.op.inputs[0], depth, LARGE)

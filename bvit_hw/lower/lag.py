@@ -7,23 +7,7 @@ after the input's. Where an operator joins streams, the early one waits in a FIF
 
 from __future__ import annotations
 
-from bvit_hw.lower.graph import HwGraph, HwNode
-
-
-def own_lag(node: HwNode) -> float:
-    """Fraction of a frame that passes in the operator between its first input and its first output."""
-    op = node.op
-    fields = op.attributes()
-    if op.op_type == "BinaryAttention":
-        # Queries wait until all keys and values are in.
-        return 1.0
-    if op.op_type in ("SpatialPool", "PatchGather"):
-        return float(fields["window_h"] / fields["height"])
-    if op.op_type == "MultiPool":
-        return float(min(1.0, (2 * fields["width"] + 2) / (fields["height"] * fields["width"])))
-    if op.op_type in ("BinaryMVAU", "IntMVAU"):
-        return 1.0 / float(fields["tokens"])
-    return 0.0
+from bvit_hw.lower.graph import HwGraph
 
 
 def held_fractions(graph: HwGraph) -> dict[tuple[str, str, int], float]:
@@ -35,5 +19,5 @@ def held_fractions(graph: HwGraph) -> dict[tuple[str, str, int], float]:
         for port, tensor in enumerate(node.inputs):
             held[tensor, node.name, port] = start - ready[tensor]
         for tensor in node.outputs:
-            ready[tensor] = start + own_lag(node)
+            ready[tensor] = start + node.op.lag
     return held

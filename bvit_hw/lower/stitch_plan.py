@@ -11,9 +11,7 @@ from bvit_hw.lower.insert_duplicates import insert_duplicates
 from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
 from bvit_hw.lower.insert_width_converters import insert_width_converters
 from bvit_hw.lower.lag import held_fractions
-
-#: operators that need no FIFO before them
-SELF_BUFFERED = ("BinaryMVAU", "IntMVAU")
+from bvit_hw.ops.base import Intake
 
 
 def add_glue(graph: HwGraph) -> HwGraph:
@@ -27,24 +25,24 @@ def add_glue(graph: HwGraph) -> HwGraph:
 def estimated_depths(graph: HwGraph) -> dict[str, int]:
     """Depth of each FIFO of a graph with glue, from the operators' lags alone."""
     held, producers = held_fractions(graph), graph.producers()
-    depths = {node.name: 2 for node in graph.nodes if node.op.op_type == "Fifo"}
+    depths = {node.name: 2 for node in graph.fifos}
     for (tensor, _, _), waiting in held.items():
         source, _ = producers.get(tensor, (None, 0))
-        # What waits before an operator waits in the FIFO in front of it, perhaps through a width converter.
-        while source is not None and source.op.op_type == "WidthConverter":
+        # What waits before an operator waits in the FIFO in front of it, perhaps through a converter to fewer lanes.
+        while source is not None and source.op.intake is Intake.SPLITS:
             source, _ = producers.get(source.inputs[0], (None, 0))
-        if source is not None and source.op.op_type == "Fifo":
+        if source is not None and source.op.fifo_depth:
             depths[source.name] = max(depths[source.name], depth_for(source.op.outputs[0], waiting))
     return depths
 
 
 def expected_direct(graph: HwGraph, depths: Mapping[str, int]) -> list[str]:
-    """FIFOs that sizing is expected to take away: before a matrix-vector unit, which stores its next vector itself."""
+    """FIFOs that sizing is expected to take away: before an operator that stores its next input itself."""
     consumers = graph.consumers()
     return [
         name
         for name, depth in depths.items()
-        if depth == 2 and any(sink.op.op_type in SELF_BUFFERED for sink, _ in consumers.get(name, []))
+        if depth == 2 and any(sink.op.intake is Intake.STORES for sink, _ in consumers.get(name, []))
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -154,6 +155,22 @@ class RtlInstance:
     unused_inputs: tuple[str, ...] = ()
 
 
+class Intake(Enum):
+    """How an operator takes beats: when its ready falls, and so where its streams need a FIFO (lower/insert_fifos.py).
+
+    A FIFO before an operator lets its producer go on while its ready is low.
+    """
+
+    #: ready falls while the operator works on what it has; a FIFO before it
+    WAITS = "waits"
+    #: ready falls only as its output stalls: a beat a cycle, no FIFO before it, the one behind it serves its producer
+    FLOWS = "flows"
+    #: as WAITS, but the operator stores its next input itself, so that the FIFO before it seldom holds anything
+    STORES = "stores"
+    #: a beat leaves as several narrower ones: a FIFO before it, where beats are few, and none behind it
+    SPLITS = "splits"
+
+
 def port_prefixes(side: str, count: int) -> tuple[str, ...]:
     """``s_axis`` for one stream, ``s0_axis, s1_axis, ...`` for several (``side`` is "s" or "m")."""
     return (f"{side}_axis",) if count == 1 else tuple(f"{side}{i}_axis" for i in range(count))
@@ -176,6 +193,8 @@ class HwOp(ABC):
     zero_fields: ClassVar[tuple[str, ...]] = ()
     #: files of rtl/ that the module needs, in compile order, its own last
     rtl_sources: ClassVar[tuple[str, ...]]
+    #: whether it only carries data between other operators: the graph's passes place it, folding does not choose it
+    is_glue: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -223,6 +242,21 @@ class HwOp(ABC):
     def cycles(self) -> int:
         """Cycles a frame in steady state, back to back, never starved nor stalled."""
 
+    @property
+    def intake(self) -> Intake:
+        """How it takes beats."""
+        return Intake.WAITS
+
+    @property
+    def lag(self) -> float:
+        """Part of a frame that passes between its first input and its first output, whatever the folding."""
+        return 0.0
+
+    @property
+    def fifo_depth(self) -> int:
+        """Beats that it holds, if it is a FIFO, whose depth sizing chooses; 0 for every other operator."""
+        return 0
+
     @abstractmethod
     def foldings(self) -> Iterator[Self]:
         """Every legal folding of this operator worth considering, slowest first."""
@@ -242,6 +276,11 @@ class HwOp(ABC):
     @abstractmethod
     def rtl(self, params: Params) -> RtlInstance:
         """The module, its parameters and its memory contents."""
+
+    @classmethod
+    def has_hls(cls) -> bool:
+        """Whether there is a template of hls/ for it."""
+        return cls.hls is not HwOp.hls
 
     def hls(self, params: Params) -> HlsInstance:
         """The template of hls/, its configuration and its tables; ConfigError where the operator has no template."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.affine_cost import binarize_resources
-from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, divisors, require_divisor
+from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, divisors, require_divisor
 from bvit_hw.ops.coef_memory import block_pays, pack_words
 
 
@@ -60,6 +60,11 @@ class Binarize(HwOp):
     def cycles(self) -> int:
         """One a beat."""
         return self.tokens * self.beats
+
+    @property
+    def intake(self) -> Intake:
+        """A pipeline; behind it a FIFO has one bit a channel to hold."""
+        return Intake.FLOWS
 
     def foldings(self) -> Iterator[Self]:
         """Every pe."""

@@ -148,6 +148,11 @@ class BinaryAttention(HwOp):
         """Rows follow each other without bubbles while the next frame's k and v are stored."""
         return max(self.queries * self.heads * self.row_cycles, self.load_cycles)
 
+    @property
+    def lag(self) -> float:
+        """Queries wait until all keys and values are in."""
+        return 1.0
+
     def foldings(self) -> Iterator[Self]:
         """For each speed a row can have: the least ``kp`` and ``simd``, and the least ``pe`` for every ``mp``.
 

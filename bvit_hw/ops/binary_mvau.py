@@ -12,6 +12,7 @@ import numpy as np
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import (
     HwOp,
+    Intake,
     IntArray,
     Memory,
     Params,
@@ -194,6 +195,16 @@ class BinaryMVAU(HwOp):
     def cycles(self) -> int:
         """One a memory word and token."""
         return self.tokens * self.depth
+
+    @property
+    def intake(self) -> Intake:
+        """The next token is stored while it works on the present one."""
+        return Intake.STORES
+
+    @property
+    def lag(self) -> float:
+        """A token."""
+        return 1.0 / self.tokens
 
     def foldings(self) -> Iterator[Self]:
         """Every pe and simd, weights in block RAM, and in LUTs where a LUT holds a word's bit (64 words)."""

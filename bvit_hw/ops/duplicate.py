@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, divisors, port_prefixes
+from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, divisors, port_prefixes
 
 MAX_COPIES = 8  # bvit_duplicate.sv has a wrapper for each number of ports
 
@@ -20,6 +20,7 @@ class Duplicate(HwOp):
 
     op_type: ClassVar[str] = "Duplicate"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
+    is_glue: ClassVar[bool] = True
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_duplicate.sv",)
 
     tokens: int
@@ -54,6 +55,11 @@ class Duplicate(HwOp):
     def cycles(self) -> int:
         """One a beat."""
         return self.stream.beats
+
+    @property
+    def intake(self) -> Intake:
+        """A beat is taken when all copies are."""
+        return Intake.FLOWS
 
     def foldings(self) -> Iterator[Self]:
         """All lane counts, slowest first; in a graph the producer decides."""

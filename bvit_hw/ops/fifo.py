@@ -25,6 +25,7 @@ class Fifo(HwOp):
     op_type: ClassVar[str] = "Fifo"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
+    is_glue: ClassVar[bool] = True
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_fifo.sv",)
 
     tokens: int
@@ -63,6 +64,11 @@ class Fifo(HwOp):
     def cycles(self) -> int:
         """One a beat."""
         return self.stream.beats
+
+    @property
+    def fifo_depth(self) -> int:
+        """As configured."""
+        return self.depth
 
     def foldings(self) -> Iterator[Self]:
         """Only the one given: a FIFO takes the lanes of its neighbours."""

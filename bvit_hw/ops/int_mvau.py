@@ -12,6 +12,7 @@ from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import int_mvau_resources
 from bvit_hw.ops.base import (
     HwOp,
+    Intake,
     IntArray,
     Memory,
     Params,
@@ -214,6 +215,16 @@ class IntMVAU(HwOp):
     def cycles(self) -> int:
         """One for each row fold and column fold of a token; serial: one for each bit plane and phase."""
         return self.tokens * (self.in_bits * self.phases if self.serial else self.row_folds * self.col_folds)
+
+    @property
+    def intake(self) -> Intake:
+        """The next token is stored while it works on the present one."""
+        return Intake.STORES
+
+    @property
+    def lag(self) -> float:
+        """A token."""
+        return 1.0 / self.tokens
 
     def foldings(self) -> Iterator[Self]:
         """Every pe and simd, slowest first, multipliers in LUTs and in DSP blocks; then the serial ones."""

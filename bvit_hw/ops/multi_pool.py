@@ -81,6 +81,11 @@ class MultiPool(PoolOp):
         """One a beat."""
         return self.height * self.width * self.channels // self.pe
 
+    @property
+    def lag(self) -> float:
+        """Two rows and two tokens, which its windows look ahead."""
+        return min(1.0, (2 * self.width + 2) / (self.height * self.width))
+
     def foldings(self) -> Iterator[Self]:
         """Every divisor of the channels, with multipliers in lookup tables and in DSP blocks, slowest first."""
         for pe in divisors(self.channels):

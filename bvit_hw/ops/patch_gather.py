@@ -65,6 +65,11 @@ class PatchGather(PoolOp):
         return self.height * self.width * self.channels // self.pe
 
     @property
+    def lag(self) -> float:
+        """A row of windows."""
+        return self.window_h / self.height
+
+    @property
     def words(self) -> int:
         """Depth of the buffer; 0 where the order of beats does not change."""
         if self.window_w == self.width:

@@ -29,8 +29,6 @@ MODULES: Mapping[str, str] = {
     "Upsample": "upsample",
     "WidthConverter": "width_converter",
 }
-#: operators that only move data between others; folding does not choose them
-GLUE = ("Duplicate", "Fifo", "WidthConverter")
 
 
 @cache
@@ -47,7 +45,7 @@ def op_class(op_type: str) -> type[HwOp]:
 @cache
 def hls_op_types() -> tuple[str, ...]:
     """Operators that have an HLS template."""
-    return tuple(name for name in MODULES if op_class(name).hls is not HwOp.hls)
+    return tuple(name for name in MODULES if op_class(name).has_hls())
 
 
 @cache

@@ -64,6 +64,11 @@ class SpatialPool(PoolOp):
         return self.height * self.width * self.channels // self.pe
 
     @property
+    def lag(self) -> float:
+        """A row of windows."""
+        return self.window_h / self.height
+
+    @property
     def words(self) -> int:
         """Running sums of a lane: of one token, or of a row of windows when a window has several rows."""
         beats = self.channels // self.pe

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2
+from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, clog2
 
 
 def _mux_luts(ways: int) -> float:
@@ -26,6 +26,7 @@ class WidthConverter(HwOp):
     op_type: ClassVar[str] = "WidthConverter"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("lanes_in", "lanes_out")
+    is_glue: ClassVar[bool] = True
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_width_converter.sv",)
 
     tokens: int
@@ -56,6 +57,12 @@ class WidthConverter(HwOp):
     def cycles(self) -> int:
         """Beats of the busier side."""
         return max(self.inputs[0].beats, self.outputs[0].beats)
+
+    @property
+    def intake(self) -> Intake:
+        """To a divisor of its lanes it picks whole beats out of each wider one; else it fills a register."""
+        narrows = self.lanes_in > self.lanes_out and self.lanes_in % self.lanes_out == 0
+        return Intake.SPLITS if narrows else Intake.FLOWS
 
     def foldings(self) -> Iterator[Self]:
         """Only the one given: both sides belong to the neighbours."""

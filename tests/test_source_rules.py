@@ -1,0 +1,79 @@
+"""Rules that the product's sources keep, read from their syntax."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import bvit_hw
+from bvit_hw.ops.registry import MODULES
+
+#: the one module that turns an operator's name into its class
+REGISTRY = "ops/registry.py"
+
+
+def _asks_a_name(expression: ast.expr, onnx: bool) -> bool:
+    """Whether an operand is a hardware operator's name: in a file on ONNX, only that of a node's ``op``."""
+    if not (isinstance(expression, ast.Attribute) and expression.attr == "op_type"):
+        return isinstance(expression, ast.Name) and expression.id == "op_type" and not onnx
+    owner = expression.value
+    of_op = isinstance(owner, ast.Attribute) and owner.attr == "op"
+    return of_op or not onnx
+
+
+def _names(expressions: list[ast.expr]) -> bool:
+    """Whether the operands hold the name of a hardware operator."""
+    found = {n.value for e in expressions for n in ast.walk(e) if isinstance(n, ast.Constant)}
+    return bool(found & set(MODULES))
+
+
+def questions(source: str) -> list[int]:
+    """Lines that compare, or match, a hardware operator's name."""
+    tree = ast.parse(source)
+    onnx = any(
+        name.split(".")[0] in ("onnx", "qonnx", "finn")
+        for n in ast.walk(tree)
+        for name in ([n.module or ""] if isinstance(n, ast.ImportFrom) else [])
+        + ([a.name for a in n.names] if isinstance(n, ast.Import) else [])
+    )
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            operands = [node.left, *node.comparators]
+            of_type = [e for e in operands if getattr(e, "attr", getattr(e, "id", "")) == "op_type"]
+            if any(_asks_a_name(e, onnx) for e in of_type) or (of_type and _names(operands)):
+                lines.append(node.lineno)
+        elif isinstance(node, ast.Match) and _asks_a_name(node.subject, onnx):
+            lines.append(node.subject.lineno)
+    return lines
+
+
+def sources() -> list[Path]:
+    root = Path(bvit_hw.__file__).parent
+    return [path for path in sorted(root.rglob("*.py")) if path.relative_to(root).as_posix() != REGISTRY]
+
+
+def test_no_operator_is_asked_its_name() -> None:
+    """Operators answer for themselves (ops/base.py): who needs a fact asks for the fact, not for who it is."""
+    found = [f"{path}:{line}" for path in sources() for line in questions(path.read_text())]
+    assert not found, f"a hardware operator's name is compared at {found}; ask the operator for what you want to know"
+    assert len(sources()) > 100
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ('if node.op.op_type == "Fifo":\n    pass', [1]),
+        ("x = 1\nfound = op.op_type in GLUE", [2]),
+        ('found = "Fifo" != sink.op_type', [1]),
+        ("import onnx\nif node.op.op_type in allowed: pass", [2]),
+        ('from onnx import helper\nif node.op_type in ("Fifo", "Duplicate"): pass', [2]),
+        ("match op.op_type:\n    case _: pass", [1]),
+        ('from onnx import helper\nif node.op_type == "MatMul": pass', []),
+        ("if op.is_glue: kinds[op.op_type] = 1", []),
+    ],
+)
+def test_the_rule_finds_what_it_forbids(source: str, lines: list[int]) -> None:
+    assert questions(source) == lines
