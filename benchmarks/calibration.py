@@ -20,9 +20,9 @@ from machine import processor
 from torch import Tensor
 
 from bvit_hw.data import Dataset, load_dataset, normalize
+from bvit_hw.freeze import freeze
+from bvit_hw.freeze.calibrate import agreement, frozen_logits, model_logits
 from bvit_hw.models import BinaryViT, load_checkpoint, preset
-from bvit_hw.models.calibrate import agreement, frozen_logits, model_logits
-from bvit_hw.models.freeze import freeze
 
 #: values of a tensor that percentiles are taken of; torch.quantile takes no more than 2^24
 _SAMPLE = 1 << 20

@@ -18,11 +18,10 @@ import numpy as np
 import torch
 from machine import processor
 
+from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.export import execute_qonnx, export_qonnx, load_qonnx
+from bvit_hw.freeze import freeze, random_frozen, random_images
 from bvit_hw.models import load_checkpoint
-from bvit_hw.models.freeze import freeze
-from bvit_hw.models.frozen import FrozenBinaryViT
-from bvit_hw.models.random_frozen import random_frozen, random_images
 
 
 @click.command()

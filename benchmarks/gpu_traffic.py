@@ -38,10 +38,10 @@ from machine import processor
 from train_throughput import VARIANTS, Step
 
 from bvit_hw.data import normalize
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.execute.fused import FusedBinaryViT
+from bvit_hw.freeze import random_frozen, random_images
 from bvit_hw.models import BinaryViT, preset
-from bvit_hw.models.frozen import FrozenBinaryViT
-from bvit_hw.models.frozen_fused import FusedBinaryViT
-from bvit_hw.models.random_frozen import random_frozen, random_images
 from tests import null_gpu
 
 #: bytes a second that an H100 SXM reads and writes (NVIDIA's datasheet)

@@ -19,12 +19,11 @@ import torch
 from machine import processor
 
 from bvit_hw.data import normalize
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.execute.fused import FusedBinaryViT
+from bvit_hw.execute.packed import PackedBinaryViT
+from bvit_hw.freeze import freeze, random_images
 from bvit_hw.models import BinaryViT, preset
-from bvit_hw.models.freeze import freeze
-from bvit_hw.models.frozen import FrozenBinaryViT
-from bvit_hw.models.frozen_fused import FusedBinaryViT
-from bvit_hw.models.random_frozen import random_images
-from bvit_hw.packed import PackedBinaryViT
 
 
 def timed(run: Callable[[], object], device: torch.device) -> float:

@@ -7,8 +7,8 @@ from pathlib import Path
 from bvit_hw.data.calibration import load_calibration
 from bvit_hw.data.record import DataRecord, record_of
 from bvit_hw.errors import ConfigError, FreezeError
+from bvit_hw.freeze.calibrate import CalibrationReport, calibrate
 from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint
-from bvit_hw.models.calibrate import CalibrationReport, calibrate
 
 
 def calibrate_from(

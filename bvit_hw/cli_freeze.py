@@ -22,8 +22,8 @@ def freeze_command(
     """Freeze CHECKPOINT (default: the shipped one) into integers, proven exact, in one file (docs/freezing.md)."""
     from bvit_hw.calibration import load_ready
     from bvit_hw.contract.file import save_frozen
+    from bvit_hw.freeze import freeze
     from bvit_hw.models import shipped_checkpoint
-    from bvit_hw.models.freeze import freeze
     from bvit_hw.outputs import writable_output
 
     path = checkpoint or shipped_checkpoint()

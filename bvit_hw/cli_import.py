@@ -119,8 +119,9 @@ def import_command(
     Sizes and variant are read off the tensors; every tensor that does not fit is named. No code in the file is run.
     """
     from bvit_hw.data import DATASETS
-    from bvit_hw.models import load_paper_checkpoint, save_checkpoint
+    from bvit_hw.models import save_checkpoint
     from bvit_hw.outputs import writable_output
+    from bvit_hw.paper import load_paper_checkpoint
 
     writable_output(out, paper, overwrite=overwrite)
     changes: dict[str, object] = {"act_bits": act_bits, "residual_bits": residual_bits, "weight_bits": weight_bits}

@@ -79,10 +79,10 @@ def _images_at_once(form: str, config: BinaryViTConfig, device: torch.device, wa
 
 
 def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
-    from bvit_hw.models.freeze import freeze
-    from bvit_hw.models.frozen import FrozenBinaryViT
-    from bvit_hw.models.frozen_fused import FusedBinaryViT
-    from bvit_hw.packed import PackedBinaryViT
+    from bvit_hw.execute.frozen import FrozenBinaryViT
+    from bvit_hw.execute.fused import FusedBinaryViT
+    from bvit_hw.execute.packed import PackedBinaryViT
+    from bvit_hw.freeze import freeze
 
     graph = freeze(model)
     if device.type == "cpu":
@@ -103,7 +103,7 @@ def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
 
 def _qonnx(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
     from bvit_hw.export import execute_qonnx, to_qonnx
-    from bvit_hw.models.freeze import freeze
+    from bvit_hw.freeze import freeze
 
     exported = to_qonnx(freeze(model))
 

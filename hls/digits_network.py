@@ -11,10 +11,10 @@ from hls_checks import Case
 
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.data import load_dataset
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.freeze import freeze
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.models.checkpoint import load_checkpoint, shipped_checkpoint
-from bvit_hw.models.freeze import freeze
-from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.ops.base import HwOp, IntArray
 
 IMAGES = 4

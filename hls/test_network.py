@@ -13,14 +13,14 @@ import torch
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.data import load_dataset
 from bvit_hw.errors import ConfigError, LoweringError
+from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.flows.gxx import Toolchain
 from bvit_hw.flows.hls_graph import HlsGraphRun, run_graph
+from bvit_hw.freeze import freeze
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.implementation import choose_implementations
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
-from bvit_hw.models.freeze import freeze
-from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.ops.base import HwOp
 from bvit_hw.ops.registry import hls_op_types
 
@@ -121,11 +121,11 @@ def test_finn_executes_the_templates(finn_folder: Path, whole: bool) -> None:
     from qonnx.custom_op.registry import getCustomOp
 
     from bvit_hw.export import to_qonnx
+    from bvit_hw.freeze import random_frozen
     from bvit_hw.lower.driver import hw_graph, lower_model
     from bvit_hw.lower.execute import Executor
     from bvit_hw.lower.implementation import with_implementations
     from bvit_hw.models import BinaryViTConfig
-    from bvit_hw.models.random_frozen import random_frozen
 
     config = BinaryViTConfig.create(
         image_size=8, channels=(8,), depths=(1,), heads=(2,), mlp_widths=(8,), reductions=(1,), classes=3

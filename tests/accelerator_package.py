@@ -9,10 +9,10 @@ from bvit_hw.boards import Board
 from bvit_hw.codegen.accelerator import OUTPUT_BITS, accelerator
 from bvit_hw.codegen.stitch import stitch
 from bvit_hw.flows.vivado import IpContents
+from bvit_hw.freeze import random_frozen
 from bvit_hw.lower.border import border_of
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.stitch_plan import planned
-from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.rtl_library import source_paths
 from tests.frozen_factory import CONFIGS
 

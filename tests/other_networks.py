@@ -14,8 +14,8 @@ from bvit_hw.build.options import resolve
 from bvit_hw.build.plan import identity, make_steps
 from bvit_hw.build.progress import Progress
 from bvit_hw.data import normalize
+from bvit_hw.freeze import random_images
 from bvit_hw.models import BinaryViTConfig, save_checkpoint
-from bvit_hw.models.random_frozen import random_images
 from tests.frozen_factory import calibrated_model
 
 STEPS = ("checkpoint", "freeze", "export", "lower", "fold", "generate", "simulate")

@@ -19,8 +19,8 @@ from bvit_hw.build.engine import MANIFEST, BuildFolder, output_errors
 from bvit_hw.build.options import resolve
 from bvit_hw.data.labelled import load_images
 from bvit_hw.errors import BvitError, CheckpointError, ConfigError, DatasetError, FreezeError, OutputError
+from bvit_hw.freeze import freeze
 from bvit_hw.models import BinaryViTConfig, load_checkpoint, save_checkpoint, shipped_checkpoint
-from bvit_hw.models.freeze import freeze
 from tests.frozen_factory import CONFIGS, calibrated_model
 
 CONFIG = CONFIGS["plain"]

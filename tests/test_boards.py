@@ -174,10 +174,10 @@ def test_alveo_clocks_are_whole() -> None:
     "name", [n if n in ("ultra96-v2", "u50") else pytest.param(n, marks=pytest.mark.slow) for n in board_names()]
 )
 def test_every_board_has_a_folding_in_its_budget(name: str) -> None:
+    from bvit_hw.freeze import random_frozen
     from bvit_hw.lower.builders import hw_graph_of
     from bvit_hw.lower.folding import fold
     from bvit_hw.lower.vendor_cells import with_vendor_cells
-    from bvit_hw.models.random_frozen import random_frozen
     from tests.frozen_factory import CONFIGS
 
     board = load_board(name)

@@ -15,8 +15,8 @@ from bvit_hw.build.engine import MANIFEST
 from bvit_hw.build.options import resolve
 from bvit_hw.contract.file import load_frozen, model_hash
 from bvit_hw.data import load_dataset
+from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.models import shipped_checkpoint
-from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.report.model import Report
 from bvit_hw.runtime.model_info import ModelInfo
 from tests.test_cli import bvit, refused

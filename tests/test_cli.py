@@ -259,8 +259,8 @@ def test_an_input_is_never_replaced(tmp_path: Path) -> None:
 def test_files_of_another_kind_are_named(tmp_path: Path) -> None:
     from bvit_hw.contract.file import save_frozen
     from bvit_hw.errors import CheckpointError
+    from bvit_hw.freeze import random_frozen
     from bvit_hw.models import load_checkpoint
-    from bvit_hw.models.random_frozen import random_frozen
     from tests.frozen_factory import CONFIGS
 
     path = tmp_path / "frozen.safetensors"

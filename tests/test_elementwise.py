@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bvit_hw.errors import FreezeError
+from bvit_hw.freeze import freeze
 from bvit_hw.models import BinaryViT, BinaryViTConfig
 from bvit_hw.models import elementwise as e
 from bvit_hw.models.blocks import PoolBranches
-from bvit_hw.models.freeze import freeze
 from bvit_hw.models.quant import ActQuant
 
 CONFIG = BinaryViTConfig.create(

@@ -11,9 +11,9 @@ import pytest
 from qonnx.custom_op.registry import getCustomOp
 
 from bvit_hw.export import to_qonnx
+from bvit_hw.freeze import random_frozen
 from bvit_hw.lower.driver import lower_model
 from bvit_hw.lower.hw_node import hw_node_of
-from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.ops.finn import register
 from bvit_hw.ops.node import base_type
 from tests.frozen_factory import CONFIGS

@@ -10,6 +10,7 @@ import pytest
 
 from bvit_hw.boards import Board, load_board
 from bvit_hw.errors import FoldingError
+from bvit_hw.freeze import random_frozen
 from bvit_hw.lower import folding_choices
 from bvit_hw.lower.border import border_of
 from bvit_hw.lower.builders import hw_graph_of
@@ -18,7 +19,6 @@ from bvit_hw.lower.folding_choices import KINDS
 from bvit_hw.lower.folding_solver import unit_prices
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.stitch_plan import planned
-from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.ops.base import Resources
 from tests.frozen_factory import CONFIGS
 

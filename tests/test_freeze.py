@@ -10,9 +10,9 @@ from bvit_hw.contract.attention_rule import threshold_integer
 from bvit_hw.contract.exactness import check_exact
 from bvit_hw.data import load_dataset, normalize
 from bvit_hw.errors import FreezeError
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.freeze import freeze
 from bvit_hw.models import BinaryViT, load_checkpoint, shipped_checkpoint
-from bvit_hw.models.freeze import freeze
-from bvit_hw.models.frozen import FrozenBinaryViT
 from tests.frozen_factory import ALL_CONFIGS, CLASS_TOKEN, calibrated_model, random_pixels
 
 
@@ -161,8 +161,8 @@ def test_class_token_is_one_more_row() -> None:
 def test_class_token_has_no_hardware_operator() -> None:
     from bvit_hw.errors import LoweringError
     from bvit_hw.export import to_qonnx
+    from bvit_hw.freeze import random_frozen
     from bvit_hw.lower.driver import lower_model
-    from bvit_hw.models.random_frozen import random_frozen
 
     with pytest.raises(LoweringError, match=r"no hardware operator: stem\.x/row \(Reshape\), .*head\.token \(Slice\)"):
         lower_model(to_qonnx(random_frozen(CLASS_TOKEN, seed=1)))

@@ -8,9 +8,9 @@ import torch
 
 from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FreezeError
-from bvit_hw.models.frozen import FrozenBinaryViT
-from bvit_hw.models.frozen_fused import FusedBinaryViT
-from bvit_hw.models.random_frozen import random_frozen, random_images
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.execute.fused import FusedBinaryViT
+from bvit_hw.freeze import random_frozen, random_images
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
 
 

@@ -23,8 +23,8 @@ from bvit_hw.contract.fixed_point import (
     power_of_two,
 )
 from bvit_hw.errors import FreezeError
-from bvit_hw.models.frozen import FrozenBinaryViT
-from bvit_hw.models.random_frozen import random_frozen
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.freeze import random_frozen
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS
 
 

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.file import load_frozen, model_hash, save_frozen
 from bvit_hw.errors import CheckpointError
-from bvit_hw.models.random_frozen import random_frozen
+from bvit_hw.freeze import random_frozen
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS
 
 

@@ -17,10 +17,10 @@ from bvit_hw import data
 from bvit_hw.data import open_data
 from bvit_hw.data.labelled import image_batches
 from bvit_hw.evaluate import evaluate
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.execute.fused import FusedBinaryViT
+from bvit_hw.freeze import random_frozen
 from bvit_hw.models import load_checkpoint
-from bvit_hw.models.frozen import FrozenBinaryViT
-from bvit_hw.models.frozen_fused import FusedBinaryViT
-from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.train import RunOptions, Trainer, train
 from bvit_hw.train.distributed import Processes
 from bvit_hw.train.loop import MODEL_FILE
@@ -159,7 +159,7 @@ def test_compiled_blocks_train_as_eager_ones(tmp_path: Path, processes: int) -> 
 def test_evaluation_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fused: bool) -> None:
     monkeypatch.setattr("bvit_hw.evaluate._FUSED_SIDE", 0 if fused else 10**9)
     # The generated kernels have a test of their own.
-    monkeypatch.setattr("bvit_hw.models.frozen_fused.FusedBinaryViT", partial(FusedBinaryViT, compiled=False))
+    monkeypatch.setattr("bvit_hw.execute.fused.FusedBinaryViT", partial(FusedBinaryViT, compiled=False))
     train(SHORT, tmp_path, options=RunOptions(device="cpu", tensorboard=False))
     tables = []
     for device in ("cpu", "cuda"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bvit_hw.errors import LoweringError
+from bvit_hw.freeze import random_frozen
 from bvit_hw.lower.border import border_of
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.direct_links import MAX_CHAIN, removable_fifos
@@ -18,7 +19,6 @@ from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
 from bvit_hw.lower.insert_width_converters import insert_width_converters
 from bvit_hw.lower.stitch_plan import add_glue, estimated_depths, planned
 from bvit_hw.models.config import BinaryViTConfig
-from bvit_hw.models.random_frozen import random_frozen
 from bvit_hw.ops.binarize import Binarize
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 from tests.frozen_factory import CONFIGS, random_pixels

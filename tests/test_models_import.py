@@ -19,9 +19,10 @@ from PIL import Image
 
 from bvit_hw.cli import cli, main
 from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
-from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint, to_paper_state
-from bvit_hw.models.calibrate import agreement, calibrate
+from bvit_hw.freeze.calibrate import agreement, calibrate
+from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint
 from bvit_hw.models.torch_file import read_state
+from bvit_hw.paper import to_paper_state
 from tests.frozen_factory import CONFIGS, calibrated_model, random_pixels
 
 CONFIG = CONFIGS["pyramid"]
@@ -337,7 +338,8 @@ def test_agreement_by_hand() -> None:
 @pytest.fixture(scope="module")
 def digits_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped network's weights, by way of a checkpoint as the published code writes it; no scales."""
-    from bvit_hw.models import load_paper_checkpoint, save_checkpoint, shipped_checkpoint
+    from bvit_hw.models import save_checkpoint, shipped_checkpoint
+    from bvit_hw.paper import load_paper_checkpoint
 
     shipped = load_checkpoint(shipped_checkpoint())
     config = shipped.config
@@ -394,7 +396,7 @@ def test_freeze_and_export_take_a_checkpoint_without_scales(paper: Path, tmp_pat
     """And the frozen file is what freezing the calibrated import gives."""
     from bvit_hw.contract.file import load_frozen, model_hash
     from bvit_hw.export import load_qonnx
-    from bvit_hw.models.freeze import freeze
+    from bvit_hw.freeze import freeze
 
     pictures(tmp_path / "pictures", classes=5, each=8)
     source = ["--calibrate", str(tmp_path / "pictures")]

@@ -10,7 +10,7 @@ import torch
 
 from bvit_hw.boards import load_board
 from bvit_hw.contract.file import load_frozen
-from bvit_hw.models.frozen import FrozenBinaryViT
+from bvit_hw.execute.frozen import FrozenBinaryViT
 from tests.other_networks import NETWORKS, build
 
 SMALL = "small"

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.errors import ConfigError, FreezeError
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.execute.packed import PackedBinaryViT
+from bvit_hw.execute.packed.executor import pack_bits, unpack_bits
+from bvit_hw.freeze import random_frozen
 from bvit_hw.models import BinaryViTConfig
-from bvit_hw.models.frozen import FrozenBinaryViT
-from bvit_hw.models.random_frozen import random_frozen
-from bvit_hw.packed import PackedBinaryViT
-from bvit_hw.packed.executor import pack_bits, unpack_bits
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
 
 

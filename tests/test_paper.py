@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from benchmarks.plain_binaryvit import SMALL_224, PlainBinaryViT, PlainSizes
 from bvit_hw.errors import CheckpointError
-from bvit_hw.models import PRESETS, BinaryViTConfig, from_paper_state, load_paper_checkpoint, to_paper_state
-from bvit_hw.models.paper import config_from_paper_state
+from bvit_hw.models import PRESETS, BinaryViTConfig
+from bvit_hw.paper import from_paper_state, load_paper_checkpoint, to_paper_state
+from bvit_hw.paper.state import config_from_paper_state
 from tests.paper_nets import plain_sizes, settled, sizes_strategy
 
 REFERENCE = Path(__file__).parents[1] / ".." / "shared" / "reference"

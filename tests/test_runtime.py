@@ -271,8 +271,8 @@ def test_reference_is_the_frozen_model(config: str, tmp_path: Path) -> None:
     import torch
 
     from bvit_hw.contract.file import save_frozen
-    from bvit_hw.models.frozen import FrozenBinaryViT
-    from bvit_hw.models.random_frozen import random_frozen, random_images
+    from bvit_hw.execute.frozen import FrozenBinaryViT
+    from bvit_hw.freeze import random_frozen, random_images
     from tests.frozen_factory import CONFIGS
 
     graph = random_frozen(CONFIGS[config], seed=5)

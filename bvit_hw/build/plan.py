@@ -72,9 +72,12 @@ def make_steps(options: BuildOptions) -> list[Step]:
     return [
         step(
             "checkpoint", "checkpoint: accuracy of the QAT model", steps.run_checkpoint, (),
-            chosen, _code("contract", "models", "data", "calibration.py"),
+            chosen, _code("contract", "models", "freeze", "execute", "data", "calibration.py"),
         ),
-        step("freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {}, _code("contract", "models")),
+        step(
+            "freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {},
+            _code("contract", "models", "freeze"),
+        ),
         step("export", "export: QONNX, equal to frozen", steps.run_export, front, {}, _code("contract", "export")),
         step("lower", "lower: hardware operators", steps.run_lower, (*front, "export"), {}, ops),
         step(

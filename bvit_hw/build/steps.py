@@ -18,8 +18,8 @@ from bvit_hw.data.folder import spread_classes
 from bvit_hw.data.labelled import LabelledImages, class_names_of, generated_images, load_images
 from bvit_hw.data.record import DataRecord, record_of
 from bvit_hw.errors import ExportError
+from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.models import BinaryViT, BinaryViTConfig, checkpoint_info, load_checkpoint, save_checkpoint
-from bvit_hw.models.frozen import FrozenBinaryViT
 from bvit_hw.threads import choose_threads
 
 #: of a dataset whose pictures have to be resized, accuracy is measured on so many
@@ -101,7 +101,7 @@ def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, 
 def run_freeze(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """Freeze into integers, measure the frozen model's accuracy."""
     from bvit_hw.contract.file import save_frozen
-    from bvit_hw.models.freeze import freeze
+    from bvit_hw.freeze import freeze
 
     model = load_checkpoint(context.earlier["checkpoint"] / "checkpoint.safetensors")
     context.say(choose_threads(image_size=model.config.image_size))

@@ -1,4 +1,4 @@
-"""BinaryViT in PyTorch: configuration, network, checkpoints, import of the paper's checkpoints.
+"""BinaryViT in PyTorch: configuration, network, checkpoints.
 
 Names are looked up when they are first used: configurations and their costs do without PyTorch.
 """
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         shipped_checkpoint,
     )
     from bvit_hw.models.config import BinaryViTConfig
-    from bvit_hw.models.paper import from_paper_state, load_paper_checkpoint, to_paper_state
     from bvit_hw.models.presets import PRESETS, preset
 
 __all__ = [
@@ -27,13 +26,10 @@ __all__ = [
     "BinaryViTConfig",
     "checkpoint_config",
     "checkpoint_info",
-    "from_paper_state",
     "load_checkpoint",
-    "load_paper_checkpoint",
     "preset",
     "save_checkpoint",
     "shipped_checkpoint",
-    "to_paper_state",
 ]
 
 #: the module of each name
@@ -43,13 +39,10 @@ _WHERE = {
     "BinaryViTConfig": "config",
     "checkpoint_config": "checkpoint",
     "checkpoint_info": "checkpoint",
-    "from_paper_state": "paper",
     "load_checkpoint": "checkpoint",
-    "load_paper_checkpoint": "paper",
     "preset": "presets",
     "save_checkpoint": "checkpoint",
     "shipped_checkpoint": "checkpoint",
-    "to_paper_state": "paper",
 }
 
 

@@ -1,6 +1,6 @@
 """PackedBinaryViT: a frozen graph on the CPU with bits packed, the fastest way to its integers without an accelerator.
 
-The same integers as :class:`bvit_hw.models.frozen.FrozenBinaryViT` from code that shares nothing with it: binary
+The same integers as :class:`bvit_hw.execute.frozen.FrozenBinaryViT` from code that shares nothing with it: binary
 products are XOR and population count on 64 channels a word, multi-bit tensors lie in 16 bits where they fit.
 """
 
@@ -15,7 +15,7 @@ import torch
 
 from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FreezeError
-from bvit_hw.packed.library import PackedAffine, PackedTensor, kernels
+from bvit_hw.execute.packed.library import PackedAffine, PackedTensor, kernels
 
 _INT16, _INT32, _BITS = 0, 1, 2
 #: rows of weights that the kernel takes at once

@@ -6,8 +6,8 @@ import numpy as np
 
 from bvit_hw.contract import FrozenGraph, FrozenTensor
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
+from bvit_hw.freeze.builder import build_graph
 from bvit_hw.models.config import BinaryViTConfig
-from bvit_hw.models.frozen_build import build_graph
 from bvit_hw.models.presets import preset
 
 #: ChannelAffine nodes with an RPReLU

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from bvit_hw.contract import FrozenGraph, FrozenTensor
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.errors import FreezeError
+from bvit_hw.freeze.builder import build_graph
 from bvit_hw.models.binaryvit import BinaryViT
 from bvit_hw.models.blocks import Block, FullPrecisionMerge, Merge
-from bvit_hw.models.frozen_build import build_graph
 from bvit_hw.models.layers import Affine, BinaryLinear, BinaryUnit, ChannelNorm, PatchLinear, RPReLU
 from bvit_hw.models.quant import WeightQuant
 
@@ -59,7 +59,7 @@ def _rprelu_affine(
 
 
 class _ModelSource:
-    """The numbers of a model by the names of docs/contract.md (a Source of frozen_build)."""
+    """The numbers of a model by the names of docs/contract.md (a Source of the builder)."""
 
     def __init__(self, model: BinaryViT) -> None:
         self.model = model

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.errors import ConfigError
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.freeze import freeze
 from bvit_hw.models.binaryvit import BinaryViT
-from bvit_hw.models.freeze import freeze
-from bvit_hw.models.frozen import FrozenBinaryViT
 
 #: pixels N x H x W x C uint8 to logits N x classes
 Predictor = Callable[[np.ndarray], np.ndarray]

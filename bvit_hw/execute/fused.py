@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
-from bvit_hw.models.frozen import WINDOWS, FrozenBinaryViT, windows
+from bvit_hw.execute.frozen import WINDOWS, FrozenBinaryViT, windows
 
 #: kinds of one operator (numbers and types of inputs) that are compiled before PyTorch gives up
 _KINDS = 64

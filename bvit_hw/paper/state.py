@@ -14,8 +14,8 @@ from torch import Tensor
 from bvit_hw.errors import CheckpointError
 from bvit_hw.models.binaryvit import BinaryViT
 from bvit_hw.models.config import BinaryViTConfig
-from bvit_hw.models.paper_config import EMBEDDINGS, LAYER, MERGE, config_from_paper_shapes
 from bvit_hw.models.torch_file import bad_values, misfits, read_state
+from bvit_hw.paper.config import EMBEDDINGS, LAYER, MERGE, config_from_paper_shapes
 
 State = Mapping[str, np.ndarray | Tensor]
 
