@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,11 @@ import pytest
 from PIL import Image
 
 from bvit_hw import runtime
-from bvit_hw.build.board_package import sums
+from bvit_hw.build.board_package import sums, write_driver
 from bvit_hw.runtime.images import pack, prepare
 from tests import runtime_cases
 from tests.notebook_env import notebook_environment, notebook_python
-from tests.runtime_device import INFO, ROOT, images, logits, shared_stand_in
-
-RUNTIME = ROOT / "bvit_hw" / "runtime"
+from tests.runtime_device import INFO, images, logits, shared_stand_in
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +43,7 @@ def test_device(name: str, package: Path) -> None:
 def test_the_same_behind_pynq(package: Path, tmp_path: Path) -> None:
     """Every case again, with the real Overlay, allocate and DMA of the pynq library."""
     python = notebook_python()
-    shutil.copytree(RUNTIME, tmp_path / "bvit_hw_runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    write_driver(tmp_path)
     program = (
         "import sys, runtime_cases as c, pynq\n"
         "assert c.runtime.__name__ == 'bvit_hw_runtime', c.runtime\n"
@@ -69,15 +68,18 @@ def test_the_same_behind_pynq(package: Path, tmp_path: Path) -> None:
     assert done.stdout.count("passed ") == len(runtime_cases.CASES) and "Exception ignored" not in done.stderr
 
 
-def test_the_driver_needs_numpy_and_pynq_only() -> None:
+def test_the_driver_needs_numpy_and_pynq_only(tmp_path: Path) -> None:
     """So that the folder works on a board as it is; and nothing newer than Python 3.10."""
     allowed = {"numpy", "pynq", "pynqmetadata", "PIL"}
     standard = {
-        "__future__", "argparse", "collections", "contextlib", "ctypes", "dataclasses", "fcntl", "functools", "hashlib",
-        "json", "math", "os", "pathlib", "struct", "sys", "tempfile", "threading", "time", "types", "typing", "weakref",
+        "__future__", "abc", "argparse", "collections", "contextlib", "ctypes", "dataclasses", "fcntl", "functools",
+        "hashlib", "importlib", "json", "math", "os", "pathlib", "pkgutil", "struct",
+        "sys", "tempfile", "threading", "time", "types", "typing", "weakref",
         "zipfile", "zlib",
     }  # fmt: skip
-    for file in RUNTIME.glob("*.py"):
+    files = list(write_driver(tmp_path).rglob("*.py"))
+    assert len(files) > 35  # the contract's with them
+    for file in files:
         tree = ast.parse(file.read_text(), str(file), feature_version=(3, 10))
         for node in ast.walk(tree):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -265,7 +267,7 @@ def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[st
     assert main(["--package", str(package), "run", "--images", str(tmp_path / "none")]) == 1
 
 
-@pytest.mark.parametrize("config", ["pyramid", "odd", "plain"])
+@pytest.mark.parametrize("config", ["pyramid", "odd", "plain", "token"])
 def test_reference_is_the_frozen_model(config: str, tmp_path: Path) -> None:
     """Every tensor of the NumPy reference against frozen PyTorch, from the file as the package has it."""
     import torch
@@ -273,11 +275,11 @@ def test_reference_is_the_frozen_model(config: str, tmp_path: Path) -> None:
     from bvit_hw.contract.file import save_frozen
     from bvit_hw.execute.frozen import FrozenBinaryViT
     from bvit_hw.freeze import random_frozen, random_images
-    from tests.frozen_factory import CONFIGS
+    from tests.frozen_factory import ALL_CONFIGS
 
-    graph = random_frozen(CONFIGS[config], seed=5)
+    graph = random_frozen(ALL_CONFIGS[config], seed=5)
     digest = save_frozen(graph, tmp_path / "frozen.safetensors")
-    pictures = random_images(CONFIGS[config], 3)
+    pictures = random_images(ALL_CONFIGS[config], 3)
     model, reference = FrozenBinaryViT(graph), runtime.Reference(tmp_path / "frozen.safetensors")
     trace = {name: value.numpy() for name, value in model.trace(torch.from_numpy(pictures)).items()}
     found = reference.tensors(pictures, list(trace))
@@ -291,6 +293,38 @@ def test_reference_is_the_frozen_model(config: str, tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes((tmp_path / "frozen.safetensors").read_bytes()[:99])
     with pytest.raises(runtime.PackageError, match="no frozen model"):
         runtime.Reference(tmp_path / "broken")
+    strange = replace(graph, nodes=(replace(graph.nodes[0], op="Melt"), *graph.nodes[1:]))
+    save_frozen(strange, tmp_path / "strange.safetensors")
+    with pytest.raises(runtime.PackageError, match=r"operations \['Melt'\] are not known"):
+        runtime.Reference(tmp_path / "strange.safetensors")
+
+
+def test_reference_beside_the_driver(tmp_path: Path) -> None:
+    """As on the board: nothing of ours can be imported but the driver's folder."""
+    import torch
+
+    from bvit_hw.contract.file import save_frozen
+    from bvit_hw.execute.frozen import FrozenBinaryViT
+    from bvit_hw.freeze import random_frozen, random_images
+    from tests.frozen_factory import CONFIGS
+
+    graph, pictures = random_frozen(CONFIGS["pyramid"], seed=5), random_images(CONFIGS["pyramid"], 2)
+    save_frozen(graph, tmp_path / "frozen.safetensors")
+    np.save(tmp_path / "pictures.npy", pictures)
+    np.save(tmp_path / "logits.npy", FrozenBinaryViT(graph)(torch.from_numpy(pictures)).numpy())
+    write_driver(tmp_path)
+    program = (
+        "import sys, numpy as np\n"
+        "sys.modules['bvit_hw'] = None\n"
+        "from bvit_hw_runtime import Reference\n"
+        "found = Reference('frozen.safetensors').logits_int(np.load('pictures.npy'))\n"
+        "assert np.array_equal(found, np.load('logits.npy'))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 #: faults of the driver itself that the cases must find: file, what is there, what is put in its place
@@ -321,7 +355,7 @@ _SLOW = [pytest.param(*mutation, marks=pytest.mark.slow) for mutation in MUTATIO
 
 @pytest.mark.parametrize(("name", "old", "new"), [*MUTATIONS[:2], *_SLOW])
 def test_a_broken_driver_is_caught(name: str, old: str, new: str, package: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(RUNTIME, tmp_path / "bvit_hw_runtime"))
+    folder = write_driver(tmp_path)
     text = (folder / name).read_text()
     assert text.count(old) >= 1, f"{name} holds no {old!r}"
     (folder / name).write_text(text.replace(old, new))

@@ -26,6 +26,9 @@ BITSTREAMS = ("bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin")
 #: names (or beginnings of names, for folders) of the package that the board has a use for
 _BOARD_NAMES = ("README.md", "model.json", "frozen.safetensors", "test_images.npz", "requirements.txt")
 
+#: what the driver needs of bvit_hw/contract, beside the operators: what reads a frozen network and runs it
+DRIVER_CONTRACT = ("__init__.py", "header.py", "interval.py", "nodes.py", "reference.py")
+
 _README = """\
 # {title}
 
@@ -59,8 +62,7 @@ def write_board_files(
 
     ``images`` are uint8 N x H x W x C, ``labels`` N or None, ``logits`` int32 N x classes.
     """
-    runtime = Path(__file__).resolve().parents[1] / "runtime"
-    shutil.copytree(runtime, folder / "bvit_hw_runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    write_driver(folder)
     for file in sorted((data_path("boards") / "notebooks").iterdir()):
         if file.suffix == ".ipynb" or file.name == "requirements.txt":
             shutil.copyfile(file, folder / file.name)
@@ -81,6 +83,18 @@ def write_board_files(
     (folder / "README.md").write_text(text)
     files = package_files(folder)
     (folder / SUMS).write_text(sums(files))
+
+
+def write_driver(folder: Path) -> Path:
+    """Write the driver into ``folder``: this package's runtime, and in it what it needs of the contract."""
+    house = Path(__file__).resolve().parents[1]
+    driver, unwanted = folder / "bvit_hw_runtime", shutil.ignore_patterns("__pycache__")
+    shutil.copytree(house / "runtime", driver, ignore=unwanted)
+    (driver / "contract").mkdir()
+    for name in DRIVER_CONTRACT:
+        shutil.copyfile(house / "contract" / name, driver / "contract" / name)
+    shutil.copytree(house / "contract" / "operators", driver / "contract" / "operators", ignore=unwanted)
+    return driver
 
 
 def package_files(folder: Path) -> dict[str, Path]:

@@ -101,8 +101,8 @@ def make_steps(options: BuildOptions) -> list[Step]:
             (*generated, *(step.name for step in hls)),
             {"simulated_device": options.simulated_device, "model_name": options.model_name},
             (
-                *_code("runtime"), _PACKAGE / "build" / "board_package.py", data_path("boards") / "notebooks",
-                data_path("hls") / "movers",
+                *_code("contract", "runtime"), _PACKAGE / "build" / "board_package.py",
+                data_path("boards") / "notebooks", data_path("hls") / "movers",
             ),
             ("verilator", *compilers) if options.simulated_device else (),
         ),

@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
+from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.exactness import check_exact
+from bvit_hw.contract.header import FROZEN_KEY, canonical, graph_of, header_of, model_hash
 from bvit_hw.errors import CheckpointError, FreezeError
 
-#: what marks the file among other safetensors files
-FROZEN_KEY = "bvit-frozen"
 #: layout of the file; a reader refuses any other
 FORMAT = 1
-
-_TENSOR_FIELDS = {
-    "name": str,
-    "height": int,
-    "width": int,
-    "channels": int,
-    "bits": int,
-    "signed": bool,
-    "exponent": int,
-}
-
-
-def _header(graph: FrozenGraph) -> dict[str, Any]:
-    """Everything of a graph but the values of its parameters, JSON-ready."""
-    return {
-        "config": graph.config,
-        "input": graph.input,
-        "output": graph.output,
-        "tensors": [asdict(tensor) for tensor in graph.tensors.values()],
-        "nodes": [
-            {
-                "op": node.op,
-                "inputs": list(node.inputs),
-                "output": node.output,
-                "attrs": {k: list(v) if isinstance(v, tuple) else v for k, v in node.attrs.items()},
-                "params": {key: list(np.shape(value)) for key, value in node.params.items()},
-            }
-            for node in graph.nodes
-        ],
-    }
-
-
-def _canonical(data: object) -> str:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"))
-
-
-def model_hash(graph: FrozenGraph) -> str:
-    """SHA-256 (hexadecimal) of the graph's content: structure and integers, whatever NumPy types hold them."""
-    digest = hashlib.sha256(_canonical(_header(graph)).encode())
-    for node in graph.nodes:
-        for key in sorted(node.params):
-            digest.update(f"\0{node.output}/{key}\0".encode())
-            digest.update(np.ascontiguousarray(node.params[key], dtype="<i8").tobytes())
-    return digest.hexdigest()
 
 
 def save_frozen(graph: FrozenGraph, path: Path | str) -> str:
@@ -76,7 +27,7 @@ def save_frozen(graph: FrozenGraph, path: Path | str) -> str:
         f"{node.output}/{key}": np.array(value, order="C") for node in graph.nodes for key, value in node.params.items()
     }
     # One entry: safetensors writes several in no fixed order, and equal graphs are to give equal files.
-    metadata = {FROZEN_KEY: _canonical({"format": FORMAT, "graph": _header(graph), "model_hash": digest})}
+    metadata = {FROZEN_KEY: canonical({"format": FORMAT, "graph": header_of(graph), "model_hash": digest})}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(save(tensors, metadata=metadata))
@@ -105,7 +56,7 @@ def load_frozen(path: Path | str) -> FrozenGraph:
                     f"{path}: format {head.get('format')!r} is not a frozen model of this version ({FORMAT!r})"
                 )
             stored = {name: np.asarray(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-        graph = _graph(head["graph"], stored)
+        graph = graph_of(head["graph"], stored)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: damaged or not a frozen model: {error}") from error
     digest = model_hash(graph)
@@ -116,39 +67,3 @@ def load_frozen(path: Path | str) -> FrozenGraph:
     except FreezeError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return graph
-
-
-def _graph(header: Mapping[str, Any], stored: Mapping[str, np.ndarray]) -> FrozenGraph:
-    tensors = {}
-    for entry in header["tensors"]:
-        wrong = [k for k, kind in _TENSOR_FIELDS.items() if type(entry.get(k)) is not kind]
-        if wrong or set(entry) != set(_TENSOR_FIELDS):
-            raise ValueError(f"tensor {entry.get('name')!r}: fields {sorted(entry)} do not fit")
-        tensors[entry["name"]] = FrozenTensor(**entry)
-    known, used = {header["input"]}, set()
-    nodes = []
-    for entry in header["nodes"]:
-        output = entry["output"]
-        missing = [name for name in (*entry["inputs"], output) if name not in tensors]
-        missing += [name for name in entry["inputs"] if name not in known]
-        if missing:
-            raise ValueError(f"node {output!r} refers to unknown tensors {missing}")
-        params = {}
-        for key, shape in entry["params"].items():
-            value = stored[f"{output}/{key}"]
-            if list(value.shape) != shape or not np.issubdtype(value.dtype, np.integer):
-                raise ValueError(f"{output}/{key}: {value.dtype} of shape {value.shape}, expected integers of {shape}")
-            params[key] = value
-            used.add(f"{output}/{key}")
-        attrs = {k: tuple(v) if isinstance(v, list) else v for k, v in entry["attrs"].items()}
-        nodes.append(
-            FrozenNode(op=entry["op"], inputs=tuple(entry["inputs"]), output=output, attrs=attrs, params=params)
-        )
-        known.add(output)
-    if header["output"] not in known:
-        raise ValueError(f"no node computes the output {header['output']!r}")
-    if set(stored) != used:
-        raise ValueError(f"tensors that no node uses: {sorted(set(stored) - used)}")
-    return FrozenGraph(
-        tensors=tensors, nodes=tuple(nodes), input=header["input"], output=header["output"], config=header["config"]
-    )

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bvit_hw.contract import EXACT_BITS, FrozenNode, FrozenTensor
-from bvit_hw.contract.exactness import MID_BITS, Interval, affine_rest, affine_total, intermediates
+from bvit_hw.contract.exactness import intermediates
+from bvit_hw.contract.interval import Interval
+from bvit_hw.contract.operators.channel_affine import MID_BITS, affine_rest, affine_total
 from bvit_hw.errors import FreezeError
 
 FloatArray = NDArray[np.float64]

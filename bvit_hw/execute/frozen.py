@@ -15,10 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
+from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.errors import ConfigError, FreezeError
-
-#: extent of the MultiPool windows in rows and columns, in the order of its coefficients
-WINDOWS = ((3, 1), (1, 3), (5, 1), (1, 5))
 
 
 def windows(x: Tensor, height: int, width: int) -> Tensor:
@@ -162,7 +160,7 @@ class FrozenBinaryViT(nn.Module):
 
     def _MultiPool(self, node: FrozenNode, out: FrozenTensor, x: Tensor) -> Tensor:
         total = self._param(node, "bias")
-        for coef, (rows, cols) in zip(self._param(node, "coef"), WINDOWS, strict=True):
+        for coef, (rows, cols) in zip(self._param(node, "coef"), WINDOWS.values(), strict=True):
             up, left = rows // 2, cols // 2
             padded = F.pad(x, (0, 0, left, left, up, up))
             shifted = [padded[:, dy : dy + out.height, dx : dx + out.width] for dy in range(rows) for dx in range(cols)]

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
-from bvit_hw.execute.frozen import WINDOWS, FrozenBinaryViT, windows
+from bvit_hw.contract.operators.multi_pool import WINDOWS
+from bvit_hw.execute.frozen import FrozenBinaryViT, windows
 
 #: kinds of one operator (numbers and types of inputs) that are compiled before PyTorch gives up
 _KINDS = 64
@@ -71,7 +72,7 @@ def _channel_pool(x: Tensor, group: int, dtype: torch.dtype) -> Tensor:
 def _multi_pool(x: Tensor, coefs: Tensor, bias: Tensor, out_shift: int, high: int, dtype: torch.dtype) -> Tensor:
     height, width = x.shape[1], x.shape[2]
     total = bias
-    for coef, (rows, cols) in zip(coefs, WINDOWS, strict=True):
+    for coef, (rows, cols) in zip(coefs, WINDOWS.values(), strict=True):
         up, left = rows // 2, cols // 2
         padded = F.pad(x, (0, 0, left, left, up, up))
         pooled = torch.zeros_like(x, dtype=torch.int32)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.contract.exactness import MID_BITS
+from bvit_hw.contract.operators.channel_affine import MID_BITS
+from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.errors import ExportError
 from bvit_hw.export.emitter import QONNX_DOMAIN, Emitter
 from bvit_hw.export.ops import DOMAIN
@@ -16,8 +17,6 @@ Shape = tuple[int, int, int, int]
 
 _TO_NCHW = (0, 3, 1, 2)
 _TO_NHWC = (0, 2, 3, 1)
-#: MultiPool's branches: name, rows and columns of the window
-_BRANCHES = (("h3", 3, 1), ("w3", 1, 3), ("h5", 5, 1), ("w5", 1, 5))
 
 
 def shape_of(tensor: FrozenTensor) -> Shape:
@@ -188,7 +187,7 @@ class Patterns:
         planes = (1, x.channels, x.height, x.width)
         source = e.node("Transpose", [x.name], f"{out.name}/nchw", planes, datatype_of(x), perm=_TO_NCHW)
         total = ""
-        for (branch, rows, cols), coef in zip(_BRANCHES, node.params["coef"], strict=True):
+        for (branch, (rows, cols)), coef in zip(WINDOWS.items(), node.params["coef"], strict=True):
             pads = (rows // 2, cols // 2, rows // 2, cols // 2)
             y = self._window_sum(source, f"{out.name}/{branch}", planes, (rows, cols), (1, 1), pads)
             constant = e.constant(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bvit_hw.contract import FrozenGraph, FrozenTensor
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
+from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.errors import FreezeError
 from bvit_hw.freeze.builder import build_graph
 from bvit_hw.models.binaryvit import BinaryViT
@@ -197,7 +198,7 @@ class _ModelSource:
     def pools(self, tensor: str, channels: int) -> tuple[FloatArray, FloatArray]:
         pools = self._block(tensor)[0].pools
         assert pools is not None, tensor
-        branches = [cast(Affine, pools.get_submodule(name)) for name in pools.WINDOWS]
+        branches = [cast(Affine, pools.get_submodule(name)) for name in WINDOWS]
         alphas = np.stack([_array(branch.alpha) for branch in branches])
         return alphas, np.stack([_array(branch.move) for branch in branches]).sum(axis=0)
 

@@ -6,13 +6,12 @@ import numpy as np
 from onnx import NodeProto
 
 from bvit_hw.contract import FrozenNode
+from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.lower.pattern import Pattern
 from bvit_hw.lower.rewrite import LoweringPass
 
 _TO_NCHW = (0, 3, 1, 2)
 _TO_NHWC = (0, 2, 3, 1)
-#: windows of MultiPool's branches, in the order of its coefficients
-_WINDOWS = ((3, 1), (1, 3), (5, 1), (1, 5))
 
 
 def _transposed(pattern: Pattern, tensor: str, perm: tuple[int, ...]) -> str:
@@ -71,9 +70,9 @@ class InferMultiPool(LoweringPass):
             total, last = pattern.node(total, "Add").input
             terms.insert(0, last)
         terms.insert(0, total)
-        pattern.expect(len(terms) == len(_WINDOWS), f"{len(terms)} branches, must be {len(_WINDOWS)}")
+        pattern.expect(len(terms) == len(WINDOWS), f"{len(terms)} branches, must be {len(WINDOWS)}")
         rows, sources, coef_bits = [], set(), 8
-        for term, window in zip(terms, _WINDOWS, strict=True):
+        for term, window in zip(terms, WINDOWS.values(), strict=True):
             y, coef = pattern.split(pattern.node(term, "Mul"))
             conv = pattern.node(y, "Conv")
             found = _window(pattern, conv, out.channels)

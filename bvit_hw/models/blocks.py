@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bvit_hw.contract.attention_rule import TABLE_SHIFT, score_table, threshold_integer
+from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.elementwise import fuses, pool_affines
 from bvit_hw.models.layers import (
@@ -135,26 +136,23 @@ class Attention(nn.Module):
 class PoolBranches(nn.Module):
     """Sum of the four average pools' affines; windows zero padded and always divided by 3 or 5."""
 
-    #: branch name to window (rows, columns), in the contract's order
-    WINDOWS = {"h3": (3, 1), "w3": (1, 3), "h5": (5, 1), "w5": (1, 5)}  # noqa: RUF012
-
     def __init__(self, channels: int, side: int, bits: int) -> None:
         super().__init__()
         self.side = side
-        for name in self.WINDOWS:
+        for name in WINDOWS:
             self.add_module(name, Affine(channels, 0.0))
         self.quant_p = ActQuant(bits)
 
     def forward(self, h2: Tensor) -> Tensor:
         if fuses():
-            branches = [cast(Affine, self.get_submodule(name)) for name in self.WINDOWS]
+            branches = [cast(Affine, self.get_submodule(name)) for name in WINDOWS]
             alphas, move = torch.stack([b.alpha for b in branches]), sum(b.move for b in branches)
             grid = h2.unflatten(1, (self.side, self.side))
             return self.quant_p(pool_affines(grid, alphas, move).flatten(1, 2))
         # Channels last in memory, as avg_pool2d handles without a copy.
         grid = h2.unflatten(1, (self.side, self.side)).permute(0, 3, 1, 2)
         total = None
-        for name, (rows, cols) in self.WINDOWS.items():
+        for name, (rows, cols) in WINDOWS.items():
             pooled = F.avg_pool2d(grid, (rows, cols), stride=1, padding=(rows // 2, cols // 2))
             branch = self.get_submodule(name)(pooled.permute(0, 2, 3, 1).flatten(1, 2))
             total = branch if total is None else total + branch

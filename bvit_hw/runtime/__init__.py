@@ -1,6 +1,7 @@
 """The driver: runs a packaged accelerator from Python on a board. NumPy and pynq only; works from Python 3.10 on.
 
-This folder is copied to the board as it is, so it imports nothing else of bvit_hw.
+This folder is copied to the board, and into it what reads and runs a frozen network of bvit_hw/contract; it imports
+nothing else of bvit_hw.
 """
 
 from .driver import Accelerator
