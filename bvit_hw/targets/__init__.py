@@ -1,0 +1,35 @@
+"""The FPGAs that networks are built for: one module a target, found by its ``TARGET``; see target.py."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from bvit_hw.targets.target import Family, Target
+from bvit_hw.targets.xc7 import TARGET as XC7
+
+__all__ = ["XC7", "Family", "Target", "families", "place_of", "register"]
+
+_registered: list[Target] = []
+
+
+@cache
+def _discovered() -> tuple[Target, ...]:
+    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    return tuple(module.TARGET for module in modules if hasattr(module, "TARGET"))
+
+
+def families() -> dict[str, tuple[Target, Family]]:
+    """Target and family by the family's name, which is what a board's file gives."""
+    return {family.name: (target, family) for target in (*_discovered(), *_registered) for family in target.families}
+
+
+def register(target: Target) -> None:
+    """Make a target known that is no module of this package."""
+    _registered.append(target)
+
+
+def place_of(family: str) -> tuple[Target, Family]:
+    """The target and the family of this name, which must be one of :func:`families`."""
+    return families()[family]

@@ -1,0 +1,160 @@
+"""What memories take of an FPGA, in LUTs or in blocks, and which of the two a memory is better put into.
+
+Every operator asks here, so that a target answers for all of them. The counts are those of Yosys for the modules of
+rtl/, which differ in how they join the banks of deep memories; :class:`Join` names the ways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+
+class Join(Enum):
+    """How the banks of a LUT RAM deeper than one cell are joined, and its words filled into cells."""
+
+    #: a multiplexer, four banks a LUT6 (bvit_fifo.sv, bvit_vector_replay.sv)
+    SELECT = "select"
+    #: the same, and from the third bank on a decoder in front (the replay of bvit_binary_mvau.sv)
+    DECODE = "decode"
+    #: as bvit_line_ram.sv does it: fitted
+    LINE = "line"
+    #: one bank only, whose last cell is filled up bit by bit (bvit_attention_ram.sv)
+    BITS = "bits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memories:
+    """The memories of a target.
+
+    ``lut_ram``: words x bits of the cells of ``lut_ram_luts`` LUTs, one port writing, one reading, smallest first.
+    ``block_shapes``: words x bits that a half block or a whole one can have, and how many halves that is;
+    ``byte_bits``: bits that a write enable of a block covers. ``table_words``: words of one bit that a LUT holds as a
+    constant.
+    """
+
+    lut_ram: tuple[tuple[int, int], ...]
+    lut_ram_luts: int
+    block_shapes: tuple[tuple[int, int, int], ...]
+    byte_bits: int
+    table_words: int
+    #: bits that a LUT shifts by, and the longest delay made of those
+    shift_bits: int
+    longest_shift: int
+    #: LUTs for each half of a block: a table moves into blocks where it takes more
+    table_luts_per_half: float
+    #: the same for a buffer
+    buffer_luts_per_half: float
+    #: fitted to bvit_line_ram.sv: LUTs for a bit and for a bank of what joins them
+    line_bit: float
+    line_bank: float
+    #: fitted to tables of random contents, by the most words for which it holds: LUTs a bit
+    table_excess: tuple[tuple[int, float], ...]
+
+    @property
+    def cell_words(self) -> int:
+        """Words of the deepest LUT RAM cell: what is deeper takes several banks, or a block."""
+        return self.lut_ram[-1][0]
+
+    # ---- LUTs ----------------------------------------------------------------------------------------------------
+
+    def lut_ram_cost(self, width: int, depth: int, join: Join = Join.SELECT) -> float:
+        """LUTs of ``depth`` words of ``width`` bits in LUT RAM; a single word is registers."""
+        if depth <= 1:
+            return 0
+        words, bits = next((cell for cell in self.lut_ram if cell[0] >= depth), self.lut_ram[-1])
+        if join is Join.BITS:
+            return self.lut_ram_luts * (width // bits) + min(self.lut_ram_luts, 2 * (width % bits))
+        banks = -(-depth // words)
+        cells = self.lut_ram_luts * -(-width // bits)
+        if banks == 1:
+            return cells
+        if join is Join.LINE:
+            return round(banks * (cells + self.line_bit * width + self.line_bank))
+        selected = banks * cells + width * -(-(banks - 1) // 3)
+        return selected + 8 * max(banks - 2, 0) if join is Join.DECODE else selected
+
+    def constants(self, width: int, depth: int) -> int:
+        """LUTs of a read-only memory as constants; what joins up to four banks (MUXF7, MUXF8) are no LUTs."""
+        return width * -(-depth // self.table_words)
+
+    def table_luts(self, width: int, depth: int) -> float:
+        """LUTs of a read-only memory kept in lookup tables, as Yosys counts them (random contents).
+
+        A LUT6 holds 64 words of a bit, MUXF7 and MUXF8 join four of them, then LUTs join those, which Yosys does ever
+        less well. Of eight words and fewer many columns are equal or a plain address bit.
+        """
+        if depth <= 2:
+            return 0.0
+        if depth <= 4:
+            return float(min(width, 10))
+        excess = next(factor for words, factor in self.table_excess if depth <= words)
+        if depth <= self.table_words:
+            return width * excess
+        groups = -(-depth // (4 * self.table_words))
+        return width * excess * (-(-depth // self.table_words) + -(-(groups - 1) // 3))
+
+    # ---- blocks --------------------------------------------------------------------------------------------------
+
+    def halves(self, width: int, depth: int) -> int:
+        """Half blocks of a buffer: the best tiling by one shape and a rest."""
+        return _halves(self.block_shapes, width, depth)
+
+    def banked_halves(self, width: int, depth: int) -> tuple[int, int]:
+        """Fewest half blocks of a memory and, with them, fewest banks behind one another."""
+        return _banked_halves(self.block_shapes, width, depth)
+
+    def table_halves(self, width: int, depth: int) -> int:
+        """Half blocks of a table: one shape of half a block for all of it."""
+        return min(-(-depth // words) * -(-width // bits) for words, bits, halves in self.block_shapes if halves == 1)
+
+    def enabled_halves(self, lanes: int, lane_bits: int, depth: int) -> int:
+        """Half blocks of a memory with a write enable for each lane: a lane takes whole bytes."""
+        width = lanes * -(-lane_bits // self.byte_bits) * self.byte_bits if lanes > 1 else lane_bits
+        shapes = [(words, bits) for words, bits, halves in self.block_shapes if halves == 1]
+        words, bits = next((shape for shape in shapes if depth <= shape[0]), shapes[-1])
+        return -(-depth // words) * -(-width // bits)
+
+    # ---- which of the two ----------------------------------------------------------------------------------------
+
+    def table_in_block(self, width: int, depth: int) -> bool:
+        """Whether blocks cost the target less than lookup tables for a read-only memory."""
+        return self.table_halves(width, depth) * self.table_luts_per_half < self.table_luts(width, depth)
+
+    def replay_in_block(self, width: int, depth: int) -> bool:
+        """Whether a buffer of whole vectors goes into blocks: it weighs as a table does."""
+        return depth > 0 and self.table_halves(width, depth) * self.table_luts_per_half < self.lut_ram_cost(
+            width, depth
+        )
+
+    def buffer_in_block(self, width: int, depth: int) -> bool:
+        """Whether a buffer of lines goes into blocks: less has to be saved, because LUTs are what runs out first."""
+        return depth > self.lut_ram[0][0] and self.lut_ram_cost(
+            width, depth, Join.LINE
+        ) > self.buffer_luts_per_half * self.halves(width, depth)
+
+
+@lru_cache(maxsize=1 << 16)
+def _halves(shapes: tuple[tuple[int, int, int], ...], width: int, depth: int) -> int:
+    if depth <= 0:
+        return 0
+    return min(
+        depth // words * -(-width // bits) * halves
+        + (min(-(-width // b) * h for w, b, h in shapes if w >= rest) if (rest := depth % words) else 0)
+        for words, bits, halves in shapes
+    )
+
+
+@lru_cache(maxsize=1 << 16)
+def _banked_halves(shapes: tuple[tuple[int, int, int], ...], width: int, depth: int) -> tuple[int, int]:
+    choices = []
+    for words, bits, halves in shapes:
+        beside = -(-width // bits) * halves
+        banks, rest = divmod(depth, words)
+        if banks == 0 or (banks, rest) == (1, 0):
+            choices.append((beside, 1))
+        else:
+            more = _banked_halves(shapes, width, rest) if rest else (0, 0)
+            choices.append((banks * beside + more[0], banks + more[1]))
+    return min(choices)

@@ -1,0 +1,23 @@
+"""AMD's UltraScale+, as in the Zynq UltraScale+ and on the Alveo cards."""
+
+from __future__ import annotations
+
+from bvit_hw.targets import xc7
+from bvit_hw.targets.target import Family, Target
+from bvit_hw.targets.xilinx import CELLS, DSP48, MEMORIES, synthesis
+
+TARGET = Target(
+    name="xcup",
+    families=(
+        Family(name="zynq-ultrascale+", flow="vivado", ip_families=("zynquplus",)),
+        Family(name="alveo", flow="vitis", ip_families=("virtexuplus", "virtexuplusHBM")),
+    ),
+    memories=MEMORIES,
+    dsp=DSP48,
+    # LUT6_2 and CARRY8
+    vendor_cells=2,
+    synthesis=synthesis("xcup"),
+    cells=CELLS,
+    # The LUTs and registers of a slice are those of 7 series, so its coefficients hold here as well.
+    coefficients=xc7.COEFFICIENTS,
+)
