@@ -20,6 +20,9 @@ from bvit_hw.lower.lag import held_fractions
 from bvit_hw.lower.programme import Programme
 from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 
+#: nodes of the search tree at most; the shipped networks are solved at the first one
+COARSE_NODES, FINE_NODES = 10_000, 2_000
+
 
 def unit_prices(limits: tuple[float, ...]) -> np.ndarray:
     """Price of one unit of each resource: a part of the budget, a tenth of it for all but LUTs.
@@ -69,7 +72,7 @@ class Solver:
     def coarse(self, cycles: int) -> dict[HwOp, list[tuple[Choice, int]]] | None:
         """Cheapest numbers of each choice for each shape at ``cycles``, width converters left out; None: none fits."""
         programme, columns, _ = self._coarse_programme(cycles, self.limits)
-        values = programme.solve(gap=1e-3, seconds=20)
+        values = programme.solve(gap=1e-3, nodes=COARSE_NODES)
         if values is None:
             return None
         return {op: [(c, round(values[column])) for c, column in pairs] for op, pairs in columns.items()}
@@ -78,7 +81,7 @@ class Solver:
         """The least of one resource with which the graph fits ``limits`` at ``cycles``; None where it does not."""
         programme, _, costs = self._coarse_programme(cycles, limits)
         programme.cost = [costs[column][kind] for column in range(len(programme.cost))]
-        values = programme.solve(gap=1e-3, seconds=20)
+        values = programme.solve(gap=1e-3, nodes=COARSE_NODES)
         return None if values is None else float(np.dot(programme.cost, values))
 
     def _coarse_programme(
@@ -155,7 +158,7 @@ class Solver:
                     link = partial(link_costs, held=held, buffered=_buffered(reader))
                     self._link(programme, costs, node.op.outputs[port], ours, theirs, link, len(readers))
         _budget_rows(programme, costs, limits)
-        values = programme.solve(gap=2e-3, seconds=40)
+        values = programme.solve(gap=2e-3, nodes=FINE_NODES)
         if values is None:
             return None
         return {name: max(pairs, key=lambda pair: values[pair[1]])[0].op for name, pairs in columns.items()}

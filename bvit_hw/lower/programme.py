@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
+
+#: SciPy's status of a search that came to its end: the best solution, or the proof that there is none
+FINISHED = (0, 2)
+
+log = logging.getLogger(__name__)
 
 
 class Programme:
@@ -39,8 +45,12 @@ class Programme:
         self.row_low.append(low)
         self.row_high.append(high)
 
-    def solve(self, *, gap: float, seconds: float) -> np.ndarray | None:
-        """Values of the variables; None where there is no solution (or none was found in time)."""
+    def solve(self, *, gap: float, nodes: int) -> np.ndarray | None:
+        """Values of the variables; None where there is no solution, or none was found in ``nodes`` of the search tree.
+
+        The limit is no time, or the answer would depend on what else the machine does, even where it is never reached:
+        HiGHS gives a stage of its presolve a part of the time, and goes on with another programme if that runs out.
+        """
         shape = (len(self.row_low), len(self.cost))
         matrix = coo_array((self.values, (self.rows, self.cols)), shape=shape).tocsc()
         result = milp(
@@ -48,6 +58,9 @@ class Programme:
             integrality=np.array(self.integer),
             bounds=Bounds(0, np.array(self.upper)),
             constraints=LinearConstraint(matrix, np.array(self.row_low), np.array(self.row_high)),
-            options={"mip_rel_gap": gap, "time_limit": seconds},
+            options={"mip_rel_gap": gap, "node_limit": nodes},
         )
+        if result.status not in FINISHED:
+            found = "nothing found" if result.x is None else f"{100 * result.mip_gap:.1f} % from the best one at most"
+            log.warning("folding: %d nodes searched, which is the limit; %s", nodes, found)
         return None if result.x is None else np.asarray(result.x)
