@@ -43,7 +43,7 @@ notebook-env:
 
 lint: env
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict bvit_hw/contract bvit_hw/ops bvit_hw/lower bvit_hw/codegen bvit_hw/boards.py bvit_hw/models/config.py
+	$(BIN)/mypy --strict bvit_hw/contract bvit_hw/ops bvit_hw/lower bvit_hw/codegen bvit_hw/targets bvit_hw/boards.py bvit_hw/models/config.py
 
 clean:
 	rm -rf $(VENV) build

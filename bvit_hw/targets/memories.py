@@ -50,7 +50,7 @@ class Memories:
     line_bit: float
     line_bank: float
     #: fitted to tables of random contents, by the most words for which it holds: LUTs a bit
-    table_excess: tuple[tuple[int, float], ...]
+    table_excess: tuple[tuple[float, float], ...]
 
     @property
     def cell_words(self) -> int:
