@@ -129,7 +129,7 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     ("bvit_popcount_plain.sv", "if (rst) tags_q <= '0;\n    else if", "if", plain_single),
     ("bvit_xilinx_chain.sv", "generated[2*c] = bits[c*6]", "generated[2*c] = bits[c*6+1]", cells),
     ("bvit_xilinx_counter6.sv", "many, bits[5]", "many, bits[4]", cells),
-    ("bvit_xilinx_carry.sv", ".CI    (enter),\n        .CYINIT", ".CI    (1'b0),\n        .CYINIT", cells),
+    ("bvit_xilinx_carry.sv", ".CI    (enter),\n      .CYINIT", ".CI    (1'b0),\n      .CYINIT", cells),
     ("bvit_xilinx_ternary.sv", "majority[0] = 1'b0", "majority[0] = 1'b1", cells),
     ("bvit_attention_encode.sv", "levels[N+i-2*GROUPS]", "key[i]", keys_together),
     ("bvit_attention_score.sv", "row_a[lane*BITS+:BITS] +", "row_a[lane*BITS+:BITS] -", keys_together),

@@ -8,24 +8,24 @@
 `default_nettype none
 
 module bvit_popcount_accumulate #(
-    parameter int LANES = 32,
-    parameter int BITS = 7,    // width of a row
-    parameter int WIDTH = 10,  // width of a sum, two's complement, at least BITS
-    parameter bit [WIDTH-1:0] START = '0,
-    parameter bit ONE_ROW = 1'b0,  // row_b is zero
-    parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
+  parameter int LANES = 32,
+  parameter int BITS = 7,    // width of a row
+  parameter int WIDTH = 10,  // width of a sum, two's complement, at least BITS
+  parameter bit [WIDTH-1:0] START = '0,
+  parameter bit ONE_ROW = 1'b0,  // row_b is zero
+  parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
-    input  wire logic                   clk,
-    input  wire logic                   rst,
-    input  wire logic                   en,
-    input  wire logic                   valid,
-    input  wire logic                   first,
-    input  wire logic                   last,
-    input  wire logic [ BITS*LANES-1:0] row_a,
-    input  wire logic [ BITS*LANES-1:0] row_b,
-    input  wire logic                   taken,
-    output wire logic                   done,
-    output wire logic [WIDTH*LANES-1:0] sums   // lane j: [j*WIDTH +: WIDTH]
+  input  wire logic                   clk,
+  input  wire logic                   rst,
+  input  wire logic                   en,
+  input  wire logic                   valid,
+  input  wire logic                   first,
+  input  wire logic                   last,
+  input  wire logic [ BITS*LANES-1:0] row_a,
+  input  wire logic [ BITS*LANES-1:0] row_b,
+  input  wire logic                   taken,
+  output wire logic                   done,
+  output wire logic [WIDTH*LANES-1:0] sums   // lane j: [j*WIDTH +: WIDTH]
 );
 
   wire logic add;
@@ -36,22 +36,22 @@ module bvit_popcount_accumulate #(
   logic done_q;
 
   if (WIDTH < BITS) begin : gen_bad_width
-    $fatal(1, "bvit_popcount_accumulate: WIDTH is below BITS; a sum must hold a row");
+    $error("bvit_popcount_accumulate: WIDTH is below BITS; a sum must hold a row");
   end
 
   if (USE_PRIMITIVES != 0 && !ONE_ROW) begin : gen_primitives
     assign {add, restart, finish} = {valid, first, last};
     for (genvar j = 0; j < LANES; j++) begin : gen_lane
       bvit_xilinx_ternary #(
-          .WIDTH(WIDTH),
-          .START(START),
-          .ULTRASCALE(USE_PRIMITIVES == 2)
+        .WIDTH(WIDTH),
+        .START(START),
+        .ULTRASCALE(USE_PRIMITIVES == 2)
       ) u_add (
-          .restart,
-          .a  (sums_q[j*WIDTH+:WIDTH]),
-          .b  (WIDTH'(row_a[j*BITS+:BITS])),
-          .c  (WIDTH'(row_b[j*BITS+:BITS])),
-          .sum(sums_d[j*WIDTH+:WIDTH])
+        .restart,
+        .a  (sums_q[j*WIDTH+:WIDTH]),
+        .b  (WIDTH'(row_a[j*BITS+:BITS])),
+        .c  (WIDTH'(row_b[j*BITS+:BITS])),
+        .sum(sums_d[j*WIDTH+:WIDTH])
       );
     end
   end else begin : gen_portable

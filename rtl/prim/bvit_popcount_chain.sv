@@ -12,16 +12,16 @@
 `default_nettype none
 
 module bvit_popcount_chain #(
-    parameter int COLUMNS = 2,
-    // Height of column c in bits [c*16 +: 16], 0 .. 6.
-    parameter bit [255:0] HEIGHTS = {240'd6, 16'd6},
-    parameter int TOTAL = 12,   // sum of the heights
-    parameter int LANES = 1,
-    parameter int WIDTH = 5,    // bits of a row; the sum must fit
-    parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
+  parameter int COLUMNS = 2,
+  // Height of column c in bits [c*16 +: 16], 0 .. 6.
+  parameter bit [255:0] HEIGHTS = {240'd6, 16'd6},
+  parameter int TOTAL = 12,   // sum of the heights
+  parameter int LANES = 1,
+  parameter int WIDTH = 5,    // bits of a row; the sum must fit
+  parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
-    input  wire logic [TOTAL*LANES-1:0] bits,
-    output wire logic [WIDTH*LANES-1:0] rows
+  input  wire logic [TOTAL*LANES-1:0] bits,
+  output wire logic [WIDTH*LANES-1:0] rows
 );
 
   localparam int FULL = 2 * COLUMNS + 1;
@@ -38,10 +38,10 @@ module bvit_popcount_chain #(
   endfunction
 
   if (first_bit(COLUMNS) != TOTAL) begin : gen_bad_total
-    $fatal(1, "bvit_popcount_chain: TOTAL is not the sum of the heights");
+    $error("bvit_popcount_chain: TOTAL is not the sum of the heights");
   end
   if (WIDTH > FULL) begin : gen_bad_width
-    $fatal(1, "bvit_popcount_chain: WIDTH is wider than the chain");
+    $error("bvit_popcount_chain: WIDTH is wider than the chain");
   end
 
   for (genvar j = 0; j < LANES; j++) begin : gen_lane
@@ -53,7 +53,7 @@ module bvit_popcount_chain #(
       localparam int H = column_height(c);
       localparam int FIRST = first_bit(c);
       if (H > 6) begin : gen_bad_height
-        $fatal(1, "bvit_popcount_chain: a column is higher than six");
+        $error("bvit_popcount_chain: a column is higher than six");
       end
       for (genvar i = 0; i < 6; i++) begin : gen_bit
         if (i < H) begin : gen_used
@@ -66,11 +66,11 @@ module bvit_popcount_chain #(
 
     if (USE_PRIMITIVES != 0) begin : gen_primitives
       bvit_xilinx_chain #(
-          .COLUMNS   (COLUMNS),
-          .ULTRASCALE(USE_PRIMITIVES == 2)
+        .COLUMNS   (COLUMNS),
+        .ULTRASCALE(USE_PRIMITIVES == 2)
       ) u_chain (
-          .bits(column_bits),
-          .sum (sum)
+        .bits(column_bits),
+        .sum (sum)
       );
     end else begin : gen_portable
       wire logic [FULL-1:0] addend;

@@ -5,22 +5,22 @@
 `default_nettype none
 
 module bvit_popcount_compress #(
-    parameter int G = 1,
-    parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
+  parameter int G = 1,
+  parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
-    input  wire logic [6*G-1:0] bits,
-    output wire logic [  G-1:0] ones,
-    output wire logic [  G-1:0] twos,
-    output wire logic [  G-1:0] fours
+  input  wire logic [6*G-1:0] bits,
+  output wire logic [  G-1:0] ones,
+  output wire logic [  G-1:0] twos,
+  output wire logic [  G-1:0] fours
 );
 
   if (USE_PRIMITIVES != 0) begin : gen_primitives
     for (genvar g = 0; g < G; g++) begin : gen_counter
       bvit_xilinx_counter6 #(
-          .ULTRASCALE(USE_PRIMITIVES == 2)
+        .ULTRASCALE(USE_PRIMITIVES == 2)
       ) u_counter (
-          .bits ({bits[5*G+g], bits[4*G+g], bits[3*G+g], bits[2*G+g], bits[G+g], bits[g]}),
-          .count({fours[g], twos[g], ones[g]})
+        .bits ({bits[5*G+g], bits[4*G+g], bits[3*G+g], bits[2*G+g], bits[G+g], bits[g]}),
+        .count({fours[g], twos[g], ones[g]})
       );
     end
   end else begin : gen_portable

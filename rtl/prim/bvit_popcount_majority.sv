@@ -15,17 +15,17 @@
 `default_nettype none
 
 module bvit_popcount_majority #(
-    parameter int N = 64,      // products per lane, at least 3
-    parameter int LANES = 32,
-    parameter int TOTAL = 97,  // sum of the sizes of all levels
-    parameter int WORD = 72,   // positions of a weight word
-    parameter int MAJS = 31,   // majority bits per lane
-    parameter int LSBS = 2     // products left per lane, 1 or 2
+  parameter int N = 64,      // products per lane, at least 3
+  parameter int LANES = 32,
+  parameter int TOTAL = 97,  // sum of the sizes of all levels
+  parameter int WORD = 72,   // positions of a weight word
+  parameter int MAJS = 31,   // majority bits per lane
+  parameter int LSBS = 2     // products left per lane, 1 or 2
 ) (
-    input  wire logic [     TOTAL-1:0] levels,
-    input  wire logic [WORD*LANES-1:0] word,
-    output wire logic [MAJS*LANES-1:0] majority,
-    output wire logic [LSBS*LANES-1:0] rest
+  input  wire logic [     TOTAL-1:0] levels,
+  input  wire logic [WORD*LANES-1:0] word,
+  output wire logic [MAJS*LANES-1:0] majority,
+  output wire logic [LSBS*LANES-1:0] rest
 );
 
   function automatic int level_size(input int level);
@@ -68,10 +68,10 @@ module bvit_popcount_majority #(
 
   if (TOTAL != level_offset(LEVELS + 1) || LSBS != level_size(LEVELS)
       || MAJS != G0 + upper_groups(LEVELS)) begin : gen_bad_sizes
-    $fatal(1, "bvit_popcount_majority: TOTAL, MAJS or LSBS does not follow from N");
+    $error("bvit_popcount_majority: TOTAL, MAJS or LSBS does not follow from N");
   end
   if (EXTRA < 0 || EXTRA > upper_groups(LEVELS)) begin : gen_bad_word
-    $fatal(1, "bvit_popcount_majority: WORD holds fewer than N or more than all parities");
+    $error("bvit_popcount_majority: WORD holds fewer than N or more than all parities");
   end
 
   // Activations copied to every lane, and weights of all levels.

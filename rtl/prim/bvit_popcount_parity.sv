@@ -9,11 +9,11 @@
 `default_nettype none
 
 module bvit_popcount_parity #(
-    parameter int N = 64,    // bits of a beat, at least 3
-    parameter int TOTAL = 97  // sum of the sizes of all levels
+  parameter int N = 64,    // bits of a beat, at least 3
+  parameter int TOTAL = 97  // sum of the sizes of all levels
 ) (
-    input  wire logic [    N-1:0] x,
-    output wire logic [TOTAL-1:0] levels
+  input  wire logic [    N-1:0] x,
+  output wire logic [TOTAL-1:0] levels
 );
 
   function automatic int level_size(input int level);
@@ -45,10 +45,10 @@ module bvit_popcount_parity #(
   localparam int LEVELS = level_count();
 
   if (N < 3) begin : gen_bad_n
-    $fatal(1, "bvit_popcount_parity: N is below 3; a group needs three bits");
+    $error("bvit_popcount_parity: N is below 3; a group needs three bits");
   end
   if (TOTAL != level_offset(LEVELS + 1)) begin : gen_bad_total
-    $fatal(1, "bvit_popcount_parity: TOTAL is not the sum of the level sizes");
+    $error("bvit_popcount_parity: TOTAL is not the sum of the level sizes");
   end
 
   assign levels[N-1:0] = x;

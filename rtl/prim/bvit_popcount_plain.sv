@@ -6,23 +6,23 @@
 `default_nettype none
 
 module bvit_popcount_plain #(
-    parameter int N = 8,      // products per lane
-    parameter int LANES = 1,
-    parameter int TAGS = 3,
-    parameter int BITS = 4    // width of a row: clog2(N + 1)
+  parameter int N = 8,      // products per lane
+  parameter int LANES = 1,
+  parameter int TAGS = 3,
+  parameter int BITS = 4    // width of a row: clog2(N + 1)
 ) (
-    input  wire logic                  clk,
-    input  wire logic                  rst,
-    input  wire logic                  en,
-    input  wire logic [      TAGS-1:0] s_tags,
-    input  wire logic [         N-1:0] s_bits,
-    input  wire logic [   N*LANES-1:0] word,
-    output wire logic [      TAGS-1:0] m_tags,
-    output wire logic [BITS*LANES-1:0] row      // lane j: [j*BITS +: BITS]
+  input  wire logic                  clk,
+  input  wire logic                  rst,
+  input  wire logic                  en,
+  input  wire logic [      TAGS-1:0] s_tags,
+  input  wire logic [         N-1:0] s_bits,
+  input  wire logic [   N*LANES-1:0] word,
+  output wire logic [      TAGS-1:0] m_tags,
+  output wire logic [BITS*LANES-1:0] row      // lane j: [j*BITS +: BITS]
 );
 
   if (BITS != $clog2(N + 1)) begin : gen_bad_bits
-    $fatal(1, "bvit_popcount_plain: BITS is not clog2(N + 1)");
+    $error("bvit_popcount_plain: BITS is not clog2(N + 1)");
   end
 
   logic [N-1:0] bits_q;

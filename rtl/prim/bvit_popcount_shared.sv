@@ -12,22 +12,22 @@
 `default_nettype none
 
 module bvit_popcount_shared #(
-    parameter int N = 64,      // products per lane, at least 3
-    parameter int LANES = 32,
-    parameter int WORD = 72,   // positions of a weight word, see bvit_popcount_majority
-    parameter int TAGS = 3,
-    parameter int BITS = 7,    // width of a row: clog2(N + 1)
-    parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
+  parameter int N = 64,      // products per lane, at least 3
+  parameter int LANES = 32,
+  parameter int WORD = 72,   // positions of a weight word, see bvit_popcount_majority
+  parameter int TAGS = 3,
+  parameter int BITS = 7,    // width of a row: clog2(N + 1)
+  parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
-    input  wire logic                  clk,
-    input  wire logic                  rst,
-    input  wire logic                  en,
-    input  wire logic [      TAGS-1:0] s_tags,
-    input  wire logic [         N-1:0] s_bits,
-    input  wire logic [WORD*LANES-1:0] word,
-    output wire logic [      TAGS-1:0] m_tags,
-    output wire logic [BITS*LANES-1:0] row_a,   // lane j: [j*BITS +: BITS]
-    output wire logic [BITS*LANES-1:0] row_b
+  input  wire logic                  clk,
+  input  wire logic                  rst,
+  input  wire logic                  en,
+  input  wire logic [      TAGS-1:0] s_tags,
+  input  wire logic [         N-1:0] s_bits,
+  input  wire logic [WORD*LANES-1:0] word,
+  output wire logic [      TAGS-1:0] m_tags,
+  output wire logic [BITS*LANES-1:0] row_a,   // lane j: [j*BITS +: BITS]
+  output wire logic [BITS*LANES-1:0] row_b
 );
 
   // A heap is described by the heights of its columns, column c (weight 2^c) in bits [c*16 +: 16].
@@ -116,10 +116,10 @@ module bvit_popcount_shared #(
   localparam int STAGES = stage_count();
 
   if (N < 3) begin : gen_bad_n
-    $fatal(1, "bvit_popcount_shared: N is below 3; a group needs three products");
+    $error("bvit_popcount_shared: N is below 3; a group needs three products");
   end
   if (BITS != $clog2(N + 1)) begin : gen_bad_bits
-    $fatal(1, "bvit_popcount_shared: BITS is not clog2(N + 1)");
+    $error("bvit_popcount_shared: BITS is not clog2(N + 1)");
   end
 
   // The activations' parities, then the first level of the lanes.
@@ -127,11 +127,11 @@ module bvit_popcount_shared #(
   logic [TOTAL-1:0] levels_q;
 
   bvit_popcount_parity #(
-      .N(N),
-      .TOTAL(TOTAL)
+    .N(N),
+    .TOTAL(TOTAL)
   ) u_parity (
-      .x(s_bits),
-      .levels
+    .x(s_bits),
+    .levels
   );
 
   always_ff @(posedge clk) if (en) levels_q <= levels;
@@ -140,17 +140,17 @@ module bvit_popcount_shared #(
   wire logic [LSBS*LANES-1:0] rest;
 
   bvit_popcount_majority #(
-      .N(N),
-      .LANES(LANES),
-      .TOTAL(TOTAL),
-      .WORD(WORD),
-      .MAJS(MAJS),
-      .LSBS(LSBS)
+    .N(N),
+    .LANES(LANES),
+    .TOTAL(TOTAL),
+    .WORD(WORD),
+    .MAJS(MAJS),
+    .LSBS(LSBS)
   ) u_majority (
-      .levels(levels_q),
-      .word,
-      .majority,
-      .rest
+    .levels(levels_q),
+    .word,
+    .majority,
+    .rest
   );
 
   // The heap, column after column, within a column position after position, LANES bits each.
@@ -184,13 +184,13 @@ module bvit_popcount_shared #(
         end
         if (G > 0) begin : gen_count
           bvit_popcount_compress #(
-              .G(G * LANES),
-              .USE_PRIMITIVES(USE_PRIMITIVES)
+            .G(G * LANES),
+            .USE_PRIMITIVES(USE_PRIMITIVES)
           ) u_compress (
-              .bits (gen_stage[s-1].heap_q[FROM*LANES+:6*G*LANES]),
-              .ones (heap_d[(TO+R)*LANES+:G*LANES]),
-              .twos (heap_d[TWOS*LANES+:G*LANES]),
-              .fours(heap_d[FOURS*LANES+:G*LANES])
+            .bits (gen_stage[s-1].heap_q[FROM*LANES+:6*G*LANES]),
+            .ones (heap_d[(TO+R)*LANES+:G*LANES]),
+            .twos (heap_d[TWOS*LANES+:G*LANES]),
+            .fours(heap_d[FOURS*LANES+:G*LANES])
           );
         end
       end
@@ -238,15 +238,15 @@ module bvit_popcount_shared #(
             heap[below(HEAP, 2*c+BELOW)*LANES+:H*LANES];
       end
       bvit_popcount_chain #(
-          .COLUMNS(CHAIN),
-          .HEIGHTS(HEIGHTS),
-          .TOTAL(CHAIN_BITS),
-          .LANES(LANES),
-          .WIDTH(WIDTH),
-          .USE_PRIMITIVES(USE_PRIMITIVES)
+        .COLUMNS(CHAIN),
+        .HEIGHTS(HEIGHTS),
+        .TOTAL(CHAIN_BITS),
+        .LANES(LANES),
+        .WIDTH(WIDTH),
+        .USE_PRIMITIVES(USE_PRIMITIVES)
       ) u_chain (
-          .bits,
-          .rows
+        .bits,
+        .rows
       );
     end
     for (genvar j = 0; j < LANES; j++) begin : gen_lane

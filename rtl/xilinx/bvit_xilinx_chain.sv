@@ -3,11 +3,11 @@
 `default_nettype none
 
 module bvit_xilinx_chain #(
-    parameter int COLUMNS = 2,
-    parameter bit ULTRASCALE = 1'b0  // CARRY8 instead of CARRY4
+  parameter int COLUMNS = 2,
+  parameter bit ULTRASCALE = 1'b0  // CARRY8 instead of CARRY4
 ) (
-    input  wire logic [COLUMNS*6-1:0] bits,  // column c: bits [c*6 +: 6], the bypassed bit lowest
-    output wire logic [2*COLUMNS:0]   sum
+  input  wire logic [COLUMNS*6-1:0] bits,  // column c: bits [c*6 +: 6], the bypassed bit lowest
+  output wire logic [2*COLUMNS:0]   sum
 );
 
   localparam logic [63:0] INIT_PARITY = 64'h6996966996696996;
@@ -22,29 +22,29 @@ module bvit_xilinx_chain #(
 
   for (genvar c = 0; c < COLUMNS; c++) begin : gen_column
     LUT6 #(
-        .INIT(INIT_PARITY)
+      .INIT(INIT_PARITY)
     ) u_parity (
-        .O (propagate[2*c]),
-        .I0(bits[c*6]),
-        .I1(bits[c*6+1]),
-        .I2(bits[c*6+2]),
-        .I3(bits[c*6+3]),
-        .I4(bits[c*6+4]),
-        .I5(bits[c*6+5])
+      .O (propagate[2*c]),
+      .I0(bits[c*6]),
+      .I1(bits[c*6+1]),
+      .I2(bits[c*6+2]),
+      .I3(bits[c*6+3]),
+      .I4(bits[c*6+4]),
+      .I5(bits[c*6+5])
     );
     assign generated[2*c] = bits[c*6];
 
     LUT6_2 #(
-        .INIT(INIT_SECOND)
+      .INIT(INIT_SECOND)
     ) u_second (
-        .O6(propagate[2*c+1]),
-        .O5(generated[2*c+1]),
-        .I0(bits[c*6+1]),
-        .I1(bits[c*6+2]),
-        .I2(bits[c*6+3]),
-        .I3(bits[c*6+4]),
-        .I4(bits[c*6+5]),
-        .I5(1'b1)
+      .O6(propagate[2*c+1]),
+      .O5(generated[2*c+1]),
+      .I0(bits[c*6+1]),
+      .I1(bits[c*6+2]),
+      .I2(bits[c*6+3]),
+      .I3(bits[c*6+4]),
+      .I4(bits[c*6+5]),
+      .I5(1'b1)
     );
   end
 
@@ -62,13 +62,13 @@ module bvit_xilinx_chain #(
       assign chained = carry[4*k-1];
     end
     bvit_xilinx_carry #(
-        .ULTRASCALE(ULTRASCALE)
+      .ULTRASCALE(ULTRASCALE)
     ) u_carry (
-        .enter    (chained),
-        .generated(generated[4*k+:4]),
-        .propagate(propagate[4*k+:4]),
-        .carry    (carry[4*k+:4]),
-        .sum      (total[4*k+:4])
+      .enter    (chained),
+      .generated(generated[4*k+:4]),
+      .propagate(propagate[4*k+:4]),
+      .carry    (carry[4*k+:4]),
+      .sum      (total[4*k+:4])
     );
   end
 

@@ -7,10 +7,10 @@
 `default_nettype none
 
 module bvit_xilinx_counter6 #(
-    parameter bit ULTRASCALE = 1'b0  // CARRY8 instead of CARRY4
+  parameter bit ULTRASCALE = 1'b0  // CARRY8 instead of CARRY4
 ) (
-    input  wire logic [5:0] bits,
-    output wire logic [2:0] count
+  input  wire logic [5:0] bits,
+  output wire logic [2:0] count
 );
 
   localparam logic [63:0] INIT_PARITY = 64'h6996966996696996;
@@ -24,38 +24,38 @@ module bvit_xilinx_counter6 #(
   wire logic [3:0] sum;
 
   LUT6 #(
-      .INIT(INIT_PARITY)
+    .INIT(INIT_PARITY)
   ) u_parity (
-      .O (parity),
-      .I0(bits[0]),
-      .I1(bits[1]),
-      .I2(bits[2]),
-      .I3(bits[3]),
-      .I4(bits[4]),
-      .I5(bits[5])
+    .O (parity),
+    .I0(bits[0]),
+    .I1(bits[1]),
+    .I2(bits[2]),
+    .I3(bits[3]),
+    .I4(bits[4]),
+    .I5(bits[5])
   );
 
   LUT6_2 #(
-      .INIT(INIT_SECOND)
+    .INIT(INIT_SECOND)
   ) u_second (
-      .O6(some),
-      .O5(many),
-      .I0(bits[0]),
-      .I1(bits[1]),
-      .I2(bits[2]),
-      .I3(bits[3]),
-      .I4(bits[4]),
-      .I5(1'b1)
+    .O6(some),
+    .O5(many),
+    .I0(bits[0]),
+    .I1(bits[1]),
+    .I2(bits[2]),
+    .I3(bits[3]),
+    .I4(bits[4]),
+    .I5(1'b1)
   );
 
   bvit_xilinx_carry #(
-      .ULTRASCALE(ULTRASCALE)
+    .ULTRASCALE(ULTRASCALE)
   ) u_carry (
-      .enter    (1'b0),
-      .generated({2'b00, many, bits[5]}),
-      .propagate({2'b00, some, parity}),
-      .carry    (carry),
-      .sum      (sum)
+    .enter    (1'b0),
+    .generated({2'b00, many, bits[5]}),
+    .propagate({2'b00, some, parity}),
+    .carry    (carry),
+    .sum      (sum)
   );
 
   assign count = {carry[1], sum[1:0]};

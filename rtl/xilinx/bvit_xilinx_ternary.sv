@@ -5,15 +5,15 @@
 `default_nettype none
 
 module bvit_xilinx_ternary #(
-    parameter int WIDTH = 10,
-    parameter bit [WIDTH-1:0] START = '0,  // stands for a while `restart` is set
-    parameter bit ULTRASCALE = 1'b0        // CARRY8 instead of CARRY4
+  parameter int WIDTH = 10,
+  parameter bit [WIDTH-1:0] START = '0,  // stands for a while `restart` is set
+  parameter bit ULTRASCALE = 1'b0        // CARRY8 instead of CARRY4
 ) (
-    input  wire logic             restart,
-    input  wire logic [WIDTH-1:0] a,
-    input  wire logic [WIDTH-1:0] b,
-    input  wire logic [WIDTH-1:0] c,
-    output wire logic [WIDTH-1:0] sum
+  input  wire logic             restart,
+  input  wire logic [WIDTH-1:0] a,
+  input  wire logic [WIDTH-1:0] b,
+  input  wire logic [WIDTH-1:0] c,
+  output wire logic [WIDTH-1:0] sum
 );
 
   // Inputs a, b, c, previous majority, restart; lower half O5, upper half O6.
@@ -32,16 +32,16 @@ module bvit_xilinx_ternary #(
   for (genvar i = 0; i < 4 * CELLS; i++) begin : gen_bit
     if (i < WIDTH) begin : gen_used
       LUT6_2 #(
-          .INIT(START[i] ? INIT_ONE : INIT_ZERO)
+        .INIT(START[i] ? INIT_ONE : INIT_ZERO)
       ) u_add (
-          .O6(propagate[i]),
-          .O5(majority[i+1]),
-          .I0(a[i]),
-          .I1(b[i]),
-          .I2(c[i]),
-          .I3(majority[i]),
-          .I4(restart),
-          .I5(1'b1)
+        .O6(propagate[i]),
+        .O5(majority[i+1]),
+        .I0(a[i]),
+        .I1(b[i]),
+        .I2(c[i]),
+        .I3(majority[i]),
+        .I4(restart),
+        .I5(1'b1)
       );
       assign generated[i] = majority[i];
     end else begin : gen_pad
@@ -58,13 +58,13 @@ module bvit_xilinx_ternary #(
       assign chained = carry[4*k-1];
     end
     bvit_xilinx_carry #(
-        .ULTRASCALE(ULTRASCALE)
+      .ULTRASCALE(ULTRASCALE)
     ) u_carry (
-        .enter    (chained),
-        .generated(generated[4*k+:4]),
-        .propagate(propagate[4*k+:4]),
-        .carry    (carry[4*k+:4]),
-        .sum      (total[4*k+:4])
+      .enter    (chained),
+      .generated(generated[4*k+:4]),
+      .propagate(propagate[4*k+:4]),
+      .carry    (carry[4*k+:4]),
+      .sum      (total[4*k+:4])
     );
   end
 

@@ -61,7 +61,7 @@ module bvit_binarize #(
     .INIT_FILE(THRESHOLD_FILE)
   ) u_threshold (
     .clk(clk),
-    .en(en),
+    .en,
     .addr(beat),
     .data(threshold)
   );

@@ -6,35 +6,35 @@
 // being read then. `s_frame_last` belongs to the row and comes out beside each of its groups.
 // One group a cycle, no bubbles from row to row; latency from a row's last group to its first one
 // out: that of bvit_attention_score and $clog2(KP) + 5 enabled cycles. The whole stands without
-// `ce`; `m_attended` is combinational on registers.
+// `en`; `m_attended` is combinational on registers.
 //
 // TABLE_FILE holds HEAD_DIM+1 words of TABLE_BITS bits, THRESHOLD_FILE one word T of TABLE_SHIFT+1
 // bits.
 `default_nettype none
 
 module bvit_attention_choice #(
-    parameter int KEYS = 4,
-    parameter int HEAD_DIM = 32,
-    parameter int KP = 1,
-    parameter bit SHARED = 1'b0,  // words of bvit_attention_encode; see bvit_attention_score
-    parameter int WORD = 32,
-    parameter int TABLE_BITS = 15,
-    parameter int TABLE_SHIFT = 16,
-    parameter string TABLE_FILE = "",
-    parameter string THRESHOLD_FILE = ""
+  parameter int KEYS = 4,
+  parameter int HEAD_DIM = 32,
+  parameter int KP = 1,
+  parameter bit SHARED = 1'b0,  // words of bvit_attention_encode; see bvit_attention_score
+  parameter int WORD = 32,
+  parameter int TABLE_BITS = 15,
+  parameter int TABLE_SHIFT = 16,
+  parameter string TABLE_FILE = "",
+  parameter string THRESHOLD_FILE = ""
 ) (
-    input  wire logic                clk,
-    input  wire logic                rst,
-    input  wire logic                ce,
-    input  wire logic                s_valid,
-    input  wire logic                s_group_last,
-    input  wire logic                s_frame_last,
-    input  wire logic [HEAD_DIM-1:0] query,
-    input  wire logic [ KP*WORD-1:0] words,
-    output wire logic                m_valid,
-    output wire logic                m_group_last,
-    output wire logic                m_frame_last,
-    output wire logic [      KP-1:0] m_attended
+  input  wire logic                clk,
+  input  wire logic                rst,
+  input  wire logic                en,
+  input  wire logic                s_valid,
+  input  wire logic                s_group_last,
+  input  wire logic                s_frame_last,
+  input  wire logic [HEAD_DIM-1:0] query,
+  input  wire logic [ KP*WORD-1:0] words,
+  output wire logic                m_valid,
+  output wire logic                m_group_last,
+  output wire logic                m_frame_last,
+  output wire logic [      KP-1:0] m_attended
 );
 
   // Stages of the pipeline: 0 scores, 1 E, SUM_STAGE sum over the lanes; then the row's sum, twice
@@ -53,28 +53,28 @@ module bvit_attention_choice #(
   logic [FLAG_STAGES:0] valid_q, last_q, final_q;
   wire logic [KP*SCORE_BITS-1:0] scores;
   bvit_attention_score #(
-      .N(HEAD_DIM),
-      .LANES(KP),
-      .WORD(WORD),
-      .SHARED(SHARED),
-      .TAGS(3)
+    .N(HEAD_DIM),
+    .LANES(KP),
+    .WORD(WORD),
+    .SHARED(SHARED),
+    .TAGS(3)
   ) u_score (
-      .clk,
-      .rst,
-      .ce,
-      .s_tags({s_valid, s_group_last, s_frame_last}),
-      .query,
-      .words,
-      .m_tags({valid_q[0], last_q[0], final_q[0]}),
-      .scores
+    .clk,
+    .rst,
+    .en,
+    .s_tags({s_valid, s_group_last, s_frame_last}),
+    .query,
+    .words,
+    .m_tags({valid_q[0], last_q[0], final_q[0]}),
+    .scores
   );
   always_ff @(posedge clk) begin
-    if (ce) begin
+    if (en) begin
       last_q[FLAG_STAGES:1] <= last_q[FLAG_STAGES-1:0];
       final_q[FLAG_STAGES:1] <= final_q[FLAG_STAGES-1:0];
     end
     if (rst) valid_q[FLAG_STAGES:1] <= '0;
-    else if (ce) valid_q[FLAG_STAGES:1] <= valid_q[FLAG_STAGES-1:0];
+    else if (en) valid_q[FLAG_STAGES:1] <= valid_q[FLAG_STAGES-1:0];
   end
 
   (* rom_style = "logic" *) logic [TABLE_BITS-1:0] exp_table[HEAD_DIM+1];
@@ -90,20 +90,20 @@ module bvit_attention_choice #(
 
   for (genvar lane = 0; lane < KP; lane++) begin : gen_lane
     logic [TABLE_BITS-1:0] e_q;
-    always_ff @(posedge clk) if (ce) e_q <= exp_table[scores[lane*SCORE_BITS+:SCORE_BITS]];
+    always_ff @(posedge clk) if (en) e_q <= exp_table[scores[lane*SCORE_BITS+:SCORE_BITS]];
     assign e[lane*TABLE_BITS+:TABLE_BITS] = e_q;
     assign m_attended[lane] = e_old[lane*TABLE_BITS+:TABLE_BITS] > bound_q;
   end
 
   wire logic [LANE_SUM_BITS-1:0] lane_sum;
   bvit_attention_sum #(
-      .N(KP),
-      .BITS(TABLE_BITS)
+    .N(KP),
+    .BITS(TABLE_BITS)
   ) u_sum (
-      .clk,
-      .ce,
-      .words(e),
-      .total(lane_sum)
+    .clk,
+    .en,
+    .words(e),
+    .total(lane_sum)
   );
 
   logic [ROW_SUM_BITS-1:0] row_sum_q;
@@ -116,9 +116,9 @@ module bvit_attention_choice #(
   // out do not matter. A bound beyond the table's range becomes its greatest value: attends to
   // nothing.
   wire logic [PRODUCT_BITS-TABLE_SHIFT-1:0] bound = product2_q[PRODUCT_BITS-1:TABLE_SHIFT];
-  wire logic bound_set = valid_q[FLAG_STAGES] && last_q[FLAG_STAGES] && ce;
+  wire logic bound_set = valid_q[FLAG_STAGES] && last_q[FLAG_STAGES] && en;
   always_ff @(posedge clk) begin
-    if (ce) begin
+    if (en) begin
       if (valid_q[SUM_STAGE]) begin
         row_sum_q <= (row_first_q ? '0 : row_sum_q) + ROW_SUM_BITS'(lane_sum);
       end
@@ -129,19 +129,19 @@ module bvit_attention_choice #(
       bound_q <= |(bound >> TABLE_BITS) ? '1 : bound[TABLE_BITS-1:0];
     end
     if (rst) row_first_q <= 1'b1;
-    else if (ce && valid_q[SUM_STAGE]) row_first_q <= last_q[SUM_STAGE];
+    else if (en && valid_q[SUM_STAGE]) row_first_q <= last_q[SUM_STAGE];
   end
 
   // A row's groups come one after another without a gap, so E waits a fixed number of cycles.
   bvit_attention_delay #(
-      .CYCLES(GROUPS + FLAG_STAGES - 1),
-      .WIDTH (KP * TABLE_BITS)
+    .CYCLES(GROUPS + FLAG_STAGES - 1),
+    .WIDTH (KP * TABLE_BITS)
   ) u_e_delay (
-      .clk,
-      .rst,
-      .ce,
-      .d(e),
-      .q(e_old)
+    .clk,
+    .rst,
+    .en,
+    .d(e),
+    .q(e_old)
   );
 
   logic compare_q;  // e_old and bound_q belong together
@@ -153,7 +153,7 @@ module bvit_attention_choice #(
     if (rst) begin
       compare_q <= 1'b0;
       compare_group_q <= '0;
-    end else if (ce) begin
+    end else if (en) begin
       if (bound_set) compare_q <= 1'b1;
       else if (compare_last) compare_q <= 1'b0;
       if (compare_q) compare_group_q <= compare_last ? '0 : compare_group_q + 1'b1;

@@ -3,11 +3,11 @@
 `default_nettype none
 
 module bvit_attention_count #(
-    parameter int N = 22,
-    localparam int BITS = $clog2(N + 1)
+  parameter int N = 22,
+  localparam int BITS = $clog2(N + 1)
 ) (
-    input  wire logic [   N-1:0] bits,
-    output wire logic [BITS-1:0] count
+  input  wire logic [   N-1:0] bits,
+  output wire logic [BITS-1:0] count
 );
 
   if (N <= 6) begin : gen_direct

@@ -11,7 +11,7 @@ module bvit_attention_delay #(
 ) (
   input wire logic clk,
   input wire logic rst,
-  input wire logic ce,
+  input wire logic en,
   input wire logic [WIDTH-1:0] d,
   output wire logic [WIDTH-1:0] q
 );
@@ -23,7 +23,7 @@ module bvit_attention_delay #(
   if (CYCLES <= 33) begin : gen_shift
     logic [WIDTH-1:0] line_q[CYCLES];
     always_ff @(posedge clk) begin
-      if (ce) begin
+      if (en) begin
         line_q[0] <= d;
         for (int i = 1; i < CYCLES; i++) line_q[i] <= line_q[i-1];
       end
@@ -39,7 +39,7 @@ module bvit_attention_delay #(
     assign ptr_d = ptr_q == PtrBits'(CYCLES - 1) ? '0 : ptr_q + 1'b1;
     always_ff @(posedge clk) begin
       if (rst) ptr_q <= '0;
-      else if (ce) ptr_q <= ptr_d;
+      else if (en) ptr_q <= ptr_d;
     end
     bvit_attention_ram #(
       .DEPTH(CYCLES),
@@ -47,10 +47,10 @@ module bvit_attention_delay #(
       .LANE_BITS(WIDTH)
     ) u_ram (
       .clk,
-      .we(ce),
+      .we(en),
       .waddr(ptr_q),
       .wdata(d),
-      .re(ce),
+      .re(en),
       .raddr(ptr_d),
       .rdata(q)
     );

@@ -4,11 +4,11 @@
 `default_nettype none
 
 module bvit_attention_encode #(
-    parameter int N = 64,
-    parameter int WORD = 72
+  parameter int N = 64,
+  parameter int WORD = 72
 ) (
-    input  wire logic [   N-1:0] key,
-    output wire logic [WORD-1:0] word
+  input  wire logic [   N-1:0] key,
+  output wire logic [WORD-1:0] word
 );
 
   // Sizes and places of the levels, as in bvit_popcount_parity.
@@ -53,11 +53,11 @@ module bvit_attention_encode #(
   wire logic [TOTAL-1:0] levels;  // only the parities that are stored
   /* verilator lint_on UNUSEDSIGNAL */
   bvit_popcount_parity #(
-      .N(N),
-      .TOTAL(TOTAL)
+    .N(N),
+    .TOTAL(TOTAL)
   ) u_parity (
-      .x(key),
-      .levels
+    .x(key),
+    .levels
   );
 
   for (genvar i = 0; i < N; i++) begin : gen_bit

@@ -5,14 +5,14 @@
 `default_nettype none
 
 module bvit_attention_equal #(
-    parameter int N = 32,
-    localparam int BITS = $clog2(N + 1)
+  parameter int N = 32,
+  localparam int BITS = $clog2(N + 1)
 ) (
-    input  wire logic            clk,
-    input  wire logic            ce,
-    input  wire logic [   N-1:0] a,
-    input  wire logic [   N-1:0] b,
-    output wire logic [BITS-1:0] count
+  input  wire logic            clk,
+  input  wire logic            en,
+  input  wire logic [   N-1:0] a,
+  input  wire logic [   N-1:0] b,
+  output wire logic [BITS-1:0] count
 );
 
   localparam int TRIPLES = N / 3;
@@ -25,18 +25,18 @@ module bvit_attention_equal #(
 
   for (genvar i = 0; i < ONES; i++) begin : gen_ones
     if (i < TRIPLES) begin : gen_parity
-      always_ff @(posedge clk) if (ce) ones_q[i] <= ^same[3*i+:3];
+      always_ff @(posedge clk) if (en) ones_q[i] <= ^same[3*i+:3];
     end else begin : gen_single
-      always_ff @(posedge clk) if (ce) ones_q[i] <= same[i+2*TRIPLES];
+      always_ff @(posedge clk) if (en) ones_q[i] <= same[i+2*TRIPLES];
     end
   end
   bvit_attention_popcount #(
-      .N(ONES)
+    .N(ONES)
   ) u_ones (
-      .clk,
-      .ce,
-      .bits (ones_q),
-      .count(ones_count)
+    .clk,
+    .en,
+    .bits (ones_q),
+    .count(ones_count)
   );
 
   if (TRIPLES > 0) begin : gen_twos
@@ -44,19 +44,19 @@ module bvit_attention_equal #(
     wire logic [$clog2(TRIPLES + 1)-1:0] twos_count;
     for (genvar i = 0; i < TRIPLES; i++) begin : gen_majority
       wire logic [2:0] p = same[3*i+:3];
-      always_ff @(posedge clk) if (ce) twos_q[i] <= (p[0] & p[1]) | (p[0] & p[2]) | (p[1] & p[2]);
+      always_ff @(posedge clk) if (en) twos_q[i] <= (p[0] & p[1]) | (p[0] & p[2]) | (p[1] & p[2]);
     end
     bvit_attention_popcount #(
-        .N(TRIPLES)
+      .N(TRIPLES)
     ) u_twos (
-        .clk,
-        .ce,
-        .bits (twos_q),
-        .count(twos_count)
+      .clk,
+      .en,
+      .bits (twos_q),
+      .count(twos_count)
     );
-    always_ff @(posedge clk) if (ce) count_q <= BITS'(ones_count) + BITS'({twos_count, 1'b0});
+    always_ff @(posedge clk) if (en) count_q <= BITS'(ones_count) + BITS'({twos_count, 1'b0});
   end else begin : gen_no_twos
-    always_ff @(posedge clk) if (ce) count_q <= BITS'(ones_count);
+    always_ff @(posedge clk) if (en) count_q <= BITS'(ones_count);
   end
   assign count = count_q;
 

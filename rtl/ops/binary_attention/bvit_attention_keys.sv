@@ -9,28 +9,28 @@
 `default_nettype none
 
 module bvit_attention_keys #(
-    parameter int KEYS = 4,
-    parameter int HEADS = 2,
-    parameter int HEAD_DIM = 32,
-    parameter int SIMD = 8,
-    parameter int KP = 1,
-    parameter bit ENCODED = 1'b0,
-    parameter int WORD = 32,
-    localparam int GROUPS = KEYS / KP,
-    localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
-    localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1
+  parameter int KEYS = 4,
+  parameter int HEADS = 2,
+  parameter int HEAD_DIM = 32,
+  parameter int SIMD = 8,
+  parameter int KP = 1,
+  parameter bit ENCODED = 1'b0,
+  parameter int WORD = 32,
+  localparam int GROUPS = KEYS / KP,
+  localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
+  localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1
 ) (
-    input  wire logic                  clk,
-    input  wire logic                  rst,
-    input  wire logic [      SIMD-1:0] s_axis_tdata,
-    input  wire logic                  s_axis_tvalid,
-    output wire logic                  s_axis_tready,
-    output wire logic                  there,
-    input  wire logic                  re,
-    input  wire logic [GROUP_BITS-1:0] group,
-    input  wire logic [ HEAD_BITS-1:0] head,
-    input  wire logic                  free,
-    output wire logic [   KP*WORD-1:0] words           // of key j of the group: [j*WORD +: WORD]
+  input  wire logic                  clk,
+  input  wire logic                  rst,
+  input  wire logic [      SIMD-1:0] s_axis_tdata,
+  input  wire logic                  s_axis_tvalid,
+  output wire logic                  s_axis_tready,
+  output wire logic                  there,
+  input  wire logic                  re,
+  input  wire logic [GROUP_BITS-1:0] group,
+  input  wire logic [ HEAD_BITS-1:0] head,
+  input  wire logic                  free,
+  output wire logic [   KP*WORD-1:0] words           // of key j of the group: [j*WORD +: WORD]
 );
 
   // Address: {slot, group, head}. Where a count is no power of two, some words stay unused.
@@ -49,65 +49,65 @@ module bvit_attention_keys #(
   assign s_axis_tready = room;
 
   bvit_attention_gather #(
-      .WIDTH(HEAD_DIM),
-      .LANES(SIMD)
+    .WIDTH(HEAD_DIM),
+    .LANES(SIMD)
   ) u_gather (
-      .clk,
-      .rst,
-      .take,
-      .data(s_axis_tdata),
-      .word(key),
-      .last
+    .clk,
+    .rst,
+    .take,
+    .data(s_axis_tdata),
+    .word(key),
+    .last
   );
 
   if (ENCODED) begin : gen_encode
     bvit_attention_encode #(
-        .N(HEAD_DIM),
-        .WORD(WORD)
+      .N(HEAD_DIM),
+      .WORD(WORD)
     ) u_encode (
-        .key,
-        .word
+      .key,
+      .word
     );
   end else begin : gen_plain
     assign word = key;
   end
 
   bvit_attention_slots #(
-      .HEADS (HEADS),
-      .LANES (KP),
-      .GROUPS(GROUPS)
+    .HEADS (HEADS),
+    .LANES (KP),
+    .GROUPS(GROUPS)
   ) u_slots (
-      .clk,
-      .rst,
-      .step (take && last),
-      .free,
-      .room,
-      .there,
-      .lane,
-      .group(wgroup),
-      .head (whead),
-      .wslot,
-      .rslot
+    .clk,
+    .rst,
+    .step (take && last),
+    .free,
+    .room,
+    .there,
+    .lane,
+    .group(wgroup),
+    .head (whead),
+    .wslot,
+    .rslot
   );
 
   bvit_attention_ram #(
-      .DEPTH(1 << ADDR_BITS),
-      .LANES(KP),
-      .LANE_BITS(WORD)
+    .DEPTH(1 << ADDR_BITS),
+    .LANES(KP),
+    .LANE_BITS(WORD)
   ) u_ram (
-      .clk,
-      .we({KP{take && last}} & lane),
-      .waddr(
-        ADDR_BITS'(wslot) << (GROUP_FIELD + HEAD_FIELD) | ADDR_BITS'(wgroup) << HEAD_FIELD
-            | ADDR_BITS'(whead)
-      ),
-      .wdata(word),
-      .re,
-      .raddr(
-        ADDR_BITS'(rslot) << (GROUP_FIELD + HEAD_FIELD) | ADDR_BITS'(group) << HEAD_FIELD
-            | ADDR_BITS'(head)
-      ),
-      .rdata(words)
+    .clk,
+    .we({KP{take && last}} & lane),
+    .waddr(
+      ADDR_BITS'(wslot) << (GROUP_FIELD + HEAD_FIELD) | ADDR_BITS'(wgroup) << HEAD_FIELD
+          | ADDR_BITS'(whead)
+    ),
+    .wdata(word),
+    .re,
+    .raddr(
+      ADDR_BITS'(rslot) << (GROUP_FIELD + HEAD_FIELD) | ADDR_BITS'(group) << HEAD_FIELD
+          | ADDR_BITS'(head)
+    ),
+    .rdata(words)
   );
 
 endmodule

@@ -3,13 +3,13 @@
 `default_nettype none
 
 module bvit_attention_popcount #(
-    parameter int N = 32,
-    localparam int BITS = $clog2(N + 1)
+  parameter int N = 32,
+  localparam int BITS = $clog2(N + 1)
 ) (
-    input  wire logic            clk,
-    input  wire logic            ce,
-    input  wire logic [   N-1:0] bits,
-    output wire logic [BITS-1:0] count
+  input  wire logic            clk,
+  input  wire logic            en,
+  input  wire logic [   N-1:0] bits,
+  output wire logic [BITS-1:0] count
 );
 
   localparam int GROUPS = (N + 5) / 6;
@@ -26,7 +26,7 @@ module bvit_attention_popcount #(
   bvit_attention_count #(.N(GROUPS)) u_fours (.bits(fours_q), .count(count4));
 
   always_ff @(posedge clk) begin
-    if (ce) begin
+    if (en) begin
       ones_q <= ones;
       twos_q <= twos;
       fours_q <= fours;

@@ -8,39 +8,39 @@
 `default_nettype none
 
 module bvit_attention_product #(
-    parameter int KEYS = 4,
-    parameter int HEADS = 2,
-    parameter int HEAD_DIM = 32,
-    parameter int MP = 4,
-    parameter int PE = 4,
-    localparam int GROUPS = KEYS / MP,     // cycles of an output beat
-    localparam int CHUNKS = HEAD_DIM / PE,  // output beats of a row
-    localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
-    localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
-    localparam int CHUNK_BITS = (CHUNKS > 1) ? $clog2(CHUNKS) : 1,
-    localparam int OUT_BITS = $clog2(KEYS + 1) + 1
+  parameter int KEYS = 4,
+  parameter int HEADS = 2,
+  parameter int HEAD_DIM = 32,
+  parameter int MP = 4,
+  parameter int PE = 4,
+  localparam int GROUPS = KEYS / MP,     // cycles of an output beat
+  localparam int CHUNKS = HEAD_DIM / PE,  // output beats of a row
+  localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
+  localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
+  localparam int CHUNK_BITS = (CHUNKS > 1) ? $clog2(CHUNKS) : 1,
+  localparam int OUT_BITS = $clog2(KEYS + 1) + 1
 ) (
-    input  wire logic                          clk,
-    input  wire logic                          rst,
-    input  wire logic                          s_valid,
-    output wire logic                          s_ready,
-    input  wire logic        [       KEYS-1:0] s_row,         // bit j: key j is attended
-    input  wire logic signed [   OUT_BITS-1:0] s_minus,       // minus the number of attended keys
-    input  wire logic                          s_frame_last,
-    input  wire logic                          v_there,       // the frame's values may be read
-    output wire logic                          v_re,
-    output wire logic        [ GROUP_BITS-1:0] v_group,
-    output wire logic        [  HEAD_BITS-1:0] v_head,
-    output wire logic        [ CHUNK_BITS-1:0] v_chunk,
-    output wire logic                          v_frame_done,
-    input  wire logic        [      MP*PE-1:0] v_bits,        // of key j, channel i: [j*PE + i]
-    output wire logic        [PE*OUT_BITS-1:0] m_axis_tdata,
-    output wire logic                          m_axis_tvalid,
-    input  wire logic                          m_axis_tready
+  input  wire logic                          clk,
+  input  wire logic                          rst,
+  input  wire logic                          s_valid,
+  output wire logic                          s_ready,
+  input  wire logic        [       KEYS-1:0] s_row,         // bit j: key j is attended
+  input  wire logic signed [   OUT_BITS-1:0] s_minus,       // minus the number of attended keys
+  input  wire logic                          s_frame_last,
+  input  wire logic                          v_there,       // the frame's values may be read
+  output wire logic                          v_re,
+  output wire logic        [ GROUP_BITS-1:0] v_group,
+  output wire logic        [  HEAD_BITS-1:0] v_head,
+  output wire logic        [ CHUNK_BITS-1:0] v_chunk,
+  output wire logic                          v_frame_done,
+  input  wire logic        [      MP*PE-1:0] v_bits,        // of key j, channel i: [j*PE + i]
+  output wire logic        [PE*OUT_BITS-1:0] m_axis_tdata,
+  output wire logic                          m_axis_tvalid,
+  input  wire logic                          m_axis_tready
 );
 
   // --------------------------------------------------------------------- the row and what is read
-  wire logic ce;  // the pipeline moves
+  wire logic en;  // the pipeline moves
   logic [KEYS-1:0] row_q;
   logic signed [OUT_BITS-1:0] minus_q;
   logic row_valid_q, row_final_q;
@@ -48,14 +48,14 @@ module bvit_attention_product #(
   logic [HEAD_BITS-1:0] head_q;
   logic [CHUNK_BITS-1:0] chunk_q;
   wire logic take = s_valid && s_ready;
-  wire logic issue = row_valid_q && v_there && ce;
+  wire logic issue = row_valid_q && v_there && en;
   wire logic group_first = group_q == '0;
   wire logic group_last = group_q == GROUP_BITS'(GROUPS - 1);
   wire logic chunk_last = chunk_q == CHUNK_BITS'(CHUNKS - 1);
   wire logic row_done = issue && group_last && chunk_last;
 
   assign s_ready = !row_valid_q || row_done;
-  assign v_re = ce;
+  assign v_re = en;
   assign v_group = group_q;
   assign v_head = head_q;
   assign v_chunk = chunk_q;
@@ -89,7 +89,7 @@ module bvit_attention_product #(
   logic signed [4:1][OUT_BITS-1:0] minus_at_q;  // of the row whose group is in the stage
   logic m_valid_q;
   always_ff @(posedge clk) begin
-    if (ce) begin
+    if (en) begin
       keys_q <= row_q[group_q*MP+:MP];
       first_q <= {first_q[3:1], group_first};
       last_q <= {last_q[3:1], group_last};
@@ -98,20 +98,20 @@ module bvit_attention_product #(
     if (rst) begin
       valid_q <= '0;
       m_valid_q <= 1'b0;
-    end else if (ce) begin
+    end else if (en) begin
       valid_q <= {valid_q[3:1], issue};
       m_valid_q <= valid_q[4] && last_q[4];
     end
   end
 
-  assign ce = !m_valid_q || m_axis_tready;
+  assign en = !m_valid_q || m_axis_tready;
   assign m_axis_tvalid = m_valid_q;
 
   // acc = 2 * (attended keys with v = 1) - (attended keys): the lowest bit is the row's, the others
   // count up from half of the negative number.
   localparam int COUNT_BITS = $clog2(MP + 1);
   logic m_odd_q;
-  always_ff @(posedge clk) if (ce) m_odd_q <= minus_at_q[4][0];
+  always_ff @(posedge clk) if (en) m_odd_q <= minus_at_q[4][0];
 
   for (genvar i = 0; i < PE; i++) begin : gen_out
     logic [MP-1:0] v_q;
@@ -120,22 +120,22 @@ module bvit_attention_product #(
     // A reset rather than an AND gate: it costs no LUT.
     for (genvar j = 0; j < MP; j++) begin : gen_key
       always_ff @(posedge clk) begin
-        if (ce) begin
+        if (en) begin
           if (!keys_q[j]) v_q[j] <= 1'b0;
           else v_q[j] <= v_bits[j*PE+i];
         end
       end
     end
     bvit_attention_popcount #(
-        .N(MP)
+      .N(MP)
     ) u_count (
-        .clk,
-        .ce,
-        .bits(v_q),
-        .count
+      .clk,
+      .en,
+      .bits(v_q),
+      .count
     );
     always_ff @(posedge clk) begin
-      if (ce && valid_q[4]) begin
+      if (en && valid_q[4]) begin
         half_q <= (first_q[4] ? minus_at_q[4][OUT_BITS-1:1] : half_q) + (OUT_BITS - 1)'(count);
       end
     end

@@ -3,35 +3,35 @@
 //
 // s_axis: SIMD channels a beat. The row that is worked on stays in a register, the next one gathers
 // meanwhile; its last beat waits for the change, so that rows follow each other without a bubble.
-// Ready is combinational on `ce`. The first group meets a row in the cycle after its last beat.
-// `issue`: `row` meets the keys of `group`, `head` in this cycle (always one with `ce`);
+// Ready is combinational on `en`. The first group meets a row in the cycle after its last beat.
+// `issue`: `row` meets the keys of `group`, `head` in this cycle (always one with `en`);
 // `group_last` marks the row's last group, `frame_last` a row that is its frame's last, and
 // `frame_done` the last read of the frame's keys.
 `default_nettype none
 
 module bvit_attention_queries #(
-    parameter int QUERIES = 16,
-    parameter int HEADS = 2,
-    parameter int HEAD_DIM = 32,
-    parameter int SIMD = 8,
-    parameter int K_GROUPS = 4,
-    localparam int GROUP_BITS = (K_GROUPS > 1) ? $clog2(K_GROUPS) : 1,
-    localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1
+  parameter int QUERIES = 16,
+  parameter int HEADS = 2,
+  parameter int HEAD_DIM = 32,
+  parameter int SIMD = 8,
+  parameter int K_GROUPS = 4,
+  localparam int GROUP_BITS = (K_GROUPS > 1) ? $clog2(K_GROUPS) : 1,
+  localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1
 ) (
-    input  wire logic                  clk,
-    input  wire logic                  rst,
-    input  wire logic [      SIMD-1:0] s_axis_tdata,
-    input  wire logic                  s_axis_tvalid,
-    output wire logic                  s_axis_tready,
-    input  wire logic                  ce,
-    input  wire logic                  k_there,        // the frame's keys may be read
-    output wire logic                  issue,
-    output wire logic                  group_last,
-    output wire logic                  frame_last,
-    output wire logic                  frame_done,
-    output wire logic [  HEAD_DIM-1:0] row,
-    output wire logic [GROUP_BITS-1:0] group,
-    output wire logic [ HEAD_BITS-1:0] head
+  input  wire logic                  clk,
+  input  wire logic                  rst,
+  input  wire logic                  en,
+  input  wire logic [      SIMD-1:0] s_axis_tdata,
+  input  wire logic                  s_axis_tvalid,
+  output wire logic                  s_axis_tready,
+  input  wire logic                  k_there,        // the frame's keys may be read
+  output wire logic                  issue,
+  output wire logic                  group_last,
+  output wire logic                  frame_last,
+  output wire logic                  frame_done,
+  output wire logic [  HEAD_DIM-1:0] row,
+  output wire logic [GROUP_BITS-1:0] group,
+  output wire logic [ HEAD_BITS-1:0] head
 );
 
   localparam int QUERY_BITS = (QUERIES > 1) ? $clog2(QUERIES) : 1;
@@ -48,7 +48,7 @@ module bvit_attention_queries #(
   wire logic head_last = head_q == HEAD_BITS'(HEADS - 1);
 
   assign s_axis_tready = !next_last || !valid_q || row_done;
-  assign issue = valid_q && k_there && ce;
+  assign issue = valid_q && k_there && en;
   assign group_last = group_q == GROUP_BITS'(K_GROUPS - 1);
   assign frame_last = head_last && query_q == QUERY_BITS'(QUERIES - 1);
   assign frame_done = row_done && frame_last;
@@ -57,15 +57,15 @@ module bvit_attention_queries #(
   assign head = head_q;
 
   bvit_attention_gather #(
-      .WIDTH(HEAD_DIM),
-      .LANES(SIMD)
+    .WIDTH(HEAD_DIM),
+    .LANES(SIMD)
   ) u_gather (
-      .clk,
-      .rst,
-      .take,
-      .data(s_axis_tdata),
-      .word(next_row),
-      .last(next_last)
+    .clk,
+    .rst,
+    .take,
+    .data(s_axis_tdata),
+    .word(next_row),
+    .last(next_last)
   );
 
   always_ff @(posedge clk) begin

@@ -1,28 +1,28 @@
 // Puts a row's attended bits together, group by group, and counts them.
 //
-// One group a cycle; a row is there 4 enabled cycles after its last group entered. `ce` is the
+// One group a cycle; a row is there 4 enabled cycles after its last group entered. `en` is the
 // enable of this unit and of whatever feeds it: low while a group would follow a row that has not
 // been taken. It is combinational on `m_ready`; `m_valid` comes from a register, and a row stays
 // until it is taken.
 `default_nettype none
 
 module bvit_attention_row #(
-    parameter int KEYS = 4,
-    parameter int KP = 1,
-    localparam int MINUS_BITS = $clog2(KEYS + 1) + 1
+  parameter int KEYS = 4,
+  parameter int KP = 1,
+  localparam int MINUS_BITS = $clog2(KEYS + 1) + 1
 ) (
-    input  wire logic                         clk,
-    input  wire logic                         rst,
-    output wire logic                         ce,
-    input  wire logic                         s_valid,
-    input  wire logic                         s_group_last,
-    input  wire logic                         s_frame_last,
-    input  wire logic        [        KP-1:0] s_attended,
-    output wire logic                         m_valid,
-    input  wire logic                         m_ready,
-    output wire logic        [      KEYS-1:0] m_row,         // bit j: key j is attended
-    output wire logic signed [MINUS_BITS-1:0] m_minus,       // minus the number of attended keys
-    output wire logic                         m_frame_last
+  input  wire logic                         clk,
+  input  wire logic                         rst,
+  output wire logic                         en,
+  input  wire logic                         s_valid,
+  input  wire logic                         s_group_last,
+  input  wire logic                         s_frame_last,
+  input  wire logic        [        KP-1:0] s_attended,
+  output wire logic                         m_valid,
+  input  wire logic                         m_ready,
+  output wire logic        [      KEYS-1:0] m_row,         // bit j: key j is attended
+  output wire logic signed [MINUS_BITS-1:0] m_minus,       // minus the number of attended keys
+  output wire logic                         m_frame_last
 );
 
   // The number of ones takes two stages after the bits' own.
@@ -31,7 +31,7 @@ module bvit_attention_row #(
   logic [KP-1:0] got0_q, got1_q, got2_q;
   wire logic [GROUP_COUNT_BITS-1:0] got_count;
   always_ff @(posedge clk) begin
-    if (ce) begin
+    if (en) begin
       got0_q <= s_attended;
       got1_q <= got0_q;
       got2_q <= got1_q;
@@ -39,16 +39,16 @@ module bvit_attention_row #(
       got_final_q <= {got_final_q[1:0], s_frame_last};
     end
     if (rst) got_valid_q <= '0;
-    else if (ce) got_valid_q <= {got_valid_q[1:0], s_valid};
+    else if (en) got_valid_q <= {got_valid_q[1:0], s_valid};
   end
 
   bvit_attention_popcount #(
-      .N(KP)
+    .N(KP)
   ) u_group_count (
-      .clk,
-      .ce,
-      .bits (got0_q),
-      .count(got_count)
+    .clk,
+    .en,
+    .bits (got0_q),
+    .count(got_count)
   );
 
   // The row's bits shift in group by group.
@@ -56,12 +56,12 @@ module bvit_attention_row #(
   logic signed [MINUS_BITS-1:0] minus_q;
   logic full_q, first_q, final_q;
   wire logic take = m_valid && m_ready;
-  wire logic row_in = got_valid_q[2] && ce;
+  wire logic row_in = got_valid_q[2] && en;
   /* verilator lint_off UNUSEDSIGNAL */
   wire logic [KEYS+KP-1:0] shifted_row = {got2_q, row_q};  // the lowest group falls out
   /* verilator lint_on UNUSEDSIGNAL */
 
-  assign ce = !got_valid_q[2] || !full_q || take;
+  assign en = !got_valid_q[2] || !full_q || take;
 
   always_ff @(posedge clk) begin
     if (row_in) begin

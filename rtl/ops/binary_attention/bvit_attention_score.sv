@@ -8,21 +8,21 @@
 `default_nettype none
 
 module bvit_attention_score #(
-    parameter int N = 64,
-    parameter int LANES = 7,
-    parameter int WORD = 72,
-    parameter bit SHARED = 1'b1,
-    parameter int TAGS = 3,
-    localparam int BITS = $clog2(N + 1)
+  parameter int N = 64,
+  parameter int LANES = 7,
+  parameter int WORD = 72,
+  parameter bit SHARED = 1'b1,
+  parameter int TAGS = 3,
+  localparam int BITS = $clog2(N + 1)
 ) (
-    input  wire logic                  clk,
-    input  wire logic                  rst,
-    input  wire logic                  ce,
-    input  wire logic [      TAGS-1:0] s_tags,
-    input  wire logic [         N-1:0] query,
-    input  wire logic [LANES*WORD-1:0] words,   // of lane j: [j*WORD +: WORD]
-    output wire logic [      TAGS-1:0] m_tags,
-    output wire logic [LANES*BITS-1:0] scores
+  input  wire logic                  clk,
+  input  wire logic                  rst,
+  input  wire logic                  en,
+  input  wire logic [      TAGS-1:0] s_tags,
+  input  wire logic [         N-1:0] query,
+  input  wire logic [LANES*WORD-1:0] words,   // of lane j: [j*WORD +: WORD]
+  output wire logic [      TAGS-1:0] m_tags,
+  output wire logic [LANES*BITS-1:0] scores
 );
 
   if (SHARED) begin : gen_shared
@@ -38,30 +38,30 @@ module bvit_attention_score #(
       end
     end
     bvit_popcount_shared #(
-        .N(N),
-        .LANES(LANES),
-        .WORD(WORD),
-        .TAGS(TAGS),
-        .BITS(BITS)
+      .N(N),
+      .LANES(LANES),
+      .WORD(WORD),
+      .TAGS(TAGS),
+      .BITS(BITS)
     ) u_count (
-        .clk,
-        .rst,
-        .en(ce),
-        .s_tags,
-        .s_bits(query),
-        .word(by_position),
-        .m_tags(row_tags),
-        .row_a,
-        .row_b
+      .clk,
+      .rst,
+      .en,
+      .s_tags,
+      .s_bits(query),
+      .word(by_position),
+      .m_tags(row_tags),
+      .row_a,
+      .row_b
     );
     for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
       always_ff @(posedge clk) begin
-        if (ce) scores_q[lane*BITS+:BITS] <= row_a[lane*BITS+:BITS] + row_b[lane*BITS+:BITS];
+        if (en) scores_q[lane*BITS+:BITS] <= row_a[lane*BITS+:BITS] + row_b[lane*BITS+:BITS];
       end
     end
     always_ff @(posedge clk) begin
       if (rst) tags_q <= '0;
-      else if (ce) tags_q <= row_tags;
+      else if (en) tags_q <= row_tags;
     end
     assign scores = scores_q;
     assign m_tags = tags_q;
@@ -72,21 +72,21 @@ module bvit_attention_score #(
     localparam int LATENCY = 5;
     logic [N-1:0] query_q;
     logic [LATENCY*TAGS-1:0] tags_q;
-    always_ff @(posedge clk) if (ce) query_q <= query;
+    always_ff @(posedge clk) if (en) query_q <= query;
     for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
       bvit_attention_equal #(
-          .N(N)
+        .N(N)
       ) u_equal (
-          .clk,
-          .ce,
-          .a(query_q),
-          .b(words[lane*WORD+:N]),
-          .count(scores[lane*BITS+:BITS])
+        .clk,
+        .en,
+        .a(query_q),
+        .b(words[lane*WORD+:N]),
+        .count(scores[lane*BITS+:BITS])
       );
     end
     always_ff @(posedge clk) begin
       if (rst) tags_q <= '0;
-      else if (ce) tags_q <= {tags_q[(LATENCY-1)*TAGS-1:0], s_tags};
+      else if (en) tags_q <= {tags_q[(LATENCY-1)*TAGS-1:0], s_tags};
     end
     assign m_tags = tags_q[(LATENCY-1)*TAGS+:TAGS];
   end

@@ -3,13 +3,13 @@
 `default_nettype none
 
 module bvit_attention_sixes #(
-    parameter int N = 12,
-    localparam int GROUPS = (N + 5) / 6
+  parameter int N = 12,
+  localparam int GROUPS = (N + 5) / 6
 ) (
-    input  wire logic [     N-1:0] bits,
-    output wire logic [GROUPS-1:0] ones,
-    output wire logic [GROUPS-1:0] twos,
-    output wire logic [GROUPS-1:0] fours
+  input  wire logic [     N-1:0] bits,
+  output wire logic [GROUPS-1:0] ones,
+  output wire logic [GROUPS-1:0] twos,
+  output wire logic [GROUPS-1:0] fours
 );
 
   wire logic [6*GROUPS-1:0] padded = (6 * GROUPS)'(bits);

@@ -7,23 +7,23 @@
 `default_nettype none
 
 module bvit_attention_slots #(
-    parameter int HEADS = 1,
-    parameter int LANES = 4,
-    parameter int GROUPS = 1,
-    localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
-    localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1
+  parameter int HEADS = 1,
+  parameter int LANES = 4,
+  parameter int GROUPS = 1,
+  localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
+  localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1
 ) (
-    input  wire logic                  clk,
-    input  wire logic                  rst,
-    input  wire logic                  step,
-    input  wire logic                  free,
-    output wire logic                  room,    // a word may be written
-    output wire logic                  there,   // a whole frame may be read
-    output wire logic [     LANES-1:0] lane,    // one-hot
-    output wire logic [GROUP_BITS-1:0] group,
-    output wire logic [ HEAD_BITS-1:0] head,
-    output wire logic                  wslot,
-    output wire logic                  rslot
+  input  wire logic                  clk,
+  input  wire logic                  rst,
+  input  wire logic                  step,
+  input  wire logic                  free,
+  output wire logic                  room,    // a word may be written
+  output wire logic                  there,   // a whole frame may be read
+  output wire logic [     LANES-1:0] lane,    // one-hot
+  output wire logic [GROUP_BITS-1:0] group,
+  output wire logic [ HEAD_BITS-1:0] head,
+  output wire logic                  wslot,
+  output wire logic                  rslot
 );
 
   logic [HEAD_BITS-1:0] head_q;

@@ -8,14 +8,14 @@ module bvit_attention_sum #(
   localparam int SumBits = BITS + $clog2(N)
 ) (
   input wire logic clk,
-  input wire logic ce,
+  input wire logic en,
   input wire logic [N*BITS-1:0] words,
   output wire logic [SumBits-1:0] total
 );
 
   if (N == 1) begin : gen_one
     assign total = words;
-    wire logic unused = &{1'b0, clk, ce};
+    wire logic unused = &{1'b0, clk, en};
   end else begin : gen_tree
     localparam int Pairs = (N + 1) / 2;
     localparam int PairBits = BITS + 1;
@@ -23,14 +23,14 @@ module bvit_attention_sum #(
     for (genvar i = 0; i < Pairs; i++) begin : gen_pair
       if (2 * i + 1 < N) begin : gen_add
         always_ff @(posedge clk) begin
-          if (ce) begin
+          if (en) begin
             pair_q[i*PairBits+:PairBits] <= PairBits'(words[2*i*BITS+:BITS])
                 + PairBits'(words[(2*i+1)*BITS+:BITS]);
           end
         end
       end else begin : gen_odd
         always_ff @(posedge clk) begin
-          if (ce) pair_q[i*PairBits+:PairBits] <= PairBits'(words[2*i*BITS+:BITS]);
+          if (en) pair_q[i*PairBits+:PairBits] <= PairBits'(words[2*i*BITS+:BITS]);
         end
       end
     end
@@ -39,7 +39,7 @@ module bvit_attention_sum #(
       .BITS(PairBits)
     ) u_rest (
       .clk,
-      .ce,
+      .en,
       .words(pair_q),
       .total
     );

@@ -10,30 +10,30 @@
 `default_nettype none
 
 module bvit_attention_values #(
-    parameter int KEYS = 4,
-    parameter int HEADS = 2,
-    parameter int HEAD_DIM = 32,
-    parameter int SIMD = 8,
-    parameter int MP = 4,
-    parameter int PE = 4,
-    localparam int GROUPS = KEYS / MP,
-    localparam int CHUNKS = HEAD_DIM / PE,
-    localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
-    localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
-    localparam int CHUNK_BITS = (CHUNKS > 1) ? $clog2(CHUNKS) : 1
+  parameter int KEYS = 4,
+  parameter int HEADS = 2,
+  parameter int HEAD_DIM = 32,
+  parameter int SIMD = 8,
+  parameter int MP = 4,
+  parameter int PE = 4,
+  localparam int GROUPS = KEYS / MP,
+  localparam int CHUNKS = HEAD_DIM / PE,
+  localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
+  localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
+  localparam int CHUNK_BITS = (CHUNKS > 1) ? $clog2(CHUNKS) : 1
 ) (
-    input  wire logic                  clk,
-    input  wire logic                  rst,
-    input  wire logic [      SIMD-1:0] s_axis_tdata,
-    input  wire logic                  s_axis_tvalid,
-    output wire logic                  s_axis_tready,
-    output wire logic                  there,
-    input  wire logic                  re,
-    input  wire logic [GROUP_BITS-1:0] group,
-    input  wire logic [ HEAD_BITS-1:0] head,
-    input  wire logic [CHUNK_BITS-1:0] chunk,
-    input  wire logic                  free,
-    output wire logic [     MP*PE-1:0] bits            // of key j, channel i: [j*PE + i]
+  input  wire logic                  clk,
+  input  wire logic                  rst,
+  input  wire logic [      SIMD-1:0] s_axis_tdata,
+  input  wire logic                  s_axis_tvalid,
+  output wire logic                  s_axis_tready,
+  output wire logic                  there,
+  input  wire logic                  re,
+  input  wire logic [GROUP_BITS-1:0] group,
+  input  wire logic [ HEAD_BITS-1:0] head,
+  input  wire logic [CHUNK_BITS-1:0] chunk,
+  input  wire logic                  free,
+  output wire logic [     MP*PE-1:0] bits            // of key j, channel i: [j*PE + i]
 );
 
   // Address: {slot, group, head, chunk}. Where a count is no power of two, some words stay unused.
@@ -56,15 +56,15 @@ module bvit_attention_values #(
     assign s_axis_tready = room;
     assign write = take && last;
     bvit_attention_gather #(
-        .WIDTH(PE),
-        .LANES(SIMD)
+      .WIDTH(PE),
+      .LANES(SIMD)
     ) u_gather (
-        .clk,
-        .rst,
-        .take,
-        .data(s_axis_tdata),
-        .word,
-        .last
+      .clk,
+      .rst,
+      .take,
+      .data(s_axis_tdata),
+      .word,
+      .last
     );
   end else begin : gen_split
     // The beat waits outside while its pieces are written one after another.
@@ -86,43 +86,43 @@ module bvit_attention_values #(
   end
 
   bvit_attention_slots #(
-      .HEADS (HEADS),
-      .LANES (MP),
-      .GROUPS(GROUPS)
+    .HEADS (HEADS),
+    .LANES (MP),
+    .GROUPS(GROUPS)
   ) u_slots (
-      .clk,
-      .rst,
-      .step (write && wchunk_last),
-      .free,
-      .room,
-      .there,
-      .lane,
-      .group(wgroup),
-      .head (whead),
-      .wslot,
-      .rslot
+    .clk,
+    .rst,
+    .step (write && wchunk_last),
+    .free,
+    .room,
+    .there,
+    .lane,
+    .group(wgroup),
+    .head (whead),
+    .wslot,
+    .rslot
   );
 
   bvit_attention_ram #(
-      .DEPTH(1 << ADDR_BITS),
-      .LANES(MP),
-      .LANE_BITS(PE)
+    .DEPTH(1 << ADDR_BITS),
+    .LANES(MP),
+    .LANE_BITS(PE)
   ) u_ram (
-      .clk,
-      .we({MP{write}} & lane),
-      .waddr(
-        ADDR_BITS'(wslot) << (GROUP_FIELD + HEAD_FIELD + CHUNK_FIELD)
-            | ADDR_BITS'(wgroup) << (HEAD_FIELD + CHUNK_FIELD)
-            | ADDR_BITS'(whead) << CHUNK_FIELD | ADDR_BITS'(wchunk_q)
-      ),
-      .wdata(word),
-      .re,
-      .raddr(
-        ADDR_BITS'(rslot) << (GROUP_FIELD + HEAD_FIELD + CHUNK_FIELD)
-            | ADDR_BITS'(group) << (HEAD_FIELD + CHUNK_FIELD)
-            | ADDR_BITS'(head) << CHUNK_FIELD | ADDR_BITS'(chunk)
-      ),
-      .rdata(bits)
+    .clk,
+    .we({MP{write}} & lane),
+    .waddr(
+      ADDR_BITS'(wslot) << (GROUP_FIELD + HEAD_FIELD + CHUNK_FIELD)
+          | ADDR_BITS'(wgroup) << (HEAD_FIELD + CHUNK_FIELD)
+          | ADDR_BITS'(whead) << CHUNK_FIELD | ADDR_BITS'(wchunk_q)
+    ),
+    .wdata(word),
+    .re,
+    .raddr(
+      ADDR_BITS'(rslot) << (GROUP_FIELD + HEAD_FIELD + CHUNK_FIELD)
+          | ADDR_BITS'(group) << (HEAD_FIELD + CHUNK_FIELD)
+          | ADDR_BITS'(head) << CHUNK_FIELD | ADDR_BITS'(chunk)
+    ),
+    .rdata(bits)
   );
 
 endmodule

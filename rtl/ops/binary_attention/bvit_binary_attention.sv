@@ -21,34 +21,34 @@
 `default_nettype none
 
 module bvit_binary_attention #(
-    parameter int QUERIES = 16,
-    parameter int KEYS = 4,
-    parameter int HEADS = 2,
-    parameter int HEAD_DIM = 32,
-    parameter int TABLE_BITS = 15,
-    parameter int TABLE_SHIFT = 16,
-    parameter int SIMD = 8,  // channels a beat of q, k and v
-    parameter int KP = 1,    // keys scored at once
-    parameter int MP = 4,    // keys at once in the second product
-    parameter int PE = 4,    // output channels at once
-    parameter string TABLE_FILE = "",
-    parameter string THRESHOLD_FILE = "",
-    localparam int OUT_BITS = $clog2(KEYS + 1) + 1
+  parameter int QUERIES = 16,
+  parameter int KEYS = 4,
+  parameter int HEADS = 2,
+  parameter int HEAD_DIM = 32,
+  parameter int TABLE_BITS = 15,
+  parameter int TABLE_SHIFT = 16,
+  parameter int SIMD = 8,  // channels a beat of q, k and v
+  parameter int KP = 1,    // keys scored at once
+  parameter int MP = 4,    // keys at once in the second product
+  parameter int PE = 4,    // output channels at once
+  parameter string TABLE_FILE = "",
+  parameter string THRESHOLD_FILE = "",
+  localparam int OUT_BITS = $clog2(KEYS + 1) + 1
 ) (
-    input  wire logic                   clk,
-    input  wire logic                   rst,
-    input  wire logic [       SIMD-1:0] s0_axis_tdata,
-    input  wire logic                   s0_axis_tvalid,
-    output wire logic                   s0_axis_tready,
-    input  wire logic [       SIMD-1:0] s1_axis_tdata,
-    input  wire logic                   s1_axis_tvalid,
-    output wire logic                   s1_axis_tready,
-    input  wire logic [       SIMD-1:0] s2_axis_tdata,
-    input  wire logic                   s2_axis_tvalid,
-    output wire logic                   s2_axis_tready,
-    output wire logic [PE*OUT_BITS-1:0] m_axis_tdata,
-    output wire logic                   m_axis_tvalid,
-    input  wire logic                   m_axis_tready
+  input  wire logic                   clk,
+  input  wire logic                   rst,
+  input  wire logic [       SIMD-1:0] s0_axis_tdata,
+  input  wire logic                   s0_axis_tvalid,
+  output wire logic                   s0_axis_tready,
+  input  wire logic [       SIMD-1:0] s1_axis_tdata,
+  input  wire logic                   s1_axis_tvalid,
+  output wire logic                   s1_axis_tready,
+  input  wire logic [       SIMD-1:0] s2_axis_tdata,
+  input  wire logic                   s2_axis_tvalid,
+  output wire logic                   s2_axis_tready,
+  output wire logic [PE*OUT_BITS-1:0] m_axis_tdata,
+  output wire logic                   m_axis_tvalid,
+  input  wire logic                   m_axis_tready
 );
 
   if (QUERIES < 1 || KEYS < 1 || HEADS < 1 || HEAD_DIM < 1) begin : gen_bad_shape
@@ -104,7 +104,7 @@ module bvit_binary_attention #(
 
   // ---------------------------------------------------------------------------------- score phase
   // Each phase moves or stands as a whole; a row of attended bits passes from this one to the next.
-  wire logic score_ce;
+  wire logic score_en;
   wire logic k_there, k_frame_done;
   wire logic [K_GROUP_BITS-1:0] k_group;
   wire logic [HEAD_BITS-1:0] k_head;
@@ -118,91 +118,91 @@ module bvit_binary_attention #(
   wire logic signed [OUT_BITS-1:0] row_minus;
 
   bvit_attention_keys #(
-      .KEYS(KEYS),
-      .HEADS(HEADS),
-      .HEAD_DIM(HEAD_DIM),
-      .SIMD(SIMD),
-      .KP(KP),
-      .ENCODED(SHARED),
-      .WORD(K_WORD)
+    .KEYS(KEYS),
+    .HEADS(HEADS),
+    .HEAD_DIM(HEAD_DIM),
+    .SIMD(SIMD),
+    .KP(KP),
+    .ENCODED(SHARED),
+    .WORD(K_WORD)
   ) u_keys (
-      .clk,
-      .rst,
-      .s_axis_tdata (s1_axis_tdata),
-      .s_axis_tvalid(s1_axis_tvalid),
-      .s_axis_tready(s1_axis_tready),
-      .there(k_there),
-      .re(score_ce),
-      .group(k_group),
-      .head(k_head),
-      .free(k_frame_done),
-      .words(k_words)
+    .clk,
+    .rst,
+    .s_axis_tdata (s1_axis_tdata),
+    .s_axis_tvalid(s1_axis_tvalid),
+    .s_axis_tready(s1_axis_tready),
+    .there(k_there),
+    .re(score_en),
+    .group(k_group),
+    .head(k_head),
+    .free(k_frame_done),
+    .words(k_words)
   );
 
   bvit_attention_queries #(
-      .QUERIES(QUERIES),
-      .HEADS(HEADS),
-      .HEAD_DIM(HEAD_DIM),
-      .SIMD(SIMD),
-      .K_GROUPS(K_GROUPS)
+    .QUERIES(QUERIES),
+    .HEADS(HEADS),
+    .HEAD_DIM(HEAD_DIM),
+    .SIMD(SIMD),
+    .K_GROUPS(K_GROUPS)
   ) u_queries (
-      .clk,
-      .rst,
-      .s_axis_tdata (s0_axis_tdata),
-      .s_axis_tvalid(s0_axis_tvalid),
-      .s_axis_tready(s0_axis_tready),
-      .ce(score_ce),
-      .k_there,
-      .issue(score_issue),
-      .group_last(score_group_last),
-      .frame_last(score_frame_last),
-      .frame_done(k_frame_done),
-      .row(query),
-      .group(k_group),
-      .head(k_head)
+    .clk,
+    .rst,
+    .s_axis_tdata (s0_axis_tdata),
+    .s_axis_tvalid(s0_axis_tvalid),
+    .s_axis_tready(s0_axis_tready),
+    .en(score_en),
+    .k_there,
+    .issue(score_issue),
+    .group_last(score_group_last),
+    .frame_last(score_frame_last),
+    .frame_done(k_frame_done),
+    .row(query),
+    .group(k_group),
+    .head(k_head)
   );
 
   bvit_attention_choice #(
-      .KEYS(KEYS),
-      .HEAD_DIM(HEAD_DIM),
-      .KP(KP),
-      .SHARED(SHARED),
-      .WORD(K_WORD),
-      .TABLE_BITS(TABLE_BITS),
-      .TABLE_SHIFT(TABLE_SHIFT),
-      .TABLE_FILE(TABLE_FILE),
-      .THRESHOLD_FILE(THRESHOLD_FILE)
+    .KEYS(KEYS),
+    .HEAD_DIM(HEAD_DIM),
+    .KP(KP),
+    .SHARED(SHARED),
+    .WORD(K_WORD),
+    .TABLE_BITS(TABLE_BITS),
+    .TABLE_SHIFT(TABLE_SHIFT),
+    .TABLE_FILE(TABLE_FILE),
+    .THRESHOLD_FILE(THRESHOLD_FILE)
   ) u_choice (
-      .clk,
-      .rst,
-      .ce(score_ce),
-      .s_valid(score_issue),
-      .s_group_last(score_group_last),
-      .s_frame_last(score_frame_last),
-      .query,
-      .words(k_words),
-      .m_valid(group_valid),
-      .m_group_last(group_last),
-      .m_frame_last(group_frame_last),
-      .m_attended(group_attended)
+    .clk,
+    .rst,
+    .en(score_en),
+    .s_valid(score_issue),
+    .s_group_last(score_group_last),
+    .s_frame_last(score_frame_last),
+    .query,
+    .words(k_words),
+    .m_valid(group_valid),
+    .m_group_last(group_last),
+    .m_frame_last(group_frame_last),
+    .m_attended(group_attended)
   );
 
   bvit_attention_row #(
-      .KEYS(KEYS),
-      .KP(KP)
+    .KEYS(KEYS),
+    .KP(KP)
   ) u_row (
-      .clk,
-      .rst,
-      .ce(score_ce),
-      .s_valid(group_valid),
-      .s_group_last(group_last),
-      .s_frame_last(group_frame_last),
-      .s_attended(group_attended),
-      .m_valid(row_valid),
-      .m_ready(row_ready),
-      .m_row(row),
-      .m_minus(row_minus),
-      .m_frame_last(row_frame_last)
+    .clk,
+    .rst,
+    .en(score_en),
+    .s_valid(group_valid),
+    .s_group_last(group_last),
+    .s_frame_last(group_frame_last),
+    .s_attended(group_attended),
+    .m_valid(row_valid),
+    .m_ready(row_ready),
+    .m_row(row),
+    .m_minus(row_minus),
+    .m_frame_last(row_frame_last)
   );
 
   // --------------------------------------------------------------------------------- output phase
@@ -213,51 +213,51 @@ module bvit_binary_attention #(
   wire logic [MP*PE-1:0] v_bits;
 
   bvit_attention_values #(
-      .KEYS(KEYS),
-      .HEADS(HEADS),
-      .HEAD_DIM(HEAD_DIM),
-      .SIMD(SIMD),
-      .MP(MP),
-      .PE(PE)
+    .KEYS(KEYS),
+    .HEADS(HEADS),
+    .HEAD_DIM(HEAD_DIM),
+    .SIMD(SIMD),
+    .MP(MP),
+    .PE(PE)
   ) u_values (
-      .clk,
-      .rst,
-      .s_axis_tdata (s2_axis_tdata),
-      .s_axis_tvalid(s2_axis_tvalid),
-      .s_axis_tready(s2_axis_tready),
-      .there(v_there),
-      .re(v_re),
-      .group(v_group),
-      .head(v_head),
-      .chunk(v_chunk),
-      .free(v_frame_done),
-      .bits(v_bits)
+    .clk,
+    .rst,
+    .s_axis_tdata (s2_axis_tdata),
+    .s_axis_tvalid(s2_axis_tvalid),
+    .s_axis_tready(s2_axis_tready),
+    .there(v_there),
+    .re(v_re),
+    .group(v_group),
+    .head(v_head),
+    .chunk(v_chunk),
+    .free(v_frame_done),
+    .bits(v_bits)
   );
 
   bvit_attention_product #(
-      .KEYS(KEYS),
-      .HEADS(HEADS),
-      .HEAD_DIM(HEAD_DIM),
-      .MP(MP),
-      .PE(PE)
+    .KEYS(KEYS),
+    .HEADS(HEADS),
+    .HEAD_DIM(HEAD_DIM),
+    .MP(MP),
+    .PE(PE)
   ) u_product (
-      .clk,
-      .rst,
-      .s_valid(row_valid),
-      .s_ready(row_ready),
-      .s_row(row),
-      .s_minus(row_minus),
-      .s_frame_last(row_frame_last),
-      .v_there,
-      .v_re,
-      .v_group,
-      .v_head,
-      .v_chunk,
-      .v_frame_done,
-      .v_bits,
-      .m_axis_tdata,
-      .m_axis_tvalid,
-      .m_axis_tready
+    .clk,
+    .rst,
+    .s_valid(row_valid),
+    .s_ready(row_ready),
+    .s_row(row),
+    .s_minus(row_minus),
+    .s_frame_last(row_frame_last),
+    .v_there,
+    .v_re,
+    .v_group,
+    .v_head,
+    .v_chunk,
+    .v_frame_done,
+    .v_bits,
+    .m_axis_tdata,
+    .m_axis_tvalid,
+    .m_axis_tready
   );
 
 endmodule

@@ -18,45 +18,45 @@
 `default_nettype none
 
 module bvit_binary_mvau #(
-    parameter int ROWS = 512,
-    parameter int COLS = 512,
-    parameter int PE = 32,
-    parameter int SIMD = 64,
-    parameter int ACC_W = $clog2(COLS + 1) + 1,
-    parameter string MEM_FILE = "",
-    parameter string ROM_STYLE = "block",   // block, distributed or auto
-    parameter string STRUCTURE = "auto",    // shared_parity, plain, or auto: what costs fewer LUTs
-    parameter int USE_PRIMITIVES = 0  // Xilinx cells: 0 none, 1 LUT6, LUT6_2, CARRY4, 2 CARRY8 instead
+  parameter int ROWS = 512,
+  parameter int COLS = 512,
+  parameter int PE = 32,
+  parameter int SIMD = 64,
+  parameter int ACC_W = $clog2(COLS + 1) + 1,
+  parameter string MEM_FILE = "",
+  parameter string ROM_STYLE = "block",   // block, distributed or auto
+  parameter string STRUCTURE = "auto",    // shared_parity, plain, or auto: what costs fewer LUTs
+  parameter int USE_PRIMITIVES = 0  // Xilinx cells: 0 none, 1 LUT6, LUT6_2, CARRY4, 2 CARRY8 instead
 ) (
-    input  wire logic                clk,
-    input  wire logic                rst,
-    input  wire logic [    SIMD-1:0] s_axis_tdata,
-    input  wire logic                s_axis_tvalid,
-    output wire logic                s_axis_tready,
-    output wire logic [PE*ACC_W-1:0] m_axis_tdata,
-    output wire logic                m_axis_tvalid,
-    input  wire logic                m_axis_tready
+  input  wire logic                clk,
+  input  wire logic                rst,
+  input  wire logic [    SIMD-1:0] s_axis_tdata,
+  input  wire logic                s_axis_tvalid,
+  output wire logic                s_axis_tready,
+  output wire logic [PE*ACC_W-1:0] m_axis_tdata,
+  output wire logic                m_axis_tvalid,
+  input  wire logic                m_axis_tready
 );
 
   if (PE < 1 || ROWS < 1 || ROWS % PE != 0) begin : gen_bad_pe
-    $fatal(1, "bvit_binary_mvau: PE=%0d must divide ROWS=%0d", PE, ROWS);
+    $error("bvit_binary_mvau: PE=%0d must divide ROWS=%0d", PE, ROWS);
   end
   if (SIMD < 1 || COLS < 1 || COLS % SIMD != 0) begin : gen_bad_simd
-    $fatal(1, "bvit_binary_mvau: SIMD=%0d must divide COLS=%0d", SIMD, COLS);
+    $error("bvit_binary_mvau: SIMD=%0d must divide COLS=%0d", SIMD, COLS);
   end
   if (ACC_W < $clog2(COLS + 1) + 1) begin : gen_bad_acc
-    $fatal(1, "bvit_binary_mvau: ACC_W=%0d cannot hold -COLS..COLS, COLS=%0d", ACC_W, COLS);
+    $error("bvit_binary_mvau: ACC_W=%0d cannot hold -COLS..COLS, COLS=%0d", ACC_W, COLS);
   end
   if (!(STRUCTURE == "auto" || STRUCTURE == "plain" || STRUCTURE == "shared_parity"))
   begin : gen_bad_structure
-    $fatal(1, "bvit_binary_mvau: STRUCTURE must be auto, plain or shared_parity");
+    $error("bvit_binary_mvau: STRUCTURE must be auto, plain or shared_parity");
   end
   if (STRUCTURE == "shared_parity" && SIMD < 3) begin : gen_bad_shared
-    $fatal(1, "bvit_binary_mvau: STRUCTURE shared_parity needs SIMD of 3 or more");
+    $error("bvit_binary_mvau: STRUCTURE shared_parity needs SIMD of 3 or more");
   end
   if (!(ROM_STYLE == "auto" || ROM_STYLE == "block" || ROM_STYLE == "distributed"))
   begin : gen_bad_rom
-    $fatal(1, "bvit_binary_mvau: ROM_STYLE must be auto, block or distributed");
+    $error("bvit_binary_mvau: ROM_STYLE must be auto, block or distributed");
   end
 
   // Parities of the levels above the first, all groups together (see bvit_popcount_majority).
@@ -100,93 +100,93 @@ module bvit_binary_mvau #(
   logic out_valid_q;
 
   bvit_binary_mvau_replay #(
-      .WIDTH(SIMD),
-      .SF(SF),
-      .NF(NF),
-      .ADDRESS(ADDRESS)
+    .WIDTH(SIMD),
+    .SF(SF),
+    .NF(NF),
+    .ADDRESS(ADDRESS)
   ) u_replay (
-      .clk,
-      .rst,
-      .en,
-      .s_axis_tdata,
-      .s_axis_tvalid,
-      .s_axis_tready,
-      .m_valid(beat_tags[2]),
-      .m_first(beat_tags[1]),
-      .m_last(beat_tags[0]),
-      .m_bits(beat_bits),
-      .address
+    .clk,
+    .rst,
+    .en,
+    .s_axis_tdata,
+    .s_axis_tvalid,
+    .s_axis_tready,
+    .m_valid(beat_tags[2]),
+    .m_first(beat_tags[1]),
+    .m_last(beat_tags[0]),
+    .m_bits(beat_bits),
+    .address
   );
 
   bvit_binary_mvau_rom #(
-      .WIDTH(WORD * PE),
-      .DEPTH(DEPTH),
-      .MEM_FILE(MEM_FILE),
-      .STYLE(ROM_STYLE)
+    .WIDTH(WORD * PE),
+    .DEPTH(DEPTH),
+    .MEM_FILE(MEM_FILE),
+    .STYLE(ROM_STYLE)
   ) u_rom (
-      .clk,
-      .en,
-      .address,
-      .word
+    .clk,
+    .en,
+    .address,
+    .word
   );
 
   if (SHARED) begin : gen_shared
     bvit_popcount_shared #(
-        .N(SIMD),
-        .LANES(PE),
-        .WORD(WORD),
-        .TAGS(3),
-        .BITS(BITS),
-        .USE_PRIMITIVES(USE_PRIMITIVES)
+      .N(SIMD),
+      .LANES(PE),
+      .WORD(WORD),
+      .TAGS(3),
+      .BITS(BITS),
+      .USE_PRIMITIVES(USE_PRIMITIVES)
     ) u_popcount (
-        .clk,
-        .rst,
-        .en,
-        .s_tags(beat_tags),
-        .s_bits(beat_bits),
-        .word,
-        .m_tags(row_tags),
-        .row_a,
-        .row_b
+      .clk,
+      .rst,
+      .en,
+      .s_tags(beat_tags),
+      .s_bits(beat_bits),
+      .word,
+      .m_tags(row_tags),
+      .row_a,
+      .row_b
     );
   end else begin : gen_plain
     bvit_popcount_plain #(
-        .N(SIMD),
-        .LANES(PE),
-        .TAGS(3),
-        .BITS(BITS)
+      .N(SIMD),
+      .LANES(PE),
+      .TAGS(3),
+      .BITS(BITS)
     ) u_popcount (
-        .clk,
-        .rst,
-        .en,
-        .s_tags(beat_tags),
-        .s_bits(beat_bits),
-        .word,
-        .m_tags(row_tags),
-        .row(row_a)
+      .clk,
+      .rst,
+      .en,
+      .s_tags(beat_tags),
+      .s_bits(beat_bits),
+      .word,
+      .m_tags(row_tags),
+      .row(row_a)
     );
     assign row_b = '0;
   end
 
   bvit_popcount_accumulate #(
-      .LANES(PE),
-      .BITS(BITS),
-      .WIDTH(SUM),
-      .START(START),
-      .ONE_ROW(!SHARED),
-      .USE_PRIMITIVES(USE_PRIMITIVES)
+    .LANES(PE),
+    .BITS(BITS),
+    .WIDTH(SUM),
+    .START(START),
+    .ONE_ROW(!SHARED),
+    .USE_PRIMITIVES(USE_PRIMITIVES)
   ) u_accumulate (
-      .clk,
-      .rst,
-      .en,
-      .valid(row_tags[2]),
-      .first(row_tags[1]),
-      .last(row_tags[0]),
-      .row_a,
-      .row_b,
-      .taken,
-      .done,
-      .sums
+    .clk,
+    .rst,
+    .en,
+    .valid(row_tags[2]),
+    .first(row_tags[1]),
+    .last(row_tags[0]),
+    .row_a,
+    .row_b,
+    .taken,
+    .done,
+    .sums
   );
 
   // A finished sum leaves the accumulator for the output register as soon as that is free.

@@ -8,22 +8,22 @@
 `default_nettype none
 
 module bvit_binary_mvau_replay #(
-    parameter int WIDTH = 64,
-    parameter int SF = 8,       // beats of a token
-    parameter int NF = 16,      // passes over a token
-    parameter int ADDRESS = 7   // width of the address
+  parameter int WIDTH = 64,
+  parameter int SF = 8,       // beats of a token
+  parameter int NF = 16,      // passes over a token
+  parameter int ADDRESS = 7   // width of the address
 ) (
-    input  wire logic               clk,
-    input  wire logic               rst,
-    input  wire logic               en,
-    input  wire logic [  WIDTH-1:0] s_axis_tdata,
-    input  wire logic               s_axis_tvalid,
-    output wire logic               s_axis_tready,
-    output wire logic               m_valid,
-    output wire logic               m_first,
-    output wire logic               m_last,
-    output wire logic [  WIDTH-1:0] m_bits,
-    output wire logic [ADDRESS-1:0] address
+  input  wire logic               clk,
+  input  wire logic               rst,
+  input  wire logic               en,
+  input  wire logic [  WIDTH-1:0] s_axis_tdata,
+  input  wire logic               s_axis_tvalid,
+  output wire logic               s_axis_tready,
+  output wire logic               m_valid,
+  output wire logic               m_first,
+  output wire logic               m_last,
+  output wire logic [  WIDTH-1:0] m_bits,
+  output wire logic [ADDRESS-1:0] address
 );
 
   localparam int SF_BITS = (SF > 1) ? $clog2(SF) : 1;

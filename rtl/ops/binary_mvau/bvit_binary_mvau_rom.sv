@@ -5,16 +5,16 @@
 `default_nettype none
 
 module bvit_binary_mvau_rom #(
-    parameter int WIDTH = 72,
-    parameter int DEPTH = 8,
-    parameter string MEM_FILE = "",
-    parameter string STYLE = "block",
-    parameter int ADDRESS = (DEPTH > 1) ? $clog2(DEPTH) : 1
+  parameter int WIDTH = 72,
+  parameter int DEPTH = 8,
+  parameter string MEM_FILE = "",
+  parameter string STYLE = "block",
+  parameter int ADDRESS = (DEPTH > 1) ? $clog2(DEPTH) : 1
 ) (
-    input  wire logic               clk,
-    input  wire logic               en,
-    input  wire logic [ADDRESS-1:0] address,
-    output wire logic [  WIDTH-1:0] word
+  input  wire logic               clk,
+  input  wire logic               en,
+  input  wire logic [ADDRESS-1:0] address,
+  output wire logic [  WIDTH-1:0] word
 );
 
   logic [WIDTH-1:0] word_q;

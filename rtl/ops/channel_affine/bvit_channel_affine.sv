@@ -151,7 +151,7 @@ module bvit_channel_affine #(
       .INIT_FILE(BIAS_FILE)
     ) u_bias (
       .clk(clk),
-      .en(en),
+      .en,
       .addr(frame_beat),
       .data(bias)
     );
@@ -163,7 +163,7 @@ module bvit_channel_affine #(
       .INIT_FILE(BIAS_FILE)
     ) u_bias (
       .clk(clk),
-      .en(en),
+      .en,
       .addr(beat),
       .data(bias)
     );
@@ -180,7 +180,7 @@ module bvit_channel_affine #(
       .INIT_FILE(COEF_FILE)
     ) u_coef (
       .clk(clk),
-      .en(en),
+      .en,
       .addr(beat),
       .data(coef)
     );
@@ -232,7 +232,7 @@ module bvit_channel_affine #(
           .USE_DSP(USE_DSP)
         ) u_mul (
           .clk(clk),
-          .en(en),
+          .en,
           .x(signed'(x_q[RANK])),
           .c(signed'(c_q[RANK])),
           .p(product)
@@ -317,7 +317,7 @@ module bvit_channel_affine #(
       .INIT_FILE(SLOPE_FILE)
     ) u_slope (
       .clk(clk),
-      .en(en),
+      .en,
       .addr(beat_q[T_STAGE-1]),
       .data(slope)
     );
@@ -328,7 +328,7 @@ module bvit_channel_affine #(
       .INIT_FILE(BIAS2_FILE)
     ) u_bias2 (
       .clk(clk),
-      .en(en),
+      .en,
       .addr(addr_q[T_STAGE+1]),
       .data(bias2)
     );
@@ -355,7 +355,7 @@ module bvit_channel_affine #(
         .USE_DSP(USE_DSP)
       ) u_mul (
         .clk(clk),
-        .en(en),
+        .en,
         .x(m_q),
         .c(b_q),
         .p(product)

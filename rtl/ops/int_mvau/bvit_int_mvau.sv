@@ -71,7 +71,7 @@ module bvit_int_mvau #(
     .s_axis_tdata(s_axis_tdata),
     .s_axis_tvalid(s_axis_tvalid),
     .s_axis_tready(s_axis_tready),
-    .en(en),
+    .en,
     .addr(addr),
     .x(x),
     .valid(valid[0]),
@@ -86,7 +86,7 @@ module bvit_int_mvau #(
     .INIT_FILE(WEIGHT_FILE)
   ) u_weight (
     .clk(clk),
-    .en(en),
+    .en,
     .addr(addr),
     .data(weight)
   );
@@ -142,7 +142,7 @@ module bvit_int_mvau #(
         .USE_DSP(USE_DSP)
       ) u_mul (
         .clk(clk),
-        .en(en),
+        .en,
         .x(signed'(x_operand[s])),
         .c(signed'(wait_q[s*SKEW])),
         .p(p_q)
@@ -169,7 +169,7 @@ module bvit_int_mvau #(
         .BITS(P_BITS)
       ) u_tree (
         .clk(clk),
-        .en(en),
+        .en,
         .x(product),
         .sum(sum)
       );

@@ -50,7 +50,7 @@ module bvit_serial_mvau #(
   localparam int TOTAL_BITS = HIGH_BITS + IN_BITS - 1;
 
   if (PE < 1 || SIMD < 1 || PHASES < 1 || IN_BITS < 2 || COLS % SIMD != 0) begin : gen_illegal
-    $error("bvit_serial_mvau: PE=%0d, SIMD=%0d, PHASES=%0d must be positive, IN_BITS=%0d 2 or more, COLS=%0d whole beats",
+    $error("bvit_serial_mvau: PE=%0d, SIMD=%0d, PHASES=%0d must be positive, IN_BITS=%0d 2 or more, COLS=%0d whole",
            PE, SIMD, PHASES, IN_BITS, COLS);
   end
   if (BEATS > IN_BITS * PHASES) begin : gen_slow_input

@@ -17,10 +17,10 @@ module bvit_vector_replay #(
 ) (
   input  wire logic                 clk,
   input  wire logic                 rst,
+  input  wire logic                 en,
   input  wire logic [WIDTH-1:0]     s_axis_tdata,
   input  wire logic                 s_axis_tvalid,
   output      logic                 s_axis_tready,
-  input  wire logic                 en,
   output      logic [ADDR_BITS-1:0] addr,
   output      logic [WIDTH-1:0]     x,
   output      logic                 valid,

@@ -4,12 +4,12 @@
 
 (* blackbox *)
 module CARRY4 (
-    output wire logic [3:0] CO,
-    output wire logic [3:0] O,
-    input  wire logic       CI,
-    input  wire logic       CYINIT,
-    input  wire logic [3:0] DI,
-    input  wire logic [3:0] S
+  output wire logic [3:0] CO,
+  output wire logic [3:0] O,
+  input  wire logic       CI,
+  input  wire logic       CYINIT,
+  input  wire logic [3:0] DI,
+  input  wire logic [3:0] S
 );
 
   wire logic enter = CI | CYINIT;

@@ -1,17 +1,17 @@
-// Simulation model of UltraScale's CARRY8 as one chain of eight positions. A synthesis tool puts its own cell in place of
-// the box.
+// Simulation model of UltraScale's CARRY8 as one chain of eight positions. A synthesis tool puts its own cell in
+// place of the box.
 `default_nettype none
 
 (* blackbox *)
 module CARRY8 #(
-    parameter CARRY_TYPE = "SINGLE_CY8"  // the only one that is modelled: CI_TOP is without effect
+  parameter CARRY_TYPE = "SINGLE_CY8"  // the only one that is modelled: CI_TOP is without effect
 ) (
-    output wire logic [7:0] CO,
-    output wire logic [7:0] O,
-    input  wire logic       CI,
-    input  wire logic       CI_TOP,
-    input  wire logic [7:0] DI,
-    input  wire logic [7:0] S
+  output wire logic [7:0] CO,
+  output wire logic [7:0] O,
+  input  wire logic       CI,
+  input  wire logic       CI_TOP,
+  input  wire logic [7:0] DI,
+  input  wire logic [7:0] S
 );
 
   wire logic co0 = S[0] ? CI : DI[0];

@@ -4,16 +4,16 @@
 
 (* blackbox *)
 module LUT6_2 #(
-    parameter logic [63:0] INIT = 64'h0
+  parameter logic [63:0] INIT = 64'h0
 ) (
-    output wire logic O6,
-    output wire logic O5,
-    input  wire logic I0,
-    input  wire logic I1,
-    input  wire logic I2,
-    input  wire logic I3,
-    input  wire logic I4,
-    input  wire logic I5
+  output wire logic O6,
+  output wire logic O5,
+  input  wire logic I0,
+  input  wire logic I1,
+  input  wire logic I2,
+  input  wire logic I3,
+  input  wire logic I4,
+  input  wire logic I5
 );
 
   assign O6 = INIT[{I5, I4, I3, I2, I1, I0}];
