@@ -73,7 +73,7 @@ def test_a_good_file_breaks_no_rule(tmp_path: Path) -> None:
         (
             "logic         clk,\n  input  wire logic         rst",
             "logic         rst,\n  input  wire logic         clk",
-            "begin",
+            "ports begin with",
         ),
         ("`default_nettype wire\n", "", "at the end"),
         ("// A register that holds while it is not enabled.\n", "", "begins with the comment"),
