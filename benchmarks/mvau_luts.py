@@ -69,8 +69,8 @@ def job(op: BinaryMVAU, structure: str, primitives: int) -> SynthJob:
             "USE_PRIMITIVES": primitives,
             "MEM_FILE": file,
         },
-        inputs={"s_axis": op.simd},
-        outputs={"m_axis": op.outputs[0].width},
+        inputs={"s_axis": [op.simd]},
+        outputs={"m_axis": [op.outputs[0].width]},
         memories={file: "".join(f"{word:0{digits}x}\n" for word in memory.words)},
         weight=2.0 * op.pe * op.simd + 150,
     )

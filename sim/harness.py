@@ -25,7 +25,7 @@ import numpy as np
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
-from bvit_hw.ops.base import HwOp, IntArray, Memory, Params, Stream
+from bvit_hw.ops.base import HwOp, IntArray, Memory, Params, Stream, packed, port_prefixes, ports_of
 from bvit_hw.rtl_library import library, source_paths
 
 SIM = Path(__file__).resolve().parent
@@ -49,11 +49,15 @@ _TEMPLATES = jinja2.Environment(
 
 @dataclass(frozen=True, kw_only=True)
 class DutStream:
-    """A stream of the device under test: port prefix, bits that carry data, width of the tdata port."""
+    """A stream of the device under test: its name in the bench, bits that carry data, width of the tdata port.
+
+    ``port`` is the prefix of the port, where that is not the stream's name; streams of one port are packed into it.
+    """
 
     prefix: str
     width: int
     port_width: int
+    port: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,20 @@ class Dut:
     def suffix(self, signal: str) -> str:
         """The end of a port's name: ``_tdata`` or ``_TDATA``."""
         return "_" + (signal.upper() if self.upper else signal)
+
+    @property
+    def connections(self) -> list[tuple[str, str]]:
+        """Ports of the streams and what the bench connects to them."""
+        found = []
+        streams = [*self.inputs, *self.outputs]
+        for port, members in ports_of([s.port or s.prefix for s in streams], streams).items():
+            for signal in ("tdata", "tvalid", "tready"):
+                names = [
+                    f"{s.prefix}_{'padded' if signal == 'tdata' and s.port_width != s.width else signal}"
+                    for s in members
+                ]
+                found.append((port + self.suffix(signal), packed(names)))
+        return found
 
 
 class Playable(Protocol):
@@ -116,6 +134,14 @@ def find_sources(names: Sequence[str], override: Path | None = None) -> tuple[Pa
     return tuple(found)
 
 
+def _streams(side: str, ports: Sequence[str], streams: Sequence[Stream]) -> tuple[DutStream, ...]:
+    names = port_prefixes(side, len(ports))
+    return tuple(
+        DutStream(prefix=name, width=s.width, port_width=s.width, port=port)
+        for name, port, s in zip(names, ports, streams, strict=True)
+    )
+
+
 def dut_of(op: HwOp, params: Params, sources_override: Path | None = None) -> Dut:
     """The operator's own module. Memory files get names that depend on the parameter only, so one model serves all."""
     instance = op.rtl(params)
@@ -123,14 +149,8 @@ def dut_of(op: HwOp, params: Params, sources_override: Path | None = None) -> Du
     return Dut(
         module=instance.module,
         sources=find_sources((*op.cell_models, *op.sources), sources_override),
-        inputs=tuple(
-            DutStream(prefix=p, width=s.width, port_width=s.width)
-            for p, s in zip(instance.inputs, op.inputs, strict=True)
-        ),
-        outputs=tuple(
-            DutStream(prefix=p, width=s.width, port_width=s.width)
-            for p, s in zip(instance.outputs, op.outputs, strict=True)
-        ),
+        inputs=_streams("s", instance.inputs, op.inputs),
+        outputs=_streams("m", instance.outputs, op.outputs),
         parameters={**instance.parameters, **files},
         memories={files[name]: memory for name, memory in instance.memories.items()},
     )

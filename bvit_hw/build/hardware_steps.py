@@ -205,8 +205,8 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
             module="bvit_frame_guard",
             sources=tuple(source_paths(["bvit_frame_guard.sv"])),
             parameters={"W": border.input_bits, "BYTES": border.frame_bytes, "DEPTH": border.guard_depth},
-            inputs={"s_axis": border.input_bits},
-            outputs={"m_axis": border.input_bits},
+            inputs={"s_axis": [border.input_bits]},
+            outputs={"m_axis": [border.input_bits]},
             others=(
                 ("input", "s_axis_tkeep", border.input_lanes),
                 ("input", "s_axis_tlast", 1),
@@ -219,8 +219,8 @@ def _border_jobs(top: Accelerator) -> list[SynthJob]:
             module="bvit_logits_out",
             sources=tuple(source_paths(["bvit_fifo.sv", "bvit_logits_out.sv"])),
             parameters={"BITS": border.logit_bits, "CLASSES": border.classes, "W": OUTPUT_BITS},
-            inputs={"s_axis": border.logit_bits},
-            outputs={"m_axis": OUTPUT_BITS},
+            inputs={"s_axis": [border.logit_bits]},
+            outputs={"m_axis": [OUTPUT_BITS]},
             others=(
                 ("output", "m_axis_tkeep", OUTPUT_BITS // 8),
                 ("output", "m_axis_tlast", 1),

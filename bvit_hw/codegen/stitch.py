@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bvit_hw import __version__
 from bvit_hw.codegen.names import identifiers
 from bvit_hw.errors import LoweringError
 from bvit_hw.lower.graph import HwGraph
-from bvit_hw.ops.base import Memory, Stream
+from bvit_hw.ops.base import Memory, Stream, packed
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("bvit_hw.codegen"),
@@ -80,6 +80,11 @@ def _literal(value: int | str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(int(value))
 
 
+def _signals(streams: Sequence[str]) -> dict[str, str]:
+    """What goes to a port's signals, by their names: tdata, tvalid, tready."""
+    return {name: packed([f"{stream}_{name}" for stream in streams]) for name in ("tdata", "tvalid", "tready")}
+
+
 def stitch(graph: HwGraph) -> Stitched:
     """The core of a graph with all its glue; raises LoweringError where a stream has not one end each side."""
     graph.check(stitched=True)
@@ -106,16 +111,13 @@ def stitch(graph: HwGraph) -> Stitched:
             depth = int(rtl.parameters["DEPTH"])
             parameters = [(name, parameter if name == "DEPTH" else value) for name, value in parameters]
             fifos.append({"name": node.name, "id": identifier, "parameter": parameter, "depth": depth})
-        ports = [
-            *zip(rtl.inputs, (stream_ids[t] for t in node.inputs), strict=True),
-            *zip(rtl.outputs, (stream_ids[t] for t in node.outputs), strict=True),
-        ]
+        ports = rtl.ports([stream_ids[t] for t in node.inputs], [stream_ids[t] for t in node.outputs])
         instances.append(
             {
                 "module": rtl.module,
                 "id": identifier,
                 "parameters": parameters,
-                "ports": ports,
+                "ports": [(prefix, _signals(streams)) for prefix, streams in ports.items()],
                 "unused": rtl.unused_inputs,
             }
         )

@@ -24,7 +24,7 @@ import jinja2
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.cache import recall, remember
 from bvit_hw.flows.tool import run_tool, stop_running_tools
-from bvit_hw.ops.base import HwOp, Params, Resources
+from bvit_hw.ops.base import HwOp, Params, Resources, ports_of
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.threads import usable_cores
 
@@ -107,17 +107,18 @@ def _package() -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class SynthJob:
-    """One module instance to be counted; ``inputs`` and ``outputs`` map AXI-Stream prefixes to tdata widths in bits.
+    """One module instance to be counted.
 
-    ``memories`` maps file names (as the parameters spell them) to their text.
+    ``inputs`` and ``outputs`` map AXI-Stream prefixes to the tdata widths of their streams, in bits; several streams
+    are packed into one port. ``memories`` maps file names (as the parameters spell them) to their text.
     """
 
     name: str
     module: str
     sources: tuple[Path, ...]
     parameters: Mapping[str, int | str]
-    inputs: Mapping[str, int]
-    outputs: Mapping[str, int]
+    inputs: Mapping[str, Sequence[int]]
+    outputs: Mapping[str, Sequence[int]]
     memories: Mapping[str, str] = field(default_factory=dict)
     #: ports that belong to no stream: (direction, name, width in bits)
     others: tuple[tuple[str, str, int], ...] = ()
@@ -129,9 +130,9 @@ class SynthJob:
         """All ports but clock and reset: (direction, name, width in bits)."""
         found: list[tuple[str, str, int]] = []
         for streams, there, back in ((self.inputs, "input", "output"), (self.outputs, "output", "input")):
-            for prefix, width in streams.items():
-                found += [(there, f"{prefix}_tdata", width), (there, f"{prefix}_tvalid", 1)]
-                found.append((back, f"{prefix}_tready", 1))
+            for prefix, widths in streams.items():
+                found += [(there, f"{prefix}_tdata", sum(widths)), (there, f"{prefix}_tvalid", len(widths))]
+                found.append((back, f"{prefix}_tready", len(widths)))
         return (*found, *self.others)
 
     def key(self, family: str) -> str:
@@ -170,8 +171,8 @@ def job_of(name: str, op: HwOp, params: Params) -> SynthJob:
         module=instance.module,
         sources=tuple(source_paths((*op.cell_models, *op.sources))),
         parameters=parameters,
-        inputs={p: s.width for p, s in zip(instance.inputs, op.inputs, strict=True)},
-        outputs={p: s.width for p, s in zip(instance.outputs, op.outputs, strict=True)},
+        inputs=ports_of(instance.inputs, [s.width for s in op.inputs]),
+        outputs=ports_of(instance.outputs, [s.width for s in op.outputs]),
         memories=memories,
         weight=max(op.resources().lut, 1.0),
     )

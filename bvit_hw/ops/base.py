@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from bvit_hw.ops.hls import HlsInstance
 
 IntArray = NDArray[np.int64]
 Params = Mapping[str, np.ndarray]
+T = TypeVar("T")
 
 
 def divisors(n: int) -> list[int]:
@@ -143,8 +144,9 @@ class RtlInstance:
     """How to instantiate the operator's module of rtl/.
 
     ``memories`` maps the name of a file-name parameter to the contents; the code generator chooses the file names.
-    ``inputs`` and ``outputs`` are port prefixes, in the order of the operator's streams. ``unused_inputs`` are prefixes
-    of input ports that this configuration leaves alone: whoever instantiates the module ties them to 0.
+    ``inputs`` and ``outputs`` are port prefixes, in the order of the operator's streams. Streams that share a prefix
+    are packed into one port, the first in the low bits (see :meth:`ports`). ``unused_inputs`` are prefixes of input
+    ports that this configuration leaves alone: whoever instantiates the module ties them to 0.
     """
 
     module: str
@@ -153,6 +155,23 @@ class RtlInstance:
     outputs: tuple[str, ...] = ("m_axis",)
     memories: Mapping[str, Memory] = field(default_factory=dict)
     unused_inputs: tuple[str, ...] = ()
+
+    def ports(self, inputs: Sequence[T], outputs: Sequence[T]) -> dict[str, list[T]]:
+        """What belongs to each port prefix, given something for each stream: inputs first, packed ones in order."""
+        return {**ports_of(self.inputs, inputs), **ports_of(self.outputs, outputs)}
+
+
+def ports_of(prefixes: Sequence[str], streams: Sequence[T]) -> dict[str, list[T]]:
+    """The streams of each prefix, in order; one prefix with several streams is a packed port."""
+    found: dict[str, list[T]] = {}
+    for prefix, stream in zip(prefixes, streams, strict=True):
+        found.setdefault(prefix, []).append(stream)
+    return found
+
+
+def packed(signals: Sequence[str]) -> str:
+    """One SystemVerilog expression for the signals of a port, the first of them in the low bits."""
+    return signals[0] if len(signals) == 1 else "{" + ", ".join(reversed(signals)) + "}"
 
 
 class Intake(Enum):

@@ -9,9 +9,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, divisors, port_prefixes
+from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, divisors
 
-MAX_COPIES = 8  # bvit_duplicate.sv has a wrapper for each number of ports
+MAX_COPIES = 8  # as many as the benches go through
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +81,9 @@ class Duplicate(HwOp):
         return (np.asarray(frame, dtype=np.int64),) * self.copies
 
     def rtl(self, params: Params) -> RtlInstance:
-        """The wrapper of bvit_duplicate with as many ports."""
+        """One module; its outputs are packed into one port."""
         return RtlInstance(
-            module=f"bvit_duplicate{self.copies}",
-            parameters={"W": self.stream.width},
-            outputs=port_prefixes("m", self.copies),
+            module="bvit_duplicate",
+            parameters={"W": self.stream.width, "COPIES": self.copies},
+            outputs=("m_axis",) * self.copies,
         )

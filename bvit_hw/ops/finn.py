@@ -18,7 +18,7 @@ import numpy as np
 
 from bvit_hw import __version__
 from bvit_hw.errors import LoweringError
-from bvit_hw.ops.base import HwOp, Stream
+from bvit_hw.ops.base import HwOp, Stream, packed
 from bvit_hw.ops.node import RTL_SUFFIX, datatype_name, op_of, param_names, run_golden
 from bvit_hw.ops.registry import MODULES, field_types, op_class
 from bvit_hw.rtl_library import source_paths
@@ -232,16 +232,20 @@ def _write_wrapper(folder: Path, top: str, op: HwOp, params: dict[str, np.ndarra
         memory.write(path)
         parameters.append((name, f'"{path}"'))
     ports = [
-        {"outer": f"{label}{i}_V", "inner": inner, "width": s.width, "padded": _padded(s.width), "is_input": is_input}
-        for label, inners, streams, is_input in (
-            ("in", rtl.inputs, op.inputs, True),
-            ("out", rtl.outputs, op.outputs, False),
-        )
-        for i, (inner, s) in enumerate(zip(inners, streams, strict=True))
+        {"outer": f"{label}{i}_V", "width": s.width, "padded": _padded(s.width), "is_input": is_input}
+        for label, streams, is_input in (("in", op.inputs, True), ("out", op.outputs, False))
+        for i, s in enumerate(streams)
     ]
+    outer = [(f"{p['outer']}_tdata[{s.width - 1}:0]", f"{p['outer']}_tvalid", f"{p['outer']}_tready")
+             for p, s in zip(ports, (*op.inputs, *op.outputs), strict=True)]  # fmt: skip
+    inner = {
+        f"{port}_{signal}": packed([names[i] for names in streams])
+        for port, streams in rtl.ports(outer[: len(op.inputs)], outer[len(op.inputs) :]).items()
+        for i, signal in enumerate(("tdata", "tvalid", "tready"))
+    }
     text = _TEMPLATES.get_template("finn_wrapper.v.j2").render(
         top=top, version=__version__, module=rtl.module, parameters=parameters, ports=ports,
-        unused=rtl.unused_inputs,
+        inner=inner, unused=rtl.unused_inputs,
     )  # fmt: skip
     (folder / f"{top}.v").write_text(text)
 
