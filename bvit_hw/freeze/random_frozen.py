@@ -2,77 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
+import torch
 
 from bvit_hw.contract import FrozenGraph, FrozenTensor
+from bvit_hw.contract.builder import Builder, Numbers, Scale
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
-from bvit_hw.freeze.builder import build_graph
+from bvit_hw.models.binaryvit import BinaryViT
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.presets import preset
 
-#: ChannelAffine nodes with an RPReLU
-_RPRELU = frozenset({"q", "g", "k", "v", "ctx", "o", "f", "z"})
+
+@cache
+def _shapes(config: BinaryViTConfig) -> BinaryViT:
+    """The network without values, which knows its nodes all the same."""
+    with torch.device("meta"):
+        return BinaryViT(config)
 
 
-class RandomSource:
+class RandomNumbers(Numbers):
     """Draws every number from one generator, so that tensors neither vanish nor saturate all the time."""
 
     def __init__(self, config: BinaryViTConfig, seed: int) -> None:
         self.config = config
         self.rng = np.random.default_rng(seed)
 
-    def token(self, tensor: str, channels: int) -> FloatArray:
+    def token(self, own: Callable[[], FloatArray], channels: int) -> FloatArray:
         return self.rng.normal(0.0, 0.3, channels)
 
-    def exponent(self, tensor: str) -> int:
+    def exponent(self, scale: Scale) -> int:
         return int(self.rng.integers(-6, -3)) - (self.config.act_bits - 8)
 
-    def move(self, tensor: str, channels: int) -> FloatArray:
+    def move(self, own: Callable[[], FloatArray], channels: int) -> FloatArray:
         return self.rng.normal(0.0, 0.3, channels)
 
-    def binary_weights(self, tensor: str, rows: int, cols: int) -> np.ndarray:
+    def binary_weights(self, own: Callable[[], np.ndarray], rows: int, cols: int) -> np.ndarray:
         return self.rng.choice(np.array([-1, 1], dtype=np.int8), (rows, cols))
 
-    def int_weights(self, tensor: str, rows: int, cols: int) -> tuple[np.ndarray, int]:
-        limit = 2 ** (self.config.weight_bits - 1) - 1
+    def int_weights(
+        self, own: Callable[[], tuple[np.ndarray, int]], x: FrozenTensor, rows: int
+    ) -> tuple[np.ndarray, int]:
+        cols, limit = x.channels, 2 ** (self.config.weight_bits - 1) - 1
         weights = np.clip(np.rint(self.rng.normal(0.0, limit / 3, (rows, cols))), -limit, limit).astype(np.int32)
         # Values of about +-64 (pixels: half of 255) add up to a sum of order 1.
         return weights, -int(np.log2(64 * limit / 3 * cols**0.5))
 
-    def affine(self, tensor: str, inputs: tuple[FrozenTensor, ...], tokens: int, channels: int) -> RealAffine:
-        kind = tensor.rpartition(".")[2]
-        merge = tensor.startswith("t") and kind == "x"
-        embedded = tensor in ("stem.x", "stem.grid") or merge
-        rows = tokens if embedded else 1
-        position = self.rng.normal(0.0, 0.3, (rows, channels))
-        if len(inputs) == 1 and (kind == "logits" or embedded):
-            return RealAffine(factors=(1.0,), bias=position)
-        if kind in ("h", "h2") or tensor == "head.f":
-            return RealAffine(factors=(self._spread(channels),), bias=position)
-        first: float | FloatArray = self._spread(channels)
-        if inputs[0].name.endswith("acc") or kind == "ctx":
-            # A sum of about 2**(bits - 1) signs has a standard deviation of its square root.
-            first = first * 2.0 ** (-(inputs[0].bits - 1) / 2)
-        elif self.config.affine:
-            first = self._spread(channels) * 0.5
-        else:
-            first = 1.0
-        factors = (first, *(1.0 for _ in inputs[1:]))
-        if kind not in _RPRELU and not merge:
-            return RealAffine(factors=factors, bias=position)
+    def offset(self, own: Callable[[], RealAffine], tokens: int, channels: int) -> RealAffine:
+        return RealAffine(factors=(1.0,), bias=self._bias(tokens, channels))
+
+    def norm(self, own: Callable[[], RealAffine], channels: int) -> RealAffine:
+        bias = self._bias(1, channels)
+        return RealAffine(factors=(self._spread(channels),), bias=bias)
+
+    def rprelu(self, own: Callable[[], RealAffine], inputs: tuple[FrozenTensor, ...], tokens: int) -> RealAffine:
+        channels = inputs[0].channels
+        bias2 = self._bias(tokens, channels)
+        # A sum of about 2**(bits - 1) signs has a standard deviation of its square root.
+        first = self._spread(channels) * 2.0 ** (-(inputs[0].bits - 1) / 2)
         slope = self.rng.uniform(-0.2, 1.2, channels)
-        bias = self.rng.normal(0.0, 0.3, (1, channels))
-        return RealAffine(factors=factors, bias=bias, slope=slope, bias2=position)
+        factors = (first, *(1.0 for _ in inputs[1:]))
+        return RealAffine(factors=factors, bias=self._bias(1, channels), slope=slope, bias2=bias2)
+
+    def residual(self, own: Callable[[], RealAffine], inputs: tuple[FrozenTensor, ...]) -> RealAffine:
+        channels = inputs[0].channels
+        bias = self._bias(1, channels)
+        self._spread(channels)  # nobody's; the numbers that follow stay those of earlier versions
+        first = self._spread(channels) * 0.5 if self.config.affine else 1.0
+        return RealAffine(factors=(first, *(1.0 for _ in inputs[1:])), bias=bias)
+
+    def _bias(self, tokens: int, channels: int) -> FloatArray:
+        return self.rng.normal(0.0, 0.3, (tokens, channels))
 
     def _spread(self, channels: int) -> FloatArray:
         return self.rng.uniform(0.5, 1.5, channels) * self.rng.choice([-1.0, 1.0, 1.0], channels)
 
-    def pools(self, tensor: str, channels: int) -> tuple[FloatArray, FloatArray]:
+    def pools(self, own: Callable[[], tuple[FloatArray, FloatArray]], channels: int) -> tuple[FloatArray, FloatArray]:
         return self.rng.normal(0.0, 0.3, (4, channels)), self.rng.normal(0.0, 0.1, channels)
 
-    def clip(self, tensor: str) -> float:
-        stage = self.config.block_stages[int(tensor.partition(".")[0][1:])]
-        keys = (self.config.side(stage) // self.config.reductions[stage]) ** 2
+    def clip(self, own: Callable[[], float], keys: int) -> float:
         return float(min(2.0 / keys * self.rng.uniform(0.4, 1.2), 1.6))
 
 
@@ -82,7 +92,8 @@ def random_frozen(
     """A valid frozen graph of ``config`` (or of the preset so called); the same seed gives the same graph."""
     if isinstance(config, str):
         config = preset(config)
-    return build_graph(config, RandomSource(config, seed), coef_bits=coef_bits, slope_bits=slope_bits)
+    builder = Builder(RandomNumbers(config, seed), coef_bits=coef_bits, slope_bits=slope_bits)
+    return _shapes(config).freeze(builder)
 
 
 def random_images(config: BinaryViTConfig | str, count: int, seed: int = 0) -> np.ndarray:

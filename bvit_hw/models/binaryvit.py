@@ -24,7 +24,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from bvit_hw.errors import ConfigError
+from bvit_hw.contract import FrozenGraph
+from bvit_hw.contract.builder import Builder
+from bvit_hw.errors import ConfigError, FreezeError
 from bvit_hw.models.blocks import Block, FullPrecisionMerge, Head, Merge, Stem
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.quant import MODES, ActQuant, FixedPointQuant, Mode
@@ -115,6 +117,33 @@ class BinaryViT(nn.Module):
                 stage = block_stage
             x = block(x)
         return self.head(x)
+
+    @torch.no_grad()
+    def freeze(self, b: Builder) -> FrozenGraph:
+        """The network as nodes of the contract: :meth:`forward` in integers.
+
+        Raises :class:`FreezeError` for a full-precision network, and for numbers that do not fit the contract.
+        """
+        config = self.config
+        if config.full_precision:
+            raise FreezeError(
+                "full_precision=True: a full-precision network has no integers to freeze; it can only teach"
+            )
+        pixels = b.input("pixels", config.image_size, config.image_size, config.in_channels)
+        with b.within("stem."):
+            x = self.stem.freeze(b, pixels)
+        stage = 0
+        for i, (block, block_stage) in enumerate(zip(self.blocks, config.block_stages, strict=True)):
+            if block_stage != stage:
+                with b.within(f"t{block_stage}."):
+                    x = cast("Merge | FullPrecisionMerge", self.merges[stage]).freeze(b, x)
+                stage = block_stage
+            with b.within(f"b{i}."):
+                x = cast(Block, block).freeze(b, x)
+        with b.within("head."):
+            acc = self.head.freeze(b, x)
+        logits = b.logits("logits", acc, self.head.bias)
+        return b.finish(pixels, logits, config.model_dump(mode="json"))
 
     @torch.no_grad()
     def trace(self, images: Tensor) -> dict[str, Tensor]:

@@ -1,5 +1,7 @@
 """The parts of BinaryViT: stem, block with attention, MLP and pool branches, transition between stages, head.
 
+Each has a ``forward`` and, beside it, a ``freeze``: the same steps as nodes of docs/contract.md, through a builder.
+
 Token tensors are B x N x C with the tokens in raster order. Quantizers carry the tensor names of docs/contract.md.
 """
 
@@ -8,11 +10,15 @@ from __future__ import annotations
 import math
 from typing import cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bvit_hw.contract import FrozenTensor
 from bvit_hw.contract.attention_rule import TABLE_SHIFT, score_table, threshold_integer
+from bvit_hw.contract.builder import Builder
+from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.elementwise import fuses, pool_affines
@@ -25,6 +31,7 @@ from bvit_hw.models.layers import (
     Unscaled,
     binary_or_real,
     bit_probability,
+    double,
     gather_patches,
     placed,
     pool_channels,
@@ -44,7 +51,7 @@ class Stem(nn.Module):
     def __init__(self, config: BinaryViTConfig) -> None:
         super().__init__()
         channels, patch = config.channels[0], config.patch_size
-        self.patch = patch
+        self.patch, self.mean = patch, config.mean
         pixel_scale = 1.0 / (255.0 * torch.tensor(config.std)).repeat(patch * patch)
         cols = patch * patch * config.in_channels
         self.conv = PatchLinear(
@@ -62,6 +69,35 @@ class Stem(nn.Module):
         if self.class_token is not None:
             x = torch.cat((self.class_token.expand(batch, -1, -1), x), dim=1)
         return self.quant_x(placed(x, self.position))
+
+    def freeze(self, b: Builder, pixels: FrozenTensor) -> FrozenTensor:
+        """The tokens as nodes of the contract."""
+        acc = self.conv.freeze(b, "acc", b.patch_gather("patch", pixels, self.patch))
+        if self.class_token is None:
+            return b.offset("x", acc, self.quant_x, self._offset)
+        # The grid of patches is rounded like the tokens that it becomes a part of.
+        return b.prepend_token("x", b.offset("grid", acc, self.quant_x, self._offset), self._token)
+
+    def _offset(self) -> RealAffine:
+        """What remains beside the integer weights: normalization's mean, conv bias, norm, position."""
+        weights, exponent = self.conv.quant_weight.integers(self.conv.folded_weight())
+        mean = np.tile(np.array(self.mean), self.patch**2)
+        constant = -(weights * 2.0**exponent) @ (255.0 * mean)
+        bias = np.zeros(len(weights)) if self.conv.bias is None else double(self.conv.bias)
+        if self.conv.norm is not None:
+            scale, shift = self.conv.norm.real()
+            bias = bias * scale + shift
+        position = double(self.position)[0 if self.class_token is None else 1 :]
+        return RealAffine(factors=(1.0,), bias=constant + bias + position)
+
+    def _token(self) -> FloatArray:
+        """The class token with its position."""
+        assert self.class_token is not None
+        return double(self.class_token)[0, 0] + double(self.position)[0]
+
+
+#: smallest clip value that attention uses
+CLIP_MIN = 1e-5
 
 
 class Attention(nn.Module):
@@ -95,6 +131,7 @@ class Attention(nn.Module):
         self.rprelu_ctx = RPReLU(channels)
         self.quant_ctx = ActQuant(bits)
         self.o = unit()
+        self.table_bits = config.table_bits
         table = torch.from_numpy(score_table(self.head_dim, config.table_bits))
         self.register_buffer("table", table, persistent=False)
 
@@ -106,7 +143,7 @@ class Attention(nn.Module):
         """{0, t} attention from the +-1 dot products of all rows (last axis: keys); in full precision the softmax."""
         if self.full_precision:
             return F.softmax(score / math.sqrt(self.head_dim), dim=-1)
-        clip = self.clip.clamp(min=1e-5)
+        clip = self.clip.clamp(min=CLIP_MIN)
         if self.training or self.quant_ctx.mode != "quant":
             return bit_probability(F.softmax(score / math.sqrt(self.head_dim), dim=-1), clip)
         entries = self.table[(score.long() + self.head_dim) >> 1]
@@ -131,6 +168,30 @@ class Attention(nn.Module):
             last = upsample_grid(k + v, self.side // self.reduction, self.reduction)
         context = self.quant_ctx(self.rprelu_ctx.of_sum(context, last))
         return self.o(context, context)
+
+    def freeze(self, b: Builder, h: FrozenTensor) -> FrozenTensor:
+        """o as nodes of the contract."""
+        q, g = self.q.freeze(b, ("hq", "q_acc", "q"), h, h), h
+        if self.r is not None:
+            pooled = b.spatial_pool("r_sum", h, self.reduction, self.reduction)
+            g = self.r.freeze(b, ("r_bit", "r_acc", "g"), pooled, pooled)
+        k, v = self.k.freeze(b, ("gk", "k_acc", "k"), g, g), self.v.freeze(b, ("gv", "v_acc", "v"), g, g)
+        query = b.binarize("q_bit", q, lambda: double(self.move_q))
+        key = b.binarize("k_bit", k, lambda: double(self.move_k))
+        value = b.binarize("v_bit", v, lambda: double(self.move_v))
+        context = b.attention("att", query, key, value, self.heads, self.table_bits, self._clip)
+        if self.r is not None:
+            k, v = b.upsample("k_up", k, self.reduction), b.upsample("v_up", v, self.reduction)
+        context = b.rprelu("ctx", (context, q, k, v), self.quant_ctx, self._context)
+        return self.o.freeze(b, ("ctx_bit", "o_acc", "o"), context, context)
+
+    def _clip(self) -> float:
+        return max(float(self.clip.detach()), CLIP_MIN)
+
+    def _context(self) -> RealAffine:
+        """norm_ctx and rprelu_ctx of t times what attention's integers count, and of the three shortcuts."""
+        scale = np.full(self.rprelu_ctx.slope.shape, self._clip())
+        return self.rprelu_ctx.real(self.norm_ctx, scale, shortcuts=3)
 
 
 class PoolBranches(nn.Module):
@@ -157,6 +218,16 @@ class PoolBranches(nn.Module):
             branch = self.get_submodule(name)(pooled.permute(0, 2, 3, 1).flatten(1, 2))
             total = branch if total is None else total + branch
         return self.quant_p(total)
+
+    def freeze(self, b: Builder, h2: FrozenTensor) -> FrozenTensor:
+        """p as a node of the contract."""
+        return b.multi_pool("p", h2, self.quant_p, self._real)
+
+    def _real(self) -> tuple[FloatArray, FloatArray]:
+        """Alphas (4 x C) and the sum of the moves (C)."""
+        branches = [cast(Affine, self.get_submodule(name)) for name in WINDOWS]
+        alphas = np.stack([double(branch.alpha) for branch in branches])
+        return alphas, np.stack([double(branch.move) for branch in branches]).sum(axis=0)
 
 
 class Block(nn.Module):
@@ -189,6 +260,18 @@ class Block(nn.Module):
             out = out + self.pools(h2)
         return self.quant_x(out)
 
+    def freeze(self, b: Builder, x: FrozenTensor) -> FrozenTensor:
+        """x' as nodes of the contract."""
+        h = self.norm_before.freeze(b, "h", x, self.quant_h)
+        y = self.affine_1.freeze(b, "y", self.attn.freeze(b, h), x, quant=self.quant_y)
+        h2 = self.norm_after.freeze(b, "h2", y, self.quant_h2)
+        f = self.f.freeze_product(b, "h2_bit", "f_acc", h2)
+        f = self.f.freeze_sum(b, "f", f, b.channel_repeat("h2_rep", h2, self.expansion))
+        z = self.z.freeze_product(b, "f_bit", "z_acc", f)
+        z = self.z.freeze_sum(b, "z", z, b.channel_pool("f_pool", f, self.expansion))
+        others = [y] if self.pools is None else [y, self.pools.freeze(b, h2)]
+        return self.affine_2.freeze(b, "x", z, *others, quant=self.quant_x)
+
 
 class Merge(nn.Module):
     """Binary transition between stages: side s to s/2, C to C' channels, with a pooled shortcut."""
@@ -214,6 +297,17 @@ class Merge(nn.Module):
         x = self.norm(self.linear(gather_patches(self.inputs(h, self.move), self.side, 2)))
         return self.quant_x(placed(self.rprelu.of_sum(x, short), self.position))
 
+    def freeze(self, b: Builder, x: FrozenTensor) -> FrozenTensor:
+        """The next stage's tokens as nodes of the contract."""
+        h = self.norm_0.freeze(b, "h", x, self.quant_h)
+        patch = b.patch_gather("patch", b.binarize("h_bit", h, lambda: double(self.move)), 2)
+        acc = self.linear.freeze(b, "acc", patch)
+        short = b.channel_repeat("short", b.spatial_pool("short_sum", h, 2, 2), self.copies)
+        return b.rprelu("x", (acc, short), self.quant_x, self._real, placed=True)
+
+    def _real(self) -> RealAffine:
+        return self.rprelu.real(self.norm, self.linear.row_scale(), position=double(self.position))
+
 
 class FullPrecisionMerge(nn.Module):
     """The "some-fp" transition: norm of a full-precision 2x2 convolution without bias, position embedding."""
@@ -232,6 +326,16 @@ class FullPrecisionMerge(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.quant_h(self.norm_0(x))
         return self.quant_x(self.conv(gather_patches(h, self.side, 2)) + self.position)
+
+    def freeze(self, b: Builder, x: FrozenTensor) -> FrozenTensor:
+        """The next stage's tokens as nodes of the contract."""
+        h = self.norm_0.freeze(b, "h", x, self.quant_h)
+        acc = self.conv.freeze(b, "acc", b.patch_gather("patch", h, 2))
+        return b.offset("x", acc, self.quant_x, self._real)
+
+    def _real(self) -> RealAffine:
+        assert self.conv.norm is not None
+        return RealAffine(factors=(1.0,), bias=self.conv.norm.real()[1] + double(self.position))
 
 
 class Head(nn.Module):
@@ -252,3 +356,17 @@ class Head(nn.Module):
         x = self.norm(x)
         x = self.quant_f(x[:, 0] if self.class_token else x.mean(dim=1))
         return F.linear(x, self.quant_weight(self.classifier.weight), self.classifier.bias)
+
+    def freeze(self, b: Builder, x: FrozenTensor) -> FrozenTensor:
+        """The logits without their bias as nodes of the contract; :meth:`bias` comes on top."""
+        if self.class_token:
+            x = b.first_token("token", x)
+        elif x.height * x.width > 1:
+            x = b.spatial_pool("sum", x, x.height, x.width)
+        f = self.norm.freeze(b, "f", x, self.quant_f)
+        weight = self.classifier.weight.detach()
+        return b.int_linear("acc", f, len(weight), self.quant_weight.bits, lambda: self.quant_weight.integers(weight))
+
+    def bias(self) -> RealAffine:
+        """The classifier's bias."""
+        return RealAffine(factors=(1.0,), bias=double(self.classifier.bias)[None])

@@ -1,16 +1,28 @@
-"""Binary layers of BinaryViT on token tensors, batch x tokens x channels (channels last throughout)."""
+"""Binary layers of BinaryViT on token tensors, batch x tokens x channels (channels last throughout).
+
+Beside what a layer computes stands how it freezes: the nodes of the integer contract that it emits through a builder.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bvit_hw.contract import FrozenTensor
+from bvit_hw.contract.builder import Builder
+from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.models.elementwise import affine_onto, fuses, rprelu_of_sum, sign_of_sum
 from bvit_hw.models.quant import ActQuant, WeightQuant
+
+
+def double(x: Tensor) -> FloatArray:
+    """A parameter in double precision, for freezing."""
+    return x.detach().to("cpu", torch.float64).numpy()
 
 
 def plus_minus_one(x: Tensor) -> Tensor:
@@ -122,8 +134,16 @@ class BinaryLinear(nn.Module):
         signs, scale, _ = binarize_weight(self.weight.detach(), self.centred)
         return signs.to(torch.int8), scale[:, 0]
 
+    def row_scale(self) -> FloatArray:
+        """The scale of each row, for freezing."""
+        return double(self.binary()[1])
+
     def forward(self, bits: Tensor) -> Tensor:
         return F.linear(bits, _BinaryWeight.apply(self.weight, self.centred))
+
+    def freeze(self, b: Builder, name: str, bits: FrozenTensor) -> FrozenTensor:
+        """The product as a node, without the rows' scale: what follows multiplies by it."""
+        return b.binary_linear(name, bits, len(self.weight), lambda: self.binary()[0].cpu().numpy())
 
 
 class ChannelNorm(nn.BatchNorm1d):
@@ -136,6 +156,25 @@ class ChannelNorm(nn.BatchNorm1d):
         """What the norm does in eval mode, as scale * x + shift, each per channel, without gradient."""
         scale = self.weight.detach() * torch.rsqrt(self.running_var + self.eps)
         return scale, self.bias.detach() - self.running_mean * scale
+
+    def real(self) -> tuple[FloatArray, FloatArray]:
+        """Scale and shift (C) in eval mode, in double precision."""
+        scale = double(self.weight) / np.sqrt(double(self.running_var) + self.eps)
+        return scale, double(self.bias) - double(self.running_mean) * scale
+
+    def mean_of(self, scale: FloatArray | None = None) -> FloatArray:
+        """Mean of x where the norm is applied to scale * x; 0 where the scale says nothing about x."""
+        mean = double(self.running_mean)
+        return mean if scale is None else np.divide(mean, scale, out=np.zeros_like(mean), where=np.abs(scale) > 1e-12)
+
+    def freeze(self, b: Builder, name: str, x: FrozenTensor, quant: ActQuant) -> FrozenTensor:
+        """The norm of ``x``, quantized."""
+
+        def own() -> RealAffine:
+            scale, shift = self.real()
+            return RealAffine(factors=(scale,), bias=shift[None], centre=self.mean_of())
+
+        return b.norm(name, x, quant, own)
 
 
 class _PReLU(torch.autograd.Function):
@@ -174,6 +213,20 @@ class RPReLU(nn.Module):
             return rprelu_of_sum(x, shortcut, self.move_1, self.slope, self.move_2)
         return self(x + shortcut)
 
+    def real(
+        self, norm: ChannelNorm, scale: FloatArray, shortcuts: int = 1, position: FloatArray | None = None
+    ) -> RealAffine:
+        """This of norm(scale * first input) + shortcuts; then a position embedding (tokens x C) where there is one."""
+        norm_scale, shift = norm.real()
+        move_2 = double(self.move_2)[None]
+        return RealAffine(
+            factors=(scale * norm_scale, *(1.0 for _ in range(shortcuts))),
+            bias=(shift - double(self.move_1))[None],
+            slope=double(self.slope),
+            bias2=move_2 if position is None else move_2 + position,
+            centre=norm.mean_of(scale),
+        )
+
 
 class Affine(nn.Module):
     """LayerScale with a shift: alpha * x + move, per channel."""
@@ -189,6 +242,13 @@ class Affine(nn.Module):
     def onto(self, x: Tensor, inner: Tensor) -> Tensor:
         """x + this affine of ``inner``."""
         return affine_onto(x, inner, self.alpha, self.move) if fuses() else x + self(inner)
+
+    def freeze(self, b: Builder, name: str, inner: FrozenTensor, *onto: FrozenTensor, quant: ActQuant) -> FrozenTensor:
+        """This affine of ``inner`` on the others, quantized."""
+        return b.residual(
+            name, (inner, *onto), quant,
+            lambda: RealAffine(factors=(double(self.alpha), *(1.0 for _ in onto)), bias=double(self.move)[None]),
+        )  # fmt: skip
 
 
 class RealLinear(nn.Linear):
@@ -225,6 +285,13 @@ class Unscaled(nn.Identity):
         """x + ``inner``."""
         return x + inner
 
+    def freeze(self, b: Builder, name: str, inner: FrozenTensor, *onto: FrozenTensor, quant: ActQuant) -> FrozenTensor:
+        """The sum of all, quantized."""
+        bias = np.zeros((1, inner.channels))
+        return b.residual(
+            name, (inner, *onto), quant, lambda: RealAffine(factors=(1.0, *(1.0 for _ in onto)), bias=bias)
+        )
+
 
 def placed(x: Tensor, position: Tensor) -> Tensor:
     """Tokens B x N x C with their position embedding, in the tokens' type where element-wise steps are fused."""
@@ -248,6 +315,20 @@ class BinaryUnit(nn.Module):
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
         return self.quant(self.rprelu.of_sum(self.norm(self.linear(self.inputs(x, self.move))), shortcut))
+
+    def freeze(self, b: Builder, names: tuple[str, str, str], x: FrozenTensor, shortcut: FrozenTensor) -> FrozenTensor:
+        """The whole unit; ``names`` of the bits, their product and the result."""
+        return self.freeze_sum(b, names[2], self.freeze_product(b, names[0], names[1], x), shortcut)
+
+    def freeze_product(self, b: Builder, bits: str, product: str, x: FrozenTensor) -> FrozenTensor:
+        """The first half: the signs of x + move and their product with the weights."""
+        return self.linear.freeze(b, product, b.binarize(bits, x, lambda: double(self.move)))
+
+    def freeze_sum(self, b: Builder, name: str, product: FrozenTensor, shortcut: FrozenTensor) -> FrozenTensor:
+        """The second half: norm, shortcut and RPReLU."""
+        return b.rprelu(
+            name, (product, shortcut), self.quant, lambda: self.rprelu.real(self.norm, self.linear.row_scale())
+        )
 
 
 class PatchLinear(nn.Module):
@@ -288,6 +369,13 @@ class PatchLinear(nn.Module):
             weight = self.quant_weight(weight * fold) / fold
         x = F.linear(patches, weight, self.bias)
         return x if self.norm is None else self.norm(x)
+
+    def freeze(self, b: Builder, name: str, patches: FrozenTensor) -> FrozenTensor:
+        """The product with the folded weight alone; norm and bias are what follows' affair."""
+        return b.int_linear(
+            name, patches, len(self.weight), self.quant_weight.bits,
+            lambda: self.quant_weight.integers(self.folded_weight()),
+        )  # fmt: skip
 
 
 def gather_patches(x: Tensor, side: int, window: int) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -37,6 +38,9 @@ class FixedPointQuant(nn.Module):
         super().__init__()
         self.bits = bits
         self.mode: Mode = "float"
+        if torch.get_default_device().type == "meta":
+            # A network of shapes alone, which computes nothing: Brevitas' parameters cannot do without values.
+            return
         self.impl = qnn.QuantIdentity(act_quant=_PowerOfTwoQuant, bit_width=bits, return_quant_tensor=False)
         # Brevitas keeps the logarithm of the threshold 2**(exponent + bits - 1). Calibration sets it, no gradient does;
         # loading a state makes Brevitas create the parameter anew.
@@ -124,6 +128,11 @@ class WeightQuant(FixedPointQuant):
         # In tensors throughout: nobody waits for a GPU to have got here.
         exponent = torch.where(peak > 0, torch.ceil(torch.log2(peak / limit)), 0)
         self._threshold().copy_(exponent + (self.bits - 1))
+
+    def integers(self, weight: Tensor) -> tuple[np.ndarray, int]:
+        """The integers of ``weight`` and their exponent, for freezing."""
+        self.fit(weight)
+        return self.to_int(weight).cpu().numpy(), self.exponent
 
     def forward(self, weight: Tensor) -> Tensor:
         if self.mode != "quant":
