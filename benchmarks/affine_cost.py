@@ -89,10 +89,7 @@ def serial_mvaus() -> Iterator[IntMVAU]:
 def random_params(op: HwOp, rng: np.random.Generator) -> Params:
     """Parameters uniform over their widths."""
     if isinstance(op, ChannelAffine):
-        return {
-            name: rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), shape)
-            for name, (shape, bits) in op.param_shapes().items()
-        }
+        return op.random_params(rng)
     if isinstance(op, Binarize):
         return {"threshold": rng.integers(op.inputs[0].low, op.inputs[0].high + 1, op.channels, endpoint=True)}
     assert isinstance(op, IntMVAU)

@@ -1,4 +1,4 @@
-"""Operators with HLS templates: fixed samples of every kind, hypothesis strategies, random parameters."""
+"""Operators with HLS templates: fixed samples of every kind, hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -11,32 +11,6 @@ from bvit_hw.ops.binary_attention import BinaryAttention
 from bvit_hw.ops.binary_mvau import BinaryMVAU
 from bvit_hw.ops.channel_affine import ChannelAffine
 from bvit_hw.ops.multi_pool import MultiPool
-
-
-def signed(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Uniform over a two's-complement width."""
-    return rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), shape)
-
-
-def random_params(op: HwOp, rng: np.random.Generator) -> Params:
-    """Parameters of any of the four operators, uniform over what their widths allow."""
-    if isinstance(op, BinaryMVAU):
-        return {"weights": rng.choice(np.array([-1, 1]), (op.rows, op.cols))}
-    if isinstance(op, ChannelAffine):
-        return {name: signed(rng, bits, shape) for name, (shape, bits) in op.param_shapes().items()}
-    if isinstance(op, MultiPool):
-        return {
-            "coef": signed(rng, op.coef_bits, (4, op.channels)),
-            "bias": signed(rng, op.bias_bits, (op.channels,)),
-        }
-    assert isinstance(op, BinaryAttention), op
-    # The share of the sum that an entry must exceed: some rows attend to all keys, some to none.
-    share = float(rng.uniform(0, 2.5)) / op.keys
-    return {
-        "table": np.sort(rng.integers(0, 1 << op.table_bits, op.head_dim + 1)),
-        "threshold": np.array(min(round(share * (1 << op.table_shift)), (1 << op.table_shift) - 1)),
-    }
-
 
 _NORM = {"in_bits": (8,), "multiply": (1,), "shift": (0,), "bias_bits": 14, "out_shift": 5, "out_bits": 8}
 _CONTEXT = {
@@ -64,7 +38,7 @@ SAMPLES: tuple[HwOp, ...] = (
 
 def samples(rng: np.random.Generator) -> list[tuple[HwOp, Params]]:
     """The samples with random parameters."""
-    return [(op, random_params(op, rng)) for op in SAMPLES]
+    return [(op, op.random_params(rng)) for op in SAMPLES]
 
 
 # ---------------------------------------------------------------------- hypothesis

@@ -193,7 +193,7 @@ def test_bad_tables(tmp_path: Path) -> None:
     op, params, _ = softmax_case(SHAPES[0])
     with pytest.raises(ConfigError, match="an entry for each score of head_dim=32"):
         op.hls({**params, "table": params["table"][:-1]})
-    with pytest.raises(ConfigError, match=r"table entries 0\.\.32768; allowed: 0\.\.32767"):
+    with pytest.raises(ConfigError, match=r"table holds 0 \.\. 32768; allowed: 0 \.\. 32767"):
         op.hls({**params, "table": np.array([0] * 32 + [1 << 15])})
     members = " ".join(f"static constexpr int {name} = {value};" for name, value in op.attributes().items())
     text = f'#include "bvit/binary_attention.hpp"\nstruct Config {{ {members} }};\nusing bvit::BinaryAttentionShape;\n'

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hls_checks import check_hls
-from hls_samples import STRATEGIES, random_params
+from hls_samples import STRATEGIES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rtl_bag import run_bag
@@ -32,7 +32,7 @@ Vectors = list[tuple[np.ndarray, ...]]
 def with_data(op: HwOp, seed: int) -> tuple[HwOp, Params, Vectors] | None:
     """Random parameters and frames within the integer contract; None where these widths leave it whatever comes in."""
     rng = np.random.default_rng(seed)
-    params = random_params(op, rng)
+    params = op.random_params(rng)
     try:
         return op, params, vector_frames(op, params, FRAMES, seed)
     except ConfigError:

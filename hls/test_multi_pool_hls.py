@@ -12,7 +12,6 @@ from template_checks import mutants_caught, refusals, run_program
 
 from bvit_hw.errors import BvitError, ConfigError, FoldingError
 from bvit_hw.flows.gxx import Toolchain, clang
-from bvit_hw.ops.base import Params
 from bvit_hw.ops.multi_pool import MultiPool
 
 #: small shapes take longer to compile than to run
@@ -25,21 +24,12 @@ def pool(height: int, width: int, channels: int, pe: int, **fields: int) -> Mult
     return MultiPool(height=height, width=width, channels=channels, pe=pe, **widths)
 
 
-def random_params(op: MultiPool, rng: np.random.Generator) -> Params:
-    """Uniform over the widths, so that sums saturate on both sides."""
-    coef, bias = 1 << (op.coef_bits - 1), 1 << (op.bias_bits - 1)
-    return {
-        "coef": rng.integers(-coef, coef, (4, op.channels)),
-        "bias": rng.integers(-bias, bias, op.channels),
-    }
-
-
 def random_case(op: MultiPool, frames: int = 3) -> Case:
     """Random parameters and frames; one frame holds the least value everywhere, where sums are greatest."""
     rng = np.random.default_rng(op.height * 1000 + op.width * 100 + op.channels + op.pe)
     found = [random_frame(op, rng) for _ in range(frames)]
     found[0][0][:] = op.inputs[0].low
-    return op, random_params(op, rng), found
+    return op, op.random_params(rng), found
 
 
 #: windows wider than the grid, sides of three tokens, odd grids, PE = 1 and PE = C, each stage of the digits network

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hls_samples import SAMPLES, random_params
+from hls_samples import SAMPLES
 
 from bvit_hw.codegen.hls import HlsUnit, hls_unit, vector_frames
 from bvit_hw.errors import ToolError
@@ -34,7 +34,7 @@ OPS = (WIDE, *(next(op for op in SAMPLES if op.op_type == kind) for kind in KIND
 
 def write(folder: Path, op: object = WIDE, seed: int = 1) -> HlsUnit:
     """A project with two random frames."""
-    params = random_params(op, np.random.default_rng(seed))  # type: ignore[arg-type]
+    params = op.random_params(np.random.default_rng(seed))  # type: ignore[arg-type]
     unit = hls_unit(op, params)  # type: ignore[arg-type]
     copy_headers(folder.parent)
     write_project(folder, unit, "unit_top", vector_frames(unit.op, params, 2), part=PART, period_ns=10.0)

@@ -23,10 +23,10 @@ from bvit_hw.rtl_library import source_paths
 
 def random_params(op: BinaryMVAU, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Random weights, with a row that answers +cols and one that answers -cols to a token of ones."""
-    weights = rng.choice(np.array([-1, 1], dtype=np.int8), (op.rows, op.cols))
-    weights[0] = 1
-    weights[-1] = -1
-    return {"weights": weights}
+    params = op.random_params(rng)
+    params["weights"][0] = 1
+    params["weights"][-1] = -1
+    return params
 
 
 #: models of the cells that each value of USE_PRIMITIVES instantiates

@@ -17,7 +17,7 @@ from bvit_hw.flows.vitis_hls import solution_of, write_project
 from bvit_hw.ops.base import HwOp
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hls"))
-from hls_samples import SAMPLES, random_params
+from hls_samples import SAMPLES
 
 FRAMES = 3
 
@@ -31,7 +31,7 @@ def label(op: HwOp) -> str:
 @pytest.mark.parametrize("op", SAMPLES, ids=label)
 def test_device(op: HwOp, device: Device, request: pytest.FixtureRequest) -> None:
     """All traffic patterns; cycles are held to the model for our own RTL, for HLS see docs/hls.md."""
-    params = random_params(op, np.random.default_rng(1))
+    params = op.random_params(np.random.default_rng(1))
     own = request.config.getoption("--dut") == "rtl"
     check_op(
         op, params, vector_frames(op, params, FRAMES), dut=device(op, params), check_cycles=own and op.cycles > 100
@@ -67,7 +67,7 @@ endmodule
 
 def stand_in(folder: Path, op: HwOp, seed: int) -> None:
     """A project in ``folder`` whose "HLS output" is our RTL behind ports named as Vitis HLS names them."""
-    params = random_params(op, np.random.default_rng(seed))
+    params = op.random_params(np.random.default_rng(seed))
     unit = hls_unit(op, params)
     project = project_folder(folder, unit)
     write_project(project, unit, "stand_in", vector_frames(op, params, 1), part="none", period_ns=10.0)
@@ -98,17 +98,17 @@ def test_hls_output_is_found_and_played(tmp_path: Path) -> None:
     """The way from a folder of projects to the bench, with a stand-in: other weights are another device."""
     op = SAMPLES[0]
     stand_in(tmp_path, op, seed=1)
-    params = random_params(op, np.random.default_rng(1))
+    params = op.random_params(np.random.default_rng(1))
     dut = vitis_device(tmp_path)(op, params)
     assert dut.upper and dut.reset_active_low and dut.inputs[0].port_width == 8
     check_op(op, params, vector_frames(op, params, FRAMES), dut=dut, patterns=("full", "both"), check_cycles=False)
     with pytest.raises(pytest.skip.Exception, match="Vitis HLS has made no RTL"):
-        vitis_device(tmp_path)(op, random_params(op, np.random.default_rng(2)))
+        vitis_device(tmp_path)(op, op.random_params(np.random.default_rng(2)))
 
 
 def test_projects_are_written_for_the_tool(tmp_path: Path) -> None:
     op = SAMPLES[0]
-    params = random_params(op, np.random.default_rng(1))
+    params = op.random_params(np.random.default_rng(1))
     with pytest.raises(pytest.skip.Exception, match="project written"):
         vitis_device(tmp_path, write=True)(op, params)
     assert (project_folder(tmp_path, hls_unit(op, params)) / "run_hls.tcl").is_file()

@@ -9,7 +9,6 @@ import pytest
 from harness import assert_caught, check_op, find_sources, mutant, random_frame
 
 from bvit_hw.flows.verilator import lint
-from bvit_hw.ops.base import Params
 from bvit_hw.ops.multi_pool import MultiPool
 
 
@@ -18,18 +17,9 @@ def pool(height: int, width: int, channels: int, pe: int, use_dsp: int = 1, **fi
     return MultiPool(height=height, width=width, channels=channels, pe=pe, use_dsp=use_dsp, **widths)
 
 
-def params_of(op: MultiPool, rng: np.random.Generator) -> Params:
-    """Uniform over the widths, so that sums saturate on both sides."""
-    coef, bias = 1 << (op.coef_bits - 1), 1 << (op.bias_bits - 1)
-    return {
-        "coef": rng.integers(-coef, coef, (4, op.channels)),
-        "bias": rng.integers(-bias, bias, op.channels),
-    }
-
-
 def check(op: MultiPool, frames: int = 3, **options: object) -> None:
     rng = np.random.default_rng(op.height * 1000 + op.width * 100 + op.channels + op.pe)
-    measured = check_op(op, params_of(op, rng), [random_frame(op, rng) for _ in range(frames)], **options)  # type: ignore[arg-type]
+    measured = check_op(op, op.random_params(rng), [random_frame(op, rng) for _ in range(frames)], **options)  # type: ignore[arg-type]
     # exactly, not within 2 %: frames follow each other without a bubble
     assert measured.cycles_per_frame == op.cycles
     rows, tokens = min(2, op.height - 1), min(2, op.width - 1)
@@ -87,7 +77,7 @@ def test_full_size(side: int, channels: int, pe: int) -> None:
 def test_lint(height: int, width: int) -> None:
     """Verilator -Wall has nothing to say, least of all about what small grids do not use."""
     op = pool(height, width, 6, 2)
-    parameters = op.rtl(params_of(op, np.random.default_rng(1))).parameters
+    parameters = op.rtl(op.random_params(np.random.default_rng(1))).parameters
     lint(find_sources(op.rtl_sources), "bvit_multi_pool", parameters)
 
 
@@ -117,4 +107,5 @@ MUTATIONS = [
 def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
     op = pool(5, 6, 16, 2)
     rng = np.random.default_rng(1)
-    assert_caught(op, params_of(op, rng), [random_frame(op, rng) for _ in range(4)], mutant(tmp_path, file, old, new))
+    params, frames = op.random_params(rng), [random_frame(op, rng) for _ in range(4)]
+    assert_caught(op, params, frames, mutant(tmp_path, file, old, new))

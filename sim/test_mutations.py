@@ -75,14 +75,12 @@ def affine() -> Material:
         prelu=1, mid_shift=2, slope_bits=8, slope_shift=6, bias2_bits=16, bias2_tokens=1, out_shift=0, out_bits=24,
         pe=2, use_dsp=1,
     )  # fmt: skip
-    rng = np.random.default_rng(1)
-    shapes = op.param_shapes().items()
-    return op, {name: rng.integers(-(1 << (b - 1)), 1 << (b - 1), shape) for name, (shape, b) in shapes}
+    return op, op.random_params(np.random.default_rng(1))
 
 
 def serial() -> Material:
     op = IntMVAU(tokens=4, cols=12, rows=32, in_bits=8, acc_bits=20, simd=3, pe=2, use_dsp=0, serial=1)
-    return op, {"weights": np.random.default_rng(1).integers(-128, 128, (op.rows, op.cols))}
+    return op, op.random_params(np.random.default_rng(1))
 
 
 def repeat() -> Material:
@@ -93,8 +91,7 @@ def pools() -> Material:
     op = MultiPool(
         height=5, width=6, channels=16, in_bits=8, coef_bits=8, bias_bits=16, out_shift=8, out_bits=8, pe=2, use_dsp=1
     )
-    rng = np.random.default_rng(1)
-    return op, {"coef": rng.integers(-128, 128, (4, 16)), "bias": rng.integers(-(1 << 15), 1 << 15, 16)}
+    return op, op.random_params(np.random.default_rng(1))
 
 
 def fifo() -> Material:

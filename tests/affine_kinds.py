@@ -28,10 +28,7 @@ ODD = {
 
 def random_params(op: ChannelAffine, rng: np.random.Generator) -> Params:
     """Uniform over the widths, except that slopes include 0, below 0, 1.0 and above (as the widths permit)."""
-    params = {
-        name: rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), shape)
-        for name, (shape, bits) in op.param_shapes().items()
-    }
+    params = op.random_params(rng)
     if op.prelu:
         high = (1 << (op.slope_bits - 1)) - 1
         special = [0, -1, -high - 1, high, min(1 << op.slope_shift, high)]

@@ -25,14 +25,6 @@ AFFINE = ChannelAffine(
 STEM = IntMVAU(tokens=2, cols=12, rows=6, in_bits=8, acc_bits=20, simd=3, pe=2)
 
 
-def random_params(op: ChannelAffine, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Uniform over the widths."""
-    return {
-        name: rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), shape)
-        for name, (shape, bits) in op.param_shapes().items()
-    }
-
-
 def random_inputs(op: ChannelAffine, rng: np.random.Generator) -> list[np.ndarray]:
     """Uniform over the widths."""
     return [rng.integers(s.low, s.high + 1, (s.tokens, s.channels)) for s in op.inputs]
@@ -96,7 +88,7 @@ def affine_statement(op: ChannelAffine, params: Params, frames: list[np.ndarray]
 @given(op=affines(), seed=st.integers(0, 2**32 - 1))
 def test_affine_is_the_contract(op: ChannelAffine, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    params, frames = random_params(op, rng), random_inputs(op, rng)
+    params, frames = op.random_params(rng), random_inputs(op, rng)
     op.check_params(params)
     (y,) = op.golden(params, *frames)
     expected = [
@@ -130,8 +122,8 @@ def test_affine_widths_hold(op: ChannelAffine, seed: int) -> None:
     """Extreme values of all types stay within the widths that the RTL has, or golden would raise."""
     rng = np.random.default_rng(seed)
     params = {
-        name: np.where(rng.random(shape) < 0.5, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
-        for name, (shape, bits) in op.param_shapes().items()
+        name: np.where(rng.random(spec.shape) < 0.5, *spec.range)
+        for name, spec in op.param_specs.items()
     }
     frames = [np.where(rng.random((s.tokens, s.channels)) < 0.5, s.low, s.high) for s in op.inputs]
     op.golden(params, *frames)
@@ -142,7 +134,7 @@ def test_affine_widths_are_capped_by_the_contract() -> None:
     wide = replace(AFFINE, in_bits=(16, 7), coef_bits=16)
     assert wide.sum_bits == MID_LIMIT + wide.mid_shift and wide.mid_bits == MID_LIMIT
     rng = np.random.default_rng(0)
-    params = random_params(wide, rng)
+    params = wide.random_params(rng)
     params["coef0"][:] = 1 << 14
     frames = [np.full((3, 12), 1 << 14), np.zeros((3, 12), int)]
     with pytest.raises(ConfigError, match=r"t reaches .*20 bits"):
@@ -196,11 +188,11 @@ def test_rejects_foldings() -> None:
 
 
 def test_affine_rejects_params() -> None:
-    params = random_params(AFFINE, np.random.default_rng(1))
+    params = AFFINE.random_params(np.random.default_rng(1))
     AFFINE.check_params(params)
     for name, value, message in (
         ("coef1", np.zeros(12, int), "given parameters"),
-        ("bias", np.zeros(12, int), r"shape \(1, 12\)"),
+        ("bias", np.zeros(12, int), r"shape \(12,\); allowed: \(1, 12\)"),
         ("slope", np.full(12, 128), "128; allowed: -128 .. 127"),
         ("bias2", np.zeros((1, 12)), "float64"),
     ):
@@ -223,7 +215,7 @@ def unpack(memory: Memory, bits: int) -> list[list[int]]:
 def test_affine_memories() -> None:
     """Word = beat, lanes ascending, the multiplied inputs' coefficients side by side."""
     op = replace(AFFINE, in_bits=(8, 7, 6), multiply=(1, 0, 1), shift=(0, 4, 1), bias2_tokens=3)
-    params = random_params(op, np.random.default_rng(2))
+    params = op.random_params(np.random.default_rng(2))
     instance = op.rtl(params)
     assert instance.inputs == ("s0_axis", "s1_axis", "s2_axis") and instance.outputs == ("m_axis",)
     assert instance.parameters["MULTIPLY"] == 0b101 and instance.parameters["BIAS2_PER_TOKEN"] == 1

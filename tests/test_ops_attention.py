@@ -185,12 +185,12 @@ def test_illegal_fields(change: Mapping[str, int], error: type[Exception], words
     [
         ({"scale": np.array(1)}, "allowed: exactly ['table', 'threshold']"),
         ({"table": np.zeros(32, dtype=np.int64)}, "shape (32,); allowed: (33,)"),
-        ({"table": np.full(33, 2**15)}, "allowed: 0..32767"),
-        ({"table": np.full(33, -1)}, "table entries -1..-1"),
+        ({"table": np.full(33, 2**15)}, "allowed: 0 .. 32767 (15 bits)"),
+        ({"table": np.full(33, -1)}, "table holds -1 .. -1"),
         ({"table": np.zeros(33)}, "dtype float64"),
         ({"threshold": np.array([1, 2])}, "allowed: a scalar"),
-        ({"threshold": np.int64(-1)}, "threshold=-1"),
-        ({"threshold": np.int64(2**31)}, f"threshold={2**31}"),
+        ({"threshold": np.int64(-1)}, "threshold is -1"),
+        ({"threshold": np.int64(2**31)}, f"threshold is {2**31}"),
     ],
 )
 def test_illegal_params(change: Mapping[str, np.ndarray], words: str) -> None:

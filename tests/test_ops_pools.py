@@ -56,17 +56,11 @@ def multi_pools(draw: Draw) -> MultiPool:
     )  # fmt: skip
 
 
-def pool_params(op: MultiPool, seed: int) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    coef, bias = 1 << (op.coef_bits - 1), 1 << (op.bias_bits - 1)
-    return {"coef": rng.integers(-coef, coef, (4, op.channels)), "bias": rng.integers(-bias, bias, op.channels)}
-
-
 @settings(deadline=None, max_examples=60)
 @given(multi_pools(), st.integers(0, 1 << 30))
 def test_multi_pool_is_four_zero_padded_pools(op: MultiPool, seed: int) -> None:
     """Token by token in Python integers: the definition in docs/contract.md, with no arrays to get shapes wrong in."""
-    params, frame = pool_params(op, seed), frame_of(op, seed)
+    params, frame = op.random_params(np.random.default_rng(seed)), frame_of(op, seed)
     out = check_streams(op, params, frame)
 
     def at(y: int, x: int, c: int) -> int:
@@ -249,7 +243,7 @@ def test_illegal_shapes_are_named(op: HwOp, changes: dict[str, int], words: str)
     ("name", "value", "words"),
     [
         ("coef", np.zeros((3, 32), dtype=np.int64), "shape"),
-        ("coef", np.full((4, 32), 128), "128.*allowed in 8 bits: -128..127"),
+        ("coef", np.full((4, 32), 128), r"128; allowed: -128 \.\. 127 \(8 bits\)"),
         ("bias", np.full(32, -32769), "-32769"),
         ("bias", np.zeros(32), "float64"),
     ],

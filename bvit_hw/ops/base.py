@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.hls import HlsInstance
+from bvit_hw.ops.params import ParamSpec, check_specs
 
 IntArray = NDArray[np.int64]
 Params = Mapping[str, np.ndarray]
@@ -284,9 +285,18 @@ class HwOp(ABC):
     def resources(self) -> Resources:
         """Predicted cost; the model is fitted to Yosys ``synth_xilinx`` counts (see benchmarks/)."""
 
-    @abstractmethod
+    @property
+    def param_specs(self) -> Mapping[str, ParamSpec]:
+        """What its parameters must be, by name; none unless an operator says so."""
+        return {}
+
     def check_params(self, params: Params) -> None:
-        """Raise ConfigError unless ``params`` has exactly the arrays needed, rightly shaped and within range."""
+        """Raise ConfigError unless ``params`` are exactly what :attr:`param_specs` says."""
+        check_specs(self.op_type, self.param_specs, params)
+
+    def random_params(self, rng: np.random.Generator) -> dict[str, IntArray]:
+        """Parameters that :meth:`check_params` takes, drawn uniformly: for tests, benches and cost fits."""
+        return {name: spec.random(rng) for name, spec in self.param_specs.items()}
 
     @abstractmethod
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
 
-from bvit_hw.errors import ConfigError
 from bvit_hw.ops.affine_cost import binarize_resources
 from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, divisors, require_divisor
 from bvit_hw.ops.coef_memory import block_pays, pack_words
+from bvit_hw.ops.params import ParamSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +75,12 @@ class Binarize(HwOp):
         """See affine_cost.py."""
         return binarize_resources(self)
 
-    def check_params(self, params: Params) -> None:
+    @property
+    def param_specs(self) -> Mapping[str, ParamSpec]:
         """``threshold``: channels integers within lowest x .. highest x + 1."""
-        if set(params) != {"threshold"}:
-            raise ConfigError(f"Binarize: given parameters {sorted(params)}; allowed: ['threshold']")
-        threshold = np.asarray(params["threshold"])
-        if threshold.shape != (self.channels,) or threshold.dtype.kind not in "iu":
-            raise ConfigError(
-                f"Binarize: threshold is {threshold.dtype} of shape {threshold.shape}; allowed: integers of shape "
-                f"{(self.channels,)}"
-            )
-        low, high = self.inputs[0].low, self.inputs[0].high + 1
-        if threshold.min() < low or threshold.max() > high:
-            raise ConfigError(
-                f"Binarize: threshold holds {threshold.min()} .. {threshold.max()}; allowed: {low} .. {high}"
-            )
+        (x,) = self.inputs
+        spec = ParamSpec(shape=(self.channels,), bits=self.in_bits + 1, limits=(x.low, x.high + 1))
+        return {"threshold": spec}
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """Zeros and ones, tokens x channels."""

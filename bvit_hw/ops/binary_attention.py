@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -23,6 +23,7 @@ from bvit_hw.ops.base import (
     signed_bits,
 )
 from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable
+from bvit_hw.ops.params import ParamSpec
 
 #: widths that the RTL's one multiplier and NumPy's int64 hold with room to spare
 MAX_TABLE_BITS = 24
@@ -186,28 +187,25 @@ class BinaryAttention(HwOp):
         candidates = [self.fold(simd=simd, kp=kp, mp=mp, pe=pe) for simd, kp, mp, pe in sorted(found)]
         yield from sorted(candidates, key=lambda op: -op.cycles)
 
-    def check_params(self, params: Params) -> None:
-        """Raise ConfigError unless there are exactly ``table`` and ``threshold``, rightly shaped and within range."""
-        if set(params) != {"table", "threshold"}:
-            raise ConfigError(f"BinaryAttention: parameters {sorted(params)}; allowed: exactly ['table', 'threshold']")
-        table, threshold = np.asarray(params["table"]), np.asarray(params["threshold"])
-        for name, array in (("table", table), ("threshold", threshold)):
-            if not np.issubdtype(array.dtype, np.integer):
-                raise ConfigError(f"BinaryAttention: {name} has dtype {array.dtype}; allowed: integers")
-        if table.shape != (self.head_dim + 1,):
-            raise ConfigError(
-                f"BinaryAttention: table has shape {table.shape}; allowed: ({self.head_dim + 1},), "
-                f"an entry for each score of head_dim={self.head_dim}"
-            )
-        if table.min() < 0 or table.max() >= 1 << self.table_bits:
-            raise ConfigError(
-                f"BinaryAttention: table entries {table.min()}..{table.max()}; "
-                f"allowed: 0..{(1 << self.table_bits) - 1} (table_bits={self.table_bits})"
-            )
-        if threshold.size != 1 or threshold.ndim > 1:
-            raise ConfigError(f"BinaryAttention: threshold has shape {threshold.shape}; allowed: a scalar")
-        if not 0 <= int(threshold.reshape(())) <= MAX_THRESHOLD:
-            raise ConfigError(f"BinaryAttention: threshold={int(threshold.reshape(()))}; allowed: 0..{MAX_THRESHOLD}")
+    @property
+    def param_specs(self) -> Mapping[str, ParamSpec]:
+        """``table`` and ``threshold``."""
+        return {
+            "table": ParamSpec(
+                shape=(self.head_dim + 1,),
+                bits=self.table_bits,
+                signed=False,
+                meaning=f"an entry for each score of head_dim={self.head_dim}",
+            ),
+            "threshold": ParamSpec(shape=(), bits=self.table_shift + 1, signed=False, limits=(0, MAX_THRESHOLD)),
+        }
+
+    def random_params(self, rng: np.random.Generator) -> dict[str, IntArray]:
+        """Entries that grow with the score; a threshold at which some rows attend to all keys, some to none."""
+        # the share of the sum that an entry must exceed
+        share = float(rng.uniform(0, 2.5)) / self.keys
+        threshold = min(round(share * (1 << self.table_shift)), (1 << self.table_shift) - 1)
+        return {"table": np.sort(self.param_specs["table"].random(rng)), "threshold": np.array(threshold)}
 
     def attended(self, params: Params, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         """Which keys each row attends to: bool, heads x queries x keys; ``q`` and ``k`` are bits, tokens x channels."""

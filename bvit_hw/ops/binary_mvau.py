@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Self
@@ -25,6 +25,7 @@ from bvit_hw.ops.base import (
 )
 from bvit_hw.ops.block_ram import BLOCK_RAM_SHAPES
 from bvit_hw.ops.hls import HlsInstance, HlsTable
+from bvit_hw.ops.params import ParamSpec
 from bvit_hw.ops.popcount import decode, encode, is_shared, level_sizes, popcount_size, word_positions
 
 #: Modules around Xilinx primitive cells, and models of the cells for simulation only: of 7-series (primitives=1) and
@@ -252,15 +253,10 @@ class BinaryMVAU(HwOp):
         data = banks * 4 * -(-self.simd // 3) + self.simd * ((banks + 1) // 3)
         return Resources(lut=data + 8 * max(banks - 2, 0))
 
-    def check_params(self, params: Params) -> None:
+    @property
+    def param_specs(self) -> Mapping[str, ParamSpec]:
         """``weights``: rows x cols, +-1."""
-        if set(params) != {"weights"}:
-            raise ConfigError(f"BinaryMVAU: given parameters {sorted(params)}; allowed: ['weights']")
-        weights = np.asarray(params["weights"])
-        if weights.shape != (self.rows, self.cols):
-            raise ConfigError(f"BinaryMVAU: weights of shape {weights.shape}; allowed: {(self.rows, self.cols)}")
-        if not np.isin(weights, (-1, 1)).all():
-            raise ConfigError("BinaryMVAU: weights hold other values than -1 and +1")
+        return {"weights": ParamSpec(shape=(self.rows, self.cols), bipolar=True)}
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """``frames[0]`` is tokens x cols of 0 and 1; the dot products are tokens x rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
@@ -25,6 +25,7 @@ from bvit_hw.ops.base import (
 )
 from bvit_hw.ops.coef_memory import block_pays, pack_words
 from bvit_hw.ops.hls import HlsInstance, HlsTable
+from bvit_hw.ops.params import ParamSpec
 
 #: the contract keeps every sum below 2**24 in magnitude
 SUM_LIMIT = 25
@@ -221,35 +222,19 @@ class ChannelAffine(HwOp):
         """See affine_cost.py."""
         return affine_resources(self)
 
-    def param_shapes(self) -> dict[str, tuple[tuple[int, ...], int]]:
-        """Shape and width in bits of each parameter."""
-        shapes: dict[str, tuple[tuple[int, ...], int]] = {
-            f"coef{i}": ((self.channels,), self.coef_bits) for i, multiply in enumerate(self.multiply) if multiply
+    @property
+    def param_specs(self) -> Mapping[str, ParamSpec]:
+        """``coef<i>`` of each multiplied input, ``bias``, with prelu ``slope`` and ``bias2``."""
+        specs = {
+            f"coef{i}": ParamSpec(shape=(self.channels,), bits=self.coef_bits)
+            for i, multiply in enumerate(self.multiply)
+            if multiply
         }
-        shapes["bias"] = ((self.bias_tokens, self.channels), self.bias_bits)
+        specs["bias"] = ParamSpec(shape=(self.bias_tokens, self.channels), bits=self.bias_bits)
         if self.prelu:
-            shapes["slope"] = ((self.channels,), self.slope_bits)
-            shapes["bias2"] = ((self.bias2_tokens, self.channels), self.bias2_bits)
-        return shapes
-
-    def check_params(self, params: Params) -> None:
-        """Names, shapes and ranges as ``param_shapes`` says."""
-        shapes = self.param_shapes()
-        if set(params) != set(shapes):
-            raise ConfigError(f"ChannelAffine: given parameters {sorted(params)}; allowed: {sorted(shapes)}")
-        for name, (shape, bits) in shapes.items():
-            values = np.asarray(params[name])
-            if values.shape != shape or values.dtype.kind not in "iu":
-                raise ConfigError(
-                    f"ChannelAffine: {name} is {values.dtype} of shape {values.shape}; allowed: integers of shape "
-                    f"{shape}"
-                )
-            low, high = _span(bits)
-            if values.min() < low or values.max() > high:
-                raise ConfigError(
-                    f"ChannelAffine: {name} holds {values.min()} .. {values.max()}; allowed: {low} .. {high} "
-                    f"({bits} bits)"
-                )
+            specs["slope"] = ParamSpec(shape=(self.channels,), bits=self.slope_bits)
+            specs["bias2"] = ParamSpec(shape=(self.bias2_tokens, self.channels), bits=self.bias2_bits)
+        return specs
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """The contract's integers, tokens x channels; ConfigError where t or v leaves the width that the RTL has."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bvit_hw.ops.base import Memory, Resources
 from bvit_hw.ops.block_ram import BLOCK_RAM_SHAPES, LUTS_PER_BRAM18
 
 
-def pack_words(fields: np.ndarray, bits: int) -> Memory:
-    """Memory of words x fields integers, ``bits`` bits each in two's complement, field 0 in the low bits."""
+def pack_words(fields: np.ndarray, bits: int | Sequence[int]) -> Memory:
+    """Memory of words x fields integers in two's complement, field 0 in the low bits.
+
+    Each field is ``bits`` bits wide, or as wide as ``bits`` says of it.
+    """
     fields = np.asarray(fields, dtype=np.int64)
-    # bit k of field f is bit f * bits + k of the word
-    table = (fields[:, :, np.newaxis] >> np.arange(bits)) & 1
-    packed = np.packbits(table.reshape(len(fields), -1).astype(np.uint8), axis=1, bitorder="little")
-    return Memory(width=fields.shape[1] * bits, words=[int.from_bytes(row.tobytes(), "little") for row in packed])
+    widths = np.full(fields.shape[1], bits) if isinstance(bits, int) else np.array(bits, dtype=np.int64)
+    # one column for each bit of a word: its field, shifted by its place in the field
+    places = np.concatenate([np.arange(width) for width in widths])
+    table = (np.repeat(fields, widths, axis=1) >> places) & 1
+    packed = np.packbits(table.astype(np.uint8), axis=1, bitorder="little")
+    return Memory(width=len(places), words=[int.from_bytes(row.tobytes(), "little") for row in packed])
 
 
 def block_count(width: int, depth: int) -> int:

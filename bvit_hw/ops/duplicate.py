@@ -70,11 +70,6 @@ class Duplicate(HwOp):
         """Control alone: data passes through."""
         return Resources(lut=3.4 * self.copies - 2.4, ff=self.copies)
 
-    def check_params(self, params: Params) -> None:
-        """It has none."""
-        if params:
-            raise ConfigError(f"Duplicate: given parameters {sorted(params)}; it has none")
-
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """The frame, ``copies`` times."""
         (frame,) = frames

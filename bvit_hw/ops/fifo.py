@@ -93,11 +93,6 @@ class Fifo(HwOp):
             ram = 4.0 * -(-width // 3) * blocks + width * -(-(blocks - 1) // 3)
         return Resources(lut=ram + 6 + 1.5 * address + 1.5 * address * wraps, ff=width + 2 + counter + 2 * address)
 
-    def check_params(self, params: Params) -> None:
-        """It has none."""
-        if params:
-            raise ConfigError(f"Fifo: given parameters {sorted(params)}; it has none")
-
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """What goes in comes out."""
         (frame,) = frames

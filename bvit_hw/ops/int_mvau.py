@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -14,7 +14,6 @@ from bvit_hw.ops.base import (
     HwOp,
     Intake,
     IntArray,
-    Memory,
     Params,
     Resources,
     RtlInstance,
@@ -26,6 +25,7 @@ from bvit_hw.ops.base import (
 )
 from bvit_hw.ops.block_ram import LUTS_PER_BRAM18
 from bvit_hw.ops.coef_memory import block_count, block_pays, pack_words
+from bvit_hw.ops.params import ParamSpec
 
 #: operands of a DSP48E1's multiplier
 DSP_X_BITS, DSP_WEIGHT_BITS = 25, 18
@@ -241,30 +241,35 @@ class IntMVAU(HwOp):
         """See affine_cost.py."""
         return int_mvau_resources(self)
 
-    def check_params(self, params: Params) -> None:
-        """``weights``: rows x cols integers of weight_bits whose sums fit acc_bits for every input."""
-        if set(params) != {"weights"}:
-            raise ConfigError(f"IntMVAU: given parameters {sorted(params)}; allowed: ['weights']")
-        weights = np.asarray(params["weights"])
-        if weights.shape != (self.rows, self.cols) or weights.dtype.kind not in "iu":
-            raise ConfigError(
-                f"IntMVAU: weights are {weights.dtype} of shape {weights.shape}; allowed: integers of shape "
-                f"{(self.rows, self.cols)}"
-            )
-        limit = 1 << (self.weight_bits - 1)
-        if weights.min() < -limit or weights.max() >= limit:
-            raise ConfigError(
-                f"IntMVAU: weights hold {weights.min()} .. {weights.max()}; allowed: {-limit} .. {limit - 1}"
-            )
-        wide = weights.astype(np.int64)
+    @property
+    def param_specs(self) -> Mapping[str, ParamSpec]:
+        """``weights``: rows x cols integers of weight_bits."""
+        return {"weights": ParamSpec(shape=(self.rows, self.cols), bits=self.weight_bits)}
+
+    def _sum_range(self, weights: np.ndarray) -> tuple[int, int]:
+        """Least and most that a sum can be, whatever comes in."""
+        wide = np.asarray(weights, dtype=np.int64)
         up, down = np.maximum(wide, 0).sum(axis=1), np.minimum(wide, 0).sum(axis=1)
         low, high = self.inputs[0].low, self.inputs[0].high
-        least, most = int((up * low + down * high).min()), int((up * high + down * low).max())
+        return int((up * low + down * high).min()), int((up * high + down * low).max())
+
+    def check_params(self, params: Params) -> None:
+        """Besides what the spec says, sums fit acc_bits for every input."""
+        super().check_params(params)
+        least, most = self._sum_range(params["weights"])
         out = self.outputs[0]
         if least < out.low or most > out.high:
             raise ConfigError(
                 f"IntMVAU: sums can reach {least} .. {most}; acc_bits={self.acc_bits} allows {out.low} .. {out.high}"
             )
+
+    def random_params(self, rng: np.random.Generator) -> dict[str, IntArray]:
+        """Uniform over the widest range whose sums fit acc_bits."""
+        weights = self.param_specs["weights"].random(rng)
+        out = self.outputs[0]
+        while self._sum_range(weights)[0] < out.low or self._sum_range(weights)[1] > out.high:
+            weights = np.trunc(weights / 2).astype(np.int64)
+        return {"weights": weights}
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """``frames[0]`` is tokens x cols; the sums are tokens x rows."""
@@ -304,10 +309,8 @@ class IntMVAU(HwOp):
         sum_bits = signed_bits(int(low), int(high))
         first, others = self._tables(weights)
         table_bits = clog2(-int(others.min(initial=-2)))
-        words = [
-            a | b << first.shape[1] * sum_bits
-            for a, b in zip(pack_words(first, sum_bits).words, pack_words(others, table_bits).words, strict=True)
-        ]
+        entries = np.concatenate([first, others], axis=1)
+        widths = (sum_bits,) * first.shape[1] + (table_bits,) * others.shape[1]
         return RtlInstance(
             module="bvit_serial_mvau",
             parameters={
@@ -322,9 +325,7 @@ class IntMVAU(HwOp):
                 "TABLE_BITS": table_bits,
                 "SUM_BITS": sum_bits,
             },
-            memories={
-                "TABLE_FILE": Memory(width=first.shape[1] * sum_bits + others.shape[1] * table_bits, words=words)
-            },
+            memories={"TABLE_FILE": pack_words(entries, widths)},
         )
 
     def _tables(self, weights: IntArray) -> tuple[IntArray, IntArray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -11,7 +11,9 @@ import numpy as np
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
 from bvit_hw.ops.block_ram import bram18s
+from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable, Storage
+from bvit_hw.ops.params import ParamSpec
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
 
 #: the windows in the order of the rows of ``coef``: tokens up and down, tokens left and right
@@ -188,22 +190,13 @@ class MultiPool(PoolOp):
 
     # ---- behaviour -----------------------------------------------------------------------------------------------
 
-    def check_params(self, params: Params) -> None:
-        """Raise ConfigError unless ``coef`` (4 x channels) and ``bias`` (channels) are there and fit their widths."""
-        wanted = {"coef": ((4, self.channels), self.coef_bits), "bias": ((self.channels,), self.bias_bits)}
-        if set(params) != set(wanted):
-            raise ConfigError(f"MultiPool: given parameters {sorted(params)}; needed: {sorted(wanted)}")
-        for name, (shape, bits) in wanted.items():
-            values = np.asarray(params[name])
-            if values.shape != shape:
-                raise ConfigError(f"MultiPool: {name} has shape {values.shape}; needed: {shape}")
-            if not np.issubdtype(values.dtype, np.integer):
-                raise ConfigError(f"MultiPool: {name} has type {values.dtype}; needed: integers")
-            low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-            if values.min() < low or values.max() > high:
-                raise ConfigError(
-                    f"MultiPool: {name} holds {values.min()}..{values.max()}; allowed in {bits} bits: {low}..{high}"
-                )
+    @property
+    def param_specs(self) -> Mapping[str, ParamSpec]:
+        """``coef``: 4 x channels in the order of REACHES; ``bias``: channels."""
+        return {
+            "coef": ParamSpec(shape=(len(REACHES), self.channels), bits=self.coef_bits),
+            "bias": ParamSpec(shape=(self.channels,), bits=self.bias_bits),
+        }
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """(height * width) x channels -> the same."""
@@ -229,12 +222,11 @@ class MultiPool(PoolOp):
         Where both windows of a direction cover the same tokens their coefficients are added into one.
         """
         self.check_params(params)
-        h3, w3, h5, w5 = (list(map(int, row)) for row in np.asarray(params["coef"]))
-        bias = [int(b) for b in np.asarray(params["bias"])]
+        h3, w3, h5, w5 = np.asarray(params["coef"], dtype=np.int64)
+        bias = np.asarray(params["bias"], dtype=np.int64)
+        vertical = [h3, h5] if self.height > 2 else [h3 + h5]
+        sideways = [w3, w5] if self.width > 2 else [w3 + w5]
         bits = self._rom_coef_bits
-        vertical = [[(a, bits), (b, bits)] if self.height > 2 else [(a + b, bits)] for a, b in zip(h3, h5, strict=True)]
-        vertical = [[*v, (b, self.bias_bits)] for v, b in zip(vertical, bias, strict=True)]
-        sideways = [[(a, bits), (b, bits)] if self.width > 2 else [(a + b, bits)] for a, b in zip(w3, w5, strict=True)]
         return RtlInstance(
             module="bvit_multi_pool",
             parameters={
@@ -243,7 +235,10 @@ class MultiPool(PoolOp):
                 "OUT_BITS": self.out_bits, "PE": self.pe, "USE_DSP": self.use_dsp, "ROW_BLOCK": int(self._row_block),
                 "TOKEN_BLOCK": int(self._token_block), "COEF_BLOCK": int(self._coef_block),
             },
-            memories={"V_FILE": self._memory(vertical), "W_FILE": self._memory(sideways)},
+            memories={
+                "V_FILE": self._memory([*vertical, bias], [*[bits] * len(vertical), self.bias_bits]),
+                "W_FILE": self._memory(sideways, [bits] * len(sideways)),
+            },
         )  # fmt: skip
 
     def hls(self, params: Params) -> HlsInstance:
@@ -279,17 +274,6 @@ class MultiPool(PoolOp):
             },
         )
 
-    def _memory(self, channels: list[list[tuple[int, int]]]) -> Memory:
-        """One word a beat of a token; ``channels`` holds (value, bits) from low to high for each channel."""
-        lane_bits = sum(bits for _, bits in channels[0])
-        lanes = []
-        for fields in channels:
-            lane, at = 0, 0
-            for value, bits in fields:
-                lane |= (value & ((1 << bits) - 1)) << at
-                at += bits
-            lanes.append(lane)
-        words = [
-            sum(lanes[beat * self.pe + i] << (i * lane_bits) for i in range(self.pe)) for beat in range(self.beats)
-        ]
-        return Memory(width=self.pe * lane_bits, words=words)
+    def _memory(self, fields: Sequence[IntArray], bits: Sequence[int]) -> Memory:
+        """One word a beat of a token; a lane holds its channel's entry of every field, the first one lowest."""
+        return pack_words(np.stack(fields, axis=-1).reshape(self.beats, -1), [*bits] * self.pe)

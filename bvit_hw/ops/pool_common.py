@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import HwOp, Params, Resources, clog2, divisors, require_divisor
+from bvit_hw.ops.base import HwOp, Resources, clog2, divisors, require_divisor
 from bvit_hw.ops.block_ram import BUFFER_LUTS_PER_BRAM18, bram18s
 
 
@@ -77,11 +77,6 @@ class PoolOp(HwOp):
         """One for each divisor of the channels, slowest first."""
         for pe in divisors(self.folded_channels):
             yield self.fold(pe=pe)
-
-    def check_params(self, params: Params) -> None:
-        """Raise ConfigError if any parameters are given: these operators have none."""
-        if params:
-            raise ConfigError(f"{self.op_type}: given parameters {sorted(params)}; it has none")
 
     def check_flag(self, name: str) -> None:
         """Raise ConfigError unless the named field is 0 or 1."""

@@ -9,7 +9,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, clog2
 
 
@@ -85,11 +84,6 @@ class WidthConverter(HwOp):
             lut=width_out * _mux_luts(units_in) + 5 + 2 * clog2(units + 1) + units_out,
             ff=units * unit + clog2(units + 1) + clog2(units_in) + clog2(units_out),
         )
-
-    def check_params(self, params: Params) -> None:
-        """It has none."""
-        if params:
-            raise ConfigError(f"WidthConverter: given parameters {sorted(params)}; it has none")
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """What goes in comes out."""
