@@ -19,9 +19,9 @@ import torch
 from machine import processor
 
 from bvit_hw.execute.frozen import FrozenBinaryViT
-from bvit_hw.export import execute_qonnx, export_qonnx, load_qonnx
 from bvit_hw.freeze import freeze, random_frozen, random_images
 from bvit_hw.models import load_checkpoint
+from bvit_hw.qonnx import execute_qonnx, export_qonnx, load_qonnx
 
 
 @click.command()

@@ -25,10 +25,10 @@ import click
 def export_command(checkpoint: Path | None, out: Path, source: str | None, form: str, overwrite: bool) -> None:
     """Freeze CHECKPOINT (default: the shipped one) into integers and write them as an ONNX file (docs/qonnx.md)."""
     from bvit_hw.calibration import load_ready
-    from bvit_hw.export import export_onnx, export_qonnx
     from bvit_hw.freeze import freeze
     from bvit_hw.models import shipped_checkpoint
     from bvit_hw.outputs import writable_output
+    from bvit_hw.qonnx import export_onnx, export_qonnx
 
     path = checkpoint or shipped_checkpoint()
     writable_output(out, path, overwrite=overwrite)

@@ -102,8 +102,8 @@ def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
 
 
 def _qonnx(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
-    from bvit_hw.export import execute_qonnx, to_qonnx
     from bvit_hw.freeze import freeze
+    from bvit_hw.qonnx import execute_qonnx, to_qonnx
 
     exported = to_qonnx(freeze(model))
 

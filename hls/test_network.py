@@ -120,12 +120,12 @@ def test_finn_executes_the_templates(finn_folder: Path, whole: bool) -> None:
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.custom_op.registry import getCustomOp
 
-    from bvit_hw.export import to_qonnx
     from bvit_hw.freeze import random_frozen
     from bvit_hw.lower.driver import hw_graph, lower_model
     from bvit_hw.lower.execute import Executor
     from bvit_hw.lower.implementation import with_implementations
     from bvit_hw.models import BinaryViTConfig
+    from bvit_hw.qonnx import to_qonnx
 
     config = BinaryViTConfig.create(
         image_size=8, channels=(8,), depths=(1,), heads=(2,), mlp_widths=(8,), reductions=(1,), classes=3

@@ -13,7 +13,8 @@ import pytest
 
 from bvit_hw.build.engine import MANIFEST
 from bvit_hw.build.options import resolve
-from bvit_hw.contract.file import load_frozen, model_hash
+from bvit_hw.contract.file import load_frozen
+from bvit_hw.contract.header import model_hash
 from bvit_hw.data import load_dataset
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.models import shipped_checkpoint

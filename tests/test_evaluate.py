@@ -16,9 +16,9 @@ from bvit_hw.data.labelled import image_batches
 from bvit_hw.errors import ConfigError, DatasetError, FreezeError, OutputError
 from bvit_hw.evaluate import evaluate, ranks
 from bvit_hw.execute.frozen import FrozenBinaryViT
-from bvit_hw.export import load_qonnx
 from bvit_hw.freeze import freeze
 from bvit_hw.models import BinaryViT, save_checkpoint
+from bvit_hw.qonnx import load_qonnx
 from tests.frozen_factory import CONFIGS, calibrated_model, random_pixels
 
 CONFIG = CONFIGS["pyramid"]

@@ -15,12 +15,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from bvit_hw.contract import FrozenGraph, FrozenNode
-from bvit_hw.contract.file import model_hash
+from bvit_hw.contract.header import model_hash
 from bvit_hw.errors import ExportError, FreezeError
 from bvit_hw.execute.frozen import FrozenBinaryViT
-from bvit_hw.export import execute_qonnx, export_qonnx, load_qonnx, to_qonnx
 from bvit_hw.freeze import freeze, random_frozen
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
+from bvit_hw.qonnx import execute_qonnx, export_qonnx, load_qonnx, to_qonnx
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
 
 

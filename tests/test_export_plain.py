@@ -15,13 +15,13 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.qonnx_to_qcdq import QuantToQCDQ
 
 from bvit_hw.contract import FrozenGraph
-from bvit_hw.contract.file import model_hash
+from bvit_hw.contract.header import model_hash
 from bvit_hw.errors import ExportError
 from bvit_hw.execute.frozen import FrozenBinaryViT
-from bvit_hw.export import execute_qonnx, export_onnx, export_qonnx, load_qonnx, to_plain_onnx, to_qonnx
-from bvit_hw.export.plain import _limits
 from bvit_hw.freeze import freeze, random_frozen
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
+from bvit_hw.qonnx import execute_qonnx, export_onnx, export_qonnx, load_qonnx, read_qonnx, to_plain_onnx, to_qonnx
+from bvit_hw.qonnx.plain import _limits
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
 from tests.other_networks import NETWORKS
 
@@ -202,6 +202,7 @@ def test_files_of_format_1(tmp_path: Path) -> None:
     path = tmp_path / "old.onnx"
     path.write_bytes(_old_format(to_qonnx(graph)).model.SerializeToString())
     assert _differences(graph, to_plain_onnx(load_qonnx(path)), images, LEVELS[1]) == []
+    assert model_hash(read_qonnx(load_qonnx(path))) == model_hash(graph)
     new, old = lower_model(to_qonnx(graph)), lower_model(load_qonnx(path))
     assert [n.SerializeToString() for n in old.graph.node] == [n.SerializeToString() for n in new.graph.node]
 

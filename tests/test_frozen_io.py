@@ -15,7 +15,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from bvit_hw.contract import FrozenGraph
-from bvit_hw.contract.file import load_frozen, model_hash, save_frozen
+from bvit_hw.contract.file import load_frozen, save_frozen
+from bvit_hw.contract.header import model_hash
 from bvit_hw.errors import CheckpointError
 from bvit_hw.freeze import random_frozen
 from tests.frozen_factory import ALL_CONFIGS, CONFIGS

@@ -394,9 +394,10 @@ def test_a_build_takes_a_checkpoint_without_scales(digits_checkpoint: Path, tmp_
 
 def test_freeze_and_export_take_a_checkpoint_without_scales(paper: Path, tmp_path: Path) -> None:
     """And the frozen file is what freezing the calibrated import gives."""
-    from bvit_hw.contract.file import load_frozen, model_hash
-    from bvit_hw.export import load_qonnx
+    from bvit_hw.contract.file import load_frozen
+    from bvit_hw.contract.header import model_hash
     from bvit_hw.freeze import freeze
+    from bvit_hw.qonnx import load_qonnx
 
     pictures(tmp_path / "pictures", classes=5, each=8)
     source = ["--calibrate", str(tmp_path / "pictures")]

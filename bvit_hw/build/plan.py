@@ -59,7 +59,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
     # Models that were compiled before need no compiler; whether they are those of this build is seen in the step.
     compilers = () if any_cached("models") else ("g++", "make")
     rtl = data_path("rtl")
-    ops = _code("contract", "ops", "lower")
+    ops = _code("contract", "qonnx", "ops", "lower")
     front = ("checkpoint", "freeze")
     generated = (*front, "lower", "fold", "generate")
     hls = [
@@ -78,7 +78,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
             "freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {},
             _code("contract", "models", "freeze"),
         ),
-        step("export", "export: QONNX, equal to frozen", steps.run_export, front, {}, _code("contract", "export")),
+        step("export", "export: QONNX, equal to frozen", steps.run_export, front, {}, _code("contract", "qonnx")),
         step("lower", "lower: hardware operators", steps.run_lower, (*front, "export"), {}, ops),
         step(
             "fold", "fold: solve for the board", hardware_steps.run_fold, (*front, "lower"),

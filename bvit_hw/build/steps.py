@@ -13,7 +13,8 @@ import numpy as np
 from bvit_hw.build.engine import StepContext
 from bvit_hw.build.options import BuildOptions
 from bvit_hw.calibration import load_ready
-from bvit_hw.contract.file import load_frozen, model_hash
+from bvit_hw.contract.file import load_frozen
+from bvit_hw.contract.header import model_hash
 from bvit_hw.data.folder import spread_classes
 from bvit_hw.data.labelled import LabelledImages, class_names_of, generated_images, load_images
 from bvit_hw.data.record import DataRecord, record_of
@@ -120,7 +121,7 @@ def run_export(context: StepContext, options: BuildOptions) -> Mapping[str, Any]
     """Write QONNX and compare every tensor that has a name in both with the frozen model."""
     import torch
 
-    from bvit_hw.export import execute_qonnx, export_qonnx, load_qonnx
+    from bvit_hw.qonnx import execute_qonnx, export_qonnx, load_qonnx
 
     frozen = frozen_of(context)
     export_qonnx(load_frozen(context.earlier["freeze"] / "frozen.safetensors"), context.folder / "model.onnx")
@@ -139,11 +140,11 @@ def run_lower(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """QONNX to hardware operators, every named tensor compared after every pass."""
     import onnx
 
-    from bvit_hw.export import load_qonnx
     from bvit_hw.lower.builders import hw_graph_of
     from bvit_hw.lower.driver import hw_graph, lower_model
     from bvit_hw.lower.folding import require_fit
     from bvit_hw.lower.vendor_cells import with_vendor_cells
+    from bvit_hw.qonnx import load_qonnx
 
     # Comparing takes minutes where a network is large; whether it is too large is known at once.
     expected = hw_graph_of(load_frozen(context.earlier["freeze"] / "frozen.safetensors"))

@@ -1,7 +1,1 @@
-"""QONNX: the integer contract on disk, readable and executable by other tools."""
-
-from bvit_hw.export.execute import execute_qonnx
-from bvit_hw.export.plain import export_onnx, to_plain_onnx
-from bvit_hw.export.qonnx_file import export_qonnx, load_qonnx, to_qonnx
-
-__all__ = ["execute_qonnx", "export_onnx", "export_qonnx", "load_qonnx", "to_plain_onnx", "to_qonnx"]
+"""Home of our QONNX operator. Files name its domain, bvit_hw.export.ops, and qonnx imports the module so called."""

@@ -12,30 +12,11 @@ from bvit_hw.errors import LoweringError
 from bvit_hw.lower.execute import Executor, compare
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.hw_node import hw_node_of
-from bvit_hw.lower.infer_attention import InferBinaryAttention
-from bvit_hw.lower.infer_binarize import InferBinarize
-from bvit_hw.lower.infer_channel_affine import InferChannelAffine
-from bvit_hw.lower.infer_copies import InferChannelRepeat, InferPatchGather, InferUpsample
-from bvit_hw.lower.infer_linear import InferBinaryMVAU, InferIntMVAU
-from bvit_hw.lower.infer_pools import InferChannelPool, InferMultiPool, InferSpatialPool
+from bvit_hw.lower.passes import PASSES
 from bvit_hw.lower.rewrite import LoweringPass
 from bvit_hw.ops.node import is_hw
 
 log = logging.getLogger(__name__)
-
-PASSES: Sequence[type[LoweringPass]] = (
-    InferPatchGather,
-    InferIntMVAU,
-    InferBinaryMVAU,
-    InferBinarize,
-    InferMultiPool,
-    InferSpatialPool,
-    InferChannelPool,
-    InferChannelRepeat,
-    InferUpsample,
-    InferBinaryAttention,
-    InferChannelAffine,
-)
 
 
 def lower_model(

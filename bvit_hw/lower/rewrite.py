@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from typing import ClassVar
 
 from onnx import helper, numpy_helper
 from qonnx.core.datatype import DataType
@@ -11,27 +11,31 @@ from qonnx.transformation.base import Transformation
 
 from bvit_hw.contract import FrozenNode
 from bvit_hw.lower.builders import build_op
-from bvit_hw.lower.pattern import Graph, Pattern
-from bvit_hw.ops.node import HW_DOMAIN, make_hw_node
+from bvit_hw.ops.node import HW_DOMAIN, is_hw, make_hw_node
+from bvit_hw.qonnx.operators import OPERATORS
+from bvit_hw.qonnx.pattern import Graph, Pattern
 
 
 class LoweringPass(Transformation):  # type: ignore[misc]  # qonnx is not typed
-    """A pass of one operator: subclasses say what they recognise, :meth:`apply` replaces it.
+    """A pass of one operator: subclasses say which, :meth:`apply` replaces it.
 
     Used as ``model.transform(Pass())``, which works on a copy: the given model stays as it is.
     """
 
-    @abstractmethod
+    #: the contract's kind of node
+    kind: ClassVar[str]
+
     def match(self, pattern: Pattern) -> FrozenNode | None:
         """The contract's node that the pattern writes; None where it is another operator's.
 
         Raises LoweringError where the pattern is this operator's but not as docs/qonnx.md has it.
         """
+        return OPERATORS[self.kind].read(pattern)
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         """The model with every match replaced, and False: one sweep finds all."""
         replaced = 0
-        for pattern in Graph(model).patterns():
+        for pattern in Graph(model).patterns(is_hw):
             node = self.match(pattern)
             if node is not None:
                 _replace(model, pattern, node)

@@ -14,11 +14,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from bvit_hw import __version__
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.exactness import check_exact
-from bvit_hw.contract.file import model_hash
+from bvit_hw.contract.header import model_hash
 from bvit_hw.errors import ExportError
-from bvit_hw.export.emitter import QONNX_DOMAIN, Emitter
 from bvit_hw.export.ops import DOMAIN
-from bvit_hw.export.patterns import Patterns, datatype_of, shape_of
+from bvit_hw.qonnx.emitter import QONNX_DOMAIN, Emitter
+from bvit_hw.qonnx.operators import OPERATORS
+from bvit_hw.qonnx.operators.base import datatype_of, shape_of
 
 OPSET = 17
 #: layout of nodes and metadata, docs/qonnx.md
@@ -36,11 +37,13 @@ def to_qonnx(graph: FrozenGraph) -> ModelWrapper:
     """The graph as a QONNX model; raises :class:`FreezeError` if it is not exact in float32."""
     check_exact(graph)
     emitter = Emitter()
-    patterns = Patterns(emitter, graph.tensors)
     source = graph.tensors[graph.input]
     emitter.declare(source.name, shape_of(source), datatype_of(source))
     for node in graph.nodes:
-        patterns.write(node)
+        if node.op not in OPERATORS:
+            raise ExportError(f"{node.output}: operation {node.op!r} has no QONNX pattern")
+        inputs = [graph.tensors[name] for name in node.inputs]
+        OPERATORS[node.op].write(emitter, node, inputs, graph.tensors[node.output])
     model = helper.make_model(
         emitter.graph("binaryvit", [graph.input], [graph.output]),
         producer_name="bvit-hw",

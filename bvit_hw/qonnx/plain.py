@@ -18,9 +18,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from bvit_hw import __version__
 from bvit_hw.contract import EXACT_BITS, FrozenGraph
 from bvit_hw.errors import ExportError
-from bvit_hw.export.batch import per_image
-from bvit_hw.export.emitter import Emitter
-from bvit_hw.export.qonnx_file import READABLE, to_qonnx, write_model
+from bvit_hw.qonnx.batch import per_image
+from bvit_hw.qonnx.emitter import Emitter
+from bvit_hw.qonnx.file import READABLE, to_qonnx, write_model
 
 #: name of the images' axis
 BATCH = "N"

@@ -12,8 +12,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from bvit_hw.errors import ExportError
-from bvit_hw.export.batch import per_image
-from bvit_hw.export.indexed_model import IndexedModel
+from bvit_hw.qonnx.batch import per_image
+from bvit_hw.qonnx.indexed_model import IndexedModel
 
 
 def execute_qonnx(model: ModelWrapper, images: np.ndarray, batch_size: int = 16) -> dict[str, np.ndarray]:

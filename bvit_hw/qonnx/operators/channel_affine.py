@@ -1,28 +1,61 @@
-"""Pass: Mul, Add, PRelu and Quant by channel -> ChannelAffine."""
+"""ChannelAffine: Mul, Add, PRelu and Quant by channel."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from bvit_hw.contract import FrozenNode
-from bvit_hw.lower.pattern import Pattern, is_named
-from bvit_hw.lower.rewrite import LoweringPass
+from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.contract.operators.channel_affine import MID_BITS
+from bvit_hw.qonnx.emitter import Emitter
+from bvit_hw.qonnx.operators.base import QonnxOperator, floats, integer_type, read_rounded, shape_of, write_rounded
+from bvit_hw.qonnx.pattern import Pattern, is_named
 
 
-class InferChannelAffine(LoweringPass):
-    """One or several streams scaled, added, perhaps through an RPReLU, and requantized."""
+class ChannelAffine(QonnxOperator):
+    """One or several tensors scaled, added, perhaps through an RPReLU, and rounded."""
 
-    def match(self, pattern: Pattern) -> FrozenNode | None:
-        """See :class:`LoweringPass`."""
+    def write(self, e: Emitter, node: FrozenNode, inputs: Sequence[FrozenTensor], out: FrozenTensor) -> None:
+        """See :class:`QonnxOperator`."""
+        attrs, shape = node.attrs, shape_of(out)
+        coef_type = f"INT{attrs['coef_bits']}"
+
+        def constant(key: str) -> str:
+            values = node.params[key]
+            # One row for every token becomes the grid, a single row stays a vector of channels.
+            grid = values.reshape(shape[1:]) if len(values) > 1 else values[0]
+            return e.constant(f"{out.name}/{key}", floats(grid), integer_type(values))
+
+        total = ""
+        for i, name in enumerate(node.inputs):
+            if attrs["multiply"][i]:
+                coef = e.constant(f"{out.name}/coef{i}", floats(node.params[f"coef{i}"]), coef_type)
+                name = e.node("Mul", [name, coef], f"{out.name}/product{i}", shape)
+            name = e.node("Mul", [name, e.scalar(2.0 ** attrs["shift"][i])], f"{out.name}/term{i}", shape)
+            total = e.node("Add", [total, name], f"{out.name}/sum{i}", shape) if i else name
+        v = e.node("Add", [total, constant("bias")], f"{out.name}/t", shape)
+        if attrs["prelu"]:
+            shift = attrs["slope_shift"]
+            v = e.node("Mul", [v, e.scalar(2.0 ** -attrs["mid_shift"])], f"{out.name}/t_scaled", shape)
+            v = e.quant(v, f"{out.name}/m", shape, MID_BITS)
+            slope_bits = attrs["slope_bits"]
+            slope_type = f"FIXED<{slope_bits},{slope_bits - shift}>" if shift else f"INT{slope_bits}"
+            slope = e.constant(f"{out.name}/slope", floats(node.params["slope"]) * 2.0**-shift, slope_type)
+            v = e.node("PRelu", [v, slope], f"{out.name}/prelu", shape)
+            v = e.node("Mul", [v, e.scalar(2.0**shift)], f"{out.name}/prelu_scaled", shape)
+            v = e.node("Add", [v, constant("bias2")], f"{out.name}/v", shape)
+        write_rounded(e, v, out, attrs["out_shift"])
+
+    def read(self, pattern: Pattern) -> FrozenNode | None:
+        """See :class:`QonnxOperator`."""
         if not pattern.op_types or pattern.op_types[-1] != "Quant" or "Conv" in pattern.op_types:
             return None
         out = pattern.out()
-        scaled, bits = pattern.quant(pattern.output)
-        pattern.expect(bits == out.bits, f"Quant to {bits} bits, but the datatype has {out.bits}")
-        v, out_shift = pattern.scaled(scaled)
+        v, out_shift = read_rounded(pattern, out)
         params: dict[str, np.ndarray] = {}
         attrs: dict[str, int | tuple[int, ...]] = {"prelu": 0, "mid_shift": 0, "slope_shift": 0, "slope_bits": 8}
-        attrs["out_shift"] = -out_shift
+        attrs["out_shift"] = out_shift
         data, constant = pattern.split(pattern.node(v, "Add"))
         if pattern.produced_by(data, "Mul") and "PRelu" in pattern.op_types:
             params["bias2"] = _rows(pattern, constant, out.channels)

@@ -6,22 +6,40 @@ pattern of docs/qonnx.md; a :class:`Pattern` walks it and complains about whatev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from onnx import NodeProto, helper, numpy_helper
+from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.contract import FrozenTensor
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.hw_node import tensor_of
-from bvit_hw.ops.node import is_hw
 
 
 def is_named(tensor: str) -> bool:
     """Whether the tensor is one of the contract's."""
     return "/" not in tensor
+
+
+def tensor_of(model: ModelWrapper, name: str) -> FrozenTensor:
+    """Shape and width of a named tensor of the QONNX graph; raises LoweringError where it is no token grid."""
+    shape = model.get_tensor_shape(name)
+    datatype = model.get_tensor_datatype(name)
+    if shape is None or len(shape) != 4 or shape[0] != 1:
+        raise LoweringError(f"tensor {name}: shape {shape}, must be 1 x height x width x channels")
+    if not datatype.is_integer():
+        raise LoweringError(f"tensor {name}: datatype {datatype.name}, must be an integer one or BIPOLAR")
+    bipolar = datatype == DataType["BIPOLAR"]
+    return FrozenTensor(
+        name=name,
+        height=shape[1],
+        width=shape[2],
+        channels=shape[3],
+        bits=1 if bipolar else datatype.bitwidth(),
+        signed=not bipolar and datatype.signed(),
+    )
 
 
 class Graph:
@@ -32,11 +50,11 @@ class Graph:
         self.producers: dict[str, NodeProto] = {out: node for node in model.graph.node for out in node.output}
         self.initializers = {init.name: init for init in model.graph.initializer}
 
-    def patterns(self) -> list[Pattern]:
-        """The patterns of all named tensors that no hardware operator produces yet, in execution order."""
+    def patterns(self, others: Callable[[NodeProto], bool] = lambda node: False) -> list[Pattern]:
+        """The patterns of all named tensors, in execution order, but for those that one of ``others`` produces."""
         found = []
         for node in self.model.graph.node:
-            if not is_hw(node) and len(node.output) == 1 and is_named(node.output[0]):
+            if not others(node) and len(node.output) == 1 and is_named(node.output[0]):
                 found.append(Pattern(self, node.output[0]))
         return found
 
