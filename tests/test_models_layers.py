@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bvit_hw.contract.attention_rule import THRESHOLD_MAX, attended, score_table, threshold_integer
-from bvit_hw.models import layers
+from bvit_hw.models import grid, layers
 from bvit_hw.models.blocks import PoolBranches
 from bvit_hw.models.quant import ActQuant, WeightQuant
 
@@ -73,13 +73,13 @@ def test_rprelu_and_affine() -> None:
 def test_grid_operations_address_the_right_tokens() -> None:
     side, window, channels = 6, 3, 2
     x = randn(2, side * side, channels)
-    grid = x.view(2, side, side, channels)
-    patches = layers.gather_patches(x, side, window)
-    pooled = layers.pool_grid(x, side, window)
-    upsampled = layers.upsample_grid(pooled, side // window, window)
+    squares = x.view(2, side, side, channels)
+    patches = grid.gather_patches(x, side, window)
+    pooled = grid.pool_grid(x, side, window)
+    upsampled = grid.upsample_grid(pooled, side // window, window)
     for token in range(4):
         rows, cols = divmod(token, 2)
-        cut = grid[:, rows * 3 : rows * 3 + 3, cols * 3 : cols * 3 + 3]
+        cut = squares[:, rows * 3 : rows * 3 + 3, cols * 3 : cols * 3 + 3]
         assert torch.equal(patches[:, token], cut.reshape(2, -1))
         assert torch.allclose(pooled[:, token], cut.mean(dim=(1, 2)))
     for token in range(36):
@@ -89,8 +89,8 @@ def test_grid_operations_address_the_right_tokens() -> None:
 
 def test_channel_pool_takes_neighbours_and_repeat_whole_copies() -> None:
     x = torch.arange(6.0).view(1, 1, 6)
-    assert layers.pool_channels(x, 2).flatten().tolist() == [0.5, 2.5, 4.5]
-    assert layers.repeat_channels(x, 2).flatten().tolist() == [0, 1, 2, 3, 4, 5] * 2
+    assert grid.pool_channels(x, 2).flatten().tolist() == [0.5, 2.5, 4.5]
+    assert grid.repeat_channels(x, 2).flatten().tolist() == [0, 1, 2, 3, 4, 5] * 2
 
 
 def test_pool_branches_divide_by_the_whole_window_at_the_border() -> None:

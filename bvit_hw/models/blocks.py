@@ -22,6 +22,7 @@ from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.elementwise import fuses, pool_affines
+from bvit_hw.models.grid import gather_patches, pool_channels, pool_grid, repeat_channels, upsample_grid
 from bvit_hw.models.layers import (
     Affine,
     BinaryUnit,
@@ -32,12 +33,7 @@ from bvit_hw.models.layers import (
     binary_or_real,
     bit_probability,
     double,
-    gather_patches,
     placed,
-    pool_channels,
-    pool_grid,
-    repeat_channels,
-    upsample_grid,
 )
 from bvit_hw.models.quant import ActQuant, WeightQuant
 
