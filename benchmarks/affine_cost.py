@@ -26,6 +26,7 @@ from bvit_hw.ops.base import HwOp, Params, Resources
 from bvit_hw.ops.binarize import Binarize
 from bvit_hw.ops.channel_affine import ChannelAffine
 from bvit_hw.ops.int_mvau import IntMVAU
+from bvit_hw.targets import XC7
 
 TERMS: dict[str, Callable[[Any], tuple[affine_cost.Terms, affine_cost.Terms]]] = {
     "ChannelAffine": affine_cost.affine_terms,
@@ -150,7 +151,7 @@ def main() -> int:
     ]
     arguments.out.mkdir(parents=True, exist_ok=True)
     counts = synthesize(
-        jobs, family="zynq-7000", work=arguments.out / "affine_cost", cache=arguments.out / "cache",
+        jobs, target=XC7, work=arguments.out / "affine_cost", cache=arguments.out / "cache",
         processes=arguments.processes, progress=lambda done, total: print(f"{done}/{total}", file=sys.stderr),
     )  # fmt: skip
 
@@ -197,9 +198,7 @@ def _write(
         cells = [f"{counted[r]:.0f} | {model.get(r, float('nan')):.0f}" for r in ("lut", "ff", "bram18", "dsp")]
         lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     lines += ["", "| model | mean error % | largest % | error of the sum % |", "|---|---|---|---|"]
-    lines += [
-        f"| {k} | {e['mean_percent']} | {e['max_percent']} | {e['total_percent']} |" for k, e in report.items()
-    ]
+    lines += [f"| {k} | {e['mean_percent']} | {e['max_percent']} | {e['total_percent']} |" for k, e in report.items()]
     (out / "affine_cost.md").write_text("\n".join(lines) + "\n")
 
 

@@ -23,6 +23,7 @@ from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.ops import attention_cost
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.binary_attention import BinaryAttention
+from bvit_hw.targets import XC7
 
 RESOURCES = ("lut", "ff", "bram18", "dsp")
 
@@ -88,7 +89,7 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     counts = synthesize(
         [job_of(name, op, frozen_params(op)) for name, op in ops.items()],
-        family="zynq-7000",
+        target=XC7,
         work=arguments.out / "attention_cost",
         cache=arguments.out / "cache",
         processes=arguments.processes,

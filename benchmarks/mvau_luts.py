@@ -28,6 +28,7 @@ from bvit_hw.ops.base import Resources  # noqa: E402
 from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, BinaryMVAU, pack_weights  # noqa: E402
 from bvit_hw.ops.popcount import is_shared  # noqa: E402
 from bvit_hw.rtl_library import source_paths  # noqa: E402
+from bvit_hw.targets import XC7  # noqa: E402
 
 DOC = ROOT / "docs" / "binary_mvau.md"
 BEGIN, END = "<!-- table: benchmarks/mvau_luts.py -->\n", "<!-- end of table -->\n"
@@ -134,7 +135,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mvau-luts-") as work:
         counts = synthesize(
             [each for row in rows for each in row.jobs.values()],
-            family="zynq-7000",
+            target=XC7,
             work=Path(work),
             cache=cache_folder(),
             processes=arguments.processes,

@@ -31,6 +31,7 @@ from bvit_hw.ops.patch_gather import PatchGather
 from bvit_hw.ops.pool_common import PoolOp
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
+from bvit_hw.targets import XC7
 
 
 def configurations() -> Iterator[PoolOp]:
@@ -97,7 +98,7 @@ def main() -> int:
     ops = list(configurations())
     jobs = [job_of(str(n), op, params_of(op)) for n, op in enumerate(ops)]
     counted = synthesize(
-        jobs, family="zynq-7000", work=out / "work", cache=out / "cache", processes=arguments.processes,
+        jobs, target=XC7, work=out / "work", cache=out / "cache", processes=arguments.processes,
         progress=lambda done, total: print(f"{done}/{total}", file=sys.stderr),
     )  # fmt: skip
     lines, records, weights, worst = [], [], {}, 0

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from bvit_hw.errors import BoardError
-from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
+from bvit_hw.targets import Target, families, place_of
+from bvit_hw.targets.cost import Resources
 from bvit_hw.vendor_releases import RELEASES
 
-Family = Literal["zynq-7000", "zynq-ultrascale+", "alveo"]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -135,27 +135,58 @@ class VitisSettings(_Strict):
 class Board(_Strict):
     """One board: its FPGA, its clock, its budgets, and what the vendor flow needs to know of it.
 
-    Boards with a Zynq have a table ``vivado``, Alveo cards a table ``vitis``.
+    ``family`` is one of those of the targets (bvit_hw/targets). Boards with a Zynq have a table ``vivado``, Alveo cards
+    a table ``vitis``.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
-    part: Annotated[str, Field(pattern=r"^xc[\w-]+$")]
-    family: Family
+    family: str
+    part: Annotated[str, Field(pattern=r"^[\w-]+$")]
     clock_mhz: Annotated[float, Field(gt=0, le=1000)]
     resources: BoardResources
     budget: Budget = Budget()
     vivado: VivadoSettings | None = None
     vitis: VitisSettings | None = None
 
+    @field_validator("family")
+    @classmethod
+    def _known(cls, family: str) -> str:
+        if family in families():
+            return family
+        known = [repr(name) for name in families()]
+        raise ValueError(f"Input should be {', '.join(known[:-1])} or {known[-1]}")
+
+    @field_validator("part")
+    @classmethod
+    def _of_its_family(cls, part: str, info: ValidationInfo) -> str:
+        if "family" in info.data and not part.startswith(begin := place_of(info.data["family"])[1].part):
+            raise ValueError(f"String should match pattern '^{begin}[\\w-]+$'")
+        return part
+
     @model_validator(mode="after")
     def _has_its_flow(self) -> Self:
-        wanted, other = ("vitis", "vivado") if self.family == "alveo" else ("vivado", "vitis")
-        if getattr(self, wanted) is None:
-            raise ValueError(f"a board of family {self.family} needs a table [{wanted}]")
-        if getattr(self, other) is not None:
-            raise ValueError(f"a board of family {self.family} has no table [{other}]")
+        if self.flow and getattr(self, self.flow) is None:
+            raise ValueError(f"a board of family {self.family} needs a table [{self.flow}]")
+        for other in {"vivado", "vitis"} - {self.flow}:
+            if getattr(self, other) is not None:
+                raise ValueError(f"a board of family {self.family} has no table [{other}]")
         return self
+
+    @property
+    def target(self) -> Target:
+        """The architecture of its FPGA, which answers what cells, memories and costs it has."""
+        return place_of(self.family)[0]
+
+    @property
+    def flow(self) -> str:
+        """The vendor's tools that build for it, by the name in flows/vendor.py; "" where there are none."""
+        return place_of(self.family)[1].flow
+
+    @property
+    def ip_families(self) -> tuple[str, ...]:
+        """What the vendor's tools call FPGAs of its family."""
+        return place_of(self.family)[1].ip_families
 
     @property
     def available(self) -> Resources:

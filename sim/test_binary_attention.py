@@ -14,6 +14,7 @@ from bvit_hw.flows.verilator import lint
 from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.binary_attention import BinaryAttention
+from bvit_hw.targets import XC7
 
 #: the tiny network's four stages, at two foldings each
 TINY = [
@@ -234,7 +235,7 @@ def test_cost_model(tmp_path: Path) -> None:
     shapes = [TINY[0], TINY[6], {"queries": 9, "keys": 9, "heads": 2, "simd": 2, "kp": 3, "mp": 3, "pe": 4}]
     ops = {label(shape): build(shape) for shape in shapes}
     jobs = [job_of(name, op, softmax_params(op)) for name, op in ops.items()]
-    counts = synthesize(jobs, family="zynq-7000", work=tmp_path, cache=tmp_path / "cache", processes=1)
+    counts = synthesize(jobs, target=XC7, work=tmp_path, cache=tmp_path / "cache", processes=1)
     for name, op in ops.items():
         predicted, counted = op.resources(), counts[name]
         assert abs(predicted.lut / counted.lut - 1) < 0.12, (name, predicted, counted)

@@ -19,6 +19,7 @@ from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.width_converter import WidthConverter
 from bvit_hw.rtl_library import source_paths
+from bvit_hw.targets import XC7
 
 
 def fifo(depth: int, style: str = "small", *, pe: int = 4, bits: int = 7, tokens: int = 20) -> Fifo:
@@ -243,7 +244,7 @@ def test_cost_models(tmp_path: Path) -> None:
         *(duplicate(n) for n in (2, 4, 8)),
     ]  # fmt: skip
     jobs = [job_of(str(n), op, {}) for n, op in enumerate(ops)]
-    counts = synthesize(jobs, family="zynq-7000", work=tmp_path / "work", processes=1)
+    counts = synthesize(jobs, target=XC7, work=tmp_path / "work", processes=1)
     for n, op in enumerate(ops):
         counted, predicted = counts[str(n)], op.resources()
         assert predicted.lut == pytest.approx(counted.lut, rel=0.15, abs=5), op

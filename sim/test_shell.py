@@ -15,7 +15,6 @@ from harness import SIM, cocotb_model, find_sources, mutant, simulate
 from bvit_hw.errors import ConfigError, ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import lint
-from bvit_hw.flows.yosys import count_cells
 from bvit_hw.ops.base import Resources
 from bvit_hw.ops.shell import (
     SHELL_SOURCES,
@@ -26,6 +25,7 @@ from bvit_hw.ops.shell import (
 )
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime import registers
+from bvit_hw.targets import XC7
 
 SOURCES = (*SHELL_SOURCES, "bvit_axis_check.sv")
 
@@ -88,7 +88,7 @@ def count(top: str, parameters: dict[str, int], folder: Path) -> Resources:
     run_tool("yosys", [sys.executable, "-c", program], cwd=folder, log=folder / "yosys.log")
     text = (folder / "stat.json").read_text()
     (module,) = json.loads(text[text.index("{") :])["modules"].values()
-    return count_cells(module["num_cells_by_type"])
+    return XC7.cells.count(module["num_cells_by_type"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.flows import yosys
 from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
 from bvit_hw.ops.binary_mvau import (
     PRIMITIVE_MODELS,
@@ -23,6 +23,8 @@ from bvit_hw.ops.binary_mvau import (
 from bvit_hw.ops.node import make_hw_node, op_of
 from bvit_hw.ops.popcount import STRUCTURES, decode, encode, is_shared, level_sizes, popcount_size, word_positions
 from bvit_hw.ops.registry import from_attributes
+from bvit_hw.targets import XC7
+from bvit_hw.targets.xcup import TARGET as XCUP
 from tests.odd_names import ODD
 
 
@@ -197,14 +199,13 @@ def test_primitives_survive_the_graph_node() -> None:
     assert from_attributes("BinaryMVAU", older) == op.fold(primitives=0)
 
 
-def test_the_count_is_kept_by_script_and_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_count_is_kept_by_script_and_rule() -> None:
     """A kept count must not outlive the synthesis script or the counting rule that it comes from."""
     job = synthesis_job(BinaryMVAU(tokens=1, cols=8, rows=4, simd=8, pe=1))
-    keys = {job.key("zynq-7000"), job.key("alveo")}
-    monkeypatch.setattr(yosys, "_SCRIPT", yosys._SCRIPT + "opt_clean\n")
-    keys.add(job.key("zynq-7000"))
-    monkeypatch.setattr(yosys, "LUTS_PER_CELL", {**yosys.LUTS_PER_CELL, "LUT6_2": 2})
-    keys.add(job.key("zynq-7000"))
+    keys = {job.key(XC7), job.key(XCUP)}
+    keys.add(job.key(dataclasses.replace(XC7, synthesis=XC7.synthesis + "; opt_clean")))
+    counted = dataclasses.replace(XC7.cells, lut={**XC7.cells.lut, "LUT6_2": 2})
+    keys.add(job.key(dataclasses.replace(XC7, cells=counted)))
     assert len(keys) == 4
 
 
@@ -218,7 +219,7 @@ def check_luts(op: BinaryMVAU, tmp_path: Path, portable: float, primitives: floa
     """LUTs a product and cycle stay below the limits, and the models near the counts."""
     cells = op.fold(primitives=1)
     jobs = [synthesis_job(op), synthesis_job(cells)]
-    counts = synthesize(jobs, family="zynq-7000", work=tmp_path / ODD / "w", cache=tmp_path / ODD, processes=2)
+    counts = synthesize(jobs, target=XC7, work=tmp_path / ODD / "w", cache=tmp_path / ODD, processes=2)
     products = op.pe * op.simd
     assert counts["primitives=0"].lut <= portable * products
     assert counts["primitives=1"].lut <= primitives * products

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from bvit_hw import targets
 from bvit_hw.boards import load_board
 from bvit_hw.codegen.stitch import cell_models, library_files
 from bvit_hw.freeze import random_frozen
@@ -13,6 +14,7 @@ from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.lower.folding import fold
 from bvit_hw.lower.vendor_cells import with_vendor_cells
 from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, ULTRASCALE_MODELS, BinaryMVAU
+from bvit_hw.targets import XC7, Family
 from tests.frozen_factory import CONFIGS
 
 GRAPH = hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=1))
@@ -31,7 +33,9 @@ def test_every_binary_mvau_and_nothing_else_is_switched() -> None:
     assert with_vendor_cells(switched, BOARD) == switched
 
 
-def test_a_family_without_these_cells_stays_portable() -> None:
+def test_a_family_without_these_cells_stays_portable(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = dataclasses.replace(XC7, name="other", families=(Family(name="other", flow="vivado"),), vendor_cells=0)
+    monkeypatch.setattr(targets, "_registered", [other])
     assert with_vendor_cells(GRAPH, BOARD.model_copy(update={"family": "other"})) is GRAPH
 
 

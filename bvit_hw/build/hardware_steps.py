@@ -20,10 +20,11 @@ from bvit_hw.build.steps import accuracy_of, frozen_of, images_of, write_json
 from bvit_hw.codegen.accelerator import OUTPUT_BITS, Accelerator, accelerator
 from bvit_hw.codegen.stitch import Stitched, stitch
 from bvit_hw.errors import LoweringError
-from bvit_hw.flows import vitis, vivado
+from bvit_hw.flows import vivado
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.flows.device_model import build_device
 from bvit_hw.flows.plain import vendor_copy
+from bvit_hw.flows.vendor import flow_of
 from bvit_hw.flows.verilator import lint
 from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
 from bvit_hw.lower.border import Border, border_of
@@ -254,7 +255,7 @@ def run_synthesize(context: StepContext, options: BuildOptions) -> Mapping[str, 
     jobs += _border_jobs(_top(context, stitch(graph), border))
     counts = synthesize(
         jobs,
-        family=options.board.family,
+        target=options.board.target,
         work=context.folder / "yosys",
         processes=options.jobs,
         progress=context.progress,
@@ -287,10 +288,8 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         input_bits=int(generated["input_bits"]),
         output_bits=OUTPUT_BITS,
     )
-    if options.board.vitis is not None:
-        vitis.write_kernel(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
-    else:
-        vivado.write_scripts(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
+    flow = flow_of(options.board)
+    flow.write(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
     data = images_of(context, options)
     config = context.results["checkpoint"]["config"]
     size = int(config["image_size"])
@@ -333,28 +332,18 @@ def run_package(context: StepContext, options: BuildOptions) -> Mapping[str, Any
         )
     seal(folder)
     files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
-    tool = vivado if options.board.vitis is None else vitis
-    return {"files": len(files), "bitstream_command": tool.COMMAND, "bitstream_files": list(tool.RESULTS)}
+    return {"files": len(files), "bitstream_command": flow.command, "bitstream_files": list(flow.results)}
 
 
 def run_bitstream(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """Run Vivado, or v++ for an Alveo card, where it is; otherwise say so."""
-    work = context.folder / "vendor"
-    if options.board.vitis is None:
-        if vivado.vivado_path() is None:
-            raise StepNotRun("bitstream not built: Vivado not found")
-        with vendor_copy(context.earlier["package"], work) as place:
-            names = vivado.build_bitstream(place)
-        kept = ("utilization.rpt", "timing.rpt", "power.rpt", "vivado.log")
-        implementation = vivado.read_implementation(work)
-    else:
-        if vitis.vpp_path() is None:
-            raise StepNotRun("xclbin not built: v++ not found")
-        with vendor_copy(context.earlier["package"], work) as place:
-            names = vitis.build_xclbin(place)
-        kept = ("xclbin_info.txt", "vitis.log")
-        implementation = vitis.read_implementation(work)
-    for name in (*names.values(), *kept):
+    work, flow = context.folder / "vendor", flow_of(options.board)
+    if flow.path() is None:
+        raise StepNotRun(flow.missing)
+    with vendor_copy(context.earlier["package"], work) as place:
+        names = flow.build(place)
+    implementation = flow.implementation(work)
+    for name in (*names.values(), *flow.kept):
         (work / name).rename(context.folder / name)
     shutil.rmtree(work)
     return {**names, "implementation": implementation}

@@ -11,6 +11,7 @@ from bvit_hw.boards import Board, load_board
 from bvit_hw.data import open_data
 from bvit_hw.data.record import record_of
 from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
+from bvit_hw.flows.vendor import flow_of
 from bvit_hw.lower.implementation import IMPLEMENTATIONS
 from bvit_hw.models import checkpoint_config, checkpoint_info, preset, shipped_checkpoint
 
@@ -84,8 +85,7 @@ def resolve(
     clock = clock_mhz if clock_mhz is not None else found_board.clock_mhz
     if not 1 <= clock <= 1000:
         raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
-    if found_board.vitis is not None and clock != int(clock):
-        raise ConfigError(f"--clock-mhz {clock:g}: {found_board.name} takes whole MHz only")
+    flow_of(found_board).check_clock(found_board, clock)
     measured, reason = _measurable(checkpoint, data, calibrate)
     return BuildOptions(
         board=found_board.model_copy(update={"clock_mhz": clock}),

@@ -18,6 +18,7 @@ from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.vivado import IpContents, ip_values, render, write_packaging
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
+from bvit_hw.targets import families_of
 
 #: what the compute units are called
 UNITS: Mapping[str, str] = {"accelerator": "accelerator", "mm2s": "mm2s", "s2mm": "s2mm"}
@@ -42,9 +43,10 @@ def write_kernel(folder: Path, board: Board, clock_mhz: float, ip: IpContents, *
     Raises ToolError for a board that is no Alveo card and for a clock that v++ cannot take.
     """
     if board.vitis is None:
-        raise ToolError(f"vitis: no kernel for family {board.family!r} of {board.name}; known: alveo")
+        known = ", ".join(families_of("vitis"))
+        raise ToolError(f"vitis: no kernel for family {board.family!r} of {board.name}; known: {known}")
     clock = kernel_clock(board, clock_mhz)
-    values = ip_values(board, ip) | {
+    values = ip_values(board, ip, kernel=True) | {
         "clock_mhz": clock,
         "clock_hz": clock * 1_000_000,
         "units": UNITS,

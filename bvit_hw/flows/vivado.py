@@ -18,9 +18,11 @@ from bvit_hw import __version__
 from bvit_hw.boards import Board
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.plain import PLAIN, TAKEN
+from bvit_hw.flows.processing_systems import PS_PORTS
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.vivado_reports import read_power, read_timing, read_utilization
 from bvit_hw.sums import seal
+from bvit_hw.targets import families_of
 from bvit_hw.vendor_releases import RELEASES
 
 #: hyphens are left out of the vendor's name: not everything that reads a VLNV takes them
@@ -34,8 +36,6 @@ CELL = "accelerator"
 COMMAND = "vivado -mode batch -source build_zynq.tcl"
 #: what it leaves for the board
 RESULTS = ("bvit_hw.bit", "bvit_hw.hwh")
-#: what the processing system gives the clock generator, in MHz
-PS_CLOCK_MHZ = 100
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("bvit_hw.flows"),
@@ -45,89 +45,6 @@ TEMPLATES = jinja2.Environment(
     keep_trailing_newline=True,
     autoescape=False,
 )
-_IP_FAMILIES: Mapping[str, Sequence[str]] = {
-    "zynq-7000": ("zynq",),
-    "zynq-ultrascale+": ("zynquplus",),
-    "alveo": ("virtexuplus", "virtexuplusHBM"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class PsPorts:
-    """What a family's processing system calls the ports that the block design uses (UG585, PG082; PG201).
-
-    ``settings`` switch them on, and off what a board's preset may have switched on besides; ``high_memory`` are those
-    without which DRAM above 4 GiB has no segment. ``more_than_dram`` says whether on-chip memory and the like lie
-    behind the memory port, ``registers`` where the processor sees the DMA and the accelerator.
-    """
-
-    automation: str
-    settings: Mapping[str, str]
-    control: str
-    control_clock: str
-    memory: str
-    memory_clock: str
-    clock: str
-    reset: str
-    interrupt: str
-    high_memory: Mapping[str, str]
-    more_than_dram: bool
-    registers: tuple[str, str]
-
-
-PS_PORTS: Mapping[str, PsPorts] = {
-    "zynq-7000": PsPorts(
-        automation='make_external "FIXED_IO, DDR" Master "Disable" Slave "Disable"',
-        settings={
-            "PCW_USE_M_AXI_GP0": "1",
-            "PCW_USE_M_AXI_GP1": "0",
-            "PCW_USE_S_AXI_HP0": "1",
-            "PCW_S_AXI_HP0_DATA_WIDTH": "64",
-            "PCW_EN_CLK0_PORT": "1",
-            "PCW_EN_RST0_PORT": "1",
-            "PCW_FPGA0_PERIPHERAL_FREQMHZ": str(PS_CLOCK_MHZ),
-            "PCW_USE_FABRIC_INTERRUPT": "1",
-            "PCW_IRQ_F2P_INTR": "1",
-        },
-        control="M_AXI_GP0",
-        control_clock="M_AXI_GP0_ACLK",
-        memory="S_AXI_HP0",
-        memory_clock="S_AXI_HP0_ACLK",
-        clock="FCLK_CLK0",
-        reset="FCLK_RESET0_N",
-        interrupt="IRQ_F2P",
-        high_memory={},
-        more_than_dram=False,
-        registers=("0x40400000", "0x43C00000"),
-    ),
-    "zynq-ultrascale+": PsPorts(
-        automation="",
-        settings={
-            # The Vivado names count all ports of a kind: GP0 and GP1 are HPM0 and HPM1 of the full-power domain, GP2
-            # is that of the low-power one; among the slaves GP2 is HP0.
-            "PSU__USE__M_AXI_GP0": "1",
-            "PSU__USE__M_AXI_GP1": "0",
-            "PSU__USE__M_AXI_GP2": "0",
-            "PSU__USE__S_AXI_GP2": "1",
-            "PSU__SAXIGP2__DATA_WIDTH": "128",
-            "PSU__FPGA_PL0_ENABLE": "1",
-            "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ": str(PS_CLOCK_MHZ),
-            "PSU__USE__FABRIC__RST": "1",
-            "PSU__NUM_FABRIC_RESETS": "1",
-            "PSU__USE__IRQ0": "1",
-        },
-        control="M_AXI_HPM0_FPD",
-        control_clock="maxihpm0_fpd_aclk",
-        memory="S_AXI_HP0_FPD",
-        memory_clock="saxihp0_fpd_aclk",
-        clock="pl_clk0",
-        reset="pl_resetn0",
-        interrupt="pl_ps_irq0",
-        high_memory={"PSU__DDR_HIGH_ADDRESS_GUI_ENABLE": "1"},
-        more_than_dram=True,
-        registers=("0xA0000000", "0xA0010000"),
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +58,8 @@ class IpContents:
     output_bits: int
 
 
-def ip_values(board: Board, ip: IpContents) -> dict[str, object]:
-    """What every template is given: the accelerator's names and contents."""
+def ip_values(board: Board, ip: IpContents, *, kernel: bool) -> dict[str, object]:
+    """What every template is given: the accelerator's names and contents; ``kernel``: it becomes one of v++."""
     return {
         "version": __version__,
         "releases": RELEASES,
@@ -150,8 +67,8 @@ def ip_values(board: Board, ip: IpContents) -> dict[str, object]:
         "vendor": VENDOR,
         "library": LIBRARY,
         "ip_version": IP_VERSION,
-        "ip_families": _IP_FAMILIES[board.family],
-        "kernel": board.family == "alveo",
+        "ip_families": board.ip_families,
+        "kernel": kernel,
         "top": ip.top,
         "sources": ip.sources,
         "model_hash": ip.model_hash,
@@ -177,16 +94,23 @@ def write_scripts(
     scatter_gather: bool = SCATTER_GATHER,
 ) -> None:
     """Write ``ip/package_ip.tcl`` and ``build_zynq.tcl`` under ``folder``; ToolError for a board without a Zynq."""
-    if board.family not in PS_PORTS or board.vivado is None:
+    if board.vivado is None:
         raise ToolError(
-            f"vivado: no block design for family {board.family!r} of {board.name}; known: {', '.join(PS_PORTS)}"
+            f"vivado: no block design for family {board.family!r} of {board.name}; known: "
+            f"{', '.join(families_of('vivado'))}"
         )
-    ps = PS_PORTS[board.family]
-    values = ip_values(board, ip) | {
+    ps_ip_name = board.vivado.ps_ip.split(":")[2]
+    if ps_ip_name not in PS_PORTS:
+        raise ToolError(
+            f"vivado: no block design for processing system {ps_ip_name!r} of {board.name}; known: "
+            f"{', '.join(PS_PORTS)}"
+        )
+    ps = PS_PORTS[ps_ip_name]
+    values = ip_values(board, ip, kernel=False) | {
         "clock_mhz": f"{clock_mhz:g}",
         "ps": ps,
         "ps_settings": {**ps.settings, **(ps.high_memory if board.vivado.address_bits > 32 else {})},
-        "ps_ip_name": board.vivado.ps_ip.split(":")[2],
+        "ps_ip_name": ps_ip_name,
         "address_bits": board.vivado.address_bits,
         "scatter_gather": scatter_gather,
         "jobs": jobs,

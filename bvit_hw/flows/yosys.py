@@ -1,4 +1,4 @@
-"""Synthesis estimates by Yosys ``synth_xilinx``: what each operator takes of a Xilinx FPGA, counted from mapped cells.
+"""Synthesis estimates by Yosys: what each operator takes of an FPGA, counted from mapped cells.
 
 Many instances are synthesized in one process, each kept apart from the others by a wrapper module that may not be
 dissolved, so that the start-up of Yosys is paid once and every instance still gets its own count.
@@ -26,37 +26,13 @@ from bvit_hw.flows.cache import recall, remember
 from bvit_hw.flows.tool import run_tool, stop_running_tools
 from bvit_hw.ops.base import HwOp, Params, Resources, ports_of
 from bvit_hw.rtl_library import source_paths
+from bvit_hw.targets import Target
 from bvit_hw.threads import usable_cores
-
-#: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
-LUTS_PER_CELL: Mapping[str, int] = {
-    **{f"LUT{n}": 1 for n in range(1, 7)},
-    "LUT6_2": 1,
-    "INV": 0,
-    "SRL16E": 1,
-    "SRLC32E": 1,
-    "RAM32X1S": 1,
-    "RAM64X1S": 1,
-    "RAM32X1D": 2,
-    "RAM64X1D": 2,
-    "RAM128X1S": 2,
-    "RAM128X1D": 4,
-    "RAM256X1S": 4,
-    "RAM32M": 4,
-    "RAM64M": 4,
-    "RAM32M16": 8,
-    "RAM64M8": 8,
-}
-FFS = ("FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "LDCE", "LDPE")
-BRAM18S: Mapping[str, int] = {"RAMB18E1": 1, "RAMB36E1": 2, "RAMB18E2": 1, "RAMB36E2": 2}
-URAMS = ("URAM288", "URAM288_BASE")
-DSPS = ("DSP48E1", "DSP48E2")
-
-#: how Yosys names the device families that the boards use
-FAMILIES: Mapping[str, str] = {"zynq-7000": "xc7", "zynq-ultrascale+": "xcup", "alveo": "xcup"}
 
 #: expected LUTs of one Yosys process at most: larger ones would leave the progress display silent for minutes
 _MOST_LUTS = 4000.0
+#: the module that holds the instances of one process
+_TOP = "bag"
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("bvit_hw.flows"),
@@ -73,15 +49,6 @@ def _literal(value: int | str) -> str:
 
 
 _TEMPLATES.filters["literal"] = _literal
-
-# The instance is flattened into its wrapper; the wrapper stays apart in the bag. Without --keep-hierarchy read_slang
-# itself dissolves all modules; with it a module's name is followed by $ and the instance's path.
-_SCRIPT = """\
-read_slang --keep-hierarchy --top bag bag.sv {sources}
-synth_xilinx -family {family} -top bag -flatten -noiopad -noclkbuf -run begin:check
-tee -q -o stat.json stat -json
-"""
-
 
 # Yosys has a shell start ABC by its full path, and ABC splits its own script at spaces: neither takes any path. What
 # they are told of is called from the folder that they run in, which ABC's files call by the one name without a space.
@@ -135,16 +102,15 @@ class SynthJob:
                 found.append((back, f"{prefix}_tready", len(widths)))
         return (*found, *self.others)
 
-    def key(self, family: str) -> str:
-        """Hash of all that the count depends on."""
+    def key(self, target: Target) -> str:
+        """Hash of all that the count on ``target`` depends on."""
         digest = hashlib.sha256()
         for source in self.sources:
             digest.update(source.read_bytes())
         parts = [
-            _SCRIPT,
+            target.script((), top=_TOP),
             importlib.metadata.version("pyosys"),
-            sorted(LUTS_PER_CELL.items()),
-            family,
+            repr(target.cells),
             self.module,
             sorted(self.parameters.items()),
             self.signals,
@@ -178,39 +144,22 @@ def job_of(name: str, op: HwOp, params: Params) -> SynthJob:
     )
 
 
-def count_cells(cells: Mapping[str, int]) -> Resources:
-    """Resources of a mapped netlist, given the number of cells by type."""
-    known = {*LUTS_PER_CELL, *FFS, *BRAM18S, *URAMS, *DSPS}
-    memory_like = [c for c in cells if c not in known and c.startswith(("RAM", "SRL", "$mem", "DSP", "URAM"))]
-    if memory_like:
-        raise ToolError(f"yosys: mapped cells that the counting rule does not know: {', '.join(memory_like)}")
-    return Resources(
-        lut=sum(LUTS_PER_CELL.get(c, 0) * n for c, n in cells.items()),
-        ff=sum(cells.get(c, 0) for c in FFS),
-        bram18=sum(BRAM18S.get(c, 0) * n for c, n in cells.items()),
-        uram=sum(cells.get(c, 0) for c in URAMS),
-        dsp=sum(cells.get(c, 0) for c in DSPS),
-    )
-
-
 def _cells_by_type(module: Mapping[str, object]) -> dict[str, int]:
     cells = module["num_cells_by_type"]
     assert isinstance(cells, dict)
     return {str(k).lstrip("\\"): int(v) for k, v in cells.items()}
 
 
-def _run_bag(jobs: Sequence[SynthJob], family: str, work: Path) -> list[Resources]:
+def _run_bag(jobs: Sequence[SynthJob], target: Target, work: Path) -> list[Resources]:
     work.mkdir(parents=True, exist_ok=True)
-    (work / "bag.sv").write_text(_TEMPLATES.get_template("yosys_bag.sv.j2").render(jobs=jobs))
+    (work / f"{_TOP}.sv").write_text(_TEMPLATES.get_template("yosys_bag.sv.j2").render(jobs=jobs))
     for job in jobs:
         for file, text in job.memories.items():
             (work / file).write_text(text)
     sources = list(dict.fromkeys(source for job in jobs for source in job.sources))
     for source in sources:
         shutil.copyfile(source, work / source.name)
-    (work / "synth.ys").write_text(
-        _SCRIPT.format(sources=" ".join(source.name for source in sources), family=FAMILIES[family])
-    )
+    (work / "synth.ys").write_text(target.script([source.name for source in sources], top=_TOP))
     (work / "kit").unlink(missing_ok=True)
     (work / "kit").symlink_to(_package(), target_is_directory=True)
     env = {**os.environ, "TMPDIR": _WORK}
@@ -218,7 +167,7 @@ def _run_bag(jobs: Sequence[SynthJob], family: str, work: Path) -> list[Resource
     text = (work / "stat.json").read_text()
     modules = json.loads(text[text.index("{") :])["modules"]
     by_name = {name.lstrip("\\").split("$")[0]: module for name, module in modules.items()}
-    return [count_cells(_cells_by_type(by_name[f"job_{j}"])) for j in range(len(jobs))]
+    return [target.cells.count(_cells_by_type(by_name[f"job_{j}"])) for j in range(len(jobs))]
 
 
 def _bags(jobs: Iterable[SynthJob], limit: float) -> list[list[SynthJob]]:
@@ -237,7 +186,7 @@ def _bags(jobs: Iterable[SynthJob], limit: float) -> list[list[SynthJob]]:
 def synthesize(
     jobs: Sequence[SynthJob],
     *,
-    family: str,
+    target: Target,
     work: Path,
     cache: Path | None = None,
     processes: int | None = None,
@@ -246,12 +195,10 @@ def synthesize(
     """Count every job's cells; identical jobs are synthesized once, known ones are taken from the cache
     (the user's, or the folder ``cache``).
 
-    ``family`` is a board's family (``zynq-7000``, ...); ``progress`` is called with jobs done and jobs in all.
+    ``progress`` is called with jobs done and jobs in all.
     Raises ToolError, naming the log, when Yosys fails.
     """
-    if family not in FAMILIES:
-        raise ToolError(f"yosys: no synthesis for family {family!r}; known: {', '.join(sorted(FAMILIES))}")
-    keys = {job.name: job.key(family) for job in jobs}
+    keys = {job.name: job.key(target) for job in jobs}
     unique = {keys[job.name]: job for job in jobs}
     counts: dict[str, Resources] = {}
     for key in unique:
@@ -268,7 +215,7 @@ def synthesize(
     if progress:
         progress(done, len(unique))
     with ThreadPoolExecutor(workers) as pool:
-        futures = {pool.submit(_run_bag, bag, family, work / f"bag{i}"): bag for i, bag in enumerate(bags)}
+        futures = {pool.submit(_run_bag, bag, target, work / f"bag{i}"): bag for i, bag in enumerate(bags)}
         try:
             for future in as_completed(futures):
                 for job, resources in zip(futures[future], future.result(), strict=True):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.hls import HlsInstance
 from bvit_hw.ops.params import ParamSpec, check_specs
+from bvit_hw.targets.cost import Resources as Resources
 
 IntArray = NDArray[np.int64]
 Params = Mapping[str, np.ndarray]
@@ -109,20 +110,6 @@ class Stream:
         flat = [(word >> (lane * self.bits)) & mask for word in beats for lane in range(self.lanes)]
         values = np.array(flat, dtype=np.int64).reshape(self.tokens, self.channels)
         return np.where(values & sign, values - (1 << self.bits), values) if self.signed else values
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What a circuit takes of an FPGA. LUTs count LUTRAM; ``bram18`` counts 18-Kbit halves."""
-
-    lut: float = 0
-    ff: float = 0
-    bram18: float = 0
-    uram: float = 0
-    dsp: float = 0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)

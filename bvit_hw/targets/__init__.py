@@ -9,7 +9,7 @@ from functools import cache
 from bvit_hw.targets.target import Family, Target
 from bvit_hw.targets.xc7 import TARGET as XC7
 
-__all__ = ["XC7", "Family", "Target", "families", "place_of", "register"]
+__all__ = ["XC7", "Family", "Target", "families", "families_of", "place_of", "register"]
 
 _registered: list[Target] = []
 
@@ -23,6 +23,11 @@ def _discovered() -> tuple[Target, ...]:
 def families() -> dict[str, tuple[Target, Family]]:
     """Target and family by the family's name, which is what a board's file gives."""
     return {family.name: (target, family) for target in (*_discovered(), *_registered) for family in target.families}
+
+
+def families_of(flow: str) -> list[str]:
+    """Names of the families that the vendor's flow of this name builds for."""
+    return [name for name, (_, family) in families().items() if family.flow == flow]
 
 
 def register(target: Target) -> None:
