@@ -22,7 +22,7 @@ from bvit_hw.lower.driver import lower_model
 from bvit_hw.lower.execute import Executor
 from bvit_hw.ops.finn import register
 from bvit_hw.ops.node import HW_DOMAIN, RTL_DOMAIN, RTL_SUFFIX, op_of
-from bvit_hw.ops.registry import MODULES
+from bvit_hw.ops.registry import operators
 from bvit_hw.qonnx import to_qonnx
 from tests.frozen_factory import CONFIGS, random_pixels
 
@@ -51,7 +51,7 @@ def test_every_operator_is_in_finns_dictionaries(registered: dict[str, tuple[typ
     import finn.custom_op.fpgadataflow as hw
     import finn.custom_op.fpgadataflow.rtl as rtl
 
-    assert set(registered) == set(MODULES)
+    assert set(registered) == set(operators())
     for op_type, (cls, rtl_cls) in registered.items():
         assert hw.custom_op[op_type] is cls
         assert rtl.custom_op[op_type + RTL_SUFFIX] is rtl_cls

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.ops.registry import MODULES, op_class
+from bvit_hw.ops.registry import op_class, operators
 from bvit_hw.resources import data_path
 from bvit_hw.rtl_library import index, library, source_paths
 
@@ -39,12 +39,21 @@ def test_every_file_lies_in_a_room_and_is_named_for_its_module() -> None:
 def test_every_operator_has_its_room() -> None:
     """Its own module lies in rtl/ops/<operator>/, or is a primitive; what it needs beside lies there or in prim/."""
     root = data_path("rtl")
-    for op_type in MODULES:
+    for op_type in operators():
         op = op_class(op_type)
         rooms = [path.relative_to(root).parent.as_posix() for path in source_paths(op.rtl_sources)]
         own = f"ops/{op.__module__.rpartition('.')[2]}"
         assert rooms[-1] in ("prim", own), f"{op_type}: its module lies in {rooms[-1]}"
         assert set(rooms) <= {"prim", own}, f"{op_type}: {rooms}"
+
+
+def test_the_operators_found_are_those_of_the_library() -> None:
+    """No room without its operator, and none of them missing: the others' own modules are primitives."""
+    root = data_path("rtl")
+    found = {cls.__module__.rpartition(".")[2]: source_paths(cls.rtl_sources[-1:])[0] for cls in operators().values()}
+    with_room = {name for name, path in found.items() if path.parent != root / "prim"}
+    assert with_room == {path.name for path in (root / "ops").iterdir()}
+    assert all(path.stem == f"bvit_{name}" for name, path in found.items()), found
 
 
 def test_the_page_names_every_room() -> None:

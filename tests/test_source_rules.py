@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bvit_hw
-from bvit_hw.ops.registry import MODULES
+from bvit_hw.ops.registry import operators
 
 #: the one module that turns an operator's name into its class
 REGISTRY = "ops/registry.py"
@@ -26,7 +26,7 @@ def _asks_a_name(expression: ast.expr, onnx: bool) -> bool:
 def _names(expressions: list[ast.expr]) -> bool:
     """Whether the operands hold the name of a hardware operator."""
     found = {n.value for e in expressions for n in ast.walk(e) if isinstance(n, ast.Constant)}
-    return bool(found & set(MODULES))
+    return bool(found & set(operators()))
 
 
 def questions(source: str) -> list[int]:

@@ -32,6 +32,11 @@ class FrozenTensor:
     exponent: int = 0
 
     @property
+    def tokens(self) -> int:
+        """Tokens of the grid."""
+        return self.height * self.width
+
+    @property
     def binary(self) -> bool:
         """Whether the tensor holds +1 / -1 as bits."""
         return self.bits == 1 and not self.signed

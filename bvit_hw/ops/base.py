@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.errors import ConfigError, FoldingError, LoweringError
 from bvit_hw.ops.hls import HlsInstance
 from bvit_hw.ops.params import ParamSpec, check_specs
 from bvit_hw.targets.cost import Resources as Resources
@@ -46,6 +47,11 @@ def clog2(n: int) -> int:
 def signed_bits(low: int, high: int) -> int:
     """Smallest two's-complement width that holds every integer in [low, high]."""
     return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+def bits_of(values: np.ndarray) -> int:
+    """Smallest two's-complement width that holds every one of ``values``."""
+    return signed_bits(int(values.min()), int(values.max()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +199,8 @@ class HwOp(ABC):
     """
 
     op_type: ClassVar[str]
+    #: the node of docs/contract.md that it carries out; "" for what lowering adds itself
+    contract_node: ClassVar[str] = ""
     #: names of the fields that are folding (the solver may change them); all others are the shape
     folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
     #: names of integer fields, or tuples of integers, that may be 0 (shifts, flags) or whose least value the operator
@@ -216,6 +224,11 @@ class HwOp(ABC):
                 if value < least and f.name not in self.folding_fields:
                     raise ConfigError(f"{self.op_type}: {f.name}={given}; allowed: {least} or more")
         self.check_fields()
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """The operator for a node of kind ``contract_node``, folded as slowly as possible."""
+        raise LoweringError(f"{node.output}: {cls.op_type} carries out no node of the contract")
 
     @abstractmethod
     def check_fields(self) -> None:

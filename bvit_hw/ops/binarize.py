@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.ops.affine_cost import binarize_resources
 from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, divisors, require_divisor
 from bvit_hw.ops.coef_memory import block_pays, pack_words
@@ -23,12 +24,19 @@ class Binarize(HwOp):
     """
 
     op_type: ClassVar[str] = "Binarize"
+    contract_node: ClassVar[str] = "Binarize"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_beat_counter.sv", "bvit_coef_rom.sv", "bvit_binarize.sv")
 
     tokens: int
     channels: int
     in_bits: int
     pe: int = 1
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x = tensors[node.inputs[0]]
+        return cls(tokens=x.tokens, channels=x.channels, in_bits=x.bits, pe=1)
 
     def check_fields(self) -> None:
         """Shape and folding."""

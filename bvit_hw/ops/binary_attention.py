@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.attention_cost import attention_resources
 from bvit_hw.ops.base import (
@@ -49,6 +50,7 @@ class BinaryAttention(HwOp):
     """
 
     op_type: ClassVar[str] = "BinaryAttention"
+    contract_node: ClassVar[str] = "BinaryAttention"
     zero_fields: ClassVar[tuple[str, ...]] = ("table_bits", "table_shift")  # not 0 either: they have a most as well
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "kp", "mp", "pe")
     rtl_sources: ClassVar[tuple[str, ...]] = (
@@ -87,6 +89,17 @@ class BinaryAttention(HwOp):
     kp: int = 1
     mp: int = 1
     pe: int = 1
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        q, k = (tensors[name] for name in node.inputs[:2])
+        heads = int(node.attrs["heads"])
+        return cls(
+            queries=q.tokens, keys=k.tokens, heads=heads, head_dim=q.channels // heads,
+            table_bits=int(node.attrs["table_bits"]), table_shift=int(node.attrs["table_shift"]),
+            simd=1, kp=1, mp=1, pe=1,
+        )  # fmt: skip
 
     def check_fields(self) -> None:
         """Shape and folding."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import (
     HwOp,
@@ -124,6 +125,7 @@ class BinaryMVAU(HwOp):
     """
 
     op_type: ClassVar[str] = "BinaryMVAU"
+    contract_node: ClassVar[str] = "BinaryLinear"
     zero_fields: ClassVar[tuple[str, ...]] = ("primitives",)
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_bram")
     rtl_sources: ClassVar[tuple[str, ...]] = (
@@ -146,6 +148,12 @@ class BinaryMVAU(HwOp):
     pe: int
     use_bram: int = 1
     primitives: int = 0
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x, out = tensors[node.inputs[0]], tensors[node.output]
+        return cls(tokens=x.tokens, cols=x.channels, rows=out.channels, simd=1, pe=1)
 
     def check_fields(self) -> None:
         """Shape and folding."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import affine_resources
 from bvit_hw.ops.base import (
@@ -19,6 +20,7 @@ from bvit_hw.ops.base import (
     Resources,
     RtlInstance,
     Stream,
+    bits_of,
     divisors,
     require_divisor,
     signed_bits,
@@ -65,6 +67,7 @@ class ChannelAffine(HwOp):
     """
 
     op_type: ClassVar[str] = "ChannelAffine"
+    contract_node: ClassVar[str] = "ChannelAffine"
     zero_fields: ClassVar[tuple[str, ...]] = ("multiply", "shift", "prelu", "mid_shift", "slope_shift", "out_shift")
     folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
     rtl_sources: ClassVar[tuple[str, ...]] = (
@@ -94,6 +97,24 @@ class ChannelAffine(HwOp):
     out_bits: int
     pe: int = 1
     use_dsp: int = 1
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        attrs, params, out = node.attrs, node.params, tensors[node.output]
+        prelu = bool(attrs["prelu"])
+        multiply, shift = (np.atleast_1d(attrs[name]).tolist() for name in ("multiply", "shift"))
+        # Widths of parameters that there are none of keep their defaults.
+        widths = {"coef_bits": int(attrs["coef_bits"])} if any(multiply) else {}
+        if prelu:
+            widths |= {name: int(attrs[name]) for name in ("mid_shift", "slope_bits", "slope_shift")}
+            widths |= {"bias2_bits": bits_of(params["bias2"]), "bias2_tokens": len(params["bias2"])}
+        return cls(
+            tokens=out.tokens, channels=out.channels, in_bits=tuple(tensors[name].bits for name in node.inputs),
+            multiply=tuple(multiply), shift=tuple(shift), bias_bits=bits_of(params["bias"]),
+            bias_tokens=len(params["bias"]), prelu=int(prelu), out_shift=int(attrs["out_shift"]), out_bits=out.bits,
+            pe=1, use_dsp=0, **widths,
+        )  # fmt: skip
 
     def check_fields(self) -> None:
         """Shape and folding."""

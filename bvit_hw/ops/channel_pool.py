@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import IntArray, Params, Resources, RtlInstance, Stream, clog2, divisors
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits
@@ -21,6 +22,7 @@ class ChannelPool(PoolOp):
     """
 
     op_type: ClassVar[str] = "ChannelPool"
+    contract_node: ClassVar[str] = "ChannelPool"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_channel_pool.sv")
     lut_weights: ClassVar[tuple[float, ...]] = (0.8, 1.052, 1.832)
     ff_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0)
@@ -30,6 +32,12 @@ class ChannelPool(PoolOp):
     group: int
     in_bits: int
     pe: int
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x = tensors[node.inputs[0]]
+        return cls(tokens=x.tokens, channels=x.channels, group=int(node.attrs["group"]), in_bits=x.bits, pe=1)
 
     def check_fields(self) -> None:
         """Shape and folding."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.ops.base import IntArray, Params, RtlInstance, Stream, clog2
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
 
@@ -19,6 +21,7 @@ class ChannelRepeat(PoolOp):
     """
 
     op_type: ClassVar[str] = "ChannelRepeat"
+    contract_node: ClassVar[str] = "ChannelRepeat"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_channel_repeat.sv",
@@ -32,6 +35,12 @@ class ChannelRepeat(PoolOp):
     bits: int
     signed: int
     pe: int
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x, repeat = tensors[node.inputs[0]], int(node.attrs["repeat"])
+        return cls(tokens=x.tokens, channels=x.channels, repeat=repeat, bits=x.bits, signed=int(x.signed), pe=1)
 
     def check_fields(self) -> None:
         """Shape and folding."""

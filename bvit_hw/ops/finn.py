@@ -20,7 +20,7 @@ from bvit_hw import __version__
 from bvit_hw.errors import LoweringError
 from bvit_hw.ops.base import HwOp, Stream, packed
 from bvit_hw.ops.node import RTL_SUFFIX, datatype_name, op_of, param_names, run_golden
-from bvit_hw.ops.registry import MODULES, field_types, op_class
+from bvit_hw.ops.registry import field_types, op_class, operators
 from bvit_hw.rtl_library import source_paths
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def register() -> dict[str, tuple[type, type]]:
     from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 
     classes: dict[str, tuple[type, type]] = {}
-    for op_type in MODULES:
+    for op_type in operators():
         if op_type in hw.custom_op or op_type + RTL_SUFFIX in rtl.custom_op:
             raise LoweringError(f"FINN has an operator called {op_type} already")
         pair = _make_classes(op_type, HWCustomOp, RTLBackend)

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import int_mvau_resources
 from bvit_hw.ops.base import (
@@ -44,6 +45,7 @@ class IntMVAU(HwOp):
     """
 
     op_type: ClassVar[str] = "IntMVAU"
+    contract_node: ClassVar[str] = "IntLinear"
     zero_fields: ClassVar[tuple[str, ...]] = ("in_signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_dsp", "serial")
     rtl_sources: ClassVar[tuple[str, ...]] = (
@@ -68,6 +70,15 @@ class IntMVAU(HwOp):
     pe: int = 1
     use_dsp: int = 1
     serial: int = 0
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x, out = tensors[node.inputs[0]], tensors[node.output]
+        return cls(
+            tokens=x.tokens, cols=x.channels, rows=out.channels, in_bits=x.bits, in_signed=int(x.signed),
+            weight_bits=int(node.attrs["weight_bits"]), acc_bits=out.bits, simd=1, pe=1, use_dsp=0,
+        )  # fmt: skip
 
     def check_fields(self) -> None:
         """Shape and folding."""

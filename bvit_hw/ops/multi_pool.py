@@ -8,8 +8,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
+from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, bits_of, divisors
 from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable, Storage
@@ -29,6 +30,7 @@ class MultiPool(PoolOp):
     """
 
     op_type: ClassVar[str] = "MultiPool"
+    contract_node: ClassVar[str] = "MultiPool"
     zero_fields: ClassVar[tuple[str, ...]] = ("out_shift",)
     folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
     rtl_sources: ClassVar[tuple[str, ...]] = (
@@ -49,6 +51,16 @@ class MultiPool(PoolOp):
     out_bits: int
     pe: int
     use_dsp: int
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x, out = tensors[node.inputs[0]], tensors[node.output]
+        return cls(
+            height=x.height, width=x.width, channels=x.channels, in_bits=x.bits,
+            coef_bits=int(node.attrs["coef_bits"]), bias_bits=bits_of(node.params["bias"]),
+            out_shift=int(node.attrs["out_shift"]), out_bits=out.bits, pe=1, use_dsp=0,
+        )  # fmt: skip
 
     def check_fields(self) -> None:
         """Shape and folding."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.ops.base import IntArray, Params, Resources, RtlInstance, Stream, clog2
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
 
@@ -20,6 +22,7 @@ class PatchGather(PoolOp):
     """
 
     op_type: ClassVar[str] = "PatchGather"
+    contract_node: ClassVar[str] = "PatchGather"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_patch_gather.sv")
     lut_weights: ClassVar[tuple[float, ...]] = (5.398, 4.215, 0.0)
@@ -33,6 +36,20 @@ class PatchGather(PoolOp):
     bits: int
     signed: int
     pe: int
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x = tensors[node.inputs[0]]
+        width, channels = x.width, x.channels
+        window_h, window_w = int(node.attrs["window_h"]), int(node.attrs["window_w"])
+        if not x.binary and not x.signed:
+            # A window's row of pixels is one token: the order (ky, kx, c) stays, and lanes may span pixels.
+            width, channels, window_w = width // window_w, channels * window_w, 1
+        return cls(
+            height=x.height, width=width, channels=channels, window_h=window_h, window_w=window_w, bits=x.bits,
+            signed=int(x.signed), pe=1,
+        )  # fmt: skip
 
     def check_fields(self) -> None:
         """Shape and folding."""

@@ -1,51 +1,55 @@
-"""Find an operator's class by its name, and rebuild an operator from the attributes of a graph node."""
+"""Finds the operators, and makes them: by name and attributes of a graph node, or for a node of the contract."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+import pkgutil
 import typing
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import LoweringError
 from bvit_hw.ops.base import HwOp
 
-#: op_type -> module of bvit_hw.ops that holds the class of that name
-MODULES: Mapping[str, str] = {
-    "BinaryAttention": "binary_attention",
-    "BinaryMVAU": "binary_mvau",
-    "Binarize": "binarize",
-    "ChannelAffine": "channel_affine",
-    "ChannelPool": "channel_pool",
-    "ChannelRepeat": "channel_repeat",
-    "Duplicate": "duplicate",
-    "Fifo": "fifo",
-    "IntMVAU": "int_mvau",
-    "MultiPool": "multi_pool",
-    "PatchGather": "patch_gather",
-    "SpatialPool": "spatial_pool",
-    "Upsample": "upsample",
-    "WidthConverter": "width_converter",
-}
-
 
 @cache
+def operators() -> Mapping[str, type[HwOp]]:
+    """op_type -> class of every operator of this package: a module that has one is all that it takes."""
+    package = importlib.import_module(__package__)
+    found: dict[str, type[HwOp]] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{__package__}.{info.name}")
+        for cls in vars(module).values():
+            own = isinstance(cls, type) and issubclass(cls, HwOp) and cls.__module__ == module.__name__
+            if own and "op_type" in vars(cls):
+                assert cls.op_type == cls.__name__ and cls.op_type not in found, cls
+                found[cls.op_type] = cls
+    return dict(sorted(found.items()))
+
+
 def op_class(op_type: str) -> type[HwOp]:
     """The class of the operator ``op_type``; raises LoweringError for a name that is none."""
-    if op_type not in MODULES:
-        raise LoweringError(f"{op_type!r} is no hardware operator; known: {', '.join(MODULES)}")
-    module = importlib.import_module(f"bvit_hw.ops.{MODULES[op_type]}")
-    cls = getattr(module, op_type)
-    assert isinstance(cls, type) and issubclass(cls, HwOp) and cls.op_type == op_type, op_type
-    return cls
+    found = operators()
+    if op_type not in found:
+        raise LoweringError(f"{op_type!r} is no hardware operator; known: {', '.join(found)}")
+    return found[op_type]
 
 
 @cache
 def hls_op_types() -> tuple[str, ...]:
     """Operators that have an HLS template."""
-    return tuple(name for name in MODULES if op_class(name).has_hls())
+    return tuple(name for name, cls in operators().items() if cls.has_hls())
+
+
+def from_contract(node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> HwOp:
+    """The operator, folded as slowly as possible, for a node of the contract; LoweringError where there is none."""
+    for cls in operators().values():
+        if cls.contract_node == node.op:
+            return cls.from_contract(node, tensors)
+    raise LoweringError(f"{node.output}: contract node {node.op!r} has no hardware operator")
 
 
 @cache

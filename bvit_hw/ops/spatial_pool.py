@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.ops.base import IntArray, Params, RtlInstance, Stream, clog2
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
 
@@ -19,6 +21,7 @@ class SpatialPool(PoolOp):
     """
 
     op_type: ClassVar[str] = "SpatialPool"
+    contract_node: ClassVar[str] = "SpatialPool"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_spatial_pool.sv")
     lut_weights: ClassVar[tuple[float, ...]] = (0.875, 1.018, 1.025, 1.043)
     ff_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0)
@@ -30,6 +33,15 @@ class SpatialPool(PoolOp):
     window_w: int
     in_bits: int
     pe: int
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x = tensors[node.inputs[0]]
+        return cls(
+            height=x.height, width=x.width, channels=x.channels, window_h=int(node.attrs["window_h"]),
+            window_w=int(node.attrs["window_w"]), in_bits=x.bits, pe=1,
+        )  # fmt: skip
 
     def check_fields(self) -> None:
         """Shape and folding."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import IntArray, Params, RtlInstance, Stream, clog2
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
@@ -20,6 +22,7 @@ class Upsample(PoolOp):
     """
 
     op_type: ClassVar[str] = "Upsample"
+    contract_node: ClassVar[str] = "Upsample"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_upsample.sv",
@@ -34,6 +37,15 @@ class Upsample(PoolOp):
     bits: int
     signed: int
     pe: int
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x, out = tensors[node.inputs[0]], tensors[node.output]
+        return cls(
+            height=out.height, width=out.width, channels=x.channels, factor=int(node.attrs["factor"]), bits=x.bits,
+            signed=int(x.signed), pe=1,
+        )  # fmt: skip
 
     def check_fields(self) -> None:
         """Shape and folding."""
