@@ -8,52 +8,15 @@ import pytest
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import HwOp, Stream
-from bvit_hw.ops.binarize import Binarize
-from bvit_hw.ops.binary_attention import BinaryAttention
-from bvit_hw.ops.binary_mvau import BinaryMVAU
-from bvit_hw.ops.channel_affine import ChannelAffine
-from bvit_hw.ops.channel_pool import ChannelPool
-from bvit_hw.ops.channel_repeat import ChannelRepeat
-from bvit_hw.ops.duplicate import Duplicate
-from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.int_mvau import IntMVAU
-from bvit_hw.ops.multi_pool import MultiPool
-from bvit_hw.ops.patch_gather import PatchGather
-from bvit_hw.ops.registry import operators
-from bvit_hw.ops.spatial_pool import SpatialPool
-from bvit_hw.ops.upsample import Upsample
-from bvit_hw.ops.width_converter import WidthConverter
+from tests.op_samples import OPS
 
-OPS: tuple[HwOp, ...] = (
-    Binarize(tokens=4, channels=6, in_bits=5),
-    BinaryAttention(queries=4, keys=4, heads=2, head_dim=8),
-    BinaryMVAU(tokens=4, cols=6, rows=4, simd=2, pe=2),
-    ChannelAffine(
-        tokens=4, channels=6, in_bits=(5, 6), multiply=(0, 1), shift=(1, 0), bias_bits=6, out_shift=2, out_bits=5
-    ),
-    ChannelPool(tokens=4, channels=6, group=3, in_bits=5, pe=1),
-    ChannelRepeat(tokens=4, channels=6, repeat=2, bits=3, signed=1, pe=2),
-    Duplicate(tokens=4, channels=6, bits=5, signed=True, copies=3, pe=2),
-    Fifo(tokens=4, channels=6, bits=5, signed=False, pe=2),
-    IntMVAU(tokens=4, cols=6, rows=4, in_bits=5, acc_bits=16),
-    MultiPool(
-        height=4, width=4, channels=6, in_bits=5, coef_bits=4, bias_bits=8, out_shift=2, out_bits=6, pe=2, use_dsp=1
-    ),
-    PatchGather(height=4, width=4, channels=6, window_h=2, window_w=2, bits=3, signed=0, pe=2),
-    SpatialPool(height=4, width=4, channels=6, window_h=2, window_w=2, in_bits=5, pe=2),
-    Upsample(height=4, width=4, channels=6, factor=2, bits=3, signed=0, pe=2),
-    WidthConverter(tokens=4, channels=6, bits=3, signed=True, lanes_in=2, lanes_out=3),
-)
 NUMBERS = [
     pytest.param(op, f.name, id=f"{op.op_type}-{f.name}")
     for op in OPS
     for f in fields(op)
     if not isinstance(getattr(op, f.name), (bool, str))
 ]
-
-
-def test_every_operator_is_here() -> None:
-    assert [op.op_type for op in OPS] == sorted(operators())
 
 
 @pytest.mark.parametrize(("op", "name"), NUMBERS)

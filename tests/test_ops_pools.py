@@ -213,12 +213,6 @@ def test_illegal_lanes_are_named(op: HwOp) -> None:
             op.fold(pe=pe)
 
 
-@pytest.mark.parametrize("op", OPS, ids=lambda op: op.op_type)
-def test_unknown_parameters_are_named(op: HwOp) -> None:
-    with pytest.raises(ConfigError, match="weights"):
-        op.check_params({"weights": np.zeros(3, dtype=np.int64)})
-
-
 @pytest.mark.parametrize(
     ("op", "changes", "words"),
     [
