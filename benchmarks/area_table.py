@@ -19,7 +19,7 @@ import onnx
 from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.boards import Board, load_board
-from bvit_hw.lower.driver import hw_graph
+from bvit_hw.finn.lower import hw_graph
 from bvit_hw.lower.folding import fold
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_fifos import with_block_ram, with_depths

@@ -109,7 +109,7 @@ def finn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["one-of-each", "whole"])
 def test_finn_executes_the_templates(finn_folder: Path, whole: bool) -> None:
     """FINN's own passes: SpecializeLayers takes the flavour asked for, cppsim runs it inside the graph."""
-    from bvit_hw.flows.finn_hls import register_hls
+    from bvit_hw.finn.hls import register_hls
 
     register_hls()
     from finn.transformation.fpgadataflow.compile_cppsim import CompileCppSim
@@ -120,10 +120,10 @@ def test_finn_executes_the_templates(finn_folder: Path, whole: bool) -> None:
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.custom_op.registry import getCustomOp
 
+    from bvit_hw.finn.execute import Executor
+    from bvit_hw.finn.implementation import with_implementations
+    from bvit_hw.finn.lower import hw_graph, lower_model
     from bvit_hw.freeze import random_frozen
-    from bvit_hw.lower.driver import hw_graph, lower_model
-    from bvit_hw.lower.execute import Executor
-    from bvit_hw.lower.implementation import with_implementations
     from bvit_hw.models import BinaryViTConfig
     from bvit_hw.qonnx import to_qonnx
 

@@ -195,7 +195,7 @@ def _old_format(model: ModelWrapper) -> ModelWrapper:
 
 def test_files_of_format_1(tmp_path: Path) -> None:
     """They are read, lowered and translated as before."""
-    from bvit_hw.lower.driver import lower_model
+    from bvit_hw.finn.lower import lower_model
 
     config = CONFIGS["pyramid"]
     graph, images = random_frozen(config, seed=6), random_pixels(config, 2)

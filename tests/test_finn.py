@@ -16,12 +16,12 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from bvit_hw.errors import LoweringError
+from bvit_hw.finn.execute import Executor
+from bvit_hw.finn.lower import lower_model
+from bvit_hw.finn.node import HW_DOMAIN, RTL_DOMAIN, RTL_SUFFIX, op_of
+from bvit_hw.finn.operators import register
 from bvit_hw.flows.verilator import lint
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower.driver import lower_model
-from bvit_hw.lower.execute import Executor
-from bvit_hw.ops.finn import register
-from bvit_hw.ops.node import HW_DOMAIN, RTL_DOMAIN, RTL_SUFFIX, op_of
 from bvit_hw.ops.registry import operators
 from bvit_hw.qonnx import to_qonnx
 from tests.frozen_factory import CONFIGS, random_pixels

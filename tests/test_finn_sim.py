@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from qonnx.custom_op.registry import getCustomOp
 
+from bvit_hw.finn.hw_node import hw_node_of
+from bvit_hw.finn.lower import lower_model
+from bvit_hw.finn.node import base_type
+from bvit_hw.finn.operators import register
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower.driver import lower_model
-from bvit_hw.lower.hw_node import hw_node_of
-from bvit_hw.ops.finn import register
-from bvit_hw.ops.node import base_type
 from bvit_hw.qonnx import to_qonnx
 from tests.frozen_factory import CONFIGS
 

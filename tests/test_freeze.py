@@ -160,8 +160,8 @@ def test_class_token_is_one_more_row() -> None:
 
 def test_class_token_has_no_hardware_operator() -> None:
     from bvit_hw.errors import LoweringError
+    from bvit_hw.finn.lower import lower_model
     from bvit_hw.freeze import random_frozen
-    from bvit_hw.lower.driver import lower_model
     from bvit_hw.qonnx import to_qonnx
 
     with pytest.raises(LoweringError, match=r"no hardware operator: stem\.x/row \(Reshape\), .*head\.token \(Slice\)"):

@@ -14,13 +14,13 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.contract import FrozenGraph, FrozenNode
 from bvit_hw.errors import ConfigError, LoweringError
+from bvit_hw.finn.execute import Executor, compare
+from bvit_hw.finn.lower import PASSES, hw_graph, lower, lower_model
+from bvit_hw.finn.node import is_hw
+from bvit_hw.finn.passes import InferBinarize
 from bvit_hw.freeze import random_frozen
 from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.driver import PASSES, hw_graph, lower, lower_model
-from bvit_hw.lower.execute import Executor, compare
-from bvit_hw.lower.passes import InferBinarize
 from bvit_hw.models import BinaryViTConfig
-from bvit_hw.ops.node import is_hw
 from bvit_hw.qonnx import to_qonnx
 from bvit_hw.qonnx.pattern import Pattern
 from tests.frozen_factory import CONFIGS, random_pixels

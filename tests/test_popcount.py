@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.finn.node import make_hw_node, op_of
 from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
 from bvit_hw.ops.binary_mvau import (
     PRIMITIVE_MODELS,
@@ -20,7 +21,6 @@ from bvit_hw.ops.binary_mvau import (
     pack_weights,
     unpack_weights,
 )
-from bvit_hw.ops.node import make_hw_node, op_of
 from bvit_hw.ops.popcount import STRUCTURES, decode, encode, is_shared, level_sizes, popcount_size, word_positions
 from bvit_hw.ops.registry import from_attributes
 from bvit_hw.targets import XC7

@@ -9,8 +9,6 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import onnx
-from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.boards import Board
 from bvit_hw.build.board_package import write_board_files
@@ -20,6 +18,7 @@ from bvit_hw.build.steps import accuracy_of, frozen_of, images_of, write_json
 from bvit_hw.codegen.accelerator import OUTPUT_BITS, Accelerator, accelerator
 from bvit_hw.codegen.stitch import Stitched, stitch
 from bvit_hw.errors import LoweringError
+from bvit_hw.finn.lower import load_hw_graph
 from bvit_hw.flows import vivado
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.flows.device_model import build_device
@@ -28,7 +27,6 @@ from bvit_hw.flows.vendor import flow_of
 from bvit_hw.flows.verilator import lint
 from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
 from bvit_hw.lower.border import Border, border_of
-from bvit_hw.lower.driver import hw_graph
 from bvit_hw.lower.fifo_sizing import TOLERANCE, check_logits, size_fifos
 from bvit_hw.lower.folding import fold
 from bvit_hw.lower.graph import HwGraph
@@ -58,7 +56,7 @@ _AXI_LITE_OUT = {
 
 
 def _lowered(context: StepContext) -> HwGraph:
-    return hw_graph(ModelWrapper(onnx.load_model(str(context.earlier["lower"] / "hardware.onnx"))))
+    return load_hw_graph(context.earlier["lower"] / "hardware.onnx")
 
 
 def folded_graph(context: StepContext) -> HwGraph:

@@ -138,10 +138,8 @@ def run_export(context: StepContext, options: BuildOptions) -> Mapping[str, Any]
 
 def run_lower(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """QONNX to hardware operators, every named tensor compared after every pass."""
-    import onnx
-
+    from bvit_hw.finn.lower import hw_graph, lower_model, save_lowered
     from bvit_hw.lower.builders import hw_graph_of
-    from bvit_hw.lower.driver import hw_graph, lower_model
     from bvit_hw.lower.folding import require_fit
     from bvit_hw.lower.vendor_cells import with_vendor_cells
     from bvit_hw.qonnx import load_qonnx
@@ -152,7 +150,7 @@ def run_lower(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     model = load_qonnx(context.earlier["export"] / "model.onnx")
     images = images_of(context, options).images[:1]
     lowered = lower_model(model, images=images)
-    onnx.save_model(lowered.model, str(context.folder / "hardware.onnx"))
+    save_lowered(lowered, context.folder / "hardware.onnx")
     graph = hw_graph(lowered)
     kinds: dict[str, int] = {}
     for node in graph.nodes:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnx import helper
-from qonnx.core.modelwrapper import ModelWrapper
-
 from bvit_hw.errors import ConfigError
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.ops.registry import hls_op_types
 
 IMPLEMENTATIONS = ("auto", "hls", "rtl")
-#: FINN's attribute, which SpecializeLayers goes by
-ATTRIBUTE = "preferred_impl_style"
 
 
 def choose_implementations(graph: HwGraph, impl: str, of: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -40,13 +35,3 @@ def choose_implementations(graph: HwGraph, impl: str, of: Mapping[str, str] | No
             )
         chosen[node.name] = "hls" if wish == "hls" and node.op.has_hls() else "rtl"
     return chosen
-
-
-def with_implementations(model: ModelWrapper, chosen: Mapping[str, str]) -> ModelWrapper:
-    """A copy of a lowered model whose nodes tell FINN's SpecializeLayers which flavour to take."""
-    model = ModelWrapper(model.model, make_deepcopy=True)
-    for node in model.graph.node:
-        kept = [attribute for attribute in node.attribute if attribute.name != ATTRIBUTE]
-        del node.attribute[:]
-        node.attribute.extend([*kept, helper.make_attribute(ATTRIBUTE, chosen[node.name])])
-    return model

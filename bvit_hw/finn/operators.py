@@ -18,8 +18,8 @@ import numpy as np
 
 from bvit_hw import __version__
 from bvit_hw.errors import LoweringError
+from bvit_hw.finn.node import RTL_SUFFIX, datatype_name, op_of, param_names, run_golden
 from bvit_hw.ops.base import HwOp, Stream, packed
-from bvit_hw.ops.node import RTL_SUFFIX, datatype_name, op_of, param_names, run_golden
 from bvit_hw.ops.registry import field_types, op_class, operators
 from bvit_hw.rtl_library import source_paths
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: how FINN's attribute tables name the types of fields
 _KINDS = {int: "i", bool: "i", str: "s", tuple: "ints"}
 _TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("bvit_hw.ops"),
+    loader=jinja2.PackageLoader("bvit_hw.finn"),
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import onnx
 from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.execute import Executor, compare
+from bvit_hw.finn.execute import Executor, compare
+from bvit_hw.finn.hw_node import hw_node_of
+from bvit_hw.finn.node import is_hw
+from bvit_hw.finn.passes import PASSES
+from bvit_hw.finn.rewrite import LoweringPass
 from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.hw_node import hw_node_of
-from bvit_hw.lower.passes import PASSES
-from bvit_hw.lower.rewrite import LoweringPass
-from bvit_hw.ops.node import is_hw
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,16 @@ def hw_graph(model: ModelWrapper, name: str = "bvit") -> HwGraph:
     graph = HwGraph(name=name, nodes=nodes, input=model.graph.input[0].name, output=model.graph.output[0].name)
     graph.check()
     return graph
+
+
+def save_lowered(model: ModelWrapper, path: Path) -> None:
+    """Write a lowered model to ``path``."""
+    onnx.save_model(model.model, str(path))
+
+
+def load_hw_graph(path: Path) -> HwGraph:
+    """The hardware graph of a file of :func:`save_lowered`."""
+    return hw_graph(ModelWrapper(onnx.load_model(str(path))))
 
 
 def lower(model: ModelWrapper, *, images: np.ndarray | None = None, name: str = "bvit") -> HwGraph:

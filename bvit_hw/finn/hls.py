@@ -1,6 +1,6 @@
 """The HLS flavour of the operators for FINN: cppsim through the compiled template, projects for Vitis HLS.
 
-It stands apart from ops/finn.py, for it needs compilers, which operators know nothing of.
+It stands apart from operators.py, for it needs compilers.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from bvit_hw.codegen.hls import HlsUnit, csim_text, hls_unit, vector_frames
 from bvit_hw.codegen.stitch import write_text
 from bvit_hw.errors import LoweringError
+from bvit_hw.finn.node import HLS_SUFFIX, from_frames, param_names, to_frames
+from bvit_hw.finn.operators import register
 from bvit_hw.flows import vitis_hls
 from bvit_hw.flows.gxx import CSim, compile_program
 from bvit_hw.ops.base import Params
-from bvit_hw.ops.finn import register
-from bvit_hw.ops.node import HLS_SUFFIX, from_frames, param_names, to_frames
 from bvit_hw.ops.registry import hls_op_types
 
 if TYPE_CHECKING:
@@ -48,11 +48,12 @@ def register_hls() -> dict[str, type]:
 
 
 def _integers(value: Any) -> np.ndarray:
-    return np.rint(np.asarray(value)).astype(np.int64)
+    rounded: np.ndarray = np.rint(np.asarray(value)).astype(np.int64)
+    return rounded
 
 
 def _make_class(op_type: str, adapter: type, hls_base: type) -> type:
-    class HlsAdapter(adapter, hls_base):  # type: ignore[misc,valid-type]
+    class HlsAdapter(adapter, hls_base):  # type: ignore[misc]
         """The HLS variant: exec_mode "cppsim" runs the compiled template, any other the golden function."""
 
         def get_verilog_top_module_name(self) -> str:

@@ -14,7 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_node
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.ops.node import is_hw, op_of, param_names, run_golden
+from bvit_hw.finn.node import is_hw, op_of, param_names, run_golden
 from bvit_hw.qonnx.pattern import is_named
 
 Tensors = dict[str, np.ndarray]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bvit_hw.lower.rewrite import LoweringPass
+from bvit_hw.finn.rewrite import LoweringPass
 
 
 class InferPatchGather(LoweringPass):

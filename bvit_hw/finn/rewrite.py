@@ -10,8 +10,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
 from bvit_hw.contract import FrozenNode
+from bvit_hw.finn.node import HW_DOMAIN, is_hw, make_hw_node
 from bvit_hw.lower.builders import build_op
-from bvit_hw.ops.node import HW_DOMAIN, is_hw, make_hw_node
 from bvit_hw.qonnx.operators import OPERATORS
 from bvit_hw.qonnx.pattern import Graph, Pattern
 
