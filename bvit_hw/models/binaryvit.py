@@ -57,15 +57,7 @@ class BinaryViT(nn.Module):
         """Every activation quantizer by the name of its tensor in docs/contract.md (``g`` is ``b<i>.g``)."""
         found = {"stem.x": self.stem.quant_x}
         for i, block in enumerate(cast(Iterable[Block], self.blocks)):
-            attn = block.attn
-            parts = {"h": block.quant_h, "q": attn.q.quant, "k": attn.k.quant, "v": attn.v.quant}
-            if attn.r is not None:
-                parts["g"] = attn.r.quant
-            parts |= {"ctx": attn.quant_ctx, "o": attn.o.quant, "y": block.quant_y, "h2": block.quant_h2}
-            parts |= {"f": block.f.quant, "z": block.z.quant, "x": block.quant_x}
-            if block.pools is not None:
-                parts["p"] = block.pools.quant_p
-            found |= {f"b{i}.{part}": quantizer for part, quantizer in parts.items()}
+            found |= {f"b{i}.{part}": quantizer for part, quantizer in block.quantizers().items()}
         for i, merge in enumerate(self.merges, start=1):
             found |= {f"t{i}.h": merge.quant_h, f"t{i}.x": merge.quant_x}
         return found | {"head.f": self.head.quant_f}

@@ -165,6 +165,12 @@ class Attention(nn.Module):
         context = self.quant_ctx(self.rprelu_ctx.of_sum(context, last))
         return self.o(context, context)
 
+    def quantizers(self) -> dict[str, ActQuant]:
+        """By the name that :meth:`freeze` gives the tensor."""
+        pooled = {} if self.r is None else {"g": self.r.quant}
+        rest = {"ctx": self.quant_ctx, "o": self.o.quant}
+        return {"q": self.q.quant, "k": self.k.quant, "v": self.v.quant, **pooled, **rest}
+
     def freeze(self, b: Builder, h: FrozenTensor) -> FrozenTensor:
         """o as nodes of the contract."""
         q, g = self.q.freeze(b, ("hq", "q_acc", "q"), h, h), h
@@ -255,6 +261,14 @@ class Block(nn.Module):
         if self.pools is not None:
             out = out + self.pools(h2)
         return self.quant_x(out)
+
+    def quantizers(self) -> dict[str, ActQuant]:
+        """By the name that :meth:`freeze` gives the tensor."""
+        last = {} if self.pools is None else {"p": self.pools.quant_p}
+        return {
+            "h": self.quant_h, **self.attn.quantizers(), "y": self.quant_y, "h2": self.quant_h2,
+            "f": self.f.quant, "z": self.z.quant, "x": self.quant_x, **last,
+        }  # fmt: skip
 
     def freeze(self, b: Builder, x: FrozenTensor) -> FrozenTensor:
         """x' as nodes of the contract."""
