@@ -25,6 +25,7 @@ from bvit_hw.contract.fixed_point import (
     fit_multi_pool,
     half_up,
 )
+from bvit_hw.contract.interval import signed_bits
 from bvit_hw.contract.nodes import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import FreezeError
 
@@ -172,7 +173,7 @@ class Builder:
 
     def binary_linear(self, name: str, x: FrozenTensor, rows: int, own: Callable[[], np.ndarray]) -> FrozenTensor:
         """The product of bits with weights of +-1."""
-        out = self._tensor(name, x.height, x.width, rows, signed_width(-x.channels, x.channels))
+        out = self._tensor(name, x.height, x.width, rows, signed_bits(-x.channels, x.channels))
         weights = np.asarray(self.numbers.binary_weights(own, rows, x.channels))
         if weights.shape != (rows, x.channels) or not np.all(np.abs(weights) == 1):
             raise FreezeError(f"{out.name}: weights must be {rows} x {x.channels} of +-1, given shape {weights.shape}")
@@ -191,7 +192,7 @@ class Builder:
             params={"weights": np.asarray(weights).astype(dtype)},
         )  # fmt: skip
         ((_, bound),) = intermediates(node, self._tensors)
-        width = signed_width(int(np.min(bound.low)), int(np.max(bound.high)))
+        width = signed_bits(int(np.min(bound.low)), int(np.max(bound.high)))
         self._tensor(name, x.height, x.width, rows, width, exponent=exponent)
         return self._append(node)
 
@@ -299,7 +300,7 @@ class Builder:
     ) -> FrozenTensor:  # fmt: skip
         """The values that each query attends, added up; ``own`` gives the clip value t."""
         keys = k.height * k.width
-        out = self._tensor(name, q.height, q.width, q.channels, signed_width(-keys, keys))
+        out = self._tensor(name, q.height, q.width, q.channels, signed_bits(-keys, keys))
         clip = self.numbers.clip(own, isqrt(keys) ** 2)
         if not (np.isfinite(clip) and clip > 0):
             raise FreezeError(
@@ -310,8 +311,3 @@ class Builder:
             "table": score_table(q.channels // heads, table_bits).astype(np.int32),
             "threshold": np.array(threshold_integer(clip), dtype=np.int64),
         })  # fmt: skip
-
-
-def signed_width(low: int, high: int) -> int:
-    """Smallest two's-complement width that holds [low, high]."""
-    return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1

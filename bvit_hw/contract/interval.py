@@ -12,6 +12,16 @@ from .nodes import FrozenTensor
 IntArray = NDArray[np.int64]
 
 
+def signed_bits(low: int, high: int) -> int:
+    """Smallest two's-complement width that holds every integer in [low, high]."""
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+def bits_of(values: np.ndarray) -> int:
+    """Smallest two's-complement width that holds every one of ``values``."""
+    return signed_bits(int(values.min()), int(values.max()))
+
+
 @dataclass(frozen=True)
 class Interval:
     """Bounds, both reached or safe, of a value: arrays over channels (or scalars)."""

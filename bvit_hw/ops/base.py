@@ -44,16 +44,6 @@ def clog2(n: int) -> int:
     return max(n - 1, 0).bit_length()
 
 
-def signed_bits(low: int, high: int) -> int:
-    """Smallest two's-complement width that holds every integer in [low, high]."""
-    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
-
-
-def bits_of(values: np.ndarray) -> int:
-    """Smallest two's-complement width that holds every one of ``values``."""
-    return signed_bits(int(values.min()), int(values.max()))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Stream:
     """One AXI-Stream between operators.

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.contract.interval import signed_bits
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.attention_cost import attention_resources
 from bvit_hw.ops.base import (
@@ -21,7 +22,6 @@ from bvit_hw.ops.base import (
     Stream,
     divisors,
     port_prefixes,
-    signed_bits,
 )
 from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable
 from bvit_hw.ops.params import ParamSpec

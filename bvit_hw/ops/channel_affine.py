@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.contract.interval import bits_of, signed_bits
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import affine_resources
 from bvit_hw.ops.base import (
@@ -20,10 +21,8 @@ from bvit_hw.ops.base import (
     Resources,
     RtlInstance,
     Stream,
-    bits_of,
     divisors,
     require_divisor,
-    signed_bits,
 )
 from bvit_hw.ops.coef_memory import block_pays, pack_words
 from bvit_hw.ops.hls import HlsInstance, HlsTable

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.contract.interval import signed_bits
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.affine_cost import int_mvau_resources
 from bvit_hw.ops.base import (
@@ -22,7 +23,6 @@ from bvit_hw.ops.base import (
     clog2,
     divisors,
     require_divisor,
-    signed_bits,
 )
 from bvit_hw.ops.block_ram import LUTS_PER_BRAM18
 from bvit_hw.ops.coef_memory import block_count, block_pays, pack_words

@@ -9,16 +9,18 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.contract.interval import bits_of
+from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, bits_of, divisors
+from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
 from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable, Storage
 from bvit_hw.ops.params import ParamSpec
 from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
 
-#: the windows in the order of the rows of ``coef``: tokens up and down, tokens left and right
-REACHES = ((1, 0), (0, 1), (2, 0), (0, 2))
+#: how far the windows look, in the order of the rows of ``coef``: tokens up and down, tokens left and right
+REACHES = tuple((rows // 2, cols // 2) for rows, cols in WINDOWS.values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.contract.interval import bits_of
 from bvit_hw.qonnx.emitter import Emitter
 from bvit_hw.qonnx.pattern import Pattern
 
@@ -50,8 +51,7 @@ def datatype_of(tensor: FrozenTensor) -> str:
 
 def integer_type(values: np.ndarray) -> str:
     """Smallest signed QONNX datatype that holds ``values``."""
-    low, high = int(values.min()), int(values.max())
-    return f"INT{max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1}"
+    return f"INT{bits_of(values)}"
 
 
 def floats(values: np.ndarray) -> np.ndarray:
