@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from harness import assert_caught, check_op, mutant, random_frame
 
-from bvit_hw.ops.base import Params, signed_bits
+from bvit_hw.contract.interval import signed_bits
+from bvit_hw.ops.base import Params
 from bvit_hw.ops.int_mvau import IntMVAU
 
 
