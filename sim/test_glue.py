@@ -14,7 +14,6 @@ from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.flows.verilator import lint
 from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.ops.base import HwOp
-from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.width_converter import WidthConverter
@@ -252,7 +251,8 @@ def test_cost_models(tmp_path: Path) -> None:
 
 
 def test_bram18s_by_hand() -> None:
-    assert [bram18s(*shape) for shape in ((36, 512), (36, 513), (18, 1024), (9, 4096), (8, 20000))] == [1, 2, 1, 2, 10]
+    shapes = ((36, 512), (36, 513), (18, 1024), (9, 4096), (8, 20000))
+    assert [XC7.memories.halves(*shape) for shape in shapes] == [1, 2, 1, 2, 10]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import Memory, Params
 from bvit_hw.ops.binarize import Binarize
 from bvit_hw.ops.channel_affine import MID_LIMIT, SUM_LIMIT, ChannelAffine
-from bvit_hw.ops.coef_memory import block_count, block_pays, pack_words, table_luts
+from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.int_mvau import IntMVAU
+from bvit_hw.targets import XC7
 
 AFFINE = ChannelAffine(
     tokens=3, channels=12, in_bits=(8, 7), multiply=(1, 0), shift=(0, 4), bias_bits=14, prelu=1, mid_shift=3,
@@ -240,9 +241,11 @@ def test_pack_words(bits: int, fields: int, words: int, seed: int) -> None:
 
 def test_memory_style() -> None:
     """Shallow or narrow memories stay in LUTs; a memory of 512 x 36 fits one block RAM, and takes it."""
-    assert block_count(36, 512) == 1 and block_count(37, 512) == 2 and block_count(1, 16384) == 1
-    assert not block_pays(36, 32) and not block_pays(8, 64) and block_pays(36, 512)
-    assert table_luts(20, 32) == 20 and table_luts(20, 1) == 0
+    memories = XC7.memories
+    halves, in_block, luts = memories.table_halves, memories.table_in_block, memories.table_luts
+    assert halves(36, 512) == 1 and halves(37, 512) == 2 and halves(1, 16384) == 1
+    assert not in_block(36, 32) and not in_block(8, 64) and in_block(36, 512)
+    assert luts(20, 32) == 20 and luts(20, 1) == 0
 
 
 @given(st.integers(1, 12), st.integers(1, 8), st.integers(1, 4), st.integers(0, 2**32 - 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
@@ -12,10 +12,10 @@ from bvit_hw.ops.int_mvau import IntMVAU
 from tests.op_samples import OPS
 
 NUMBERS = [
-    pytest.param(op, f.name, id=f"{op.op_type}-{f.name}")
+    pytest.param(op, name, id=f"{op.op_type}-{name}")
     for op in OPS
-    for f in fields(op)
-    if not isinstance(getattr(op, f.name), (bool, str))
+    for name, value in op.attributes().items()
+    if not isinstance(value, (bool, str))
 ]
 
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import HwOp, divisors
-from bvit_hw.ops.block_ram import bram18s
 from bvit_hw.ops.channel_pool import ChannelPool
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.ops.patch_gather import PatchGather
-from bvit_hw.ops.pool_common import lutram_luts
 from bvit_hw.ops.registry import from_attributes
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
+from bvit_hw.targets import XC7
+from bvit_hw.targets.memories import Join
 
 Draw = Callable[[st.SearchStrategy[int]], int]
 sizes = st.integers(1, 6)
@@ -252,9 +252,11 @@ def test_multi_pool_parameters_are_checked(name: str, value: np.ndarray, words: 
 
 def test_memory_costs_are_those_counted() -> None:
     """Yosys counts of bvit_line_ram.sv alone."""
-    assert [lutram_luts(w, d) for w, d in ((8, 16), (20, 32), (8, 33), (64, 64))] == [8, 16, 12, 88]
+    memories = XC7.memories
+    shapes = ((8, 16), (20, 32), (8, 33), (64, 64))
+    assert [memories.lut_ram_cost(w, d, Join.LINE) for w, d in shapes] == [8, 16, 12, 88]
     for width, depth, counted in ((20, 160, 145), (20, 256, 138), (8, 448, 123), (64, 512, 904), (8, 896, 226)):
-        assert lutram_luts(width, depth) == pytest.approx(counted, rel=0.27)
+        assert memories.lut_ram_cost(width, depth, Join.LINE) == pytest.approx(counted, rel=0.27)
     counts = ((8, 512, 1), (64, 256, 2), (20, 1024, 2), (16, 2048, 2), (128, 2048, 15), (8, 4096, 2), (128, 4096, 30))
     for width, depth, counted in counts:
-        assert bram18s(width, depth) == counted
+        assert memories.halves(width, depth) == counted

@@ -59,9 +59,9 @@ def _lowered(context: StepContext) -> HwGraph:
     return load_hw_graph(context.earlier["lower"] / "hardware.onnx")
 
 
-def folded_graph(context: StepContext) -> HwGraph:
+def folded_graph(context: StepContext, board: Board) -> HwGraph:
     """The graph of operators, folded as the step ``fold`` found, without glue."""
-    graph = _lowered(context)
+    graph = with_vendor_cells(_lowered(context), board)
     folding = json.loads((context.earlier["fold"] / "folding.json").read_text())
     return graph.with_ops({node.name: node.op.fold(**folding[node.name]) for node in graph.nodes})
 
@@ -69,7 +69,7 @@ def folded_graph(context: StepContext) -> HwGraph:
 def stitched_graph(context: StepContext, board: Board) -> HwGraph:
     """The graph with all its glue and the FIFO depths that the step ``generate`` found."""
     depths = json.loads((context.earlier["generate"] / "fifo_depths.json").read_text())
-    folded = folded_graph(context)
+    folded = folded_graph(context, board)
     return with_block_ram(with_depths(add_glue(folded), depths), _core_bram18(folded, board))
 
 
@@ -117,7 +117,7 @@ def _top(context: StepContext, core: Stitched, border: Border) -> Accelerator:
 def run_generate(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """Size the FIFOs by simulating the real RTL, then write the accelerator: SystemVerilog, memories, file list."""
     images = images_of(context, options).images
-    folded = folded_graph(context)
+    folded = folded_graph(context, options.board)
     simulate = CoreSimulator(jobs=options.jobs)
     context.progress(0, 3)
     sized = size_fifos(

@@ -38,7 +38,7 @@ def run_hls(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """
     import torch
 
-    graph = folded_graph(context)
+    graph = folded_graph(context, options.board)
     chosen = choose_implementations(graph, options.impl, dict(options.impl_of))
     images = images_of(context, options).images[: options.simulated_images]
     run = run_graph(graph, images, chosen, jobs=options.jobs, vectors=_VECTORS, progress=context.progress)

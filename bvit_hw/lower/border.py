@@ -8,6 +8,7 @@ from math import gcd
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.ops.base import Resources
 from bvit_hw.ops.shell import guard_depths, guard_resources, logits_out_resources, registers_resources
+from bvit_hw.targets import Target
 
 #: bytes of pixels in a beat at most; fewer where a frame is no multiple of it
 MOST_INPUT_LANES = 8
@@ -37,6 +38,7 @@ class Border:
     guard_depth: int
     classes: int
     logit_bits: int
+    target: Target
 
     @property
     def input_bits(self) -> int:
@@ -46,8 +48,9 @@ class Border:
     @property
     def resources(self) -> Resources:
         """Of frame guard, logits' end and registers, predicted."""
-        guard = guard_resources(self.frame_bytes, self.guard_depth, self.input_bits)
-        return guard + logits_out_resources(self.logit_bits, self.classes) + registers_resources()
+        guard = guard_resources(self.frame_bytes, self.guard_depth, self.input_bits, self.target)
+        logits = logits_out_resources(self.logit_bits, self.classes, self.target)
+        return guard + logits + registers_resources(self.target)
 
 
 def border_of(graph: HwGraph, bram18: float) -> Border:
@@ -59,7 +62,7 @@ def border_of(graph: HwGraph, bram18: float) -> Border:
     """
     lanes, frame_bytes = input_lanes(graph), values_of(graph, graph.input)
     least, two_frames = guard_depths(frame_bytes, 8 * lanes)
-    one, two = (guard_resources(frame_bytes, depth, 8 * lanes).bram18 for depth in (least, two_frames))
+    one, two = (guard_resources(frame_bytes, depth, 8 * lanes, graph.target).bram18 for depth in (least, two_frames))
     node, port = graph.producers()[graph.output]
     return Border(
         input_lanes=lanes,
@@ -67,4 +70,5 @@ def border_of(graph: HwGraph, bram18: float) -> Border:
         guard_depth=two_frames if two - one <= SECOND_FRAME_SHARE * bram18 else least,
         classes=values_of(graph, graph.output),
         logit_bits=node.op.outputs[port].bits,
+        target=graph.target,
     )

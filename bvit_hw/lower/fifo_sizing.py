@@ -19,12 +19,13 @@ from bvit_hw.lower.direct_links import removable_fifos
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
 from bvit_hw.ops.base import IntArray, Stream
+from bvit_hw.targets import XC7
+from bvit_hw.targets.memories import Memories
 
 log = logging.getLogger(__name__)
 
 #: what the simulated cycles a frame may differ from the model's
 TOLERANCE = 0.02
-_LUTRAM_WORDS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +74,12 @@ class SizedGraph:
     run: CoreRun
 
 
-def round_depth(beats: int) -> int:
+def round_depth(beats: int, memories: Memories = XC7.memories) -> int:
     """The most beats for the memory that ``beats`` take: 2, or whole LUT RAMs and the output register."""
     if beats <= 2:
         return 2
-    if beats <= 33:
-        return 33
-    return -(-(beats - 1) // _LUTRAM_WORDS) * _LUTRAM_WORDS + 1
+    words = memories.shallow_words if beats <= memories.shallow_words + 1 else memories.cell_words
+    return -(-(beats - 1) // words) * words + 1
 
 
 def _fifo_streams(graph: HwGraph) -> dict[str, Stream]:
@@ -131,7 +131,7 @@ def size_fifos(
     wanted = golden_logits(graph, images)
     first = measure(graph, simulate, images, frames=frames)
     check_logits(first, wanted)
-    depths = {name: round_depth(first.occupancy[name]) for name in _fifo_streams(graph)}
+    depths = {name: round_depth(first.occupancy[name], graph.target.memories) for name in _fifo_streams(graph)}
     without = removable_fifos(graph, first.occupancy)
     try:
         return _prove(graph, simulate, images, wanted, depths | dict.fromkeys(without, 0), first, bram18, frames)

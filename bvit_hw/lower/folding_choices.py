@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 
 from bvit_hw.errors import FoldingError
 from bvit_hw.ops.base import HwOp, Resources
-
-#: the kinds of resources, in the order of every cost
-KINDS = tuple(f.name for f in fields(Resources))
+from bvit_hw.targets.cost import KINDS as KINDS
 
 
 @dataclass(frozen=True)

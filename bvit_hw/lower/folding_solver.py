@@ -105,7 +105,11 @@ class Solver:
                 for reader, reader_port in self.consumers.get(tensor, []):
                     stream = replace(node.op.outputs[port], lanes=1)
                     variants = link_costs(
-                        stream, 1, self.held[tensor, reader.name, reader_port], buffered=_buffered(reader)
+                        stream,
+                        1,
+                        self.held[tensor, reader.name, reader_port],
+                        target=self.graph.target,
+                        buffered=_buffered(reader),
                     )
                     programme.row([(self._column(programme, costs, v), 1.0) for v in variants], 1, 1)
         _budget_rows(programme, costs, limits)
@@ -155,7 +159,7 @@ class Solver:
                 for reader, reader_port in readers:
                     theirs = by_lanes_of(columns[reader.name], reader_port)
                     held = self.held[tensor, reader.name, reader_port]
-                    link = partial(link_costs, held=held, buffered=_buffered(reader))
+                    link = partial(link_costs, held=held, target=self.graph.target, buffered=_buffered(reader))
                     self._link(programme, costs, node.op.outputs[port], ours, theirs, link, len(readers))
         _budget_rows(programme, costs, limits)
         values = programme.solve(gap=2e-3, nodes=FINE_NODES)
@@ -177,7 +181,7 @@ class Solver:
         pairs: dict[tuple[int, int], list[int]] = {}
         for a in ours:
             source = replace(stream, lanes=a)
-            fork = duplicate_op(source, copies).resources() if copies > 1 else Resources()
+            fork = duplicate_op(source, copies, target=self.graph.target).resources() if copies > 1 else Resources()
             share = Resources(lut=fork.lut / copies, ff=fork.ff / copies)
             for b in theirs:
                 pairs[a, b] = [self._column(programme, costs, cost + share) for cost in link(source, b)]
@@ -209,9 +213,10 @@ def _border_links(graph: HwGraph, border: Border) -> dict[str, dict[tuple[int, .
                 wide = Stream(
                     tokens=1, channels=values, lanes=border.input_lanes, bits=stream.bits, signed=stream.signed
                 )
-                link = link_costs(wide, lanes[index], 0.0)[0]
+                link = link_costs(wide, lanes[index], 0.0, target=graph.target)[0]
             else:
-                link = link_costs(replace(edge.source_stream, lanes=lanes[index]), OUTPUT_LANES, 0.0)[0]
+                narrow = replace(edge.source_stream, lanes=lanes[index])
+                link = link_costs(narrow, OUTPUT_LANES, 0.0, target=graph.target)[0]
             before = costs.get(lanes, (0.0,) * len(KINDS))
             costs[lanes] = tuple(a + b for a, b in zip(before, vector(link), strict=True))
     return found

@@ -6,14 +6,13 @@ from functools import cache
 
 from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 from bvit_hw.ops.registry import from_attributes
+from bvit_hw.targets import Target
 
-#: a FIFO of fewer beats has no use for block RAM
-BLOCK_DEPTH = 64
 SMALL, LARGE = "small", "large"
 
 
 @cache
-def fifo_op(stream: Stream, depth: int, style: str = SMALL) -> HwOp:
+def fifo_op(stream: Stream, depth: int, style: str = SMALL, *, target: Target) -> HwOp:
     """A FIFO of ``depth`` beats for the stream, in LUT RAM (``SMALL``) or block RAM (``LARGE``)."""
     return from_attributes(
         "Fifo",
@@ -21,11 +20,11 @@ def fifo_op(stream: Stream, depth: int, style: str = SMALL) -> HwOp:
             "tokens": stream.tokens, "channels": stream.channels, "bits": stream.bits, "signed": int(stream.signed),
             "pe": stream.lanes, "depth": max(depth, 2), "style": style,
         },
-    )  # fmt: skip
+    ).on(target)  # fmt: skip
 
 
 @cache
-def converter_op(stream: Stream, lanes_out: int) -> HwOp:
+def converter_op(stream: Stream, lanes_out: int, *, target: Target) -> HwOp:
     """A converter from the stream's lanes to ``lanes_out``."""
     return from_attributes(
         "WidthConverter",
@@ -33,11 +32,11 @@ def converter_op(stream: Stream, lanes_out: int) -> HwOp:
             "tokens": stream.tokens, "channels": stream.channels, "bits": stream.bits, "signed": int(stream.signed),
             "lanes_in": stream.lanes, "lanes_out": lanes_out,
         },
-    )  # fmt: skip
+    ).on(target)  # fmt: skip
 
 
 @cache
-def duplicate_op(stream: Stream, copies: int) -> HwOp:
+def duplicate_op(stream: Stream, copies: int, *, target: Target) -> HwOp:
     """A fork of the stream into ``copies``."""
     return from_attributes(
         "Duplicate",
@@ -45,7 +44,7 @@ def duplicate_op(stream: Stream, copies: int) -> HwOp:
             "tokens": stream.tokens, "channels": stream.channels, "bits": stream.bits, "signed": int(stream.signed),
             "pe": stream.lanes, "copies": copies,
         },
-    )  # fmt: skip
+    ).on(target)  # fmt: skip
 
 
 def depth_for(stream: Stream, held: float) -> int:
@@ -54,7 +53,9 @@ def depth_for(stream: Stream, held: float) -> int:
 
 
 @cache
-def link_costs(source: Stream, lanes: int, held: float, *, buffered: bool = True) -> tuple[Resources, ...]:
+def link_costs(
+    source: Stream, lanes: int, held: float, *, target: Target, buffered: bool = True
+) -> tuple[Resources, ...]:
     """Costs of carrying a stream to a consumer of ``lanes``: a FIFO, and a width converter where the lanes differ.
 
     ``held`` is how many frames wait in the FIFO; where not ``buffered`` there is one only before a converter to fewer
@@ -62,7 +63,7 @@ def link_costs(source: Stream, lanes: int, held: float, *, buffered: bool = True
     """
     total, fifo_stream = Resources(), source
     if lanes != source.lanes:
-        converter = converter_op(source, lanes)
+        converter = converter_op(source, lanes, target=target)
         total += converter.resources()
         if converter.intake is Intake.SPLITS:
             buffered = True
@@ -71,5 +72,5 @@ def link_costs(source: Stream, lanes: int, held: float, *, buffered: bool = True
     if not buffered:
         return (total,)
     depth = depth_for(fifo_stream, held)
-    styles = (SMALL, LARGE) if depth >= BLOCK_DEPTH else (SMALL,)
-    return tuple(total + fifo_op(fifo_stream, depth, style).resources() for style in styles)
+    styles = (SMALL, LARGE) if depth >= target.memories.cell_words else (SMALL,)
+    return tuple(total + fifo_op(fifo_stream, depth, style, target=target).resources() for style in styles)

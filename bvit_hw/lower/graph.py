@@ -13,6 +13,7 @@ import numpy as np
 
 from bvit_hw.errors import LoweringError
 from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, Stream
+from bvit_hw.targets import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,15 @@ class HwGraph:
     def fifos(self) -> tuple[HwNode, ...]:
         """The FIFOs, in execution order."""
         return tuple(node for node in self.nodes if node.op.fifo_depth)
+
+    @property
+    def target(self) -> Target:
+        """The FPGAs that its operators are built for."""
+        return self.nodes[0].op.target
+
+    def on(self, target: Target) -> HwGraph:
+        """The same graph built for another target, of its own cells where the RTL has a variant of them."""
+        return self.with_ops({node.name: node.op.on(target) for node in self.nodes})
 
     @property
     def cycles(self) -> int:

@@ -20,7 +20,7 @@ def insert_duplicates(graph: HwGraph) -> tuple[HwGraph, bool]:
             copies = counts[edge.tensor]
             forks[edge.tensor] = HwNode(
                 name=f"{edge.tensor}.fork",
-                op=duplicate_op(edge.source_stream, copies),
+                op=duplicate_op(edge.source_stream, copies, target=graph.target),
                 inputs=(edge.tensor,),
                 outputs=tuple(f"{edge.tensor}.fork{i}" for i in range(copies)),
             )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bvit_hw.errors import LoweringError
 from bvit_hw.lower.edges import insert_on_edges
-from bvit_hw.lower.glue import BLOCK_DEPTH, LARGE, fifo_op
+from bvit_hw.lower.glue import LARGE, fifo_op
 from bvit_hw.lower.graph import Edge, HwGraph, HwNode
 from bvit_hw.ops.base import Intake
 
@@ -36,7 +36,7 @@ def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> tup
         name = fifo_name(edge.tensor)
         return HwNode(
             name=name,
-            op=fifo_op(edge.source_stream, (depths or {}).get(name, 2)),
+            op=fifo_op(edge.source_stream, (depths or {}).get(name, 2), target=graph.target),
             inputs=(edge.tensor,),
             outputs=(name,),
         )
@@ -52,7 +52,7 @@ def with_depths(graph: HwGraph, depths: Mapping[str, int]) -> HwGraph:
         if node.name not in depths:
             continue
         if depths[node.name]:
-            ops[node.name] = fifo_op(node.op.inputs[0], depths[node.name])
+            ops[node.name] = fifo_op(node.op.inputs[0], depths[node.name], target=graph.target)
         else:
             renamed[node.outputs[0]] = node.inputs[0]
     if graph.output in renamed:
@@ -74,9 +74,9 @@ def with_block_ram(graph: HwGraph, limit: float) -> HwGraph:
     gains = []
     for node in graph.fifos:
         depth = node.op.fifo_depth
-        if depth < BLOCK_DEPTH:
+        if depth < graph.target.memories.cell_words:
             continue
-        moved = fifo_op(node.op.inputs[0], depth, LARGE)
+        moved = fifo_op(node.op.inputs[0], depth, LARGE, target=graph.target)
         before, after = node.op.resources(), moved.resources()
         saved, taken = before.lut - after.lut, after.bram18 - before.bram18
         if saved > 0 and taken > 0:

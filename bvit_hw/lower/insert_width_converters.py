@@ -39,7 +39,7 @@ def insert_width_converters(
         )
         return HwNode(
             name=f"{edge.tensor}.width",
-            op=converter_op(source, lanes_out),
+            op=converter_op(source, lanes_out, target=graph.target),
             inputs=(edge.tensor,),
             outputs=(f"{edge.tensor}.width",),
         )

@@ -20,6 +20,8 @@ from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FoldingError, LoweringError
 from bvit_hw.ops.hls import HlsInstance
 from bvit_hw.ops.params import ParamSpec, check_specs
+from bvit_hw.targets import XC7, Target
+from bvit_hw.targets.cost import CostTerms as CostTerms
 from bvit_hw.targets.cost import Resources as Resources
 
 IntArray = NDArray[np.int64]
@@ -198,21 +200,24 @@ class HwOp(ABC):
     zero_fields: ClassVar[tuple[str, ...]] = ()
     #: files of rtl/ that the module needs, in compile order, its own last
     rtl_sources: ClassVar[tuple[str, ...]]
+    #: the FPGAs that it is built for: where its costs come from, and what decides between kinds of memories. It is no
+    #: attribute of a graph's node: a graph is put on a board's target when it is read (lower/vendor_cells.py)
+    target: Target = field(default=XC7, repr=False)
+
     #: whether it only carries data between other operators: the graph's passes place it, folding does not choose it
     is_glue: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            given = getattr(self, f.name)
+        for name, given in self.attributes().items():
             if isinstance(given, str):
                 continue
             # A folding field's least value is the operator's own affair: 0 divides nothing, but is a flag as well.
-            least = 0 if f.name in (*self.zero_fields, *self.folding_fields) or isinstance(given, bool) else 1
+            least = 0 if name in (*self.zero_fields, *self.folding_fields) or isinstance(given, bool) else 1
             for value in given if isinstance(given, (tuple, list)) else (given,):
                 if not isinstance(value, (int, np.integer)):
-                    raise ConfigError(f"{self.op_type}: {f.name}={given!r}; allowed: integers")
-                if value < least and f.name not in self.folding_fields:
-                    raise ConfigError(f"{self.op_type}: {f.name}={given}; allowed: {least} or more")
+                    raise ConfigError(f"{self.op_type}: {name}={given!r}; allowed: integers")
+                if value < least and name not in self.folding_fields:
+                    raise ConfigError(f"{self.op_type}: {name}={given}; allowed: {least} or more")
         self.check_fields()
 
     @classmethod
@@ -272,8 +277,12 @@ class HwOp(ABC):
         """Every legal folding of this operator worth considering, slowest first."""
 
     @abstractmethod
+    def cost_terms(self) -> CostTerms:
+        """What its circuit consists of; the target knows what one of each term costs (benchmarks/fit_costs.py)."""
+
     def resources(self) -> Resources:
-        """Predicted cost; the model is fitted to Yosys ``synth_xilinx`` counts (see benchmarks/)."""
+        """Predicted cost on its target."""
+        return self.target.weigh(self.cost_terms())
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:
@@ -307,8 +316,18 @@ class HwOp(ABC):
 
     def fold(self, **folding: int) -> Self:
         """The same operator folded differently."""
-        return replace(self, **folding)
+        changed: dict[str, Any] = {**folding}
+        return replace(self, **changed)
+
+    def on(self, target: Target) -> Self:
+        """The same operator built for another target, of its cells where the RTL has a variant for them."""
+        return replace(self, target=target)
 
     def attributes(self) -> dict[str, Any]:
-        """The fields as a plain dictionary, as a graph node carries them."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """The fields but the target as a plain dictionary, as a graph node carries them."""
+        return {name: getattr(self, name) for name in self.attribute_names()}
+
+    @classmethod
+    def attribute_names(cls) -> tuple[str, ...]:
+        """Names of the fields but the target."""
+        return tuple(f.name for f in fields(cls) if f.name != "target")

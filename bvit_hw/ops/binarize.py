@@ -9,9 +9,20 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.ops.affine_cost import binarize_resources
-from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, divisors, require_divisor
-from bvit_hw.ops.coef_memory import block_pays, pack_words
+from bvit_hw.ops.base import (
+    CostTerms,
+    HwOp,
+    Intake,
+    IntArray,
+    Params,
+    Resources,
+    RtlInstance,
+    Stream,
+    divisors,
+    require_divisor,
+)
+from bvit_hw.ops.circuits import counter_bits
+from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.params import ParamSpec
 
 
@@ -79,9 +90,17 @@ class Binarize(HwOp):
         for pe in divisors(self.channels):
             yield replace(self, pe=pe)
 
-    def resources(self) -> Resources:
-        """See affine_cost.py."""
-        return binarize_resources(self)
+    def cost_terms(self) -> CostTerms:
+        """A comparator a lane, its threshold's table, the counter."""
+        memories = self.target.memories
+        luts, halves = memories.tables([self.memory_shape])
+        threshold = 0 if memories.table_in_block(*self.memory_shape) else self.in_bits + 1
+        return CostTerms(
+            circuit="Binarize",
+            lut={"one": 1, "table": luts, "compare": self.pe * self.in_bits},
+            ff={"one": 1, "counter": counter_bits(self.beats, 1), "lane": self.pe * (1 + self.in_bits + threshold)},
+            exact=Resources(bram18=halves),
+        )
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:
@@ -105,7 +124,7 @@ class Binarize(HwOp):
                 "PE": self.pe,
                 "BEATS": self.beats,
                 "IN_BITS": self.in_bits,
-                "THRESHOLD_BLOCK": int(block_pays(*self.memory_shape)),
+                "THRESHOLD_BLOCK": int(self.target.memories.table_in_block(*self.memory_shape)),
             },
             memories={
                 "THRESHOLD_FILE": pack_words(np.asarray(params["threshold"]).reshape(-1, self.pe), self.in_bits + 1)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import (
+    CostTerms,
     HwOp,
     Intake,
     IntArray,
@@ -24,10 +24,11 @@ from bvit_hw.ops.base import (
     divisors,
     require_divisor,
 )
-from bvit_hw.ops.block_ram import BLOCK_RAM_SHAPES
 from bvit_hw.ops.hls import HlsInstance, HlsTable
 from bvit_hw.ops.params import ParamSpec
 from bvit_hw.ops.popcount import decode, encode, is_shared, level_sizes, popcount_size, word_positions
+from bvit_hw.targets import Target
+from bvit_hw.targets.memories import Join
 
 #: Modules around Xilinx primitive cells, and models of the cells for simulation only: of 7-series (primitives=1) and
 #: of UltraScale (2).
@@ -39,11 +40,6 @@ PRIMITIVE_SOURCES = (
 )
 PRIMITIVE_MODELS = ("LUT6.sv", "LUT6_2.sv", "CARRY4.sv")
 ULTRASCALE_MODELS = (*PRIMITIVE_MODELS[:2], "CARRY8.sv")
-
-#: fitted to benchmarks/mvau_luts.py: LUTs of the counters a bit of the weight address, LUTs a product of the plain
-#: structure, whatever little there is of it
-CONTROL_LUTS = 4.6
-PLAIN_LUTS = 0.86
 
 
 def pack_weights(weights: np.ndarray, *, pe: int, simd: int, structure: str = "auto") -> Memory:
@@ -81,31 +77,6 @@ def unpack_weights(
     words = bits.reshape(rows // pe, cols // simd, positions, pe).transpose(0, 1, 3, 2)
     plain = decode(words, simd, structure).transpose(0, 2, 1, 3).reshape(rows, cols)
     return np.where(plain == 1, 1, -1).astype(np.int8)
-
-
-def _rom(width: int, depth: int, *, block: bool) -> Resources:
-    """A memory of ``depth`` words in 7-series block RAM (18-Kbit halves) or as constants in LUTs."""
-    if not block:
-        # 64 words a LUT6; beyond that MUXF7 and MUXF8, which are no LUTs, join up to four.
-        return Resources(lut=width * -(-depth // 64))
-    blocks, banks = _block_ram(width, depth)
-    # Four banks a LUT6 of the multiplexer behind them.
-    return Resources(bram18=blocks, lut=0 if banks == 1 else width * -(-banks // 4))
-
-
-@cache
-def _block_ram(width: int, depth: int) -> tuple[int, int]:
-    """Fewest 18-Kbit halves and, with them, fewest banks behind one another; widths as in UG473."""
-    choices = []
-    for words, bits, halves in BLOCK_RAM_SHAPES:
-        beside = -(-width // bits) * halves
-        banks, rest = divmod(depth, words)
-        if banks == 0 or (banks, rest) == (1, 0):
-            choices.append((beside, 1))
-        else:
-            more = _block_ram(width, rest) if rest else (0, 0)
-            choices.append((banks * beside + more[0], banks + more[1]))
-    return min(choices)
 
 
 def _check_folding(where: str, *, rows: int, cols: int, pe: int, simd: int) -> None:
@@ -222,44 +193,39 @@ class BinaryMVAU(HwOp):
             folded = self.fold(pe=pe, simd=simd, use_bram=1)
             if folded.depth > 1:
                 yield folded
-            if folded.depth <= 64:
+            if folded.depth <= self.target.memories.table_words:
                 yield folded.fold(use_bram=0)
 
-    def resources(self) -> Resources:
+    def on(self, target: Target) -> Self:
+        """With the primitives that the target has."""
+        return replace(self, target=target, primitives=target.vendor_cells)
+
+    def cost_terms(self) -> CostTerms:
         """LUTs and registers from the structure's own size, block RAM from its shape; see docs/binary_mvau.md."""
-        positions = word_positions(self.simd)
+        memories = self.target.memories
         sum_bits = clog2(self.cols + 1)
+        lane, plain, common = float(sum_bits), 0, 0
         if is_shared(self.simd):
             size = popcount_size(self.simd)
-            lane = size.primitive_lane_luts if self.primitives else size.lane_luts
-            lane_ff = size.lane_registers - (size.row_bits if self.primitives else 0)
+            cells = self.primitives > 0
+            lane += size.primitive_lane_luts if cells else size.lane_luts(self.target.weights("Popcount", "lut"))
+            lane_ff = size.lane_registers - (size.row_bits if cells else 0)
             common, common_ff = size.shared_parities, sum(level_sizes(self.simd))
         else:
-            lane = PLAIN_LUTS * self.simd
-            lane_ff = self.simd.bit_length()
-            common, common_ff = 0, self.simd
-        lane += sum_bits
-        lane_ff += 2 * sum_bits
-        control = CONTROL_LUTS * self.depth.bit_length()
-        replay = self._replay_memory()
-        weights = _rom(positions * self.pe, self.depth, block=bool(self.use_bram))
-        logic = Resources(
-            lut=round(self.pe * lane + common + control),
-            ff=self.pe * lane_ff + common_ff + self.simd + 5 * self.depth.bit_length() + 20,
+            plain = self.simd
+            lane_ff, common_ff = self.simd.bit_length(), self.simd
+        registers = self.pe * (lane_ff + 2 * sum_bits) + common_ff + self.simd
+        counter = self.depth.bit_length()
+        weights = memories.rom(word_positions(self.simd) * self.pe, self.depth, block=bool(self.use_bram))
+        # two input tokens, unless there is only one neuron fold
+        words = 0 if self.pe == self.rows else 2 << clog2(self.cols // self.simd)
+        return CostTerms(
+            circuit="BinaryMVAU",
+            lut={"lane": self.pe * lane, "plain": self.pe * plain, "parity": common, "control": counter},
+            ff={"one": 1, "register": registers, "control": counter},
+            exact=weights + Resources(lut=memories.lut_ram_cost(self.simd, words, Join.DECODE)),
+            whole=True,
         )
-        return logic + replay + weights
-
-    def _replay_memory(self) -> Resources:
-        """Two input tokens, unless there is only one neuron fold."""
-        if self.pe == self.rows:
-            return Resources()
-        words = 2 << clog2(self.cols // self.simd)
-        if words <= 32:
-            return Resources(lut=4 * -(-self.simd // 6))
-        # RAM64M: three bits; the banks of deeper memories are joined by multiplexers, and more than two decoded.
-        banks = words // 64
-        data = banks * 4 * -(-self.simd // 3) + self.simd * ((banks + 1) // 3)
-        return Resources(lut=data + 8 * max(banks - 2, 0))
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.contract.interval import bits_of, signed_bits
 from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.ops.affine_cost import affine_resources
 from bvit_hw.ops.base import (
+    CostTerms,
     HwOp,
     IntArray,
     Memory,
@@ -21,10 +21,12 @@ from bvit_hw.ops.base import (
     Resources,
     RtlInstance,
     Stream,
+    clog2,
     divisors,
     require_divisor,
 )
-from bvit_hw.ops.coef_memory import block_pays, pack_words
+from bvit_hw.ops.circuits import booth_luts, counter_bits
+from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.hls import HlsInstance, HlsTable
 from bvit_hw.ops.params import ParamSpec
 
@@ -33,8 +35,6 @@ SUM_LIMIT = 25
 #: the contract's width of the value that the slope multiplies
 MID_LIMIT = 17
 MAX_INPUTS = 4
-#: operands of a DSP48E1's multiplier
-DSP_DATA_BITS, DSP_COEF_BITS = 25, 18
 
 Interval = tuple[int, int]
 
@@ -104,7 +104,7 @@ class ChannelAffine(HwOp):
         prelu = bool(attrs["prelu"])
         multiply, shift = (np.atleast_1d(attrs[name]).tolist() for name in ("multiply", "shift"))
         # Widths of parameters that there are none of keep their defaults.
-        widths = {"coef_bits": int(attrs["coef_bits"])} if any(multiply) else {}
+        widths: dict[str, Any] = {"coef_bits": int(attrs["coef_bits"])} if any(multiply) else {}
         if prelu:
             widths |= {name: int(attrs[name]) for name in ("mid_shift", "slope_bits", "slope_shift")}
             widths |= {"bias2_bits": bits_of(params["bias2"]), "bias2_tokens": len(params["bias2"])}
@@ -133,14 +133,15 @@ class ChannelAffine(HwOp):
             )
         if any(m not in (0, 1) for m in (*self.multiply, self.prelu)):
             raise ConfigError(f"ChannelAffine: multiply={self.multiply}, prelu={self.prelu}; allowed: 0, 1")
+        dsp_coef = self.target.dsp.coef
         ranges = {
             "tokens": (1, None),
             "channels": (1, None),
-            "coef_bits": (2, DSP_COEF_BITS),
+            "coef_bits": (2, dsp_coef),
             "bias_bits": (1, SUM_LIMIT),
             "mid_shift": (0, SUM_LIMIT - 1),
-            "slope_bits": (2, DSP_COEF_BITS),
-            "slope_shift": (0, DSP_COEF_BITS - 2),
+            "slope_bits": (2, dsp_coef),
+            "slope_shift": (0, dsp_coef - 2),
             "bias2_bits": (1, SUM_LIMIT),
             "out_shift": (0, SUM_LIMIT - 1),
             "out_bits": (2, SUM_LIMIT),
@@ -212,6 +213,12 @@ class ChannelAffine(HwOp):
             shapes["BIAS2"] = (self.pe * self.bias2_bits, self.beats * self.bias2_tokens)
         return shapes
 
+    @property
+    def in_blocks(self) -> set[str]:
+        """Which of the coefficient memories are block RAM."""
+        in_block = self.target.memories.table_in_block
+        return {name for name, shape in self.memory_shapes().items() if in_block(*shape)}
+
     # ------------------------------------------------------------------ HwOp
 
     @property
@@ -238,9 +245,51 @@ class ChannelAffine(HwOp):
             for use_dsp in (0, 1) if self.prelu or any(self.multiply) else (0,):
                 yield replace(self, pe=pe, use_dsp=use_dsp)
 
-    def resources(self) -> Resources:
-        """See affine_cost.py."""
-        return affine_resources(self)
+    def cost_terms(self) -> CostTerms:
+        """Bits of the adders, LUTs of tables and multipliers; registers of each stage of the pipeline."""
+        memories, shapes = self.target.memories, self.memory_shapes()
+        multiplied = [(b, s) for b, m, s in zip(self.in_bits, self.multiply, self.shift, strict=True) if m]
+        plain = [(b, s) for b, m, s in zip(self.in_bits, self.multiply, self.shift, strict=True) if not m]
+        adder = sum(self.sum_bits - shift for _, shift in plain)
+        booth = 0
+        if not self.use_dsp:
+            adder += sum(self.sum_bits - shift for _, shift in multiplied) + (self.result_bits if self.prelu else 0)
+            booth = sum(booth_luts(bits, self.coef_bits) for bits, _ in multiplied)
+            booth += booth_luts(self.mid_bits, self.factor_bits) if self.prelu else 0
+        saturates = self.result_bits - self.out_shift > self.out_bits
+        addresses = clog2(self.beats) + clog2(self.beats * self.bias2_tokens) if self.prelu else 0
+        counter = counter_bits(self.beats, self.tokens if max(self.bias_tokens, self.bias2_tokens) > 1 else 1)
+        table, halves = memories.tables(shapes.values())
+        fabric, pe = 0 if self.use_dsp else 1, self.pe
+        waiting = sum(rank * (bits + self.coef_bits) for rank, (bits, _) in enumerate(multiplied))
+        product = sum(min(bits + self.coef_bits, self.sum_bits - shift) for bits, shift in multiplied)
+        prelu_registers = pe * self.prelu * (self.mid_bits + self.factor_bits)
+        return CostTerms(
+            circuit="ChannelAffine",
+            lut={
+                "one": 1,
+                "input": len(self.in_bits),
+                "address": addresses,
+                "table": table,
+                "adder": pe * adder,
+                "booth": pe * booth,
+                "saturate": pe * (self.out_bits + 2) if saturates else 0,
+            },
+            ff={
+                "stage": 2 + len(multiplied) + 3 * self.prelu + counter + addresses,
+                "out": pe * self.out_bits,
+                "bias": 0 if "BIAS" in self.in_blocks else pe * self.bias_bits,
+                "plain": pe * sum(bits for bits, _ in plain),
+                "bias2": 0 if not self.prelu or "BIAS2" in self.in_blocks else pe * self.bias2_bits,
+                "waiting": pe * waiting,
+                "base": fabric * pe * self.sum_bits,
+                "sum": fabric * pe * len(multiplied) * self.sum_bits,
+                "product": fabric * pe * product,
+                "prelu": fabric * (prelu_registers + pe * self.prelu * 2 * self.result_bits),
+                "prelu_dsp": (1 - fabric) * prelu_registers,
+            },
+            exact=Resources(bram18=halves, dsp=pe * (sum(self.multiply) + self.prelu) if self.use_dsp else 0),
+        )
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:
@@ -312,7 +361,7 @@ class ChannelAffine(HwOp):
                 "OUT_SHIFT": self.out_shift,
                 "OUT_BITS": self.out_bits,
                 "USE_DSP": self.use_dsp,
-                **{f"{name}_BLOCK": int(block_pays(*shape)) for name, shape in shapes.items()},
+                **{f"{name}_BLOCK": int(name in self.in_blocks) for name in shapes},
             },
             inputs=tuple(f"s{i}_axis" for i in range(n)),
             memories={f"{name}_FILE": self._memory(name, params) for name in shapes},
@@ -344,7 +393,6 @@ class ChannelAffine(HwOp):
             "slope": np.asarray(params["slope"]).reshape(-1, self.pe) if self.prelu else np.zeros((1, 1), int),
             "bias2": np.asarray(params["bias2"]).reshape(-1, self.pe) if self.prelu else np.zeros((1, 1), int),
         }
-        shapes = self.memory_shapes()
         return HlsInstance(
             header="channel_affine.hpp",
             function="channel_affine",
@@ -356,7 +404,7 @@ class ChannelAffine(HwOp):
                     bits=getattr(self, f"{name}_bits"),
                     signed=True,
                     reshape=tuple(range(2, values.ndim + 1)),
-                    storage="bram" if name.upper() in shapes and block_pays(*shapes[name.upper()]) else "lutram",
+                    storage="bram" if name.upper() in self.in_blocks else "lutram",
                 )
                 for name, values in arrays.items()
             },

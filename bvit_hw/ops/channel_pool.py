@@ -10,8 +10,9 @@ import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.ops.base import IntArray, Params, Resources, RtlInstance, Stream, clog2, divisors
-from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits
+from bvit_hw.ops.base import CostTerms, IntArray, Params, RtlInstance, Stream, clog2, divisors
+from bvit_hw.ops.circuits import loop_bits
+from bvit_hw.ops.pool_common import PoolOp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,6 @@ class ChannelPool(PoolOp):
     op_type: ClassVar[str] = "ChannelPool"
     contract_node: ClassVar[str] = "ChannelPool"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_channel_pool.sv")
-    lut_weights: ClassVar[tuple[float, ...]] = (0.8, 1.052, 1.832)
-    ff_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0)
 
     tokens: int
     channels: int
@@ -96,7 +95,11 @@ class ChannelPool(PoolOp):
         beats = max(self.group // self.pe, 1)
         adders = self.pe - self.out_lanes + (self.out_lanes if beats > 1 else 0)
         registers = self.out_lanes * self.sum_bits + loop_bits(beats)
-        return CostTerms(exact=Resources(), lut=(1, adders * (self.in_bits + 1), loop_bits(beats)), ff=(1, registers))
+        return CostTerms(
+            circuit=self.op_type,
+            lut={"one": 1, "adder": adders * (self.in_bits + 1), "loop": loop_bits(beats)},
+            ff={"one": 1, "register": registers},
+        )
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """tokens x channels -> tokens x (channels / group)."""

@@ -9,8 +9,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.ops.base import IntArray, Params, RtlInstance, Stream, clog2
-from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
+from bvit_hw.ops.base import CostTerms, IntArray, Params, RtlInstance, Stream, clog2
+from bvit_hw.ops.circuits import loop_bits
+from bvit_hw.ops.pool_common import PoolOp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,6 @@ class ChannelRepeat(PoolOp):
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_channel_repeat.sv",
     )  # fmt: skip
-    lut_weights: ClassVar[tuple[float, ...]] = (2.796, 4.169, 0.0)
-    ff_weights: ClassVar[tuple[float, ...]] = (1.918, 1.989, 1.003)
 
     tokens: int
     channels: int
@@ -80,14 +79,19 @@ class ChannelRepeat(PoolOp):
     @property
     def block(self) -> bool:
         """Whether the buffer is block RAM."""
-        return prefers_block(self.pe * self.bits, self.words)
+        return self.target.memories.buffer_in_block(self.pe * self.bits, self.words)
 
     def cost_terms(self) -> CostTerms:
         """Terms: constant, address bits, bits of the loop counters; for FFs also the output register."""
         address, loops = clog2(self.words), loop_bits(self.words // 2, self.repeat)
         output = 0 if self.block else self.pe * self.bits
-        exact = memory(self.pe * self.bits, self.words, self.block)
-        return CostTerms(exact=exact, lut=(1, address, loops), ff=(1, address + loops, output))
+        exact = self.target.memories.buffer(self.pe * self.bits, self.words, block=self.block)
+        return CostTerms(
+            circuit=self.op_type,
+            lut={"one": 1, "address": address, "loop": loops},
+            ff={"one": 1, "counter": address + loops, "out": output},
+            exact=exact,
+        )
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """tokens x channels -> tokens x (repeat * channels)."""

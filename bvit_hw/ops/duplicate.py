@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, divisors
+from bvit_hw.ops.base import CostTerms, HwOp, Intake, IntArray, Params, RtlInstance, Stream, divisors
 
 MAX_COPIES = 8  # as many as the benches go through
 
@@ -66,9 +66,9 @@ class Duplicate(HwOp):
         for pe in divisors(self.channels):
             yield self.fold(pe=pe)
 
-    def resources(self) -> Resources:
+    def cost_terms(self) -> CostTerms:
         """Control alone: data passes through."""
-        return Resources(lut=3.4 * self.copies - 2.4, ff=self.copies)
+        return CostTerms(circuit=self.op_type, lut={"copy": self.copies, "one": 1}, ff={"copy": self.copies})
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """The frame, ``copies`` times."""

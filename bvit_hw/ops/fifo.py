@@ -9,8 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2
-from bvit_hw.ops.block_ram import bram18s
+from bvit_hw.ops.base import CostTerms, HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2
 
 STYLES = ("small", "large")
 
@@ -74,24 +73,19 @@ class Fifo(HwOp):
         """Only the one given: a FIFO takes the lanes of its neighbours."""
         yield self
 
-    def resources(self) -> Resources:
-        """Fitted to Yosys: LUT RAM comes as 32 words x 6 or 64 words x 3 bits in four LUTs, deeper by multiplexing."""
-        width, address, counter = self.stream.width, clog2(self.depth), clog2(self.depth + 1)
-        wraps = self.depth > 64 and self.depth != 1 << address
+    def cost_terms(self) -> CostTerms:
+        """Registers for two beats, or a memory with its addresses; those wrap where the depth is no power of two."""
+        memories, width, address = self.target.memories, self.stream.width, clog2(self.depth)
+        wraps = self.depth > memories.cell_words and self.depth != 1 << address
         if self.depth == 2:
-            return Resources(lut=width + 6, ff=2 * width + 5)
+            return CostTerms(circuit="RegisterFifo", lut={"one": 1, "bit": width}, ff={"one": 1, "bit": width})
+        registers = {"one": 1, "bit": width, "counter": clog2(self.depth + 1), "address": address}
+        control = {"one": 1, "address": address, "wrap": address * wraps}
         if self.style == "large":
-            return Resources(
-                lut=2 * address + 4 + 1.5 * address * wraps,
-                ff=width + 3 + counter + 2 * address,
-                bram18=bram18s(width, self.depth),
-            )
-        if self.depth <= 32:
-            ram = 4.0 * -(-width // 6)
-        else:
-            blocks = -(-self.depth // 64)
-            ram = 4.0 * -(-width // 3) * blocks + width * -(-(blocks - 1) // 3)
-        return Resources(lut=ram + 6 + 1.5 * address + 1.5 * address * wraps, ff=width + 2 + counter + 2 * address)
+            halves = memories.halves(width, self.depth)
+            return CostTerms(circuit="BlockFifo", lut=control, ff=registers, exact=Resources(bram18=halves))
+        luts = {"memory": memories.lut_ram_cost(width, self.depth), **control}
+        return CostTerms(circuit="Fifo", lut=luts, ff=registers)
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """What goes in comes out."""

@@ -11,8 +11,8 @@ import numpy as np
 from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.contract.interval import signed_bits
 from bvit_hw.errors import ConfigError, FoldingError
-from bvit_hw.ops.affine_cost import int_mvau_resources
 from bvit_hw.ops.base import (
+    CostTerms,
     HwOp,
     Intake,
     IntArray,
@@ -24,12 +24,10 @@ from bvit_hw.ops.base import (
     divisors,
     require_divisor,
 )
-from bvit_hw.ops.block_ram import LUTS_PER_BRAM18
-from bvit_hw.ops.coef_memory import block_count, block_pays, pack_words
+from bvit_hw.ops.circuits import booth_luts, tree_bits
+from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.params import ParamSpec
 
-#: operands of a DSP48E1's multiplier
-DSP_X_BITS, DSP_WEIGHT_BITS = 25, 18
 #: address bits of a table of bvit_serial_mvau: a LUT6 has one input more, the adder's
 TABLE_ADDRESS_BITS = 5
 
@@ -82,14 +80,15 @@ class IntMVAU(HwOp):
 
     def check_fields(self) -> None:
         """Shape and folding."""
+        dsp = self.target.dsp
         ranges = {
             "tokens": (1, None),
             "cols": (1, None),
             "rows": (1, None),
             "in_signed": (0, 1),
             # a signed multiplier sees an unsigned input with a zero in front
-            "in_bits": (1 + self.in_signed, DSP_X_BITS - 1 + self.in_signed),
-            "weight_bits": (2, DSP_WEIGHT_BITS),
+            "in_bits": (1 + self.in_signed, dsp.data - 1 + self.in_signed),
+            "weight_bits": (2, dsp.coef),
             "acc_bits": (2, 48),
         }
         for name, (low, high) in ranges.items():
@@ -190,19 +189,9 @@ class IntMVAU(HwOp):
         return self.simd * self.in_bits, 0 if self.row_folds == 1 else 2 << clog2(self.col_folds)
 
     @property
-    def buffer_luts(self) -> int:
-        """LUTs of the input buffer in LUT RAM: RAM32M holds 32 x 6 bits in four, RAM64M 64 x 3."""
-        width, depth = self.buffer_shape
-        if depth <= 32:
-            return 4 * -(-width // 6) if depth else 0
-        banks = -(-depth // 64)
-        return 4 * banks * -(-width // 3) + width * (-(-(banks - 1) // 3) if banks > 1 else 0)
-
-    @property
     def buffer_block(self) -> bool:
         """Whether the input buffer goes to block RAM, because that costs the board less."""
-        width, depth = self.buffer_shape
-        return depth > 0 and block_count(width, depth) * LUTS_PER_BRAM18 < self.buffer_luts
+        return self.target.memories.replay_in_block(*self.buffer_shape)
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
@@ -248,9 +237,66 @@ class IntMVAU(HwOp):
             for simd in (s for s in divisors(self.cols) if self.cols // s <= period):
                 yield replace(self, pe=pe, simd=simd, use_dsp=0, serial=1)
 
-    def resources(self) -> Resources:
-        """See affine_cost.py."""
-        return int_mvau_resources(self)
+    def cost_terms(self) -> CostTerms:
+        """Of the form that it has; the control is about the same in all foldings."""
+        return self._serial_terms() if self.serial else self._folded_terms()
+
+    def _folded_terms(self) -> CostTerms:
+        memories = self.target.memories
+        product = self.x_bits + self.weight_bits
+        lanes = self.x_bits + self.pe * self.weight_bits
+        # operands of lane s wait s cycles: short waits are registers, from the third on shift registers in LUTs
+        srl = sum(lanes * -(-(s - 1) // memories.shift_bits) for s in range(3, self.simd)) if self.use_dsp else 0
+        tree = tree_bits(self.simd, product)
+        table, halves = memories.tables([self.weight_shape])
+        buffer_width, buffer_depth = self.buffer_shape
+        if self.buffer_block:
+            halves += memories.table_halves(buffer_width, buffer_depth)
+        fabric = 0 if self.use_dsp else 1
+        weights = self.pe * self.simd * self.weight_bits
+        return CostTerms(
+            circuit="IntMVAU",
+            lut={
+                "one": 1,
+                "table": table,
+                "buffer": 0 if self.buffer_block else memories.lut_ram_cost(buffer_width, buffer_depth),
+                "acc": self.pe * self.acc_bits,
+                "booth": fabric * self.pe * self.simd * booth_luts(self.x_bits, self.weight_bits),
+                "tree": fabric * self.pe * tree,
+                "wait": srl,
+            },
+            ff={
+                "one": 1,
+                "out": self.pe * self.acc_bits,
+                "weight": 0 if memories.table_in_block(*self.weight_shape) else weights,
+                "wait": 0 if fabric else lanes * sum(min(s, 2) for s in range(self.simd)),
+                "product": fabric * self.pe * self.simd * product,
+                "tree": fabric * self.pe * tree,
+            },
+            exact=Resources(bram18=halves, dsp=self.pe * self.simd if self.use_dsp else 0),
+        )
+
+    def _serial_terms(self) -> CostTerms:
+        rows = self.pe * self.in_bits
+        # Entries are about as wide as sums over a stage's columns can be; weights as large as that allows are rare.
+        entry = min(self.weight_bits + clog2(self.cols_a_stage), self.plane_bits - clog2(self.stages) + 2)
+        return CostTerms(
+            circuit="SerialMVAU",
+            lut={
+                "one": 1,
+                "entry": rows * (self.plane_bits + (self.stages - 1) * entry),
+                "plane": rows * (self.plane_bits + 1),
+                "column": self.cols,
+                "out": self.pe * self.acc_bits,
+            },
+            ff={
+                "one": 1,
+                "input": 2 * self.cols * self.in_bits,
+                "tap": self.cols * (self.in_bits + 2),
+                "sum": rows * self.stages * self.plane_bits,
+                "total": rows * (2 * (self.plane_bits + self.in_bits)),
+            },
+        )
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:
@@ -308,7 +354,7 @@ class IntMVAU(HwOp):
                 "WEIGHT_BITS": self.weight_bits,
                 "ACC_BITS": self.acc_bits,
                 "USE_DSP": self.use_dsp,
-                "WEIGHT_BLOCK": int(block_pays(*self.weight_shape)),
+                "WEIGHT_BLOCK": int(self.target.memories.table_in_block(*self.weight_shape)),
                 "BUFFER_BLOCK": int(self.buffer_block),
             },
             memories={"WEIGHT_FILE": pack_words(words, self.weight_bits)},

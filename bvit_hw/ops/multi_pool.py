@@ -12,12 +12,12 @@ from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.contract.interval import bits_of
 from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
-from bvit_hw.ops.block_ram import bram18s
+from bvit_hw.ops.base import CostTerms, IntArray, Memory, Params, Resources, RtlInstance, Stream, divisors
+from bvit_hw.ops.circuits import loop_bits
 from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable, Storage
 from bvit_hw.ops.params import ParamSpec
-from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
+from bvit_hw.ops.pool_common import PoolOp
 
 #: how far the windows look, in the order of the rows of ``coef``: tokens up and down, tokens left and right
 REACHES = tuple((rows // 2, cols // 2) for rows, cols in WINDOWS.values())
@@ -40,8 +40,6 @@ class MultiPool(PoolOp):
         "bvit_beat_counter.sv", "bvit_pool_mac.sv", "bvit_saturate.sv", "bvit_pool_rows.sv", "bvit_pool_tokens.sv",
         "bvit_multi_pool.sv",
     )  # fmt: skip
-    lut_weights: ClassVar[tuple[float, ...]] = (11.394, 0.133, 0.0, 0.082, 0.77, 0.927)
-    ff_weights: ClassVar[tuple[float, ...]] = (46.924, 2.256, 0.683, 1.568, 0.381, 1.09)
 
     height: int
     width: int
@@ -131,12 +129,12 @@ class MultiPool(PoolOp):
 
     @property
     def _row_block(self) -> bool:
-        return prefers_block(self.pe * self.in_bits, self.width * self.beats)
+        return self.target.memories.buffer_in_block(self.pe * self.in_bits, self.width * self.beats)
 
     @property
     def _token_block(self) -> bool:
         depth = self.reach * self.beats - 1
-        return depth > 32 and prefers_block(self.pe * self._v_bits, depth)
+        return self.target.memories.buffer_in_block(self.pe * self._v_bits, depth)
 
     @property
     def _rom_words(self) -> tuple[int, int]:
@@ -146,7 +144,7 @@ class MultiPool(PoolOp):
 
     @property
     def _coef_block(self) -> bool:
-        return self.beats > 32
+        return self.beats > self.target.memories.shallow_words
 
     def _memories(self) -> list[tuple[int, int, bool]]:
         """Width, depth and style of every memory but the coefficients; 0 words where there is none."""
@@ -162,14 +160,14 @@ class MultiPool(PoolOp):
 
     def cost_terms(self) -> CostTerms:
         """The terms by lane are counted from the module: adders and multiplexers, Booth multipliers, registers."""
-        wide = self.in_bits + 2
+        memories, wide = self.target.memories, self.in_bits + 2
         both_v, both_w = self.height > 2, self.width > 2
         multipliers = self.pe * (2 + both_v + both_w)
         exact = Resources(dsp=multipliers if self.use_dsp else 0)
         read_bits = 0
         for width, depth, block in self._memories():
             if width and depth:
-                exact += memory(width, depth, block)
+                exact += memories.buffer(width, depth, block=block)
                 read_bits += 0 if block and depth > 1 else width
         if self.reach and self.beats <= 3:
             read_bits += self.beats * 2 * self.reach * (self.pe * self.in_bits + 2)
@@ -177,7 +175,7 @@ class MultiPool(PoolOp):
             read_bits += self.reach * self.beats * self.pe * self._v_bits
         rom_bits = self.pe * sum(self._rom_words)
         if self._coef_block:
-            exact += Resources(bram18=sum(bram18s(self.pe * bits, self.beats) for bits in self._rom_words))
+            exact += Resources(bram18=sum(memories.halves(self.pe * bits, self.beats) for bits in self._rom_words))
             rom_bits = 0
         adders = 0
         registers = 2 * wide + 2 * self.in_bits + self.out_bits + self.bias_bits
@@ -196,10 +194,11 @@ class MultiPool(PoolOp):
         counters = loop_bits(self.height, self.height, self.width * self.beats, self.width * self.beats, self.beats)
         table = rom_bits if self.beats > 1 else 0
         return CostTerms(
-            exact=exact,
-            lut=(1, counters, table, table * self.beats, self.pe * (adders + self.out_bits),
-                 0 if self.use_dsp else fabric),
-            ff=(1, counters, read_bits, table, self.pe * registers, 0 if self.use_dsp else fabric_registers),
+            circuit=self.op_type, exact=exact,
+            lut={"one": 1, "counter": counters, "table": table, "deep_table": table * self.beats,
+                 "lane": self.pe * (adders + self.out_bits), "multiplier": 0 if self.use_dsp else fabric},
+            ff={"one": 1, "counter": counters, "read": read_bits, "table": table, "lane": self.pe * registers,
+                "multiplier": 0 if self.use_dsp else fabric_registers},
         )  # fmt: skip
 
     # ---- behaviour -----------------------------------------------------------------------------------------------

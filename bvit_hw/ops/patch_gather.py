@@ -9,8 +9,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.ops.base import IntArray, Params, Resources, RtlInstance, Stream, clog2
-from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
+from bvit_hw.ops.base import CostTerms, IntArray, Params, Resources, RtlInstance, Stream, clog2
+from bvit_hw.ops.circuits import loop_bits
+from bvit_hw.ops.pool_common import PoolOp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,6 @@ class PatchGather(PoolOp):
     contract_node: ClassVar[str] = "PatchGather"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_patch_gather.sv")
-    lut_weights: ClassVar[tuple[float, ...]] = (5.398, 4.215, 0.0)
-    ff_weights: ClassVar[tuple[float, ...]] = (3.158, 1.913, 0.997)
 
     height: int
     width: int
@@ -96,18 +95,23 @@ class PatchGather(PoolOp):
     @property
     def block(self) -> bool:
         """Whether the buffer is block RAM."""
-        return prefers_block(self.pe * self.bits, self.words)
+        return self.target.memories.buffer_in_block(self.pe * self.bits, self.words)
 
     def cost_terms(self) -> CostTerms:
         """Terms: constant, address bits, bits of the loop counters; for FFs also the output register."""
         if not self.words:
-            return CostTerms(exact=Resources(lut=2, ff=1), lut=(0, 0, 0), ff=(0, 0, self.pe * self.bits))
+            return CostTerms(circuit=self.op_type, exact=Resources(lut=2, ff=1), ff={"out": self.pe * self.bits})
         address = clog2(self.words)
         chunk = self.window_w * self.channels // self.pe
         loops = loop_bits(chunk, self.window_h, self.width // self.window_w)
         output = 0 if self.block else self.pe * self.bits
-        exact = memory(self.pe * self.bits, self.words, self.block)
-        return CostTerms(exact=exact, lut=(1, address, loops), ff=(1, address + loops, output))
+        exact = self.target.memories.buffer(self.pe * self.bits, self.words, block=self.block)
+        return CostTerms(
+            circuit=self.op_type,
+            lut={"one": 1, "address": address, "loop": loops},
+            ff={"one": 1, "counter": address + loops, "out": output},
+            exact=exact,
+        )
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """(height * width) x channels -> (height/window_h * width/window_w) x (window_h * window_w * channels)."""

@@ -7,6 +7,7 @@ the parities are a popcount a third as long. See docs/binary_mvau.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,6 @@ SHARED_FROM = 7
 STRUCTURES = ("auto", "plain", "shared_parity")
 #: columns up to this height go into a carry chain (column 1: one more)
 _CHAIN_HEIGHT = 6
-#: fitted to benchmarks/mvau_luts.py
-_LUTS_PER_COUNTER = 6.3
-_LUTS_PER_COLUMN = 1.2
-_LUTS_PER_ADDER_BIT = 0.5
 
 
 def level_sizes(n: int) -> list[int]:
@@ -128,12 +125,12 @@ class PopcountSize:
         """Columns that the two final carry chains add."""
         return sum(1 for height in self.heaps[-1][1:] if height)
 
-    @property
-    def lane_luts(self) -> float:
+    def lane_luts(self, weights: Mapping[str, float]) -> float:
         """LUTs a row by Yosys, portable RTL, from the majorities to the sum of both rows.
 
         One a majority, product, parity and bit of a shift register where a product waits; counters, chain columns and
-        the adder of both rows as fitted: the mapper trades between them, since it holds small LUTs cheaper.
+        the adder of both rows as ``weights``, the target's coefficients of a Popcount, say: the mapper trades between
+        them, since it holds small LUTs cheaper.
         """
         waiting = self.products if self.stages else 0
         two_rows = len(self.heaps[-1]) > 2 or self.products > 1
@@ -142,9 +139,9 @@ class PopcountSize:
             + self.products
             + self.made_parities
             + waiting
-            + _LUTS_PER_COUNTER * self.counters
-            + _LUTS_PER_COLUMN * self.chain_columns
-            + _LUTS_PER_ADDER_BIT * self.row_bits * two_rows
+            + weights["counter"] * self.counters
+            + weights["column"] * self.chain_columns
+            + weights["adder"] * self.row_bits * two_rows
         )
 
     @property

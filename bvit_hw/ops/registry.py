@@ -58,11 +58,11 @@ def field_types(op_type: str) -> dict[str, type]:
     cls = op_class(op_type)
     hints = typing.get_type_hints(cls)
     types: dict[str, type] = {}
-    for f in dataclasses.fields(cls):
-        hint = typing.get_origin(hints[f.name]) or hints[f.name]
+    for name in cls.attribute_names():
+        hint = typing.get_origin(hints[name]) or hints[name]
         if hint not in (int, bool, str, tuple):
             hint = str  # a Literal of strings
-        types[f.name] = hint
+        types[name] = hint
     return types
 
 

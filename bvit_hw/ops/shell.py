@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import ceil
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import Resources, clog2
-from bvit_hw.ops.block_ram import bram18s
+from bvit_hw.ops.base import CostTerms, Resources, clog2
+from bvit_hw.targets import XC7, Target
 
 #: beats beyond one frame that bvit_frame_guard wants at least
 GUARD_SPARE_BEATS = 4
@@ -26,24 +26,27 @@ def guard_depths(frame_bytes: int, width: int = 64) -> tuple[int, int]:
     return beats + GUARD_SPARE_BEATS, max(2 * beats, beats + GUARD_SPARE_BEATS)
 
 
-def guard_resources(frame_bytes: int, depth: int, width: int = 64) -> Resources:
+def guard_resources(frame_bytes: int, depth: int, width: int = 64, target: Target = XC7) -> Resources:
     """Of bvit_frame_guard, fitted to Yosys; a buffer deeper than 1024 words is put together by multiplexers."""
     least, _ = guard_depths(frame_bytes, width)
     if depth < least:
         raise ConfigError(f"frame guard: depth={depth}; allowed: {least} or more beats of {width} bits")
     address, blocks = clog2(depth + 1), ceil((depth + 1) / 1024)
-    return Resources(
-        lut=8.6 * address + 24 + (0.53 * width * blocks if blocks > 8 else 0),
-        ff=width + 4.5 * address + clog2(frame_bytes * 8 // width) + 24,
-        bram18=bram18s(width, depth + 1),
+    terms = CostTerms(
+        circuit="FrameGuard",
+        lut={"address": address, "one": 1, "select": width * blocks if blocks > 8 else 0},
+        ff={"bit": width, "address": address, "counter": clog2(frame_bytes * 8 // width), "one": 1},
+        exact=Resources(bram18=target.memories.halves(width, depth + 1)),
     )
+    return target.weigh(terms)
 
 
-def logits_out_resources(bits: int, classes: int) -> Resources:
+def logits_out_resources(bits: int, classes: int, target: Target = XC7) -> Resources:
     """Of bvit_logits_out, fitted to Yosys."""
-    return Resources(lut=bits + 43 + clog2(classes + 1), ff=2 * bits + 43 + clog2(classes + 1))
+    terms = {"bit": bits, "one": 1, "counter": clog2(classes + 1)}
+    return target.weigh(CostTerms(circuit="LogitsOut", lut=terms, ff=terms))
 
 
-def registers_resources() -> Resources:
-    """Of bvit_axi_lite_regs, as Yosys counts it: mostly the 64-bit cycle counter and the frame counters."""
-    return Resources(lut=284, ff=417)
+def registers_resources(target: Target = XC7) -> Resources:
+    """Of bvit_axi_lite_regs, as Yosys counts it."""
+    return target.weigh(CostTerms(circuit="Registers", lut={"one": 1}, ff={"one": 1}))

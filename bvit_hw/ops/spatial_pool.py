@@ -9,8 +9,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.ops.base import IntArray, Params, RtlInstance, Stream, clog2
-from bvit_hw.ops.pool_common import CostTerms, PoolOp, loop_bits, memory, prefers_block
+from bvit_hw.ops.base import CostTerms, IntArray, Params, RtlInstance, Stream, clog2
+from bvit_hw.ops.circuits import loop_bits
+from bvit_hw.ops.pool_common import PoolOp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +24,6 @@ class SpatialPool(PoolOp):
     op_type: ClassVar[str] = "SpatialPool"
     contract_node: ClassVar[str] = "SpatialPool"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_spatial_pool.sv")
-    lut_weights: ClassVar[tuple[float, ...]] = (0.875, 1.018, 1.025, 1.043)
-    ff_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0)
 
     height: int
     width: int
@@ -89,7 +88,7 @@ class SpatialPool(PoolOp):
     @property
     def block(self) -> bool:
         """Whether the running sums lie in block RAM."""
-        return prefers_block(self.pe * self.sum_bits, self.words)
+        return self.target.memories.buffer_in_block(self.pe * self.sum_bits, self.words)
 
     def cost_terms(self) -> CostTerms:
         """Terms: constant, adder bits, address bits, bits of the loop counters; for FFs the sums' registers."""
@@ -102,8 +101,13 @@ class SpatialPool(PoolOp):
             registers += width  # the word read
         if beats == 1 and self.words > 1:
             registers += width  # the sum passed on to the next token
-        exact = memory(width, self.words, self.block)
-        return CostTerms(exact=exact, lut=(1, width, address, loops), ff=(1, registers, address + loops))
+        exact = self.target.memories.buffer(width, self.words, block=self.block)
+        return CostTerms(
+            circuit=self.op_type,
+            lut={"one": 1, "adder": width, "address": address, "loop": loops},
+            ff={"one": 1, "register": registers, "counter": address + loops},
+            exact=exact,
+        )
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """(height * width) x channels -> (height/window_h * width/window_w) x channels."""

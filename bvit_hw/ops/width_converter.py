@@ -9,13 +9,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from bvit_hw.ops.base import HwOp, Intake, IntArray, Params, Resources, RtlInstance, Stream, clog2
+from bvit_hw.ops.base import CostTerms, HwOp, Intake, IntArray, Params, RtlInstance, Stream, clog2
 
 
-def _mux_luts(ways: int) -> float:
-    """LUTs of one bit of a multiplexer, as Yosys maps it (an index that is no power of two costs an adder)."""
+def _mux_terms(width: int, ways: int) -> dict[str, float]:
+    """LUTs of a multiplexer, as Yosys maps it (an index that is no power of two costs an adder)."""
     plain = 1.0 if ways <= 4 else ways / 3
-    return plain * 1.35 if ways > 8 and ways & (ways - 1) else plain
+    return {"odd_mux" if ways > 8 and ways & (ways - 1) else "mux": width * plain}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,22 +67,25 @@ class WidthConverter(HwOp):
         """Only the one given: both sides belong to the neighbours."""
         yield self
 
-    def resources(self) -> Resources:
-        """Fitted to Yosys: registers on the way up, a multiplexer on the way down, both for other ratios."""
+    def cost_terms(self) -> CostTerms:
+        """Registers on the way up, a multiplexer on the way down, both for other ratios."""
         width_in, width_out = self.lanes_in * self.bits, self.lanes_out * self.bits
         if width_in == width_out:
-            return Resources()
+            return CostTerms(circuit=self.op_type)
         if width_out % width_in == 0:
-            return Resources(lut=4.5, ff=width_out - width_in + clog2(width_out // width_in))
+            registers = width_out - width_in + clog2(width_out // width_in)
+            return CostTerms(circuit=self.op_type, lut={"up": 1}, ff={"register": registers})
         if width_in % width_out == 0:
             ways = width_in // width_out
-            return Resources(lut=width_out * _mux_luts(ways) + 1 + clog2(ways), ff=clog2(ways))
+            luts = {**_mux_terms(width_out, ways), "control": 1 + clog2(ways)}
+            return CostTerms(circuit=self.op_type, lut=luts, ff={"register": clog2(ways)})
         unit = gcd(width_in, width_out)
         units_in, units_out = width_in // unit, width_out // unit
         units = units_in * units_out
-        return Resources(
-            lut=width_out * _mux_luts(units_in) + 5 + 2 * clog2(units + 1) + units_out,
-            ff=units * unit + clog2(units + 1) + clog2(units_in) + clog2(units_out),
+        return CostTerms(
+            circuit=self.op_type,
+            lut={**_mux_terms(width_out, units_in), "control": 5 + 2 * clog2(units + 1) + units_out},
+            ff={"register": units * unit + clog2(units + 1) + clog2(units_in) + clog2(units_out)},
         )
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:

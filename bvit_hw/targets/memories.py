@@ -6,9 +6,12 @@ rtl/, which differ in how they join the banks of deep memories; :class:`Join` na
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+
+from bvit_hw.targets.cost import Resources
 
 
 class Join(Enum):
@@ -39,9 +42,8 @@ class Memories:
     block_shapes: tuple[tuple[int, int, int], ...]
     byte_bits: int
     table_words: int
-    #: bits that a LUT shifts by, and the longest delay made of those
+    #: cycles by which a LUT delays a bit
     shift_bits: int
-    longest_shift: int
     #: LUTs for each half of a block: a table moves into blocks where it takes more
     table_luts_per_half: float
     #: the same for a buffer
@@ -51,6 +53,11 @@ class Memories:
     line_bank: float
     #: fitted to tables of random contents, by the most words for which it holds: LUTs a bit
     table_excess: tuple[tuple[float, float], ...]
+
+    @property
+    def shallow_words(self) -> int:
+        """Words of the smallest LUT RAM cell."""
+        return self.lut_ram[0][0]
 
     @property
     def cell_words(self) -> int:
@@ -74,10 +81,6 @@ class Memories:
             return round(banks * (cells + self.line_bit * width + self.line_bank))
         selected = banks * cells + width * -(-(banks - 1) // 3)
         return selected + 8 * max(banks - 2, 0) if join is Join.DECODE else selected
-
-    def constants(self, width: int, depth: int) -> int:
-        """LUTs of a read-only memory as constants; what joins up to four banks (MUXF7, MUXF8) are no LUTs."""
-        return width * -(-depth // self.table_words)
 
     def table_luts(self, width: int, depth: int) -> float:
         """LUTs of a read-only memory kept in lookup tables, as Yosys counts them (random contents).
@@ -116,6 +119,29 @@ class Memories:
         words, bits = next((shape for shape in shapes if depth <= shape[0]), shapes[-1])
         return -(-depth // words) * -(-width // bits)
 
+    # ---- both ----------------------------------------------------------------------------------------------------
+
+    def buffer(self, width: int, depth: int, *, block: bool) -> Resources:
+        """Cost of a buffer of lines in the given style, without its read register; a single word is a register."""
+        if block and depth > 1:
+            return Resources(bram18=self.halves(width, depth))
+        return Resources(lut=self.lut_ram_cost(width, depth, Join.LINE), ff=width if depth == 1 else 0)
+
+    def rom(self, width: int, depth: int, *, block: bool) -> Resources:
+        """Cost of a read-only memory of incompressible contents in blocks or as constants in LUTs."""
+        if not block:
+            # What joins up to four banks (MUXF7, MUXF8) are no LUTs.
+            return Resources(lut=width * -(-depth // self.table_words))
+        halves, banks = self.banked_halves(width, depth)
+        # Four banks a LUT6 of the multiplexer behind them.
+        return Resources(bram18=halves, lut=0 if banks == 1 else width * -(-banks // 4))
+
+    def tables(self, shapes: Iterable[tuple[int, int]]) -> tuple[float, int]:
+        """LUTs and half blocks of tables of these widths and depths, each where it costs less."""
+        in_block = [(shape, self.table_in_block(*shape)) for shape in shapes]
+        luts = sum(self.table_luts(*shape) for shape, block in in_block if not block)
+        return luts, sum(self.table_halves(*shape) for shape, block in in_block if block)
+
     # ---- which of the two ----------------------------------------------------------------------------------------
 
     def table_in_block(self, width: int, depth: int) -> bool:
@@ -130,7 +156,7 @@ class Memories:
 
     def buffer_in_block(self, width: int, depth: int) -> bool:
         """Whether a buffer of lines goes into blocks: less has to be saved, because LUTs are what runs out first."""
-        return depth > self.lut_ram[0][0] and self.lut_ram_cost(
+        return depth > self.shallow_words and self.lut_ram_cost(
             width, depth, Join.LINE
         ) > self.buffer_luts_per_half * self.halves(width, depth)
 

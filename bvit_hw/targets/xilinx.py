@@ -58,7 +58,6 @@ MEMORIES = Memories(
     byte_bits=9,
     table_words=64,
     shift_bits=16,
-    longest_shift=33,
     # LUTs that an XC7Z020 has for each half (53200 / 280)
     table_luts_per_half=190,
     buffer_luts_per_half=80,

@@ -1,0 +1,59 @@
+"""Sizes of circuits that several operators consist of, for their cost terms: what follows from the RTL alone."""
+
+from __future__ import annotations
+
+from bvit_hw.ops.base import clog2
+
+
+def loop_bits(*counts: int) -> int:
+    """Bits of the loop counters that run to these counts."""
+    return sum(clog2(count) for count in counts)
+
+
+def counter_bits(beats: int, rounds: int) -> int:
+    """Bits of bvit_beat_counter.sv, ``rounds`` 1 for the beats alone."""
+    frame = clog2(beats * rounds) if rounds > 1 else 0
+    return frame + (0 if rounds > 1 and beats == 1 << clog2(beats) else clog2(beats))
+
+
+def booth_luts(x_bits: int, coef_bits: int) -> int:
+    """LUTs of bvit_booth_mul.sv: a row of adders for each two bits of the coefficient."""
+    return -(-coef_bits // 2) * (x_bits + 3)
+
+
+def tree_bits(words: int, bits: int) -> int:
+    """Bits of all adders of a tree that adds ``words`` words of ``bits`` bits."""
+    total = 0
+    while words > 1:
+        bits += 1
+        total += words // 2 * bits
+        words -= words // 2
+    return total
+
+
+def tree_registers(words: int, bits: int) -> int:
+    """Registers of such a tree with one behind each adder."""
+    total = 0
+    while words > 1:
+        bits += 1
+        words -= words // 2
+        total += words * bits
+    return total
+
+
+def count_luts(bits: int) -> int:
+    """LUTs of bvit_attention_count.sv: three a six-input counter, then its columns and two adders."""
+    if bits <= 1:
+        return 0
+    if bits <= 6:
+        return 2 if bits <= 3 else 3
+    groups = -(-bits // 6)
+    columns = clog2(groups + 1)
+    return sum(count_luts(min(6, bits - i)) for i in range(0, bits, 6)) + 3 * count_luts(groups) + 2 * (columns + 1)
+
+
+def equal_luts(bits: int) -> int:
+    """LUTs of bvit_attention_equal.sv: two for each three bits, then both columns' counts and an adder."""
+    triples = bits // 3
+    ones = triples + bits % 3
+    return triples + ones + count_luts(ones) + count_luts(triples) + (clog2(bits + 1) if triples else 0)
