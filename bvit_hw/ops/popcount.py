@@ -18,7 +18,7 @@ from bvit_hw.errors import ConfigError
 BitArray = NDArray[np.uint8]
 
 #: from this many products on, shared parities cost fewer LUTs than what the synthesis tool makes of a plain sum
-#: (SHARED in bvit_binary_mvau.sv; benchmarks/mvau_luts.py measures it)
+#: (SHARED in bvit_binary_mvau.sv; benchmarks/popcount_structures.py measures it)
 SHARED_FROM = 7
 STRUCTURES = ("auto", "plain", "shared_parity")
 #: columns up to this height go into a carry chain (column 1: one more)

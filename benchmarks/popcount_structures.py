@@ -1,6 +1,6 @@
 """LUTs of bvit_binary_mvau for many foldings, counted by Yosys: which structure is cheapest, and is the model right?
 
-    python benchmarks/mvau_luts.py [--processes 2] [--quick]
+    python benchmarks/popcount_structures.py [--processes 2] [--quick]
 
 Writes its table between the markers of docs/binary_mvau.md. Results are cached by the contents of the sources.
 """
@@ -13,7 +13,7 @@ import importlib.metadata
 import logging
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from cost_samples import binary_mvaus  # noqa: E402
 
 from bvit_hw.flows.cache import cache_folder  # noqa: E402
 from bvit_hw.flows.yosys import SynthJob, synthesize  # noqa: E402
@@ -31,16 +33,9 @@ from bvit_hw.rtl_library import source_paths  # noqa: E402
 from bvit_hw.targets import XC7  # noqa: E402
 
 DOC = ROOT / "docs" / "binary_mvau.md"
-BEGIN, END = "<!-- table: benchmarks/mvau_luts.py -->\n", "<!-- end of table -->\n"
+BEGIN, END = "<!-- table: benchmarks/popcount_structures.py -->\n", "<!-- end of table -->\n"
 #: structure and USE_PRIMITIVES of the columns
 VARIANTS = {"portable": ("shared_parity", 0), "primitives": ("shared_parity", 1), "plain": ("plain", 0)}
-SHAPES: tuple[tuple[int, int, Sequence[int], Sequence[int]], ...] = (
-    # rows, cols, simd, pe
-    (512, 512, (2, 4, 8, 16, 32, 64, 128, 256), (1, 4, 16, 32, 128)),
-    (384, 384, (3, 6, 12, 24, 48, 96), (1, 4, 16)),
-    (512, 2048, (64,), (32,)),
-    (1024, 32, (32,), (8,)),
-)
 
 _log = logging.getLogger(__name__)
 
@@ -80,15 +75,10 @@ def job(op: BinaryMVAU, structure: str, primitives: int) -> SynthJob:
 def table_rows(quick: bool) -> list[Row]:
     """The foldings to be measured; ``quick`` keeps the small ones."""
     rows = []
-    limit = 256 if quick else 2048
-    for height, cols, simds, pes in SHAPES:
-        for simd in simds:
-            for pe in pes:
-                if pe * simd > limit or (pe == 128 and simd > 16):
-                    continue
-                op = BinaryMVAU(tokens=1, rows=height, cols=cols, simd=simd, pe=pe)
-                names = [v for v in VARIANTS if (simd > 2 or v == "plain") and (pe * simd <= 1024 or v != "plain")]
-                rows.append(Row(op=op, jobs={name: job(op, *VARIANTS[name]) for name in names}))
+    for op in binary_mvaus(256 if quick else 2048):
+        products = op.pe * op.simd
+        names = [v for v in VARIANTS if (op.simd > 2 or v == "plain") and (products <= 1024 or v != "plain")]
+        rows.append(Row(op=op, jobs={name: job(op, *VARIANTS[name]) for name in names}))
     return rows
 
 

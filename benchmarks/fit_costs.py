@@ -1,0 +1,157 @@
+"""Fit a target's cost coefficients to what Yosys counts, print how far off they are, and write them.
+
+    python benchmarks/fit_costs.py [--target xc7] [--circuits ChannelPool ...] [--write]
+
+Counting rule (the target's, bvit_hw/targets): LUT1 .. LUT6 count one each, a LUT RAM or shift register counts the LUTs
+that it occupies, inverters, carry cells and MUXF7/8 none; FF are all flip-flops outside of DSP and RAM blocks; a RAMB36
+is two RAMB18. Two small functions that a real tool would put into one fracturable LUT6 count two. Memories and DSP
+blocks are known beforehand (``CostTerms.exact``); the weights of the other terms are fitted, none of them negative, to
+the smallest sum of squared relative errors.
+
+``fit_costs.json`` and ``fit_costs.md`` in the folder ``--out`` hold counts and predictions. The exit status is 1 if a
+prediction of a pool or a copying operator is off by more than 35 % and 20 LUTs (Yosys itself varies by 15 %). Without
+``--write`` the new coefficients are printed, with it they replace the old ones in the target's table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from cost_samples import name_of, params_of, samples
+from scipy.optimize import nnls
+
+from bvit_hw import targets
+from bvit_hw.flows.yosys import job_of, synthesize
+from bvit_hw.ops.base import HwOp, Resources
+from bvit_hw.ops.pool_common import PoolOp
+from bvit_hw.targets import Target
+
+Weights = dict[str, dict[str, float]]
+RESOURCES = ("lut", "ff", "bram18", "dsp")
+#: circuits whose coefficients follow from the structure or from circuits of a built network: judged, never written
+SET_BY_HAND = ("BinaryMVAU", "SerialMVAU")
+
+
+def fit(ops: list[HwOp], counts: list[Resources], kind: str) -> dict[str, float]:
+    """Coefficients of the terms of one circuit for "lut" or "ff"."""
+    # In a small circuit that moves data a few LUTs more or less do not matter.
+    slack = 20 if isinstance(ops[0], PoolOp) else 0
+    terms = [op.cost_terms() for op in ops]
+    names = list(dict.fromkeys(name for each in terms for name in getattr(each, kind)))
+    counted = np.array([getattr(count, kind) for count in counts])
+    exact = np.array([getattr(each.exact, kind) for each in terms])
+    scale = 1 / np.maximum(counted + slack, 1)
+    matrix = np.array([[getattr(each, kind).get(name, 0) for name in names] for each in terms])
+    weights, _ = nnls(matrix * scale[:, np.newaxis], (counted - exact) * scale)
+    return {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
+
+
+def errors(predicted: list[float], counted: list[float]) -> dict[str, float]:
+    """Mean and largest relative error in per cent, and the error of the sum of all configurations."""
+    said, real = np.array(predicted), np.array(counted)
+    relative = np.abs(said - real) / np.maximum(real, 1.0)
+    return {
+        "mean_percent": round(100 * float(relative.mean()), 1),
+        "max_percent": round(100 * float(relative.max()), 1),
+        "total_percent": round(100 * float((said.sum() - real.sum()) / max(real.sum(), 1.0)), 1),
+    }
+
+
+def refitted(op: HwOp, weights: Weights) -> Resources:
+    """What ``op`` would cost with these coefficients."""
+    terms = op.cost_terms()
+    sums = {kind: sum(weights[kind][n] * v for n, v in getattr(terms, kind).items()) for kind in ("lut", "ff")}
+    return terms.exact + Resources(**sums)
+
+
+def too_far_off(op: HwOp, count: Resources) -> bool:
+    """Whether the prediction for an operator that moves data is so wrong that its terms must be."""
+    return isinstance(op, PoolOp) and abs(op.resources().lut - count.lut) > max(0.35 * count.lut, 20)
+
+
+def table(circuit: str, ops: list[HwOp], counts: list[Resources], report: Mapping[str, object]) -> list[str]:
+    """The Markdown lines of one circuit."""
+    lines = [f"## {circuit}", "", "| configuration | LUT | model | FF | model | RAMB18 | model | DSP | model |"]
+    lines.append("|---|" + "---|" * 8)
+    for op, count in zip(ops, counts, strict=True):
+        model = op.resources()
+        cells = " | ".join(f"{getattr(count, r):.0f} | {getattr(model, r):.0f}" for r in RESOURCES)
+        lines.append(f"| {name_of(op)} | {cells} |")
+    return [*lines, "", *(f"- {name}: {value}" for name, value in report.items()), ""]
+
+
+def rewritten(text: str, circuit: str, weights: Weights) -> str:
+    """The target's table with other coefficients of one circuit; comments and the other circuits stay."""
+    for kind, terms in weights.items():
+        heading = f"[{circuit}.{kind}]\n"
+        section = heading + "".join(f"{name} = {weight}\n" for name, weight in terms.items())
+        if heading in text:
+            text = re.sub(re.escape(heading) + r"(?:\w+ = .*\n)*", lambda _, new=section: new, text)  # type: ignore[misc]
+        else:
+            text = f"{text}\n{section}"
+    return text
+
+
+def main() -> int:
+    """Count, fit, report, write."""
+    known = {target.name: target for target, _ in targets.families().values()}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", choices=sorted(known), default="xc7")
+    parser.add_argument("--circuits", nargs="+", help="only these (default: all)")
+    parser.add_argument("--out", type=Path, default=Path("build/benchmarks"))
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help="put the coefficients into the target's table")
+    arguments = parser.parse_args()
+    target: Target = known[arguments.target]
+    circuits: dict[str, list[HwOp]] = {}
+    for op in samples():
+        circuits.setdefault(op.cost_terms().circuit, []).append(op.on(target))
+    if unknown := set(arguments.circuits or ()) - set(circuits):
+        parser.error(f"--circuits {' '.join(sorted(unknown))}; allowed: {' '.join(circuits)}")
+    circuits = {name: ops for name, ops in circuits.items() if name in (arguments.circuits or circuits)}
+    every = [op for ops in circuits.values() for op in ops]
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    counted = synthesize(
+        [job_of(name_of(op), op, params_of(op)) for op in every],
+        target=target, work=out / "fit_costs", cache=out / "cache", processes=arguments.processes,
+        progress=lambda done, total: print(f"{done}/{total}", file=sys.stderr),
+    )  # fmt: skip
+    lines, records, weights, wrong = [f"# Costs on {target.name}: counts and predictions", ""], [], {}, 0
+    for circuit, ops in circuits.items():
+        counts = [counted[name_of(op)] for op in ops]
+        weights[circuit] = {kind: fit(ops, counts, kind) for kind in ("lut", "ff")}
+        report = {}
+        for kind in RESOURCES:
+            real = [getattr(count, kind) for count in counts]
+            report[f"{kind}, model"] = errors([getattr(op.resources(), kind) for op in ops], real)
+            if kind in weights[circuit]:
+                refit = [getattr(refitted(op, weights[circuit]), kind) for op in ops]
+                report[f"{kind}, fitted now"] = errors(refit, real)
+        print(json.dumps({circuit: weights[circuit], "errors": report}, indent=1))
+        lines += table(circuit, ops, counts, report)
+        for op, count in zip(ops, counts, strict=True):
+            records.append({"name": name_of(op), "counted": asdict(count), "model": asdict(op.resources())})
+            if too_far_off(op, count):
+                wrong += 1
+                print(f"too far off: {name_of(op)}", file=sys.stderr)
+    (out / "fit_costs.md").write_text("\n".join(lines))
+    (out / "fit_costs.json").write_text(json.dumps({"weights": weights, "configurations": records}, indent=1))
+    if arguments.write:
+        path = Path(targets.__file__).parent / f"{target.name}.toml"
+        text = path.read_text() if path.exists() else ""
+        for circuit in weights.keys() - set(SET_BY_HAND):
+            text = rewritten(text, circuit, weights[circuit])
+        path.write_text(text)
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
