@@ -15,9 +15,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from bvit_hw.contract import FrozenGraph, FrozenNode
 from bvit_hw.errors import ConfigError, LoweringError
 from bvit_hw.finn.execute import Executor, compare
-from bvit_hw.finn.lower import PASSES, hw_graph, lower, lower_model
+from bvit_hw.finn.lower import hw_graph, lower, lower_model
 from bvit_hw.finn.node import is_hw
-from bvit_hw.finn.passes import InferBinarize
+from bvit_hw.finn.passes import PASSES
 from bvit_hw.freeze import random_frozen
 from bvit_hw.lower.builders import hw_graph_of
 from bvit_hw.models import BinaryViTConfig
@@ -155,7 +155,9 @@ def test_leftover_nodes_are_named() -> None:
 
 
 def test_a_wrong_pass_is_caught_by_the_comparison() -> None:
-    class OffByOne(InferBinarize):
+    (infer_binarize,) = [cls for cls in PASSES if cls.kind == "Binarize"]
+
+    class OffByOne(infer_binarize):
         def match(self, pattern: Pattern) -> FrozenNode | None:
             node = super().match(pattern)
             if node is None or node.output != "b0.q_bit":
@@ -163,7 +165,7 @@ def test_a_wrong_pass_is_caught_by_the_comparison() -> None:
             threshold = np.minimum(node.params["threshold"] + 1, 127)
             return FrozenNode(op=node.op, inputs=node.inputs, output=node.output, params={"threshold": threshold})
 
-    passes = [OffByOne if cls is InferBinarize else cls for cls in PASSES]
+    passes = [OffByOne if cls is infer_binarize else cls for cls in PASSES]
     with pytest.raises(LoweringError, match=r"after OffByOne: tensor b0\.q_bit differs"):
         lower_model(exported("pyramid"), images=random_pixels(CONFIGS["pyramid"], 4), passes=passes)
 

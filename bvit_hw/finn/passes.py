@@ -1,6 +1,6 @@
-"""The lowering passes, one for each kind of the contract's nodes that has a hardware operator.
+"""The lowering passes: one for each hardware operator that a node of the contract becomes.
 
-What a pass recognises is what the kind's file in bvit_hw/qonnx/operators reads.
+What a pass recognises is what the kind's file in bvit_hw/qonnx/operators reads; operators say which kind is theirs.
 """
 
 from __future__ import annotations
@@ -8,84 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bvit_hw.finn.rewrite import LoweringPass
+from bvit_hw.ops.registry import operators
 
-
-class InferPatchGather(LoweringPass):
-    """Windows beside each other become one token."""
-
-    kind = "PatchGather"
-
-
-class InferIntMVAU(LoweringPass):
-    """Integer x integer MatMul with constant weights."""
-
-    kind = "IntLinear"
-
-
-class InferBinaryMVAU(LoweringPass):
-    """Bipolar x bipolar MatMul."""
-
-    kind = "BinaryLinear"
-
-
-class InferBinarize(LoweringPass):
-    """A threshold by channel, then the sign."""
-
-    kind = "Binarize"
-
-
-class InferMultiPool(LoweringPass):
-    """Four zero-padded window sums, scaled by channel, added, requantized."""
-
-    kind = "MultiPool"
-
-
-class InferSpatialPool(LoweringPass):
-    """Window sum with stride = window."""
-
-    kind = "SpatialPool"
-
-
-class InferChannelPool(LoweringPass):
-    """Sum of groups of consecutive channels."""
-
-    kind = "ChannelPool"
-
-
-class InferChannelRepeat(LoweringPass):
-    """Whole copies of the channels."""
-
-    kind = "ChannelRepeat"
-
-
-class InferUpsample(LoweringPass):
-    """Nearest neighbour."""
-
-    kind = "Upsample"
-
-
-class InferBinaryAttention(LoweringPass):
-    """One node of our own domain."""
-
-    kind = "BinaryAttention"
-
-
-class InferChannelAffine(LoweringPass):
-    """One or several streams scaled, added, perhaps through an RPReLU, and requantized."""
-
-    kind = "ChannelAffine"
-
-
-PASSES: Sequence[type[LoweringPass]] = (
-    InferPatchGather,
-    InferIntMVAU,
-    InferBinaryMVAU,
-    InferBinarize,
-    InferMultiPool,
-    InferSpatialPool,
-    InferChannelPool,
-    InferChannelRepeat,
-    InferUpsample,
-    InferBinaryAttention,
-    InferChannelAffine,
+PASSES: Sequence[type[LoweringPass]] = tuple(
+    type(f"Infer{op_type}", (LoweringPass,), {"kind": cls.contract_node, "__doc__": cls.__doc__})
+    for op_type, cls in operators().items()
+    if cls.contract_node
 )
