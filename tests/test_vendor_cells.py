@@ -35,7 +35,7 @@ def test_every_binary_mvau_and_nothing_else_is_switched() -> None:
 
 def test_a_family_without_these_cells_stays_portable(monkeypatch: pytest.MonkeyPatch) -> None:
     other = dataclasses.replace(XC7, name="other", families=(Family(name="other", flow="vivado"),), vendor_cells=0)
-    monkeypatch.setattr(targets, "_registered", [other])
+    monkeypatch.setattr(targets, "discovered", lambda: (other,))
     portable = with_vendor_cells(GRAPH, BOARD.model_copy(update={"family": "other"}))
     assert portable.target is other and portable != GRAPH
     assert portable.with_ops({node.name: node.op.fold(target=XC7) for node in portable.nodes}) == GRAPH
