@@ -28,8 +28,6 @@ from bvit_hw.report.model import (
     StepRow,
 )
 
-_KINDS = ("lut", "ff", "bram18", "uram", "dsp")
-
 
 def _group(name: str) -> str:
     """Stem, block, transition or head that an operator's name begins with."""
@@ -124,7 +122,7 @@ def make_report(
             kind: Resource(
                 model=predicted[kind], synthesized=total[kind], budget=limits[kind], available=available[kind]
             )
-            for kind in _KINDS
+            for kind in options.board.target.budget_kinds
         },
         fifo_bits=int(results["generate"]["fifo_bits"]),
         steps=[StepRow(**o.as_json()) for o in outcomes],

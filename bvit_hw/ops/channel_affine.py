@@ -267,29 +267,21 @@ class ChannelAffine(HwOp):
         return CostTerms(
             circuit="ChannelAffine",
             lut={
-                "one": 1,
-                "input": len(self.in_bits),
-                "address": addresses,
-                "table": table,
-                "adder": pe * adder,
-                "booth": pe * booth,
-                "saturate": pe * (self.out_bits + 2) if saturates else 0,
+                "one": 1, "input": len(self.in_bits), "address": addresses, "table": table, "adder": pe * adder,
+                "booth": pe * booth, "saturate": pe * (self.out_bits + 2) if saturates else 0,
             },
             ff={
-                "stage": 2 + len(multiplied) + 3 * self.prelu + counter + addresses,
-                "out": pe * self.out_bits,
+                "stage": 2 + len(multiplied) + 3 * self.prelu + counter + addresses, "out": pe * self.out_bits,
                 "bias": 0 if "BIAS" in self.in_blocks else pe * self.bias_bits,
                 "plain": pe * sum(bits for bits, _ in plain),
                 "bias2": 0 if not self.prelu or "BIAS2" in self.in_blocks else pe * self.bias2_bits,
-                "waiting": pe * waiting,
-                "base": fabric * pe * self.sum_bits,
-                "sum": fabric * pe * len(multiplied) * self.sum_bits,
-                "product": fabric * pe * product,
+                "waiting": pe * waiting, "base": fabric * pe * self.sum_bits,
+                "sum": fabric * pe * len(multiplied) * self.sum_bits, "product": fabric * pe * product,
                 "prelu": fabric * (prelu_registers + pe * self.prelu * 2 * self.result_bits),
                 "prelu_dsp": (1 - fabric) * prelu_registers,
             },
             exact=Resources(bram18=halves, dsp=pe * (sum(self.multiply) + self.prelu) if self.use_dsp else 0),
-        )
+        )  # fmt: skip
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:

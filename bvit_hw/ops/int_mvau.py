@@ -283,20 +283,14 @@ class IntMVAU(HwOp):
         return CostTerms(
             circuit="SerialMVAU",
             lut={
-                "one": 1,
-                "entry": rows * (self.plane_bits + (self.stages - 1) * entry),
-                "plane": rows * (self.plane_bits + 1),
-                "column": self.cols,
-                "out": self.pe * self.acc_bits,
+                "one": 1, "entry": rows * (self.plane_bits + (self.stages - 1) * entry),
+                "plane": rows * (self.plane_bits + 1), "column": self.cols, "out": self.pe * self.acc_bits,
             },
             ff={
-                "one": 1,
-                "input": 2 * self.cols * self.in_bits,
-                "tap": self.cols * (self.in_bits + 2),
-                "sum": rows * self.stages * self.plane_bits,
-                "total": rows * (2 * (self.plane_bits + self.in_bits)),
+                "one": 1, "input": 2 * self.cols * self.in_bits, "tap": self.cols * (self.in_bits + 2),
+                "sum": rows * self.stages * self.plane_bits, "total": rows * (2 * (self.plane_bits + self.in_bits)),
             },
-        )
+        )  # fmt: skip
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:
