@@ -30,7 +30,7 @@ def _names(expressions: list[ast.expr]) -> bool:
 
 
 def questions(source: str) -> list[int]:
-    """Lines that compare, or match, a hardware operator's name."""
+    """Lines that compare, or match, a hardware operator's name, or ask whether it is of one's class."""
     tree = ast.parse(source)
     onnx = any(
         name.split(".")[0] in ("onnx", "qonnx", "finn")
@@ -38,12 +38,18 @@ def questions(source: str) -> list[int]:
         for name in ([n.module or ""] if isinstance(n, ast.ImportFrom) else [])
         + ([a.name for a in n.names] if isinstance(n, ast.Import) else [])
     )
+    # the contract's operators bear the same names
+    contract = any("operators" in (n.module or "") for n in ast.walk(tree) if isinstance(n, ast.ImportFrom))
     lines = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
             of_type = [e for e in operands if getattr(e, "attr", getattr(e, "id", "")) == "op_type"]
             if any(_asks_a_name(e, onnx) for e in of_type) or (of_type and _names(operands)):
+                lines.append(node.lineno)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass"):
+            asked = {getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(node.args[1])}
+            if asked & set(operators()) and not contract:
                 lines.append(node.lineno)
         elif isinstance(node, ast.Match) and _asks_a_name(node.subject, onnx):
             lines.append(node.subject.lineno)
@@ -71,6 +77,9 @@ def test_no_operator_is_asked_its_name() -> None:
         ("import onnx\nif node.op.op_type in allowed: pass", [2]),
         ('from onnx import helper\nif node.op_type in ("Fifo", "Duplicate"): pass', [2]),
         ("match op.op_type:\n    case _: pass", [1]),
+        ("if isinstance(node.op, (BinaryMVAU, ops.IntMVAU)): pass", [1]),
+        ("from .operators.binarize import Binarize\nif isinstance(kind, Binarize): pass", []),
+        ("if isinstance(op, HwOp): pass", []),
         ('from onnx import helper\nif node.op_type == "MatMul": pass', []),
         ("if op.is_glue: kinds[op.op_type] = 1", []),
     ],

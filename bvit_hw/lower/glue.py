@@ -4,47 +4,31 @@ from __future__ import annotations
 
 from functools import cache
 
-from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
-from bvit_hw.ops.registry import from_attributes
+from bvit_hw.ops.base import Intake, Resources, Stream
+from bvit_hw.ops.duplicate import Duplicate
+from bvit_hw.ops.fifo import Fifo
+from bvit_hw.ops.width_converter import WidthConverter
 from bvit_hw.targets import Target
 
 SMALL, LARGE = "small", "large"
 
 
 @cache
-def fifo_op(stream: Stream, depth: int, style: str = SMALL, *, target: Target) -> HwOp:
+def fifo_op(stream: Stream, depth: int, style: str = SMALL, *, target: Target) -> Fifo:
     """A FIFO of ``depth`` beats for the stream, in LUT RAM (``SMALL``) or block RAM (``LARGE``)."""
-    return from_attributes(
-        "Fifo",
-        {
-            "tokens": stream.tokens, "channels": stream.channels, "bits": stream.bits, "signed": int(stream.signed),
-            "pe": stream.lanes, "depth": max(depth, 2), "style": style,
-        },
-    ).on(target)  # fmt: skip
+    return Fifo.of(stream, pe=stream.lanes, depth=max(depth, 2), style=style, target=target)
 
 
 @cache
-def converter_op(stream: Stream, lanes_out: int, *, target: Target) -> HwOp:
+def converter_op(stream: Stream, lanes_out: int, *, target: Target) -> WidthConverter:
     """A converter from the stream's lanes to ``lanes_out``."""
-    return from_attributes(
-        "WidthConverter",
-        {
-            "tokens": stream.tokens, "channels": stream.channels, "bits": stream.bits, "signed": int(stream.signed),
-            "lanes_in": stream.lanes, "lanes_out": lanes_out,
-        },
-    ).on(target)  # fmt: skip
+    return WidthConverter.of(stream, lanes_in=stream.lanes, lanes_out=lanes_out, target=target)
 
 
 @cache
-def duplicate_op(stream: Stream, copies: int, *, target: Target) -> HwOp:
+def duplicate_op(stream: Stream, copies: int, *, target: Target) -> Duplicate:
     """A fork of the stream into ``copies``."""
-    return from_attributes(
-        "Duplicate",
-        {
-            "tokens": stream.tokens, "channels": stream.channels, "bits": stream.bits, "signed": int(stream.signed),
-            "pe": stream.lanes, "copies": copies,
-        },
-    ).on(target)  # fmt: skip
+    return Duplicate.of(stream, pe=stream.lanes, copies=copies, target=target)
 
 
 def depth_for(stream: Stream, held: float) -> int:

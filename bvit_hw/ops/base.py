@@ -200,12 +200,11 @@ class HwOp(ABC):
     zero_fields: ClassVar[tuple[str, ...]] = ()
     #: files of rtl/ that the module needs, in compile order, its own last
     rtl_sources: ClassVar[tuple[str, ...]]
+    #: whether it only carries data between other operators: the graph's passes place it, folding does not choose it
+    is_glue: ClassVar[bool] = False
     #: the FPGAs that it is built for: where its costs come from, and what decides between kinds of memories. It is no
     #: attribute of a graph's node: a graph is put on a board's target when it is read (lower/vendor_cells.py)
     target: Target = field(default=XC7, repr=False)
-
-    #: whether it only carries data between other operators: the graph's passes place it, folding does not choose it
-    is_glue: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name, given in self.attributes().items():

@@ -6,27 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-import numpy as np
-
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import CostTerms, HwOp, Intake, IntArray, Params, RtlInstance, Stream, divisors
+from bvit_hw.ops.base import CostTerms, Intake, Params, RtlInstance, Stream, divisors
+from bvit_hw.ops.glue_common import GlueOp
 
 MAX_COPIES = 8  # as many as the benches go through
 
 
 @dataclass(frozen=True, kw_only=True)
-class Duplicate(HwOp):
+class Duplicate(GlueOp):
     """``copies`` equal streams; each consumer takes its beat when it likes."""
 
     op_type: ClassVar[str] = "Duplicate"
-    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
-    is_glue: ClassVar[bool] = True
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_duplicate.sv",)
 
-    tokens: int
-    channels: int
-    bits: int
-    signed: bool
     copies: int
     pe: int
 
@@ -39,7 +32,7 @@ class Duplicate(HwOp):
     @property
     def stream(self) -> Stream:
         """The stream on all sides; raises FoldingError for a bad ``pe``."""
-        return Stream(tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=self.signed)
+        return self.carried(self.pe)
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
@@ -50,11 +43,6 @@ class Duplicate(HwOp):
     def outputs(self) -> tuple[Stream, ...]:
         """The same stream, ``copies`` times."""
         return (self.stream,) * self.copies
-
-    @property
-    def cycles(self) -> int:
-        """One a beat."""
-        return self.stream.beats
 
     @property
     def intake(self) -> Intake:
@@ -69,11 +57,6 @@ class Duplicate(HwOp):
     def cost_terms(self) -> CostTerms:
         """Control alone: data passes through."""
         return CostTerms(circuit=self.op_type, lut={"copy": self.copies, "one": 1}, ff={"copy": self.copies})
-
-    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
-        """The frame, ``copies`` times."""
-        (frame,) = frames
-        return (np.asarray(frame, dtype=np.int64),) * self.copies
 
     def rtl(self, params: Params) -> RtlInstance:
         """One module; its outputs are packed into one port."""

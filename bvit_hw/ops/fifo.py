@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
-
-import numpy as np
+from typing import ClassVar
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import CostTerms, HwOp, IntArray, Params, Resources, RtlInstance, Stream, clog2
+from bvit_hw.ops.base import CostTerms, Params, Resources, RtlInstance, Stream, clog2
+from bvit_hw.ops.glue_common import GlueOp
 
 STYLES = ("small", "large")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fifo(HwOp):
+class Fifo(GlueOp):
     """Holds ``depth`` beats. ``style`` "small" uses registers (depth 2) or LUT RAM, "large" block RAM.
 
     LUT RAM is 32 words deep at least: from about 40 bits on, a depth of 32 is cheaper than a depth of 2.
     """
 
     op_type: ClassVar[str] = "Fifo"
-    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
-    is_glue: ClassVar[bool] = True
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_fifo.sv",)
 
-    tokens: int
-    channels: int
-    bits: int
-    signed: bool
     pe: int
     depth: int = 2
     style: str = "small"
@@ -47,7 +39,7 @@ class Fifo(HwOp):
     @property
     def stream(self) -> Stream:
         """The stream on both sides."""
-        return Stream(tokens=self.tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=self.signed)
+        return self.carried(self.pe)
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
@@ -60,18 +52,9 @@ class Fifo(HwOp):
         return (self.stream,)
 
     @property
-    def cycles(self) -> int:
-        """One a beat."""
-        return self.stream.beats
-
-    @property
     def fifo_depth(self) -> int:
         """As configured."""
         return self.depth
-
-    def foldings(self) -> Iterator[Self]:
-        """Only the one given: a FIFO takes the lanes of its neighbours."""
-        yield self
 
     def cost_terms(self) -> CostTerms:
         """Registers for two beats, or a memory with its addresses; those wrap where the depth is no power of two."""
@@ -86,11 +69,6 @@ class Fifo(HwOp):
             return CostTerms(circuit="BlockFifo", lut=control, ff=registers, exact=Resources(bram18=halves))
         luts = {"memory": memories.lut_ram_cost(width, self.depth), **control}
         return CostTerms(circuit="Fifo", lut=luts, ff=registers)
-
-    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
-        """What goes in comes out."""
-        (frame,) = frames
-        return (np.asarray(frame, dtype=np.int64),)
 
     def rtl(self, params: Params) -> RtlInstance:
         """An instance of bvit_fifo."""

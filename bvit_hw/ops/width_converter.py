@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd
-from typing import ClassVar, Self
+from typing import ClassVar
 
-import numpy as np
-
-from bvit_hw.ops.base import CostTerms, HwOp, Intake, IntArray, Params, RtlInstance, Stream, clog2
+from bvit_hw.ops.base import CostTerms, Intake, Params, RtlInstance, Stream, clog2
+from bvit_hw.ops.glue_common import GlueOp
 
 
 def _mux_terms(width: int, ways: int) -> dict[str, float]:
@@ -19,19 +17,13 @@ def _mux_terms(width: int, ways: int) -> dict[str, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WidthConverter(HwOp):
+class WidthConverter(GlueOp):
     """``lanes_in`` to ``lanes_out`` channels a beat, any ratio; both come from the neighbours."""
 
     op_type: ClassVar[str] = "WidthConverter"
-    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("lanes_in", "lanes_out")
-    is_glue: ClassVar[bool] = True
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_width_converter.sv",)
 
-    tokens: int
-    channels: int
-    bits: int
-    signed: bool
     lanes_in: int
     lanes_out: int
 
@@ -39,33 +31,21 @@ class WidthConverter(HwOp):
         """Shape and folding."""
         _ = self.inputs, self.outputs
 
-    def _stream(self, lanes: int) -> Stream:
-        return Stream(tokens=self.tokens, channels=self.channels, lanes=lanes, bits=self.bits, signed=self.signed)
-
     @property
     def inputs(self) -> tuple[Stream, ...]:
         """``lanes_in`` channels a beat."""
-        return (self._stream(self.lanes_in),)
+        return (self.carried(self.lanes_in),)
 
     @property
     def outputs(self) -> tuple[Stream, ...]:
         """``lanes_out`` channels a beat."""
-        return (self._stream(self.lanes_out),)
-
-    @property
-    def cycles(self) -> int:
-        """Beats of the busier side."""
-        return max(self.inputs[0].beats, self.outputs[0].beats)
+        return (self.carried(self.lanes_out),)
 
     @property
     def intake(self) -> Intake:
         """To a divisor of its lanes it picks whole beats out of each wider one; else it fills a register."""
         narrows = self.lanes_in > self.lanes_out and self.lanes_in % self.lanes_out == 0
         return Intake.SPLITS if narrows else Intake.FLOWS
-
-    def foldings(self) -> Iterator[Self]:
-        """Only the one given: both sides belong to the neighbours."""
-        yield self
 
     def cost_terms(self) -> CostTerms:
         """Registers on the way up, a multiplexer on the way down, both for other ratios."""
@@ -87,11 +67,6 @@ class WidthConverter(HwOp):
             lut={**_mux_terms(width_out, units_in), "control": 5 + 2 * clog2(units + 1) + units_out},
             ff={"register": units * unit + clog2(units + 1) + clog2(units_in) + clog2(units_out)},
         )
-
-    def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
-        """What goes in comes out."""
-        (frame,) = frames
-        return (np.asarray(frame, dtype=np.int64),)
 
     def rtl(self, params: Params) -> RtlInstance:
         """An instance of bvit_width_converter."""
