@@ -13,7 +13,7 @@ from rich.table import Table
 @click.command("evaluate")
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @click.option("--data", help="digits, cifar10=DIR, cifar100=DIR, imagenet=DIR, a folder with val/, or an .npz file.")
-@click.option("--forms", default="qat,frozen,qonnx", show_default=True, help="Which of them, separated by commas.")
+@click.option("--forms", help="Which of qat, frozen and qonnx, separated by commas; default: all that there are.")
 @click.option(
     "--calibrate", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where the checkpoint has none."
 )
@@ -26,7 +26,7 @@ from rich.table import Table
 def evaluate_command(
     checkpoint: Path | None,
     data: str | None,
-    forms: str,
+    forms: str | None,
     calibrate: str | None,
     limit: int | None,
     batch_size: int,
@@ -35,19 +35,25 @@ def evaluate_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Top-1 and top-5 accuracy of CHECKPOINT (default: the shipped one) in all its forms, on the same images."""
+    """Top-1 and top-5 accuracy of CHECKPOINT (default: the shipped one) in all its forms, on the same images.
+
+    CHECKPOINT may be frozen already, the file of `bvit-hw freeze`: without the QAT model, then.
+    """
     import torch
 
     from bvit_hw.build.progress import Progress
     from bvit_hw.calibration import load_ready
+    from bvit_hw.contract import FrozenGraph
     from bvit_hw.data.labelled import image_batches, survey
-    from bvit_hw.data.record import record_of
     from bvit_hw.errors import ConfigError
-    from bvit_hw.evaluate import FORMS, evaluate
-    from bvit_hw.models import checkpoint_info, load_checkpoint, shipped_checkpoint
+    from bvit_hw.evaluate import FORMS, Network, evaluate
+    from bvit_hw.models import load_checkpoint, shipped_checkpoint
+    from bvit_hw.network_file import is_frozen, load_graph, network_config, network_record
     from bvit_hw.threads import choose_threads
 
-    wanted = [form.strip() for form in forms.split(",") if form.strip()]
+    path = checkpoint or shipped_checkpoint()
+    frozen = is_frozen(path)
+    wanted = [form.strip() for form in (forms or ",".join(FORMS[frozen:])).split(",") if form.strip()]
     unknown = [form for form in wanted if form not in FORMS]
     if unknown or not wanted:
         raise ConfigError(f"--forms {forms}: {unknown or 'nothing'} given; allowed: {', '.join(FORMS)}")
@@ -55,28 +61,36 @@ def evaluate_command(
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"--device {device}: cannot be used here: {str(error).splitlines()[0]}") from None
-    path = checkpoint or shipped_checkpoint()
-    if calibrate is not None:
+    if frozen and "qat" in wanted:
+        raise ConfigError(
+            f"--forms {forms}: {path} is frozen, its QAT model is in the checkpoint that it was frozen from; "
+            f"allowed: {', '.join(FORMS[1:])}"
+        )
+    model: Network
+    if frozen:
+        model, _ = load_graph(path, calibrate)
+    elif calibrate is not None:
         model, report = load_ready(path, calibrate)
         if report is not None and not quiet:
             click.echo("\n".join(report.lines()), err=True)
     else:
         model = load_checkpoint(path)
-    chosen = choose_threads(threads, model.config.image_size)
+    config, record = network_config(path), network_record(path)
+    mode = "quant" if isinstance(model, FrozenGraph) else model.mode
+    chosen = choose_threads(threads, config.image_size)
     if not quiet and device == "cpu":
         click.echo(chosen, err=True)
-    record = record_of(checkpoint_info(path), model.config, path)
     source = data or record.dataset
     if source is None:
         raise ConfigError(f"{path}: does not say what it was trained on; --data names images to measure")
-    if model.mode != "quant" and set(wanted) - {"qat"}:
+    if mode != "quant" and set(wanted) - {"qat"}:
         click.echo(
-            f"{path}: activations are not quantized (mode {model.mode!r}), so there is nothing to freeze: "
+            f"{path}: activations are not quantized (mode {mode!r}), so there is nothing to freeze: "
             "only the float model is evaluated. --calibrate DIR or DATASET chooses the scales",
             err=True,
         )
         wanted = ["qat"]
-    total, notes = survey(source, model.config, record)
+    total, notes = survey(source, config, record)
     for note in notes:
         click.echo(note, err=True)
     total = min(total, limit) if limit else total
@@ -93,7 +107,7 @@ def evaluate_command(
 
             scores += evaluate(
                 model,
-                lambda size: image_batches(source, model.config, size, limit, record),
+                lambda size: image_batches(source, config, size, limit, record),
                 [form],
                 batch_size=batch_size,
                 device=device,
@@ -109,7 +123,7 @@ def evaluate_command(
         table.add_column(column, justify="left" if column in ("model", "executed by") else "right", no_wrap=True)
     for score in scores:
         table.add_row(
-            score.form if model.mode == "quant" else "float",
+            score.form if mode == "quant" else "float",
             f"{100 * score.top1:.2f}",
             f"{100 * score.top5:.2f}",
             str(score.images),

@@ -23,17 +23,18 @@ import click
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 def export_command(checkpoint: Path | None, out: Path, source: str | None, form: str, overwrite: bool) -> None:
-    """Freeze CHECKPOINT (default: the shipped one) into integers and write them as an ONNX file (docs/qonnx.md)."""
-    from bvit_hw.calibration import load_ready
-    from bvit_hw.freeze import freeze
+    """Write CHECKPOINT (default: the shipped one), frozen into integers, as an ONNX file (docs/qonnx.md).
+
+    CHECKPOINT may be frozen already: the file of `bvit-hw freeze`.
+    """
     from bvit_hw.models import shipped_checkpoint
+    from bvit_hw.network_file import load_graph
     from bvit_hw.outputs import writable_output
     from bvit_hw.qonnx import export_onnx, export_qonnx
 
     path = checkpoint or shipped_checkpoint()
     writable_output(out, path, overwrite=overwrite)
-    model, report = load_ready(path, source)
-    graph = freeze(model)
+    graph, report = load_graph(path, source)
     written = export_onnx(graph, out) if form == "onnx" else export_qonnx(graph, out).model
     if report is not None:
         click.echo("\n".join(report.lines()))

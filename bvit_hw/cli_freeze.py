@@ -24,13 +24,15 @@ def freeze_command(
     from bvit_hw.contract.file import save_frozen
     from bvit_hw.freeze import freeze
     from bvit_hw.models import shipped_checkpoint
+    from bvit_hw.network_file import network_info, network_name
     from bvit_hw.outputs import writable_output
 
     path = checkpoint or shipped_checkpoint()
     writable_output(out, path, overwrite=overwrite)
     model, report = load_ready(path, source)
     graph = freeze(model, coef_bits=coef_bits, slope_bits=slope_bits)
-    digest = save_frozen(graph, out)
+    calibrated = {} if report is None else {"calibration": report.as_json()}
+    digest = save_frozen(graph, out, network_info(path) | calibrated, network_name(path))
     if report is not None:
         click.echo("\n".join(report.lines()))
     click.echo(f"{out}: {len(graph.nodes)} nodes, {out.stat().st_size / 1e6:.1f} MB, model hash {digest}")

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from bvit_hw.contract import FrozenGraph
 from bvit_hw.data import normalize
 from bvit_hw.errors import ConfigError, DatasetError
 from bvit_hw.inductor import missing_for_gpu
 from bvit_hw.models import BinaryViT, BinaryViTConfig
+from bvit_hw.network_file import config_of
 
 #: what can be evaluated, in the order of the table
 FORMS = ("qat", "frozen", "qonnx")
@@ -24,6 +26,7 @@ _FUSED_BATCH = 512
 
 Batch = tuple[np.ndarray, np.ndarray]
 Logits = Callable[[np.ndarray], np.ndarray]
+Network = BinaryViT | FrozenGraph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,14 @@ def qonnx_batch(image_size: int) -> int:
     return max(1, 64 * 32**2 // image_size**2)
 
 
-def _qat(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
-    model = model.to(device).eval()
+def _config(network: Network) -> BinaryViTConfig:
+    return config_of(network.config, "") if isinstance(network, FrozenGraph) else network.config
+
+
+def _qat(network: Network, device: torch.device) -> tuple[str, Logits]:
+    if isinstance(network, FrozenGraph):
+        raise ConfigError("form 'qat': the network is frozen, its QAT model is in the checkpoint it was frozen from")
+    model = network.to(device).eval()
 
     @torch.no_grad()
     def logits(images: np.ndarray) -> np.ndarray:
@@ -78,19 +87,24 @@ def _images_at_once(form: str, config: BinaryViTConfig, device: torch.device, wa
     return max(wanted, _FUSED_BATCH) if form == "frozen" and _fuses(config, device) else wanted
 
 
-def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
+def _graph(network: Network) -> FrozenGraph:
+    from bvit_hw.freeze import freeze
+
+    return network if isinstance(network, FrozenGraph) else freeze(network)
+
+
+def _frozen(network: Network, device: torch.device) -> tuple[str, Logits]:
     from bvit_hw.execute.frozen import FrozenBinaryViT
     from bvit_hw.execute.fused import FusedBinaryViT
     from bvit_hw.execute.packed import PackedBinaryViT
-    from bvit_hw.freeze import freeze
 
-    graph = freeze(model)
+    graph = _graph(network)
     if device.type == "cpu":
         return "packed bits, cpu", PackedBinaryViT(graph).logits
-    fused = _fuses(model.config, device)
+    config = _config(network)
+    fused = _fuses(config, device)
     frozen = (FusedBinaryViT if fused else FrozenBinaryViT)(graph).to(device)
     if fused:
-        config = model.config
         shape = (32, config.image_size, config.image_size, config.in_channels)
         frozen(torch.zeros(shape, dtype=torch.uint8, device=device))  # compiles, for any number of images
 
@@ -101,11 +115,10 @@ def _frozen(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
     return f"PyTorch, integers{', fused' * fused}, {device}", logits
 
 
-def _qonnx(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
-    from bvit_hw.freeze import freeze
+def _qonnx(network: Network, device: torch.device) -> tuple[str, Logits]:
     from bvit_hw.qonnx import execute_qonnx, to_qonnx
 
-    exported = to_qonnx(freeze(model))
+    exported = to_qonnx(_graph(network))
 
     def logits(images: np.ndarray) -> np.ndarray:
         return execute_qonnx(exported, images, batch_size=len(images))["logits"].reshape(len(images), -1)
@@ -114,7 +127,7 @@ def _qonnx(model: BinaryViT, device: torch.device) -> tuple[str, Logits]:
 
 
 def evaluate(
-    model: BinaryViT,
+    network: Network,
     batches: Callable[[int], Iterable[Batch]],
     forms: Iterable[str] = FORMS,
     *,
@@ -124,8 +137,8 @@ def evaluate(
 ) -> list[Score]:
     """Accuracy of each of ``forms`` on the images that ``batches(batch_size)`` yields anew for each.
 
-    ``advance`` is told of every batch done. Raises ConfigError for an unknown form, FreezeError where the model cannot
-    be frozen (a float residual stream that was never calibrated).
+    A frozen network has no form ``qat``. ``advance`` is told of every batch done. Raises ConfigError for an unknown
+    form, FreezeError where the model cannot be frozen (a float residual stream that was never calibrated).
     """
     makers = {"qat": _qat, "frozen": _frozen, "qonnx": _qonnx}
     scores = []
@@ -133,9 +146,9 @@ def evaluate(
         if form not in makers:
             raise ConfigError(f"form {form!r} is unknown; allowed: {', '.join(FORMS)}")
         target = torch.device(device)
-        engine, logits = makers[form](model, target)
+        engine, logits = makers[form](network, target)
         ranked, seconds = [], 0.0
-        for images, labels in batches(_images_at_once(form, model.config, target, batch_size)):
+        for images, labels in batches(_images_at_once(form, _config(network), target, batch_size)):
             start = time.monotonic()
             found = logits(images)
             seconds += time.monotonic() - start

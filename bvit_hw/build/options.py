@@ -9,14 +9,12 @@ from pathlib import Path
 
 from bvit_hw.boards import Board, load_board
 from bvit_hw.data import open_data
-from bvit_hw.data.record import record_of
 from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
 from bvit_hw.flows.vendor import flow_of
 from bvit_hw.lower.implementation import IMPLEMENTATIONS
-from bvit_hw.models import checkpoint_config, checkpoint_info, preset, shipped_checkpoint
+from bvit_hw.models import preset, shipped_checkpoint
+from bvit_hw.network_file import is_frozen, network_name, network_record, refuse_calibration
 
-#: the file that every training run writes (train/loop.py)
-_TRAINED = "model"
 #: a frame an hour, about
 LEAST_FPS = 0.001
 
@@ -44,9 +42,8 @@ class BuildOptions:
 
     @property
     def model_name(self) -> str:
-        """What people call the network: its file's name, or its folder's where training named the file."""
-        path = self.checkpoint.absolute()
-        return path.parent.name if path.stem == _TRAINED and path.parent.name else path.stem
+        """What people call the network."""
+        return network_name(self.checkpoint)
 
 
 def resolve(
@@ -80,6 +77,8 @@ def resolve(
             pass
     except OSError as error:
         raise CheckpointError(f"checkpoint {checkpoint}: {error.strerror}") from error
+    if is_frozen(checkpoint):
+        refuse_calibration(checkpoint, calibrate)
     if target_fps is not None and not LEAST_FPS <= target_fps < math.inf:
         raise ConfigError(f"--target-fps {target_fps:g} must be a number from {LEAST_FPS:g} on")
     clock = clock_mhz if clock_mhz is not None else found_board.clock_mhz
@@ -125,7 +124,7 @@ def _measurable(checkpoint: Path, data: str | None, calibrate: str | None) -> tu
     """
     if data is not None:
         return data, ""
-    own = record_of(checkpoint_info(checkpoint), checkpoint_config(checkpoint), checkpoint).dataset or calibrate
+    own = network_record(checkpoint).dataset or calibrate
     if own is None:
         return None, f"{checkpoint}: does not say what it was trained on; --data names images to measure"
     try:

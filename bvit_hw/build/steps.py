@@ -13,14 +13,15 @@ import numpy as np
 from bvit_hw.build.engine import StepContext
 from bvit_hw.build.options import BuildOptions
 from bvit_hw.calibration import load_ready
-from bvit_hw.contract.file import load_frozen
+from bvit_hw.contract.file import is_frozen, load_frozen, save_frozen
 from bvit_hw.contract.header import model_hash
 from bvit_hw.data.folder import spread_classes
 from bvit_hw.data.labelled import LabelledImages, class_names_of, generated_images, load_images
-from bvit_hw.data.record import DataRecord, record_of
+from bvit_hw.data.record import DataRecord
 from bvit_hw.errors import ExportError
 from bvit_hw.execute.frozen import FrozenBinaryViT
-from bvit_hw.models import BinaryViT, BinaryViTConfig, checkpoint_info, load_checkpoint, save_checkpoint
+from bvit_hw.models import BinaryViT, BinaryViTConfig, save_checkpoint
+from bvit_hw.network_file import load_graph, network_config, network_info, network_record
 from bvit_hw.threads import choose_threads
 
 #: of a dataset whose pictures have to be resized, accuracy is measured on so many
@@ -42,8 +43,7 @@ def frozen_of(context: StepContext) -> FrozenBinaryViT:
 def images_of(context: StepContext, options: BuildOptions) -> LabelledImages:
     """The images of this build, in an order in which the simulated ones are of as many classes as may be."""
     path = context.earlier["checkpoint"] / "checkpoint.safetensors"
-    config = load_checkpoint(path).config
-    return _images(options, config, record_of(checkpoint_info(path), config, path))
+    return _images(options, network_config(path), network_record(path))
 
 
 def _images(options: BuildOptions, config: BinaryViTConfig, record: DataRecord) -> LabelledImages:
@@ -74,16 +74,22 @@ def _qat_accuracy(model: BinaryViT, data: LabelledImages) -> float | None:
 
 
 def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
-    """Read the checkpoint, calibrate it where asked to, keep a copy, measure the QAT model's accuracy."""
-    model, calibration = load_ready(options.checkpoint, options.calibrate)
-    context.say(choose_threads(image_size=model.config.image_size))
-    record = record_of(checkpoint_info(options.checkpoint), model.config, options.checkpoint)
-    data = _images(options, model.config, record)
+    """Read the checkpoint, calibrate it where asked to, keep a copy, measure the QAT model's accuracy.
+
+    Of a network that is frozen already there is no QAT model.
+    """
+    config, record = network_config(options.checkpoint), network_record(options.checkpoint)
+    frozen = is_frozen(options.checkpoint)
+    if frozen:
+        load_frozen(options.checkpoint)  # whether it is whole is to be known now
+    model, calibration = (None, None) if frozen else load_ready(options.checkpoint, options.calibrate)
+    context.say(choose_threads(image_size=config.image_size))
+    data = _images(options, config, record)
     kept = context.folder / "checkpoint.safetensors"
-    if calibration is None:
+    if calibration is None or model is None:
         kept.write_bytes(options.checkpoint.read_bytes())
     else:
-        save_checkpoint(model, kept, checkpoint_info(options.checkpoint) | {"calibration": calibration.as_json()})
+        save_checkpoint(model, kept, network_info(options.checkpoint) | {"calibration": calibration.as_json()})
     return {
         **({} if calibration is None else {"calibration": calibration.as_json()}),
         "data": data.source,
@@ -94,20 +100,17 @@ def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, 
         "recorded_data": record.dataset,
         "preprocessing": record.preprocessing.as_json(),
         "images": 0 if data.labels is None else len(data.images),
-        "qat_accuracy": _qat_accuracy(model, data),
-        "config": model.config.model_dump(mode="json"),
+        "qat_accuracy": None if model is None else _qat_accuracy(model, data),
+        "config": config.model_dump(mode="json"),
     }
 
 
 def run_freeze(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
-    """Freeze into integers, measure the frozen model's accuracy."""
-    from bvit_hw.contract.file import save_frozen
-    from bvit_hw.freeze import freeze
-
-    model = load_checkpoint(context.earlier["checkpoint"] / "checkpoint.safetensors")
-    context.say(choose_threads(image_size=model.config.image_size))
-    graph = freeze(model)
-    digest = save_frozen(graph, context.folder / "frozen.safetensors")
+    """Freeze into integers, unless that was done before; measure the frozen model's accuracy."""
+    path = context.earlier["checkpoint"] / "checkpoint.safetensors"
+    graph, _ = load_graph(path)
+    context.say(choose_threads(image_size=network_config(path).image_size))
+    digest = save_frozen(graph, context.folder / "frozen.safetensors", network_info(path), options.model_name)
     data = images_of(context, options)
     predictions = FrozenBinaryViT(graph).predict(data.images)
     return {

@@ -70,6 +70,24 @@ def save_checkpoint(model: BinaryViT, path: Path | str, info: Mapping[str, objec
         raise OutputError(f"checkpoint {path} cannot be written: {error}") from error
 
 
+def _kind_of(path: Path) -> str:
+    """What a file is that is no safetensors file, and what takes it; nothing where its first bytes do not tell."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(4)
+    except OSError:
+        return ""
+    if path.suffix.lower() == ".onnx":
+        return "is an ONNX file, which `bvit-hw export` writes and no command reads: name the network it was made of"
+    if path.suffix.lower() == ".npz":
+        return "is a NumPy archive: images are named by --data"
+    if first == b"PK\x03\x04" or first[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
+        return "looks like a PyTorch file: `bvit-hw import` makes a checkpoint of one with the paper's names"
+    if first[:1] in (b"{", b"[", b"<"):
+        return "is text, no safetensors file"
+    return ""
+
+
 def _read(path: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
     if path.is_dir():
         found = sorted(p.name for p in path.glob("*.safetensors"))
@@ -82,11 +100,13 @@ def _read(path: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
     except FileNotFoundError as error:
         raise CheckpointError(f"checkpoint {path} does not exist") from error
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"checkpoint {path} is damaged or no safetensors file: {error}") from error
+        raise CheckpointError(
+            f"checkpoint {path} {_kind_of(path) or f'is damaged or no safetensors file: {error}'}"
+        ) from error
     if FROZEN_KEY in metadata:
         raise CheckpointError(
             f"checkpoint {path} is a frozen model (`bvit-hw freeze` wrote it): integers only, without the weights that "
-            "this command starts from; name the checkpoint that it was frozen from"
+            "are wanted here; name the checkpoint that it was frozen from (build, evaluate and export take either)"
         )
     try:
         head = json.loads(metadata[_KEY])

@@ -43,7 +43,7 @@ class Accuracy(_Record):
 
     @property
     def record(self) -> str:
-        """What the checkpoint says of its own accuracy, in words; nothing where accuracy was measured here."""
+        """What the checkpoint says of its own accuracy, in words; nothing where the QAT model was measured here."""
         if self.qat is not None:
             return ""
         if self.recorded is None:

@@ -26,8 +26,10 @@ def print_report(report: Report, console: Console) -> None:
         head.add_row("accuracy", Text(f"not measured: {a.not_measured}"))
         head.add_row("", Text(f"QAT {a.record}"))
     else:
-        both = f"QAT {_share(a.qat)}, frozen {_share(a.frozen)}"
+        both = f"frozen {_share(a.frozen)}" if a.qat is None else f"QAT {_share(a.qat)}, frozen {_share(a.frozen)}"
         head.add_row("accuracy", Text(f"{both} on {a.images} images of {a.data}"))
+        if a.qat is None:
+            head.add_row("", Text(f"QAT {a.record}; the build began with a frozen network"))
     equal = {True: "logits equal to frozen", False: "LOGITS DIFFER FROM FROZEN", None: ""}[a.rtl_equal_to_frozen]
     for note in a.notes:
         head.add_row("", Text(note))
