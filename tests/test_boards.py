@@ -59,7 +59,7 @@ def test_figures_are_those_of_the_product_tables() -> None:
 
 
 def test_the_command_lists_every_board_with_its_budget() -> None:
-    from bvit_hw.cli_boards import boards_command
+    from bvit_hw.cli.boards import boards_command
 
     lines = CliRunner().invoke(boards_command).output.splitlines()
     for name in board_names():

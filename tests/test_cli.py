@@ -188,7 +188,7 @@ print("imported", *sorted({name.split(".")[0] for name in sys.modules}))
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--nonsense",)])
 def test_help_and_refusals_do_not_wait_for_pytorch(arguments: tuple[str, ...]) -> None:
-    from bvit_hw.cli import _COMMANDS
+    from bvit_hw.cli.group import _COMMANDS
 
     for command in _COMMANDS:
         done = subprocess.run(
@@ -203,10 +203,10 @@ def test_costs_do_not_wait_for_pytorch() -> None:
 
 
 def test_the_augmentations_that_train_offers_are_those_there_are() -> None:
-    from bvit_hw import cli_train
+    from bvit_hw.cli import train
     from bvit_hw.data.augment import AUGMENTATIONS
 
-    assert cli_train.AUGMENTATIONS == AUGMENTATIONS
+    assert train.AUGMENTATIONS == AUGMENTATIONS
 
 
 def test_doctor_says_what_is_missing_to_the_letter(

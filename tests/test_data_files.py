@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from PIL import Image
 from torch import Tensor
 
-from bvit_hw.cli_train import train_command
+from bvit_hw.cli.train import train_command
 from bvit_hw.data import cifar, evaluation_images, open_data, parse_data
 from bvit_hw.data.augment import evaluation_transform, training_transform
 from bvit_hw.data.loading import Loader, Share, epoch_order

@@ -10,8 +10,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bvit_hw.cli_evaluate import evaluate_command
-from bvit_hw.cli_export import export_command
+from bvit_hw.cli.evaluate import evaluate_command
+from bvit_hw.cli.export import export_command
 from bvit_hw.data.labelled import image_batches
 from bvit_hw.errors import ConfigError, DatasetError, FreezeError, OutputError
 from bvit_hw.evaluate import evaluate, ranks

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from bvit_hw import data
-from bvit_hw.cli_train import train_command
+from bvit_hw.cli.train import train_command
 from bvit_hw.data import open_data
 from bvit_hw.errors import CheckpointError, ConfigError, OutputError
 from bvit_hw.models import load_checkpoint, save_checkpoint

@@ -21,17 +21,17 @@ from bvit_hw.threads import wait_passively
 
 #: commands by name, imported when called: `doctor` and `--help` must not wait for PyTorch
 _COMMANDS = {
-    "boards": "bvit_hw.cli_boards:boards_command",
-    "build": "bvit_hw.cli_build:build_command",
-    "doctor": "bvit_hw.cli_doctor:doctor_command",
-    "evaluate": "bvit_hw.cli_evaluate:evaluate_command",
-    "export": "bvit_hw.cli_export:export_command",
-    "freeze": "bvit_hw.cli_freeze:freeze_command",
-    "import": "bvit_hw.cli_import:import_command",
-    "deploy": "bvit_hw.cli_deploy:deploy_command",
-    "models": "bvit_hw.cli_models:models_command",
-    "run": "bvit_hw.cli_run:run_command",
-    "train": "bvit_hw.cli_train:train_command",
+    "boards": "bvit_hw.cli.boards:boards_command",
+    "build": "bvit_hw.cli.build:build_command",
+    "doctor": "bvit_hw.cli.doctor:doctor_command",
+    "evaluate": "bvit_hw.cli.evaluate:evaluate_command",
+    "export": "bvit_hw.cli.export:export_command",
+    "freeze": "bvit_hw.cli.freeze:freeze_command",
+    "import": "bvit_hw.cli.import_:import_command",
+    "deploy": "bvit_hw.cli.deploy:deploy_command",
+    "models": "bvit_hw.cli.models:models_command",
+    "run": "bvit_hw.cli.run:run_command",
+    "train": "bvit_hw.cli.train:train_command",
 }
 
 
@@ -96,7 +96,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     if isinstance(code, int) and code:
         sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()
