@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bvit_hw.build.engine import StepContext
-from bvit_hw.build.hls_step import run_hls
-from bvit_hw.build.options import BuildOptions, resolve
-from bvit_hw.build.plan import make_steps
 from bvit_hw.errors import ConfigError, ToolError
 from bvit_hw.flows.vitis_hls import vitis_command
+from bvit_hw.pipeline.engine import StepContext
+from bvit_hw.pipeline.hls_step import run_hls
+from bvit_hw.pipeline.options import BuildOptions, resolve
+from bvit_hw.pipeline.plan import make_steps
 
 
 def options(impl: str = "auto", impl_of: tuple[str, ...] = ()) -> BuildOptions:

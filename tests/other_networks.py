@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from bvit_hw.build.engine import BuildFolder
-from bvit_hw.build.options import resolve
-from bvit_hw.build.plan import identity, make_steps
-from bvit_hw.build.progress import Progress
 from bvit_hw.data import normalize
 from bvit_hw.freeze import random_images
 from bvit_hw.models import BinaryViTConfig, save_checkpoint
+from bvit_hw.pipeline.engine import BuildFolder
+from bvit_hw.pipeline.options import resolve
+from bvit_hw.pipeline.plan import identity, make_steps
+from bvit_hw.pipeline.progress import Progress
 from tests.frozen_factory import calibrated_model
 
 STEPS = ("checkpoint", "freeze", "export", "lower", "fold", "generate", "simulate")

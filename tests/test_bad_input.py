@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bvit_hw.build.engine import MANIFEST, BuildFolder, output_errors
-from bvit_hw.build.options import resolve
 from bvit_hw.data.labelled import load_images
 from bvit_hw.errors import BvitError, CheckpointError, ConfigError, DatasetError, FreezeError, OutputError
 from bvit_hw.freeze import freeze
 from bvit_hw.models import BinaryViTConfig, load_checkpoint, save_checkpoint, shipped_checkpoint
+from bvit_hw.pipeline.engine import MANIFEST, BuildFolder, output_errors
+from bvit_hw.pipeline.options import resolve
 from tests.frozen_factory import CONFIGS, calibrated_model
 
 CONFIG = CONFIGS["plain"]

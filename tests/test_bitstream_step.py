@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("tkinter", reason="no Tcl interpreter: install python3-tk")
 
 from bvit_hw.boards import load_board
-from bvit_hw.build.engine import StepContext, StepNotRun
-from bvit_hw.build.hardware_steps import run_bitstream
-from bvit_hw.build.options import BuildOptions
 from bvit_hw.errors import ToolError
 from bvit_hw.flows import vitis, vivado
+from bvit_hw.pipeline.engine import StepContext, StepNotRun
+from bvit_hw.pipeline.hardware_steps import run_bitstream
+from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.report.model import Implementation
 from tests.accelerator_package import write_accelerator
 from tests.odd_names import ODD

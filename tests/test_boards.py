@@ -142,7 +142,7 @@ def test_missing_data_folder_is_an_error() -> None:
 
 
 def test_a_board_of_ones_own_can_be_built_for(tmp_path: Path) -> None:
-    from bvit_hw.build.options import resolve
+    from bvit_hw.pipeline.options import resolve
 
     text = (data_path("boards") / "ultra96-v2.toml").read_text().replace('name = "ultra96-v2"', 'name = "my-board"')
     path = tmp_path / "my-board.toml"
@@ -161,7 +161,7 @@ def test_a_board_of_ones_own_can_be_built_for(tmp_path: Path) -> None:
 
 
 def test_alveo_clocks_are_whole() -> None:
-    from bvit_hw.build.options import resolve
+    from bvit_hw.pipeline.options import resolve
 
     with pytest.raises(ConfigError, match=r"--clock-mhz 187\.5: u50 takes whole MHz only"):
         resolve(

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bvit_hw.build.engine import MANIFEST
-from bvit_hw.build.options import resolve
 from bvit_hw.contract.file import load_frozen
 from bvit_hw.contract.header import model_hash
 from bvit_hw.data import load_dataset
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.models import shipped_checkpoint
+from bvit_hw.pipeline.engine import MANIFEST
+from bvit_hw.pipeline.options import resolve
+from bvit_hw.pipeline.plan import make_steps
 from bvit_hw.report.model import Report
 from bvit_hw.runtime.model_info import ModelInfo
 from tests.test_cli import bvit, refused
@@ -172,6 +173,16 @@ def test_a_network_is_called_as_its_user_called_it(tmp_path: Path, file: str, na
         simulated_images=1, jobs=1,
     )  # fmt: skip
     assert options.model_name == name
+
+
+def test_the_code_that_a_step_depends_on_is_there() -> None:
+    """A path that was renamed would let a changed step pass as up to date."""
+    options = resolve(
+        board="pynq-z2", preset_name=None, checkpoint=None, data=None, clock_mhz=None, target_fps=None,
+        simulated_images=1, jobs=1,
+    )  # fmt: skip
+    paths = [path for step in make_steps(options) for path in step.code]
+    assert len(paths) > 20 and [path for path in paths if not path.exists()] == []
 
 
 def test_the_name_reaches_package_and_report(built: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-from bvit_hw.build.options import resolve
 from bvit_hw.data.folder import spread_classes
 from bvit_hw.data.labelled import generated_images, image_batches, load_images
 from bvit_hw.data.record import DataRecord, default_preprocessing, record_of
@@ -21,6 +20,7 @@ from bvit_hw.models import (
     save_checkpoint,
     shipped_checkpoint,
 )
+from bvit_hw.pipeline.options import resolve
 from bvit_hw.report.model import Accuracy
 from tests.frozen_factory import CONFIGS, calibrated_model
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bvit_hw.build.engine import BuildFolder, Step, StepContext, StepNotRun
-from bvit_hw.build.progress import Progress
 from bvit_hw.errors import OutputError, ToolError
+from bvit_hw.pipeline.engine import BuildFolder, Step, StepContext, StepNotRun
+from bvit_hw.pipeline.progress import Progress
 
 QUIET = Progress(quiet=True)
 IDENTITY = {"board": "pynq-z2", "model": "abc"}
@@ -162,8 +162,8 @@ def test_a_full_disk_is_named_and_the_next_run_resumes(tmp_path: Path) -> None:
         f"""
         import resource, signal, sys
         from pathlib import Path
-        from bvit_hw.build.engine import BuildFolder, Step
-        from bvit_hw.build.progress import Progress
+        from bvit_hw.pipeline.engine import BuildFolder, Step
+        from bvit_hw.pipeline.progress import Progress
         from bvit_hw.errors import OutputError
         def small(c):
             (c.folder / "s").write_text("small"); return {{}}

@@ -371,10 +371,10 @@ def test_post_training_freeze_loses_less_than_half_a_point(digits_checkpoint: Pa
 def test_a_build_takes_a_checkpoint_without_scales(digits_checkpoint: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from bvit_hw.build.engine import StepContext
-    from bvit_hw.build.options import resolve
-    from bvit_hw.build.steps import run_checkpoint
     from bvit_hw.errors import FreezeError
+    from bvit_hw.pipeline.engine import StepContext
+    from bvit_hw.pipeline.options import resolve
+    from bvit_hw.pipeline.steps import run_checkpoint
 
     options = resolve(
         board="pynq-z2", preset_name=None, checkpoint=digits_checkpoint, data=None, clock_mhz=None, target_fps=None,

@@ -9,14 +9,14 @@ from pathlib import Path
 import onnx
 import pytest
 
-from bvit_hw.build.engine import StepContext
-from bvit_hw.build.options import BuildOptions, resolve
-from bvit_hw.build.steps import run_checkpoint, run_freeze
 from bvit_hw.contract.file import is_frozen, load_frozen, save_frozen
 from bvit_hw.contract.header import model_hash
 from bvit_hw.errors import BvitError, CheckpointError, ConfigError
 from bvit_hw.models import checkpoint_config, checkpoint_info, shipped_checkpoint
 from bvit_hw.network_file import network_config, network_info, network_name, network_record
+from bvit_hw.pipeline.engine import StepContext
+from bvit_hw.pipeline.options import BuildOptions, resolve
+from bvit_hw.pipeline.steps import run_checkpoint, run_freeze
 from bvit_hw.report.model import Report
 from tests import test_cli
 

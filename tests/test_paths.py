@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 
 from bvit_hw.boards import load_board
-from bvit_hw.build.engine import BuildFolder, Step, StepContext, output_errors
-from bvit_hw.build.progress import Progress
 from bvit_hw.cli import cli, main
 from bvit_hw.disk import disk_errors, full_disk, scratch
 from bvit_hw.errors import OutputError, ToolError
@@ -24,6 +22,8 @@ from bvit_hw.flows import cache, plain, vitis_hls
 from bvit_hw.flows.cache import cache_folder, cached, find_cached, recall, remember
 from bvit_hw.flows.gxx import Toolchain, compile_program
 from bvit_hw.flows.plain import by_hand, is_plain, vendor_base, vendor_copy
+from bvit_hw.pipeline.engine import BuildFolder, Step, StepContext, output_errors
+from bvit_hw.pipeline.progress import Progress
 from bvit_hw.runtime.errors import DeviceError
 from bvit_hw.runtime.lock import DeviceLock
 from bvit_hw.train.journal import Journal

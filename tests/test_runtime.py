@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from bvit_hw import runtime
-from bvit_hw.build.board_package import sums, write_driver
+from bvit_hw.pipeline.board_package import sums, write_driver
 from bvit_hw.runtime.images import pack, prepare
 from tests import runtime_cases
 from tests.notebook_env import notebook_environment, notebook_python

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bvit_hw.build.progress import Progress
+from bvit_hw.pipeline.progress import Progress
 from bvit_hw.threads import usable_cores
 
 
@@ -67,7 +67,7 @@ def build_command(
 
     # Before PyTorch is imported: a mistyped board is told at once.
     board_name = load_board(board).name
-    from bvit_hw.build.options import resolve
+    from bvit_hw.pipeline.options import resolve
 
     options = resolve(
         board=board,
@@ -83,13 +83,13 @@ def build_command(
         impl_of=impl_of,
         jobs=jobs or min(usable_cores(), 4),
     )
-    from bvit_hw.build.board_package import write_release
-    from bvit_hw.build.engine import BuildFolder, output_errors
-    from bvit_hw.build.plan import identity, identity_files, make_steps
-    from bvit_hw.build.report_step import make_report
     from bvit_hw.flows.plain import vendor_base
     from bvit_hw.flows.vitis import vpp_path
     from bvit_hw.flows.vivado import vivado_path
+    from bvit_hw.pipeline.board_package import write_release
+    from bvit_hw.pipeline.engine import BuildFolder, output_errors
+    from bvit_hw.pipeline.plan import identity, identity_files, make_steps
+    from bvit_hw.pipeline.report_step import make_report
     from bvit_hw.report.page import write_page
     from bvit_hw.report.terminal import print_report
 

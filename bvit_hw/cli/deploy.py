@@ -19,8 +19,8 @@ def deploy_command(host: str, path: str, build: Path | None, program: str) -> No
     The copy is checked by its hashes on the board and put in place by one rename; what was there before is kept beside
     it, and whatever goes wrong leaves it as it was.
     """
-    from bvit_hw.build.board_package import BITSTREAMS, release_files, sums
     from bvit_hw.flows.ssh import deploy
+    from bvit_hw.pipeline.board_package import BITSTREAMS, release_files, sums
     from bvit_hw.runtime.model_info import ModelInfo
 
     folder = build or Path("build") / "pynq-z2"

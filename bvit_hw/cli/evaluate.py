@@ -41,7 +41,6 @@ def evaluate_command(
     """
     import torch
 
-    from bvit_hw.build.progress import Progress
     from bvit_hw.calibration import load_ready
     from bvit_hw.contract import FrozenGraph
     from bvit_hw.data.labelled import image_batches, survey
@@ -49,6 +48,7 @@ def evaluate_command(
     from bvit_hw.evaluate import FORMS, Network, evaluate
     from bvit_hw.models import load_checkpoint, shipped_checkpoint
     from bvit_hw.network_file import is_frozen, load_graph, network_config, network_record
+    from bvit_hw.pipeline.progress import Progress
     from bvit_hw.threads import choose_threads
 
     path = checkpoint or shipped_checkpoint()

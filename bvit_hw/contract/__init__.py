@@ -1,7 +1,7 @@
 """The integer contract (docs/contract.md): a frozen network as data, its file, its exact ranges, its execution.
 
 NumPy only, so that whoever reads or runs a frozen network needs neither PyTorch nor ONNX.
-What reads and runs one (build/board_package.py lists it) goes to the board as well, and imports relatively.
+What reads and runs one (pipeline/board_package.py lists it) goes to the board as well, and imports relatively.
 """
 
 from .nodes import EXACT_BITS, FrozenGraph, FrozenNode, FrozenTensor

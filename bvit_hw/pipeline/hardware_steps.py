@@ -11,10 +11,6 @@ from typing import Any
 import numpy as np
 
 from bvit_hw.boards import Board
-from bvit_hw.build.board_package import write_board_files
-from bvit_hw.build.engine import StepContext, StepNotRun
-from bvit_hw.build.options import BuildOptions
-from bvit_hw.build.steps import accuracy_of, frozen_of, images_of, write_json
 from bvit_hw.codegen.accelerator import OUTPUT_BITS, Accelerator, accelerator
 from bvit_hw.codegen.stitch import Stitched, stitch
 from bvit_hw.errors import LoweringError
@@ -34,6 +30,10 @@ from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
 from bvit_hw.lower.stitch_plan import add_glue
 from bvit_hw.lower.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
+from bvit_hw.pipeline.board_package import write_board_files
+from bvit_hw.pipeline.engine import StepContext, StepNotRun
+from bvit_hw.pipeline.options import BuildOptions
+from bvit_hw.pipeline.steps import accuracy_of, frozen_of, images_of, write_json
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.registers import VERSION_VALUE

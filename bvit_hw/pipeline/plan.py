@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bvit_hw.build import hardware_steps, hls_step, steps
-from bvit_hw.build.engine import Step, StepContext
-from bvit_hw.build.options import BuildOptions
 from bvit_hw.flows.cache import any_cached
+from bvit_hw.pipeline import hardware_steps, hls_step, steps
+from bvit_hw.pipeline.engine import Step, StepContext
+from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.resources import data_path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -59,7 +59,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
     # Models that were compiled before need no compiler; whether they are those of this build is seen in the step.
     compilers = () if any_cached("models") else ("g++", "make")
     rtl = data_path("rtl")
-    ops = _code("contract", "qonnx", "ops", "lower", "finn")
+    ops = _code("contract", "qonnx", "ops", "lower", "finn", "targets")
     front = ("checkpoint", "freeze")
     generated = (*front, "lower", "fold", "generate")
     hls = [
@@ -72,7 +72,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
     return [
         step(
             "checkpoint", "checkpoint: accuracy of the QAT model", steps.run_checkpoint, (),
-            chosen, _code("contract", "models", "freeze", "execute", "data", "calibration.py"),
+            chosen, _code("contract", "models", "freeze", "execute", "data", "calibration.py", "network_file.py"),
         ),
         step(
             "freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {},
@@ -101,7 +101,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
             (*generated, *(step.name for step in hls)),
             {"simulated_device": options.simulated_device, "model_name": options.model_name},
             (
-                *_code("contract", "runtime"), _PACKAGE / "build" / "board_package.py",
+                *_code("contract", "runtime"), *_code("pipeline/board_package.py"),
                 data_path("boards") / "notebooks", data_path("hls") / "movers",
             ),
             ("verilator", *compilers) if options.simulated_device else (),

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bvit_hw import __version__
-from bvit_hw.build.engine import StepContext, StepOutcome
-from bvit_hw.build.hardware_steps import stitched_graph
-from bvit_hw.build.options import BuildOptions
 from bvit_hw.flows.plain import by_hand
 from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.pipeline.engine import StepContext, StepOutcome
+from bvit_hw.pipeline.hardware_steps import stitched_graph
+from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.report.model import (
     Accuracy,
     Bitstream,

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from bvit_hw import __version__, interruption
-from bvit_hw.build.progress import Progress
 from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason
 from bvit_hw.doctor import missing_tools
 from bvit_hw.errors import OutputError, ToolError
+from bvit_hw.pipeline.progress import Progress
 
 MANIFEST = "manifest.json"
 #: what the manifest holds for a step

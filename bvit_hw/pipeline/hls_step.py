@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from bvit_hw.build.engine import StepContext
-from bvit_hw.build.hardware_steps import folded_graph
-from bvit_hw.build.options import BuildOptions
-from bvit_hw.build.steps import frozen_of, images_of, write_json
 from bvit_hw.codegen.names import identifiers
 from bvit_hw.errors import LoweringError
 from bvit_hw.flows import vitis_hls
 from bvit_hw.flows.hls_graph import run_graph
 from bvit_hw.flows.plain import vendor_folder
 from bvit_hw.lower.implementation import choose_implementations
+from bvit_hw.pipeline.engine import StepContext
+from bvit_hw.pipeline.hardware_steps import folded_graph
+from bvit_hw.pipeline.options import BuildOptions
+from bvit_hw.pipeline.steps import frozen_of, images_of, write_json
 
 #: frames in the test bench of a project
 _VECTORS = 2

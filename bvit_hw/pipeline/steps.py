@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from bvit_hw.build.engine import StepContext
-from bvit_hw.build.options import BuildOptions
 from bvit_hw.calibration import load_ready
 from bvit_hw.contract.file import is_frozen, load_frozen, save_frozen
 from bvit_hw.contract.header import model_hash
@@ -22,6 +20,8 @@ from bvit_hw.errors import ExportError
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.models import BinaryViT, BinaryViTConfig, save_checkpoint
 from bvit_hw.network_file import load_graph, network_config, network_info, network_record
+from bvit_hw.pipeline.engine import StepContext
+from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.threads import choose_threads
 
 #: of a dataset whose pictures have to be resized, accuracy is measured on so many
