@@ -7,7 +7,7 @@ the parities are a popcount a third as long. See docs/binary_mvau.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,19 @@ def word_positions(simd: int, structure: str = "auto") -> int:
     return simd + min(upper_parities(simd), simd // 8) if is_shared(simd, structure) else simd
 
 
+def group_parities(bits: BitArray) -> Iterator[BitArray]:
+    """Parities of the groups of three of each level of the recursion over ``bits``, ... x n -> ... x n // 3 first.
+
+    A level's parities and what its groups leave over are the next level.
+    """
+    level = bits
+    for size in level_sizes(bits.shape[-1])[:-1]:
+        groups = size // 3
+        parities = level[..., :groups] ^ level[..., groups : 2 * groups] ^ level[..., 2 * groups : 3 * groups]
+        yield parities
+        level = np.concatenate([parities, level[..., 3 * groups :]], axis=-1)
+
+
 def encode(bits: BitArray, structure: str = "auto") -> BitArray:
     """Weight words as the module stores them.
 
@@ -62,18 +75,10 @@ def encode(bits: BitArray, structure: str = "auto") -> BitArray:
     simd = bits.shape[-1]
     if not is_shared(simd, structure):
         return bits.copy()
-    words = np.zeros((*bits.shape[:-1], word_positions(simd, structure)), dtype=np.uint8)
-    words[..., :simd] = bits
     groups = simd // 3
-    words[..., 2 * groups : 3 * groups] = _parities(bits)
-    level = words[..., 2 * groups : simd]
-    extra = []
-    while level.shape[-1] > 2:
-        parities = _parities(level)
-        extra.append(parities)
-        level = np.concatenate([parities, level[..., 3 * parities.shape[-1] :]], axis=-1)
-    if words.shape[-1] > simd:
-        words[..., simd:] = np.concatenate(extra, axis=-1)[..., : words.shape[-1] - simd]
+    own, *upper = group_parities(bits)
+    words = np.concatenate([bits, *upper], axis=-1)[..., : word_positions(simd, structure)]
+    words[..., 2 * groups : 3 * groups] = own
     return words
 
 
@@ -87,16 +92,10 @@ def decode(words: BitArray, simd: int, structure: str = "auto") -> BitArray:
     bits = words[..., :simd].copy()
     if is_shared(simd, structure):
         groups = simd // 3
-        bits[..., 2 * groups : 3 * groups] = _parities(words[..., :simd])
+        bits[..., 2 * groups : 3 * groups] = next(group_parities(bits))
         if not np.array_equal(encode(bits, structure), words):
             raise ConfigError("popcount: stored parities contradict the weights")
     return bits
-
-
-def _parities(level: BitArray) -> BitArray:
-    """Group parities of one level, ... x n -> ... x n // 3."""
-    groups = level.shape[-1] // 3
-    return level[..., :groups] ^ level[..., groups : 2 * groups] ^ level[..., 2 * groups : 3 * groups]
 
 
 @dataclass(frozen=True, kw_only=True)
