@@ -32,6 +32,11 @@ from tests.op_samples import OPS
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "targets.md").read_text()
 
+VIVADO = """[vivado]
+ps_ip = "a:b:c"
+memory = [{ segment = "DDR", offset = 0, size_mb = 512 }]
+"""
+
 
 def example(language: str) -> str:
     """The page's code in this language."""
@@ -73,7 +78,7 @@ def test_another_familys_part_or_table_is_refused(third: Board, tmp_path: Path) 
     for old, new, fault in (
         ('part = "LFE5UM', 'part = "xc7z', "part: String should match pattern"),
         ('family = "ecp5"', 'family = "ecp6"', "Input should be .*'ecp5'.*; given: 'ecp6'"),
-        ("[resources]", '[vivado]\nps_ip = "a:b:c"\nmemory = []\n\n[resources]', "vivado"),
+        ("[resources]", f"{VIVADO}\n[resources]", r"a board of family ecp5 has no table \[vivado\]"),
     ):
         path = tmp_path / "ecp5-85.toml"
         path.write_text(example("toml").replace(old, new))
