@@ -154,16 +154,12 @@ def params_of(op: HwOp) -> Params:
         # the frozen model's table; a key is attended when its probability exceeds an average key's
         return {"table": score_table(op.head_dim, op.table_bits), "threshold": np.int64(threshold_integer(2 / op.keys))}
     if isinstance(op, MultiPool):
-        rng = np.random.default_rng(op.channels + op.pe)
-        coef, bias = 1 << (op.coef_bits - 1), 1 << (op.bias_bits - 1)
-        return {"coef": rng.integers(-coef, coef, (4, op.channels)), "bias": rng.integers(-bias, bias, op.channels)}
+        return op.random_params(np.random.default_rng(op.channels + op.pe))
     if isinstance(op, BinaryMVAU):
-        return {"weights": np.random.default_rng(0).choice(np.array([-1, 1], dtype=np.int8), (op.rows, op.cols))}
+        return op.random_params(np.random.default_rng(0))
     rng = np.random.default_rng(zlib.crc32(name_of(op).encode()))
-    if isinstance(op, IntMVAU):
+    if isinstance(op, IntMVAU) and op.serial:
         limit = 1 << (op.weight_bits - 1)
-        if not op.serial:
-            return {"weights": rng.integers(-limit, limit, (op.rows, op.cols))}
         # Weights are normal as a trained network's are, with the largest sum just inside the accumulator.
         drawn = rng.standard_normal((op.rows, op.cols))
         most = max(np.maximum(drawn, 0).sum(axis=1).max(), -np.minimum(drawn, 0).sum(axis=1).min())

@@ -16,7 +16,7 @@ def material(op: Binarize, seed: int, frames: int = 2) -> tuple[Params, list[np.
     """Thresholds that include always, never and zero; frames in which every value meets its own threshold too."""
     rng = np.random.default_rng(seed)
     stream = op.inputs[0]
-    threshold = rng.integers(stream.low, stream.high + 1, op.channels, endpoint=True)
+    threshold = op.random_params(rng)["threshold"]
     threshold[:3] = (stream.low, stream.high + 1, 0)[: op.channels]
     played = []
     for _ in range(frames):

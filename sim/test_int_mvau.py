@@ -36,12 +36,11 @@ def make(
 def material(op: IntMVAU, seed: int, frames: int = 2) -> tuple[Params, list[tuple[np.ndarray, ...]]]:
     """Random weights with an all-lowest and an all-highest row, random frames with extreme tokens."""
     rng = np.random.default_rng(seed)
-    limit = 1 << (op.weight_bits - 1)
-    weights = rng.integers(-limit, limit, (op.rows, op.cols))
-    weights[0], weights[-1] = -limit, limit - 1
+    params = op.random_params(rng)
+    params["weights"][0], params["weights"][-1] = op.param_specs["weights"].range
     played = [random_frame(op, rng) for _ in range(frames)]
     played[0][0][0], played[-1][0][-1] = op.inputs[0].high, op.inputs[0].low
-    return {"weights": weights}, played
+    return params, played
 
 
 @pytest.mark.parametrize("use_dsp", [0, 1])
