@@ -29,7 +29,8 @@ for (const e of document.querySelectorAll("body *")) {
   if (e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "auto" && e.clientWidth)
     out.push("inside " + e.tagName + "." + e.className);
 }
-parent.document.body.dataset.found = JSON.stringify([innerWidth, document.documentElement.scrollWidth, out.slice(0, 5)]);
+parent.document.body.dataset.found = JSON.stringify([innerWidth, document.documentElement.scrollWidth, out.slice(0, 5)]
+);
 </script>
 """
 
