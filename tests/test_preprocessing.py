@@ -256,3 +256,23 @@ def test_model_json_carries_the_preprocessing(tmp_path: Path) -> None:
     replace(INFO, preprocessing={"crop": 3}).write(tmp_path / "model.json")
     with pytest.raises(ValueError, match=r"model\.json: .*crop=3"):
         ModelInfo.read(tmp_path / "model.json")
+
+
+def test_folders_of_classes_give_labels_by_name(tmp_path: Path) -> None:
+    """By the network's names, whatever their order; other files are left alone; unknown classes give no labels."""
+    grey = Image.new("L", (4, 4))
+    for folder, names in {"dog": ["b.png", "a.png"], "cat": ["c.jpg"], "empty": []}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            grey.save(tmp_path / folder / name)
+    (tmp_path / "dog" / "notes.txt").write_text("not a picture")
+    (tmp_path / "list.csv").write_text("neither")
+    found = load_pictures(tmp_path, ["bird", "cat", "dog"])
+    assert found.names == ["cat/c.jpg", "dog/a.png", "dog/b.png"] and found.labels is not None
+    assert found.labels.tolist() == [1, 2, 2]
+    assert load_pictures(tmp_path, ["cat", "bird"]).labels is None and load_pictures(tmp_path).labels is None
+    grey.save(tmp_path / "own.png")  # pictures of its own come first
+    assert load_pictures(tmp_path, ["bird", "cat", "dog"]).names == ["own.png"]
+    (tmp_path / "none" / "deeper").mkdir(parents=True)
+    with pytest.raises(ImageError, match="holds no pictures .* nor do folders in it"):
+        load_pictures(tmp_path / "none")

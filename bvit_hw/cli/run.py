@@ -20,7 +20,7 @@ class DeviceFailure(BvitError):
     "--images",
     required=True,
     type=click.Path(path_type=Path),
-    help="A folder of pictures, one picture, or an .npz with images (and labels).",
+    help="A folder of pictures (or of classes' folders), one picture, or an .npz with images (and labels).",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Images a transfer (default: as many as fit 1 MiB).")
 def run_command(build: Path | None, device: str, images: Path, batch: int | None) -> None:

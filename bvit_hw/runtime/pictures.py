@@ -30,28 +30,50 @@ _SIXTEEN = ("PNG", "PPM")
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images of any size with their names; ``labels`` (int64) where the file held some."""
+    """Images of any size with their names; ``labels`` (int64) where the file held some.
+
+    ``classes`` are the names of the images' classes where folders told them, of which :func:`checked_labels` makes
+    numbers.
+    """
 
     names: list[str]
     images: list[np.ndarray]
     labels: np.ndarray | None = None
     source: str = "images"
+    classes: list[str] | None = None
 
 
-def load_pictures(path: str | Path) -> Pictures:
+def load_pictures(path: str | Path, class_names: Sequence[str] | None = None) -> Pictures:
     """A folder's pictures by name (and its .npy files, an image each), one picture, or an .npz with ``images``.
 
-    Raises ImageError for what cannot be read, naming the file; Pillow is needed for everything but NumPy's formats.
+    A folder without pictures of its own may hold a folder for each class; with the network's ``class_names`` its
+    pictures have labels, see :func:`checked_labels`. Other files are left alone. Raises ImageError for what cannot be
+    read, naming the file; Pillow is needed for everything but NumPy's formats.
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in (*_PICTURES, ".npy"))
-        if not files:
-            raise ImageError(f"{path}: holds no pictures ({', '.join(_PICTURES)} or .npy)")
+        found = _folder(path)
+    elif path.suffix.lower() == ".npz":
+        found = _archive(path)
+    else:
+        found = Pictures([path.name], [_picture(path)])
+    return found if class_names is None else checked_labels(found, class_names)
+
+
+def _folder(path: Path) -> Pictures:
+    files = _files(path)
+    if files:
         return Pictures([f.name for f in files], [_picture(f) for f in files])
-    if path.suffix.lower() == ".npz":
-        return _archive(path)
-    return Pictures([path.name], [_picture(path)])
+    by_class = {f.name: _files(f) for f in sorted(path.iterdir()) if f.is_dir()}
+    files = [f for members in by_class.values() for f in members]
+    if not files:
+        raise ImageError(f"{path}: holds no pictures ({', '.join(_PICTURES)} or .npy), nor do folders in it")
+    names, classes = [str(f.relative_to(path)) for f in files], [f.parent.name for f in files]
+    return Pictures(names, [_picture(f) for f in files], None, str(path), classes)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in (*_PICTURES, ".npy") and f.is_file())
 
 
 def _archive(path: Path) -> Pictures:
@@ -135,7 +157,16 @@ def _orientation(picture: Image) -> int:
 
 
 def checked_labels(pictures: Pictures, class_names: Sequence[str]) -> Pictures:
-    """``pictures`` again, whose labels are classes of the network; ImageError where they are not."""
+    """``pictures`` again, whose labels are classes of the network; ImageError where they are not.
+
+    Where folders told the classes, they are matched by name: all of them are the network's, or there are no labels.
+    """
+    if pictures.classes is not None:
+        place = {name: index for index, name in enumerate(class_names)}
+        if all(name in place for name in pictures.classes):
+            labels = np.array([place[name] for name in pictures.classes], np.int64)
+            return Pictures(pictures.names, pictures.images, labels, pictures.source)
+        return Pictures(pictures.names, pictures.images, None, pictures.source)
     if pictures.labels is not None:
         try:
             check_labels(pictures.labels, len(pictures.images), len(class_names))
