@@ -274,5 +274,5 @@ def test_folders_of_classes_give_labels_by_name(tmp_path: Path) -> None:
     grey.save(tmp_path / "own.png")  # pictures of its own come first
     assert load_pictures(tmp_path, ["bird", "cat", "dog"]).names == ["own.png"]
     (tmp_path / "none" / "deeper").mkdir(parents=True)
-    with pytest.raises(ImageError, match="holds no pictures .* nor do folders in it"):
+    with pytest.raises(ImageError, match=r"holds no pictures .* nor do folders in it"):
         load_pictures(tmp_path / "none")
