@@ -14,7 +14,7 @@ help:
 	@echo "make test       environment, then all tests but the slow ones"
 	@echo "make test-slow  the slow suites: all test images, full sizes, mutations"
 	@echo "make notebook-env  an environment with pynq and JupyterLab, for the notebooks on the simulated device"
-	@echo "make lint       ruff, mypy and the style of rtl/"
+	@echo "make lint       ruff, import rules, style of rtl/, mypy"
 
 # The stamp changes with what is to be installed, so that a pull brings its new dependencies with it.
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
@@ -43,6 +43,7 @@ notebook-env:
 
 lint: env
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python rtl/check_style.py
 	$(BIN)/mypy --strict bvit_hw/contract bvit_hw/qonnx/operators bvit_hw/qonnx/pattern.py bvit_hw/qonnx/read.py bvit_hw/ops \
 	  bvit_hw/finn bvit_hw/lower bvit_hw/codegen bvit_hw/targets bvit_hw/boards.py bvit_hw/models/config.py

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 import bvit_hw
 from bvit_hw.ops.registry import operators
 
+ROOT = Path(__file__).resolve().parents[1]
 #: the one module that turns an operator's name into its class
 REGISTRY = "ops/registry.py"
 
@@ -86,3 +91,35 @@ def test_no_operator_is_asked_its_name() -> None:
 )
 def test_the_rule_finds_what_it_forbids(source: str, lines: list[int]) -> None:
     assert questions(source) == lines
+
+
+def _lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    """The import rules of pyproject.toml, for the package below ``root``."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", ROOT / "pyproject.toml"]
+    return subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, check=False
+    )
+
+
+def test_packages_import_downwards_only() -> None:
+    done = _lint_imports(ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "broken"),
+    [
+        ("contract/nodes.py", "import torch", "The contract needs NumPy alone"),
+        ("contract/nodes.py", "import bvit_hw.ops.base", "Packages import downwards"),
+        ("runtime/driver.py", "import onnx", "The driver needs NumPy"),
+        ("ops/fifo.py", "import bvit_hw.models.binaryvit", "Hardware does not know PyTorch"),
+        ("qonnx/pattern.py", "import finn", "Only bvit_hw.finn imports FINN"),
+    ],
+)
+def test_an_import_against_the_rules_is_found(tmp_path: Path, file: str, line: str, broken: str) -> None:
+    shutil.copytree(Path(bvit_hw.__file__).parent, tmp_path / "bvit_hw", ignore=shutil.ignore_patterns("__pycache__"))
+    source = tmp_path / "bvit_hw" / file
+    source.write_text(source.read_text() + f"\n{line}\n")
+    done = _lint_imports(tmp_path)
+    assert done.returncode == 1
+    assert [text for text in done.stdout.splitlines() if "BROKEN" in text and broken in text], done.stdout
