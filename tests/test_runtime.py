@@ -181,6 +181,30 @@ def test_self_test_finds_damage(package: Path) -> None:
         runtime.check_files(package)
 
 
+def test_what_people_write_into_is_no_damage(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("model.json", "look_inside.ipynb", "README.md")}
+    for name, file in files.items():
+        file.write_text(name)
+    (tmp_path / "SHA256SUMS").write_text(sums(files))
+    files["look_inside.ipynb"].write_text("with results")
+    files["README.md"].unlink()
+    assert runtime.check_files(tmp_path) == 1
+
+
+@pytest.mark.parametrize("name", ["model.json", "bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin"])
+def test_what_is_loaded_is_compared_before(tmp_path: Path, name: str) -> None:
+    files = {file: tmp_path / file for file in ("model.json", name, "other.txt")}
+    for file in files.values():
+        file.write_bytes(b"as written")
+    (tmp_path / "SHA256SUMS").write_text(sums(files))
+    files["other.txt"].write_bytes(b"changed")
+    flipped = bytearray(b"as written")
+    flipped[3] ^= 1
+    files[name].write_bytes(flipped)
+    with pytest.raises(runtime.PackageError, match=rf"{name} was changed; copy the package again"):
+        runtime.connect(tmp_path, "board")
+
+
 def test_the_sources_may_be_left_at_home_as_a_whole_only(tmp_path: Path) -> None:
     files = {name: tmp_path / name for name in ("model.json", "ip/top.v", "ip/mem/a.mem", "sim/library.so")}
     for name, file in files.items():

@@ -17,7 +17,7 @@ from bvit_hw.errors import OutputError
 from bvit_hw.resources import data_path
 from bvit_hw.runtime.errors import PackageError
 from bvit_hw.runtime.model_info import ModelInfo
-from bvit_hw.runtime.sums import differences
+from bvit_hw.runtime.sums import USERS_OWN, differences
 from bvit_hw.sums import SUMS, sums
 
 __all__ = ["SUMS", "package_files", "release_files", "sums", "write_archive", "write_board_files", "write_release"]
@@ -119,7 +119,7 @@ def release_files(build: Path) -> dict[str, Path]:
         raise OutputError(f"{build}: holds no finished build (no package/{SUMS}); run bvit-hw build first")
     found = package_files(package)
     try:
-        wrong = differences(package, {name for name in found if not name.endswith((".ipynb", ".md"))})
+        wrong = differences(package, {name for name in found if not name.endswith(USERS_OWN)})
     except PackageError as error:
         raise OutputError(str(error)) from error
     if wrong:

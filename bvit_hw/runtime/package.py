@@ -15,10 +15,12 @@ import numpy as np
 from .devices import find_device
 from .driver import Accelerator
 from .errors import PackageError
-from .sums import differences, listed
+from .sums import SUMS, USERS_OWN, differences, listed
 
 #: the accelerator's sources and memories
 _IP = "ip"
+#: what opening the accelerator reads: a few megabytes
+_LOADED = ("model.json", "bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin")
 
 
 @dataclass(frozen=True)
@@ -46,25 +48,34 @@ def connect(package: str | Path = ".", device: str | None = None, **options: Any
     """The accelerator of the package in ``package``: the board's where its bitstream is there, else the simulated one.
 
     ``device`` ("board", "sim", "auto"; default: the environment variable BVIT_HW_DEVICE, or auto) chooses by hand;
-    ``options`` go to :class:`Accelerator`. Raises DeviceError when there is no such device.
+    ``options`` go to :class:`Accelerator`. Where the package has SHA256SUMS, what is loaded is compared with them
+    first: the model's description and, as far as they cover it, the bitstream. Raises DeviceError when there is no such
+    device, PackageError for a file that was changed.
     """
     folder = Path(package)
     chosen = device or os.environ.get("BVIT_HW_DEVICE") or "auto"
+    if (folder / SUMS).is_file():
+        _compare(folder, {name for name in listed(folder) if name in _LOADED})
     return Accelerator(find_device(folder, chosen), folder / "model.json", **options)
+
+
+def _compare(folder: Path, names: set[str]) -> None:
+    wrong = differences(folder, names)
+    if wrong:
+        raise PackageError(f"{folder}: {'; '.join(wrong)}; copy the package again")
 
 
 def check_files(package: str | Path = ".") -> int:
     """Compare every file with SHA256SUMS; returns how many there are, raises PackageError naming those that differ.
 
-    The folder ``ip``, which Vivado alone reads, may have been left at home as a whole.
+    The folder ``ip``, which Vivado alone reads, may have been left at home as a whole. Notebooks and README are the
+    user's: whoever runs and saves a notebook has changed it.
     """
     folder = Path(package)
-    names = listed(folder).keys()
+    names = {name for name in listed(folder) if not name.endswith(USERS_OWN)}
     if not (folder / _IP).exists():
         names = {name for name in names if not name.startswith(f"{_IP}/")}
-    wrong = differences(folder, set(names))
-    if wrong:
-        raise PackageError(f"{folder}: {'; '.join(wrong)}; copy the package again")
+    _compare(folder, names)
     return len(names)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from .errors import PackageError
 
 SUMS = "SHA256SUMS"
+#: what people write into: notebooks keep their results when they are saved
+USERS_OWN = (".ipynb", ".md")
 
 
 def listed(folder: Path) -> dict[str, str]:
