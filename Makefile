@@ -7,12 +7,13 @@ NOTEBOOK_VENV ?= .venv-notebook
 BOARD  ?= pynq-z2
 JOBS   ?= $(shell nproc)
 
-.PHONY: build test test-slow notebook-env lint env clean help
+.PHONY: build test test-slow prove notebook-env lint env clean help
 
 help:
 	@echo "make build      environment, then bvit-hw build --board $(BOARD)"
 	@echo "make test       environment, then all tests but the slow ones"
 	@echo "make test-slow  the slow suites: all test images, full sizes, mutations"
+	@echo "make prove      formal proofs of rtl/: all of them (docs/verification.md)"
 	@echo "make notebook-env  an environment with pynq and JupyterLab, for the notebooks on the simulated device"
 	@echo "make lint       ruff, import rules, style of rtl/, mypy"
 
@@ -32,10 +33,13 @@ build: env
 	$(BIN)/bvit-hw build --board $(BOARD)
 
 test: env
-	PATH="$$(cd $(BIN) && pwd):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests sim hls
+	PATH="$$(cd $(BIN) && pwd):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests sim hls prove
 
 test-slow: env
-	HYPOTHESIS_PROFILE=random PATH="$$(cd $(BIN) && pwd):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls
+	HYPOTHESIS_PROFILE=random PATH="$$(cd $(BIN) && pwd):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls prove
+
+prove: env
+	$(BIN)/python prove/run.py --jobs $(JOBS)
 
 notebook-env:
 	$(PYTHON) -m venv $(NOTEBOOK_VENV)

@@ -43,6 +43,8 @@ aigmap
 opt_clean
 write_aiger -zinit -ywmap model.json -map model.map -symbols model.aig
 """
+#: what may be a module of ours, or a cell of the vendor that we have a model of
+_MODULE = re.compile(r"\b(?:(?:bvit|fv)_\w+|LUT6(?:_2)?|CARRY[48])\b")
 _YOSYS = """\
 import sys
 from pyosys import libyosys
@@ -111,10 +113,10 @@ def sources_of(top: str, override: Mapping[str, str] | None = None) -> dict[str,
             continue
         text = (override or {}).get(name) or files[name].read_text()
         found[name] = text
-        # bvit_duplicate2 to 8 are in bvit_duplicate.sv
-        wanted += [f"{re.sub('(?<=bvit_duplicate)[2-8]$', '', word)}.sv" for word in re.findall(r"\b(?:bvit|fv)_\w+", text)]
+        wanted += [f"{word}.sv" for word in _MODULE.findall(text)]
     if f"{top}.sv" not in found:
-        raise ProofError(f"there is no {top}.sv in {PROVE}; there are {', '.join(sorted(p.stem for p in PROVE.glob('*.sv')))}")
+        there = ", ".join(sorted(path.stem for path in PROVE.glob("*.sv")))
+        raise ProofError(f"there is no {top}.sv in {PROVE}; there are {there}")
     return found
 
 
@@ -184,7 +186,8 @@ def _decide(
         package = _pyosys()
         script = f"read_aiger model.aig; fold; strash; {engine}"
         output = _run([str(package / "yosys-abc"), "-q", script], folder, f"{task.name}: yosys-abc")
-    refuted = {asserts[int(n)]: int(f) for n, f in re.findall(r"Output\s+(\d+)\s+was asserted in frame\s+(\d+)", output)}
+    failing = re.findall(r"Output\s+(\d+)\s+was asserted in frame\s+(\d+)", output)
+    refuted = {asserts[int(number)]: int(cycle) for number, cycle in failing}
     proven: set[str] = set()
     if bounded:
         # Said only when no output failed; with a time limit it may stop before the bound.

@@ -4,7 +4,60 @@ from __future__ import annotations
 
 from prover import Task
 
+_RATIOS = ((1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (3, 1), (4, 1), (2, 3), (3, 2), (3, 4), (5, 2))
+#: (BEATS, CHUNKS, INNER, OUTER)
+_REPLAYS = ((1, 1, 1, 2), (2, 1, 1, 2), (3, 1, 1, 3), (2, 2, 1, 2), (1, 2, 2, 2), (2, 2, 2, 1), (2, 1, 1, 1))
+
+#: by number of fv_arithmetic's UNIT
+_ARITHMETIC: dict[int, tuple[dict[str, int], ...]] = {
+    0: ({"N": 4, "M": 4}, {"N": 5, "M": 3}, {"N": 2, "M": 2}, {"N": 6, "M": 5}),
+    1: ({"N": 4, "M": 3, "STEPS": 1},),
+    2: ({"N": 4, "M": 3, "STEPS": 1},),
+    3: (
+        {"N": 8, "M": 4, "SHIFT": 2}, {"N": 8, "M": 8}, {"N": 8, "M": 1, "SHIFT": 1}, {"N": 6, "M": 8, "SHIFT": 3},
+        {"N": 4, "M": 4, "SHIFT": 5},
+    ),
+    4: ({"N": 1, "M": 3}, {"N": 2, "M": 3, "STEPS": 1}, {"N": 3, "M": 3, "STEPS": 2}, {"N": 5, "M": 2, "STEPS": 3}),
+    5: ({"N": 3, "M": 1, "STEPS": 2}, {"N": 7, "M": 1, "STEPS": 2}),
+    6: (
+        {"N": 6, "M": 1, "STEPS": 3}, {"N": 3, "M": 1, "STEPS": 3}, {"N": 8, "M": 1, "STEPS": 3},
+        {"N": 12, "M": 1, "STEPS": 3}, {"N": 16, "M": 1, "STEPS": 4},
+        {"N": 8, "M": 1, "STEPS": 3, "PRIMITIVES": 1}, {"N": 8, "M": 1, "STEPS": 3, "PRIMITIVES": 2},
+    ),
+    7: ({"N": 2, "M": 1, "STEPS": 4}, {"N": 7, "M": 1, "STEPS": 4}, {"N": 12, "M": 1, "STEPS": 4}),
+    8: ({"N": 5, "M": 1, "STEPS": 2}, {"N": 8, "M": 1, "STEPS": 2}, {"N": 13, "M": 1, "STEPS": 2}),
+    9: ({"N": 1, "M": 3}, {"N": 3, "M": 3, "STEPS": 2}, {"N": 5, "M": 2, "STEPS": 3}),
+    10: ({"N": 4, "M": 3, "STEPS": 2},),
+    11: ({"N": 4, "M": 3, "STEPS": 2},),
+}  # fmt: skip
+
+
+def _replay(beats: int, chunks: int, inner: int, outer: int, **others: int) -> dict[str, int]:
+    return {"BEATS": beats, "CHUNKS": chunks, "INNER": inner, "OUTER": outer, **others}
+
+
 TASKS: tuple[Task, ...] = (
     *(Task(top="fv_fifo", parameters={"DEPTH": depth}, quick=depth in (2, 3)) for depth in (2, 3, 4, 5, 8)),
     *(Task(top="fv_fifo", parameters={"DEPTH": depth, "BLOCK": 1}, quick=depth == 4) for depth in (4, 5, 8)),
+    *(
+        Task(top="fv_width_converter", parameters={"IN": i, "OUT": o}, quick=(i, o) in ((1, 3), (3, 1), (2, 3)))
+        for i, o in _RATIOS
+    ),
+    *(Task(top="fv_duplicate", parameters={"COPIES": copies}, quick=copies == 3) for copies in (2, 3, 4, 5, 8)),
+    *(Task(top="fv_replay", parameters=_replay(*numbers), quick=numbers == (1, 1, 1, 2)) for numbers in _REPLAYS),
+    Task(top="fv_replay", parameters=_replay(2, 2, 1, 2, BLOCK=1)),
+    Task(top="fv_replay", parameters=_replay(1, 2, 2, 2, OPERATOR=1)),
+    Task(top="fv_replay", parameters=_replay(2, 1, 1, 3, OPERATOR=2)),
+    *(Task(top="fv_line_delay", parameters={"STEPS": steps}, quick=steps == 5) for steps in (1, 2, 3, 4, 5, 8)),
+    Task(top="fv_line_delay", parameters={"STEPS": 6, "BLOCK": 1}),
+    *(Task(top="fv_line_delay", parameters={"STEPS": steps, "KIND": 1}) for steps in (2, 5, 34)),
+    *(
+        Task(top="fv_logits_out", parameters={"CLASSES": classes, "FRAMES": frames}, quick=classes == 2)
+        for classes, frames in ((1, 2), (2, 2), (3, 2), (3, 3))
+    ),
+    *(
+        Task(top="fv_arithmetic", parameters={"UNIT": unit, **parameters}, quick=unit in (0, 3, 6) and n == 0)
+        for unit, several in _ARITHMETIC.items()
+        for n, parameters in enumerate(several)
+    ),
 )

@@ -1,0 +1,35 @@
+"""Deliberate faults, each of which a proof must refute: (task, file, text, what is put in its place)."""
+
+from __future__ import annotations
+
+BREAKS: tuple[tuple[str, str, str, str], ...] = (
+    # the FIFO: one reset deleted, full one early, full one late, a beat lost, a beat changed
+    ("fifo[DEPTH=2]", "bvit_fifo.sv", "skid_valid_q <= 1'b0;\n      end else if (free)", "end else if (free)"),
+    ("fifo[DEPTH=3]", "bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d < CountW'(DEPTH - 1)"),
+    ("fifo[DEPTH=3]", "bvit_fifo.sv", "ready_q <= count_d != CountW'(DEPTH)", "ready_q <= 1'b1"),
+    ("fifo[DEPTH=2]", "bvit_fifo.sv", "valid_q <= skid_valid_q || push;", "valid_q <= skid_valid_q;"),
+    ("fifo[DEPTH=4,BLOCK=1]", "bvit_fifo.sv", "stored && (!latch_valid_q || free)", "stored"),
+    ("fifo[DEPTH=5]", "bvit_fifo.sv", "write_q <= '0;\n        read_q <= '0;", "write_q <= '0;"),
+    # the width converter: a part counted wrong, a reset deleted
+    ("width_converter[IN=1,OUT=3]", "bvit_width_converter.sv", "!last || m_axis_tready", "m_axis_tready"),
+    ("width_converter[IN=3,OUT=1]", "bvit_width_converter.sv", "last && m_axis_tready", "m_axis_tready"),
+    ("width_converter[IN=2,OUT=3]", "bvit_width_converter.sv", "UnitsW'(Units - In)", "UnitsW'(Units - In + 1)"),
+    # the fork: who has taken is forgotten, an output that waits for another one
+    ("duplicate[COPIES=3]", "bvit_duplicate.sv", "s_axis_tready ? '0 : has", "has"),
+    ("duplicate[COPIES=3]", "bvit_duplicate.sv", "{COPIES{s_axis_tvalid}} & ~taken_q", "{COPIES{s_axis_tvalid}}"),
+    # replay
+    ("replay[BEATS=1,CHUNKS=1,INNER=1,OUTER=2]", "bvit_replay.sv", "raddr_q != waddr_q || full", "raddr_q != waddr_q"),
+    ("replay[BEATS=1,CHUNKS=2,INNER=2,OUTER=2]", "bvit_replay.sv", "half_q == last_outer", "half_q != last_outer"),
+    # delays: a word too many
+    ("line_delay[STEPS=5]", "bvit_line_delay.sv", "WORDS = STEPS - 1", "WORDS = STEPS"),
+    ("line_delay[STEPS=3]", "bvit_line_delay.sv", "q = line_q[STEPS-1]", "q = line_q[0]"),
+    # the exit: TLAST by the class alone, a stall reported late
+    ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "{last_class && last_frame, ", "{last_class, "),
+    ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "StallW'(STALL_CYCLES);", "StallW'(STALL_CYCLES - 1);"),
+    # arithmetic
+    ("arithmetic[UNIT=0,N=4,M=4]", "bvit_booth_mul.sv", "{above, 1'b1}", "{above, 1'b0}"),
+    ("arithmetic[UNIT=3,N=8,M=4,SHIFT=2]", "bvit_saturate.sv", "x >>> SHIFT", "x >> SHIFT"),
+    ("arithmetic[UNIT=6,N=6,M=1,STEPS=3]", "bvit_popcount_majority.sv", "(a & b) | (a & c)", "(a & b) | (b & c)"),
+    # and a broken assertion
+    ("fifo[DEPTH=3]", "fv_fifo.sv", "level != LEVEL_BITS'(DEPTH)))", "level != LEVEL_BITS'(DEPTH - 1)))"),
+)

@@ -1,0 +1,52 @@
+"""The table of proofs in docs/verification.md: written after `make prove`, checked by a test (all but the seconds)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from prover import PROVE, Outcome, Task
+from tasks import TASKS
+
+PAGE = PROVE.parent / "docs" / "verification.md"
+_BEGIN, _END = "<!-- proofs: begin -->\n", "<!-- proofs: end -->\n"
+_HEAD = "| wrapper | parameters | sequences | assertions | cover points | seconds |\n|---|---|---|---|---|---|\n"
+
+
+def _row(task: Task) -> str:
+    """The columns that follow from the table of tasks alone."""
+    values = ", ".join(f"{name} {value}" for name, value in task.parameters.items()) or "-"
+    length = "any length" if task.bound is None else f"up to {task.bound} cycles"
+    return f"| {task.top} | {values} | {length} |"
+
+
+def rows(page: Path = PAGE) -> list[str]:
+    """The table's rows as the page has them."""
+    text = page.read_text()
+    assert _BEGIN in text and _END in text, f"{page}: the marks of the table are missing"
+    inside = text.split(_BEGIN)[1].split(_END)[0]
+    return inside.removeprefix(_HEAD).splitlines()
+
+
+def check_table() -> list[str]:
+    """What differs between the page and the tasks, row by row; nothing if it is up to date."""
+    found = [" | ".join(row.split(" | ")[:3]).rstrip() + " |" for row in rows()]
+    wanted = [_row(task) for task in TASKS]
+    return [f"missing: {row}" for row in wanted if row not in found] + [
+        f"of no proof: {row}" for row in found if row not in wanted
+    ]
+
+
+def write_table(outcomes: Mapping[str, Outcome]) -> None:
+    """Put the table of ``outcomes`` (task name -> outcome, of all tasks) into the page."""
+    lines = [
+        f"{_row(task)} {len(outcome.proven)} | {len(outcome.reached)} | {outcome.seconds:.0f} |\n"
+        for task in TASKS
+        if (outcome := outcomes[task.name])
+    ]
+    text = PAGE.read_text()
+    table = _BEGIN + _HEAD + "".join(lines) + _END
+    temporary = PAGE.with_suffix(".tmp")
+    temporary.write_text(re.sub(re.escape(_BEGIN) + ".*" + re.escape(_END), lambda _: table, text, flags=re.DOTALL))
+    temporary.replace(PAGE)
