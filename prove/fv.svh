@@ -1,4 +1,4 @@
-// Macros of the proofs. One set of wrappers serves two questions to the checker: is every assertion true in all reachable
+// Macros of the proofs. A wrapper serves two questions to the checker: is every assertion true in all reachable
 // states, and (FV_COVER) is every cover point reached. A cover point is asked for as an assertion of its contrary.
 `ifndef FV_SVH
 `define FV_SVH

@@ -3,9 +3,9 @@
 `default_nettype none
 
 module fv_arithmetic #(
-  parameter int UNIT = 0,   // 0 booth_mul, 1 affine_mul with USE_DSP, 2 without, 3 saturate, 4 adder_tree, 5 popcount_plain,
-                            // 6 popcount_shared, 7 attention_equal, 8 attention_popcount, 9 attention_sum, 10 pool_mac
-                            // with USE_DSP, 11 without
+  // 0 booth_mul, 1 affine_mul with USE_DSP, 2 without, 3 saturate, 4 adder_tree, 5 popcount_plain, 6 popcount_shared,
+  // 7 attention_equal, 8 attention_popcount, 9 attention_sum, 10 pool_mac with USE_DSP, 11 without
+  parameter int UNIT = 0,
   parameter int N = 4,      // bits of the first operand, or number of operands
   parameter int M = 4,      // bits of the second operand, or of an operand
   parameter int SHIFT = 0,
@@ -42,7 +42,8 @@ module fv_arithmetic #(
     localparam int HIGH = (1 << (M - 1)) - 1;
     assign x = a[N-1:0];
     assign floor = x >>> SHIFT;
-    assign expected = (OUT'(floor) > OUT'(HIGH)) ? OUT'(HIGH) : (OUT'(floor) < OUT'(-HIGH - 1)) ? OUT'(-HIGH - 1) : OUT'(floor);
+    assign expected = (OUT'(floor) > OUT'(HIGH)) ? OUT'(HIGH)
+      : (OUT'(floor) < OUT'(-HIGH - 1)) ? OUT'(-HIGH - 1) : OUT'(floor);
     assign result = OUT'(y);
     bvit_saturate #(.IN_BITS(N), .SHIFT(SHIFT), .OUT_BITS(M)) dut (.x, .y);
   end else if (UNIT == 4 || UNIT == 9) begin : gen_sum
@@ -104,7 +105,9 @@ module fv_arithmetic #(
     always_ff @(posedge clk) if (en) z_q <= (N + M + 1)'(signed'(a[N+:M]));
     assign expected = OUT'(x) * OUT'(c) + OUT'(signed'(a[N+:M]));
     assign result = OUT'(p);
-    bvit_pool_mac #(.X_BITS(N), .C_BITS(M), .P_BITS(N + M + 1), .USE_DSP(UNIT == 10)) dut (.clk, .en, .x, .c, .z(z_q), .p);
+    bvit_pool_mac #(.X_BITS(N), .C_BITS(M), .P_BITS(N + M + 1), .USE_DSP(UNIT == 10)) dut (
+      .clk, .en, .x, .c, .z(z_q), .p
+    );
   end
 
   // The specification's result, as late as the module's.

@@ -1,5 +1,5 @@
-// bvit_duplicate: every output gets every beat once and in order, whatever the readies of the others do; the input's beat is
-// taken when all have it.
+// bvit_duplicate: every output gets every beat once and in order, whatever the readies of the others do; the input's
+// beat is taken when all have it.
 `include "fv.svh"
 `default_nettype none
 

@@ -2,7 +2,7 @@
 //
 // A beat in carries PUSH units, a beat out POP of them. The solver may choose any unit of any beat to be watched (pick,
 // which): the wrapper then counts how many units are ahead of it, and when its turn comes it must have the value that
-// went in. Since any unit may be watched and all values are arbitrary, a beat too many or too few before it shows as well.
+// went in. Since any unit may be watched and all values are arbitrary, a beat too many or too few before it shows too.
 `include "fv.svh"
 `default_nettype none
 

@@ -1,6 +1,6 @@
-// bvit_replay, and upsample and channel_repeat on top of it: every chunk of BEATS beats INNER times in a row, every group of
-// CHUNKS chunks OUTER times. OPERATOR 0 is bvit_replay, 1 bvit_upsample, 2 bvit_channel_repeat (both are bvit_replay with
-// other names for the numbers; the wrapper states what the operator says of itself).
+// bvit_replay, and upsample and channel_repeat on top of it: every chunk of BEATS beats INNER times in a row, every
+// group of CHUNKS chunks OUTER times. OPERATOR 0 is bvit_replay, 1 bvit_upsample, 2 bvit_channel_repeat (both are
+// bvit_replay with other names for the numbers).
 `include "fv.svh"
 `default_nettype none
 

@@ -1,5 +1,5 @@
-// Every proof begins in ANY state of the registers and memories, with one cycle of reset; later resets come as they like.
-// So what is proven holds after a reset of one cycle from whatever state, also in mid-frame.
+// Every proof begins in ANY state of the registers and memories, with one cycle of reset; later resets come as they
+// like. So what is proven holds after a reset of one cycle from whatever state, also in mid-frame.
 `include "fv.svh"
 `default_nettype none
 
