@@ -27,7 +27,7 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "{last_class && last_frame, ", "{last_class, "),
     ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "StallW'(STALL_CYCLES);", "StallW'(STALL_CYCLES - 1);"),
     # the entrance: a dropped frame stays, a hole in TKEEP is not seen
-    ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "assign too_long = take", "assign too_long = 1'b0"),
+    ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "too_long = take", "too_long = 1'b0"),
     ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "CHECK_KEEP && !(&s_axis_tkeep)", "1'b0"),
     # the join: one input is taken without the other
     ("join[DEPTH0=2,DEPTH1=2]", "bvit_channel_affine.sv", "assign fire = en & all_valid", "assign fire = en"),

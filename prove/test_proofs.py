@@ -46,15 +46,12 @@ def test_one_fault_is_refuted_and_named() -> None:
     assert any(name.startswith("u_order.") for name in outcome.refuted), str(outcome)
 
 
-def test_every_wrapper_has_a_task_a_fault_and_a_cover_point() -> None:
+def test_every_wrapper_has_a_task_and_a_fault() -> None:
     helpers = {"fv_reset", "fv_source", "fv_sink", "fv_order", "fv_progress"}
     wrappers = {path.stem for path in PROVE.glob("fv_*.sv")} - helpers
     assert {task.top for task in TASKS} == wrappers
     assert {NAMED[name].top for name, *_ in BREAKS} == wrappers
     assert len(NAMED) == len(TASKS)
-    for wrapper in wrappers:
-        text = (PROVE / f"{wrapper}.sv").read_text()
-        assert "FV_ASSERT(" in text and "FV_COVER_POINT(" in text, wrapper
 
 
 @pytest.mark.parametrize("fault", BREAKS, ids=lambda fault: f"{fault[1]}-{fault[0]}")
