@@ -187,7 +187,7 @@ def _decide(
         package = _pyosys()
         script = f"read_aiger model.aig; fold; strash; {engine}"
         output = _run([str(package / "yosys-abc"), "-q", script], folder, f"{task.name}: yosys-abc")
-    failing = re.findall(r"Output\s+(\d+)\s+was asserted in frame\s+(\d+)", output)
+    failing = re.findall(r"Output\s+(\d+)\s+(?:of miter\s+\S+\s+)?was asserted in frame\s+(\d+)", output)
     refuted = {asserts[int(number)]: int(cycle) for number, cycle in failing}
     proven: set[str] = set()
     if bounded:

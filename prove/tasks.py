@@ -70,8 +70,5 @@ TASKS: tuple[Task, ...] = (
     ),
     Task(top="fv_frame_guard", parameters={"BEATS": 1, "DEPTH": 5, "FRAMES": 2}),
     Task(top="fv_frame_guard", parameters={"BEATS": 2, "DEPTH": 6, "FRAMES": 2}, bound=16),
-    *(
-        Task(top="fv_join", parameters={"DEPTH0": first, "DEPTH1": second})
-        for first, second in ((2, 2),)
-    ),
+    Task(top="fv_join", parameters={"DEPTH0": 2, "DEPTH1": 2}),
 )
