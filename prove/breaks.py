@@ -31,6 +31,7 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "CHECK_KEEP && !(&s_axis_tkeep)", "1'b0"),
     # the join: a result without its inputs
     ("join[DEPTH0=2,DEPTH1=2]", "bvit_channel_affine.sv", "STAGES-2:0], all_valid", "STAGES-2:0], 1'b1"),
+    ("join[DEPTH0=2,DEPTH1=3]", "bvit_channel_affine.sv", "fire = en & all_valid", "fire = en"),
     # arithmetic
     ("arithmetic[UNIT=0,N=4,M=4]", "bvit_booth_mul.sv", "{above, 1'b1}", "{above, 1'b0}"),
     ("arithmetic[UNIT=3,N=8,M=4,SHIFT=2]", "bvit_saturate.sv", "= w[W_BITS-1];", "= 1'b0;"),

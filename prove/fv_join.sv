@@ -14,7 +14,7 @@ module fv_join #(
   input wire logic       s_axis_tvalid,
   input wire logic       m_axis_tready
 );
-  localparam int MOST = ((DEPTH0 > DEPTH1) ? DEPTH0 : DEPTH1) + 3 + 1;
+  localparam int MOST = ((DEPTH0 < DEPTH1) ? DEPTH0 : DEPTH1) + 3 + 1;
   logic after_reset, s_axis_tready, m_axis_tvalid;
   logic [3:0] m_axis_tdata;
   logic [$clog2(MOST+3)-1:0] level;
@@ -64,7 +64,7 @@ module fv_join #(
   fv_order #(
     .UNIT(2),
     .MOST(MOST),
-    .LATENCY(5),
+    .LATENCY((DEPTH0 == DEPTH1) ? 5 : 6),
     .THROUGH(1'b1)
   ) u_order (
     .clk, .rst, .pick, .which('0), .push, .push_data(s_axis_tdata),

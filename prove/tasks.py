@@ -71,4 +71,6 @@ TASKS: tuple[Task, ...] = (
     Task(top="fv_frame_guard", parameters={"BEATS": 1, "DEPTH": 5, "FRAMES": 2}),
     Task(top="fv_frame_guard", parameters={"BEATS": 2, "DEPTH": 6, "FRAMES": 2}, bound=16),
     Task(top="fv_join", parameters={"DEPTH0": 2, "DEPTH1": 2}),
+    # of different latency, so that one input of the join is there without the other
+    Task(top="fv_join", parameters={"DEPTH0": 2, "DEPTH1": 3}, bound=12),
 )
