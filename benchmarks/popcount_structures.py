@@ -61,7 +61,7 @@ def job(op: BinaryMVAU, structure: str, primitives: int) -> SynthJob:
         sources=tuple(source_paths((*extra, *BinaryMVAU.rtl_sources))),
         parameters={
             **op.rtl({"weights": weights}).parameters,
-            "STRUCTURE": structure,
+            "SHARED": int(is_shared(op.simd, structure)),
             "USE_PRIMITIVES": primitives,
             "MEM_FILE": file,
         },

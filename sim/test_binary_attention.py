@@ -203,7 +203,7 @@ MUTATIONS = [
     ("bvit_attention_queries.sv", "valid_q && k_there && en", "valid_q && en"),
     ("bvit_attention_queries.sv", "!next_last || !valid_q || row_done", "1'b1"),
     ("bvit_attention_choice.sv", "] > bound_q", "] >= bound_q"),
-    ("bvit_attention_choice.sv", ".CYCLES(GROUPS + FLAG_STAGES - 1)", ".CYCLES(GROUPS + FLAG_STAGES - 1 + 1)"),
+    ("bvit_attention_choice.sv", "E_STEPS = GROUPS + FLAG_STAGES - 1", "E_STEPS = GROUPS + FLAG_STAGES"),
     ("bvit_attention_choice.sv", "|(bound >> TABLE_BITS) ? '1 :", "1'b0 ? '1 :"),
     ("bvit_attention_choice.sv", "(row_first_q ? '0 : row_sum_q)", "row_sum_q"),
     ("bvit_attention_row.sv", "!full_q || take;", "1'b1;"),

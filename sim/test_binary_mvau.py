@@ -48,7 +48,7 @@ def device(op: BinaryMVAU, params: dict[str, np.ndarray], structure: str, primit
     cells = tuple(source_paths((*MODELS[primitives], *PRIMITIVE_SOURCES)))
     return replace(
         dut,
-        parameters={**dut.parameters, "STRUCTURE": structure, "USE_PRIMITIVES": primitives},
+        parameters={**dut.parameters, "SHARED": int(is_shared(op.simd, structure)), "USE_PRIMITIVES": primitives},
         memories={name: memory for name in dut.memories},
         sources=cells + dut.sources if primitives else dut.sources,
     )
@@ -137,9 +137,7 @@ def test_full_size(primitives: int) -> None:
         ({"PE": 3}, "PE=3 must divide ROWS=512"),
         ({"SIMD": 48}, "SIMD=48 must divide COLS=512"),
         ({"ACC_W": 10}, "ACC_W=10 cannot hold"),
-        ({"STRUCTURE": "best"}, "STRUCTURE must be"),
-        ({"ROM_STYLE": "ultra"}, "ROM_STYLE must be"),
-        ({"SIMD": 2, "STRUCTURE": "shared_parity"}, "needs SIMD of 3 or more"),
+        ({"SIMD": 2, "SHARED": 1}, "needs SIMD of 3 or more"),
     ],
 )
 def test_illegal_parameters_stop_elaboration(parameters: dict[str, int | str], words: str) -> None:
@@ -156,9 +154,9 @@ def test_illegal_parameters_stop_elaboration(parameters: dict[str, int | str], w
         {"SIMD": 8, "PE": 64},
         pytest.param({"SIMD": 256}, marks=pytest.mark.slow),
         {"SIMD": 64},
-        {"SIMD": 16, "STRUCTURE": "plain"},
-        {"COLS": 9, "SIMD": 3, "STRUCTURE": "shared_parity"},
-        {"COLS": 5, "SIMD": 5, "STRUCTURE": "shared_parity"},
+        {"SIMD": 16, "SHARED": 0},
+        {"COLS": 9, "SIMD": 3, "SHARED": 1},
+        {"COLS": 5, "SIMD": 5, "SHARED": 1},
     ],
 )
 @pytest.mark.parametrize("primitives", [0, 1, 2])

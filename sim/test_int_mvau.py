@@ -70,9 +70,7 @@ def test_one_round_or_beat(simd: int, pe: int, use_dsp: int) -> None:
 @pytest.mark.parametrize(("simd", "pe", "weight_bits"), [(4, 2, 8), (8, 1, 5)])
 def test_classifier(simd: int, pe: int, weight_bits: int, use_dsp: int) -> None:
     """Signed input, one token a frame, row folds no power of two."""
-    op = make(
-        tokens=1, cols=256, rows=10, simd=simd, pe=pe, use_dsp=use_dsp, in_signed=1, weight_bits=weight_bits
-    )
+    op = make(tokens=1, cols=256, rows=10, simd=simd, pe=pe, use_dsp=use_dsp, in_signed=1, weight_bits=weight_bits)
     params, frames = material(op, seed=simd, frames=3)
     check_op(op, params, frames, min_frames=6)
 
@@ -169,7 +167,10 @@ def test_serial_mutations(tmp_path: Path, old: str, new: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("value[i] <= W'(gen_level[level-1].value[2*i]);", "value[i] <= '0;"), ("if (en) begin", "begin")],
+    [
+        ("value[i] <= {SIGNED & left[W-2], left};", "value[i] <= '0;"),
+        ("if (en) value[i] <= {SIGNED & left[W-2], left} +", "value[i] <= {SIGNED & left[W-2], left} +"),
+    ],
 )
 def test_tree_mutations(tmp_path: Path, old: str, new: str) -> None:
     """Likewise in the adder tree, with an odd number of lanes."""

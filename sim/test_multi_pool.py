@@ -98,7 +98,7 @@ MUTATIONS = [
     ("bvit_beat_counter.sv", "if (rst) beat_q <= '0;\n      else if", "if"),
     ("bvit_multi_pool.sv", "right1_4q <= right1_valid;", "right1_4q <= 1'b1;"),
     ("bvit_saturate.sv", "if (!fits)", "if (1'b0)"),
-    ("bvit_line_delay.sv", "STEPS - 1", "STEPS - 2"),
+    ("bvit_delay.sv", "STEPS - 1", "STEPS - 2"),
 ]  # fmt: skip
 
 

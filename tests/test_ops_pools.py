@@ -251,7 +251,7 @@ def test_multi_pool_parameters_are_checked(name: str, value: np.ndarray, words: 
 
 
 def test_memory_costs_are_those_counted() -> None:
-    """Yosys counts of bvit_line_ram.sv alone."""
+    """Yosys counts of bvit_ram.sv alone."""
     memories = XC7.memories
     shapes = ((8, 16), (20, 32), (8, 33), (64, 64))
     assert [memories.lut_ram_cost(w, d, Join.LINE) for w, d in shapes] == [8, 16, 12, 88]

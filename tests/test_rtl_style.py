@@ -64,6 +64,7 @@ def test_a_good_file_breaks_no_rule(tmp_path: Path) -> None:
         ("input  wire logic         en", "input  logic         en", "inputs are"),
         ("output      logic", "output      reg", "outputs are"),
         ("parameter int W", "parameter W", "has a type"),
+        ("parameter int W = 8", 'parameter string W = "8"', "has a type"),
         ("parameter int W", "parameter int w", "upper case"),
         (": gen_illegal", ": illegal", "blocks are called gen_"),
         (") u_y (", ") y (", "instances are called u_"),

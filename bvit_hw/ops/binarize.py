@@ -36,7 +36,7 @@ class Binarize(HwOp):
 
     op_type: ClassVar[str] = "Binarize"
     contract_node: ClassVar[str] = "Binarize"
-    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_beat_counter.sv", "bvit_coef_rom.sv", "bvit_binarize.sv")
+    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_beat_counter.sv", "bvit_rom.sv", "bvit_binarize.sv")
 
     tokens: int
     channels: int

@@ -33,9 +33,9 @@ from bvit_hw.targets.memories import Join
 #: widths that the RTL's one multiplier and NumPy's int64 hold with room to spare
 MAX_TABLE_BITS = 24
 MAX_TABLE_SHIFT = 24
-#: bvit_attention_ram.sv puts memories up to this depth into LUT RAM, deeper ones into block RAM
+#: bvit_ram.sv puts memories up to this depth into LUT RAM, deeper ones into block RAM
 LUT_RAM_DEPTH = 64
-#: delays of bvit_attention_delay.sv up to this length are shift registers, longer ones memories
+#: delays of bvit_delay.sv up to this length are shift registers, longer ones memories
 SHIFT_LENGTH = 33
 #: the threshold is an INT32 at most
 MAX_THRESHOLD = 2**31 - 1
@@ -67,8 +67,9 @@ class BinaryAttention(HwOp):
         "bvit_popcount_compress.sv",
         "bvit_popcount_chain.sv",
         "bvit_popcount_shared.sv",
-        "bvit_attention_ram.sv",
-        "bvit_attention_delay.sv",
+        "bvit_ram.sv",
+        "bvit_delay.sv",
+        "bvit_adder_tree.sv",
         "bvit_attention_gather.sv",
         "bvit_attention_slots.sv",
         "bvit_attention_sixes.sv",
@@ -77,7 +78,6 @@ class BinaryAttention(HwOp):
         "bvit_attention_equal.sv",
         "bvit_attention_encode.sv",
         "bvit_attention_score.sv",
-        "bvit_attention_sum.sv",
         "bvit_attention_keys.sv",
         "bvit_attention_values.sv",
         "bvit_attention_queries.sv",

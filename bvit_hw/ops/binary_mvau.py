@@ -107,7 +107,7 @@ class BinaryMVAU(HwOp):
         "bvit_popcount_shared.sv",
         "bvit_popcount_plain.sv",
         "bvit_popcount_accumulate.sv",
-        "bvit_binary_mvau_rom.sv",
+        "bvit_rom.sv",
         "bvit_binary_mvau_replay.sv",
         "bvit_binary_mvau.sv",
     )
@@ -251,7 +251,8 @@ class BinaryMVAU(HwOp):
                 "PE": self.pe,
                 "SIMD": self.simd,
                 "ACC_W": self.acc_bits,
-                "ROM_STYLE": "block" if self.use_bram else "distributed",
+                "ROM_BLOCK": self.use_bram,
+                "SHARED": int(is_shared(self.simd)),
                 "USE_PRIMITIVES": self.primitives if self.has_primitives else 0,
             },
             memories={"MEM_FILE": pack_weights(params["weights"], pe=self.pe, simd=self.simd)},

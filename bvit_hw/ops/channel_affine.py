@@ -71,7 +71,7 @@ class ChannelAffine(HwOp):
     folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_beat_counter.sv",
-        "bvit_coef_rom.sv",
+        "bvit_rom.sv",
         "bvit_booth_mul.sv",
         "bvit_affine_mul.sv",
         "bvit_saturate.sv",

@@ -25,7 +25,7 @@ class ChannelRepeat(PoolOp):
     contract_node: ClassVar[str] = "ChannelRepeat"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = (
-        "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_channel_repeat.sv",
+        "bvit_loop_counter.sv", "bvit_ram.sv", "bvit_replay.sv", "bvit_channel_repeat.sv",
     )  # fmt: skip
 
     tokens: int

@@ -1,4 +1,4 @@
-"""Packing of words for the read-only memories of per-channel operators (bvit_coef_rom.sv)."""
+"""Packing of words for the read-only memories of per-channel operators (bvit_rom.sv)."""
 
 from __future__ import annotations
 

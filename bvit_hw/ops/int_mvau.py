@@ -48,7 +48,7 @@ class IntMVAU(HwOp):
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_dsp", "serial")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_beat_counter.sv",
-        "bvit_coef_rom.sv",
+        "bvit_rom.sv",
         "bvit_booth_mul.sv",
         "bvit_affine_mul.sv",
         "bvit_vector_replay.sv",

@@ -36,7 +36,7 @@ class MultiPool(PoolOp):
     zero_fields: ClassVar[tuple[str, ...]] = ("out_shift",)
     folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
     rtl_sources: ClassVar[tuple[str, ...]] = (
-        "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_line_delay.sv", "bvit_coef_rom.sv", "bvit_booth_mul.sv",
+        "bvit_loop_counter.sv", "bvit_ram.sv", "bvit_delay.sv", "bvit_rom.sv", "bvit_booth_mul.sv",
         "bvit_beat_counter.sv", "bvit_pool_mac.sv", "bvit_saturate.sv", "bvit_pool_rows.sv", "bvit_pool_tokens.sv",
         "bvit_multi_pool.sv",
     )  # fmt: skip

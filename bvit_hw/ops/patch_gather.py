@@ -25,7 +25,7 @@ class PatchGather(PoolOp):
     op_type: ClassVar[str] = "PatchGather"
     contract_node: ClassVar[str] = "PatchGather"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
-    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_patch_gather.sv")
+    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_ram.sv", "bvit_patch_gather.sv")
 
     height: int
     width: int

@@ -23,7 +23,7 @@ class SpatialPool(PoolOp):
 
     op_type: ClassVar[str] = "SpatialPool"
     contract_node: ClassVar[str] = "SpatialPool"
-    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_spatial_pool.sv")
+    rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_ram.sv", "bvit_spatial_pool.sv")
 
     height: int
     width: int

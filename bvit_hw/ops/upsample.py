@@ -26,7 +26,7 @@ class Upsample(PoolOp):
     contract_node: ClassVar[str] = "Upsample"
     zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = (
-        "bvit_loop_counter.sv", "bvit_line_ram.sv", "bvit_replay.sv", "bvit_upsample.sv",
+        "bvit_loop_counter.sv", "bvit_ram.sv", "bvit_replay.sv", "bvit_upsample.sv",
     )  # fmt: skip
 
     height: int

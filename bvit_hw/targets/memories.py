@@ -21,9 +21,9 @@ class Join(Enum):
     SELECT = "select"
     #: the same, and from the third bank on a decoder in front (the replay of bvit_binary_mvau.sv)
     DECODE = "decode"
-    #: as bvit_line_ram.sv does it: fitted
+    #: as bvit_ram.sv does it: fitted
     LINE = "line"
-    #: one bank only, whose last cell is filled up bit by bit (bvit_attention_ram.sv)
+    #: one bank only, whose last cell is filled up bit by bit (lanes of bvit_ram.sv)
     BITS = "bits"
 
 
@@ -48,7 +48,7 @@ class Memories:
     table_luts_per_half: float
     #: the same for a buffer
     buffer_luts_per_half: float
-    #: fitted to bvit_line_ram.sv: LUTs for a bit and for a bank of what joins them
+    #: fitted to bvit_ram.sv: LUTs for a bit and for a bank of what joins them
     line_bit: float
     line_bank: float
     #: fitted to tables of random contents, by the most words for which it holds: LUTs a bit

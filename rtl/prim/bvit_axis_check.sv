@@ -4,7 +4,7 @@
 
 module bvit_axis_check #(
   parameter int W = 8,            // width of tdata in bits
-  parameter string NAME = "stream"// for the messages
+  parameter NAME = "stream"// for the messages
 ) (
   input wire logic         clk,
   input wire logic         rst,

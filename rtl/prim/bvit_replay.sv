@@ -99,9 +99,9 @@ module bvit_replay #(
     .clk, .rst, .step(step_outer), .first(unused_first_outer), .last(last_outer)
   );
 
-  bvit_line_ram #(
-    .WIDTH(WIDTH),
+  bvit_ram #(
     .DEPTH(WORDS),
+    .LANE_BITS(WIDTH),
     .BLOCK(BLOCK)
   ) u_ram (
     .clk,

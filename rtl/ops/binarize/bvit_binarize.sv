@@ -12,7 +12,7 @@ module bvit_binarize #(
   parameter int BEATS = 2,
   parameter int IN_BITS = 8,
   parameter bit THRESHOLD_BLOCK = 1'b0,
-  parameter string THRESHOLD_FILE = ""
+  parameter THRESHOLD_FILE = ""
 ) (
   input  wire logic                  clk,
   input  wire logic                  rst,
@@ -54,7 +54,7 @@ module bvit_binarize #(
   );
 
   logic [PE-1:0][IN_BITS:0] threshold;
-  bvit_coef_rom #(
+  bvit_rom #(
     .WIDTH(PE * (IN_BITS + 1)),
     .DEPTH(BEATS),
     .BLOCK(THRESHOLD_BLOCK),

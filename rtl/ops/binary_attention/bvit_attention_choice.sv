@@ -20,8 +20,8 @@ module bvit_attention_choice #(
   parameter int WORD = 32,
   parameter int TABLE_BITS = 15,
   parameter int TABLE_SHIFT = 16,
-  parameter string TABLE_FILE = "",
-  parameter string THRESHOLD_FILE = ""
+  parameter TABLE_FILE = "",
+  parameter THRESHOLD_FILE = ""
 ) (
   input  wire logic                clk,
   input  wire logic                rst,
@@ -77,7 +77,13 @@ module bvit_attention_choice #(
     else if (en) valid_q[FLAG_STAGES:1] <= valid_q[FLAG_STAGES-1:0];
   end
 
+  // One table for all lanes: a bvit_rom a lane takes Yosys more LUTs.
+  // Yosys (by its slang front end) calls lookup tables "logic", Vivado calls them "distributed".
+`ifdef __slang__
   (* rom_style = "logic" *) logic [TABLE_BITS-1:0] exp_table[HEAD_DIM+1];
+`else
+  (* rom_style = "distributed" *) logic [TABLE_BITS-1:0] exp_table[HEAD_DIM+1];
+`endif
   logic [T_BITS-1:0] threshold[1];
   initial begin
     if (TABLE_FILE != "") $readmemh(TABLE_FILE, exp_table);
@@ -96,14 +102,15 @@ module bvit_attention_choice #(
   end
 
   wire logic [LANE_SUM_BITS-1:0] lane_sum;
-  bvit_attention_sum #(
+  bvit_adder_tree #(
     .N(KP),
-    .BITS(TABLE_BITS)
+    .BITS(TABLE_BITS),
+    .SIGNED(1'b0)
   ) u_sum (
     .clk,
     .en,
-    .words(e),
-    .total(lane_sum)
+    .x(e),
+    .sum(lane_sum)
   );
 
   logic [ROW_SUM_BITS-1:0] row_sum_q;
@@ -132,10 +139,14 @@ module bvit_attention_choice #(
     else if (en && valid_q[SUM_STAGE]) row_first_q <= last_q[SUM_STAGE];
   end
 
-  // A row's groups come one after another without a gap, so E waits a fixed number of cycles.
-  bvit_attention_delay #(
-    .CYCLES(GROUPS + FLAG_STAGES - 1),
-    .WIDTH (KP * TABLE_BITS)
+  // A row's groups come one after another without a gap, so E waits a fixed number of cycles: in shift
+  // registers (one LUT a bit up to 33 cycles), in LUT RAM, or in block RAM.
+  localparam int E_STEPS = GROUPS + FLAG_STAGES - 1;
+  bvit_delay #(
+    .WIDTH(KP * TABLE_BITS),
+    .STEPS(E_STEPS),
+    .SHIFT_STEPS(33),
+    .BLOCK(E_STEPS > 64)
   ) u_e_delay (
     .clk,
     .rst,

@@ -90,10 +90,12 @@ module bvit_attention_keys #(
     .rslot
   );
 
-  bvit_attention_ram #(
+  // Up to 64 words lie in LUT RAM.
+  bvit_ram #(
     .DEPTH(1 << ADDR_BITS),
+    .LANE_BITS(WORD),
     .LANES(KP),
-    .LANE_BITS(WORD)
+    .BLOCK(ADDR_BITS > 6)
   ) u_ram (
     .clk,
     .we({KP{take && last}} & lane),

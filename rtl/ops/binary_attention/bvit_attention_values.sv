@@ -103,10 +103,12 @@ module bvit_attention_values #(
     .rslot
   );
 
-  bvit_attention_ram #(
+  // Up to 64 words lie in LUT RAM.
+  bvit_ram #(
     .DEPTH(1 << ADDR_BITS),
+    .LANE_BITS(PE),
     .LANES(MP),
-    .LANE_BITS(PE)
+    .BLOCK(ADDR_BITS > 6)
   ) u_ram (
     .clk,
     .we({MP{write}} & lane),

@@ -31,8 +31,8 @@ module bvit_binary_attention #(
   parameter int KP = 1,    // keys scored at once
   parameter int MP = 4,    // keys at once in the second product
   parameter int PE = 4,    // output channels at once
-  parameter string TABLE_FILE = "",
-  parameter string THRESHOLD_FILE = "",
+  parameter TABLE_FILE = "",
+  parameter THRESHOLD_FILE = "",
   localparam int OUT_BITS = $clog2(KEYS + 1) + 1
 ) (
   input  wire logic                   clk,

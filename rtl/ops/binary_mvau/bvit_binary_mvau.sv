@@ -13,7 +13,7 @@
 // with COLS = SIMD its enable depends on m_axis_tready.
 //
 // Weights: (ROWS/PE) * (COLS/SIMD) words in MEM_FILE, neuron fold * (COLS/SIMD) + synapse fold, in the
-// encoding of bvit_popcount_majority (STRUCTURE shared_parity) or plain bits (plain); position i of
+// encoding of bvit_popcount_majority (SHARED) or plain bits; position i of
 // lane j is bit i*PE + j. bvit_hw.ops.binary_mvau packs them.
 `default_nettype none
 
@@ -23,9 +23,9 @@ module bvit_binary_mvau #(
   parameter int PE = 32,
   parameter int SIMD = 64,
   parameter int ACC_W = $clog2(COLS + 1) + 1,
-  parameter string MEM_FILE = "",
-  parameter string ROM_STYLE = "block",   // block, distributed or auto
-  parameter string STRUCTURE = "auto",    // shared_parity, plain, or auto: what costs fewer LUTs
+  parameter MEM_FILE = "",
+  parameter bit ROM_BLOCK = 1'b1,   // weights in block RAM, otherwise in tables
+  parameter bit SHARED = SIMD >= 7,  // popcount that shares parities: fewer LUTs from there on
   parameter int USE_PRIMITIVES = 0  // Xilinx cells: 0 none, 1 LUT6, LUT6_2, CARRY4, 2 CARRY8 instead
 ) (
   input  wire logic                clk,
@@ -47,16 +47,8 @@ module bvit_binary_mvau #(
   if (ACC_W < $clog2(COLS + 1) + 1) begin : gen_bad_acc
     $error("bvit_binary_mvau: ACC_W=%0d cannot hold -COLS..COLS, COLS=%0d", ACC_W, COLS);
   end
-  if (!(STRUCTURE == "auto" || STRUCTURE == "plain" || STRUCTURE == "shared_parity"))
-  begin : gen_bad_structure
-    $error("bvit_binary_mvau: STRUCTURE must be auto, plain or shared_parity");
-  end
-  if (STRUCTURE == "shared_parity" && SIMD < 3) begin : gen_bad_shared
-    $error("bvit_binary_mvau: STRUCTURE shared_parity needs SIMD of 3 or more");
-  end
-  if (!(ROM_STYLE == "auto" || ROM_STYLE == "block" || ROM_STYLE == "distributed"))
-  begin : gen_bad_rom
-    $error("bvit_binary_mvau: ROM_STYLE must be auto, block or distributed");
+  if (SHARED && SIMD < 3) begin : gen_bad_shared
+    $error("bvit_binary_mvau: SHARED needs SIMD of 3 or more");
   end
 
   // Parities of the levels above the first, all groups together (see bvit_popcount_majority).
@@ -76,7 +68,6 @@ module bvit_binary_mvau #(
   localparam int NF = ROWS / PE;
   localparam int DEPTH = SF * NF;
   localparam int ADDRESS = (DEPTH > 1) ? $clog2(DEPTH) : 1;
-  localparam bit SHARED = STRUCTURE == "shared_parity" || (STRUCTURE == "auto" && SIMD >= 7);
   // One bit in nine is a parity: block RAM has these bits anyway.
   localparam int UPPER = (upper_parities() < SIMD / 8) ? upper_parities() : SIMD / 8;
   localparam int WORD = SHARED ? SIMD + UPPER : SIMD;
@@ -118,16 +109,16 @@ module bvit_binary_mvau #(
     .address
   );
 
-  bvit_binary_mvau_rom #(
+  bvit_rom #(
     .WIDTH(WORD * PE),
     .DEPTH(DEPTH),
-    .MEM_FILE(MEM_FILE),
-    .STYLE(ROM_STYLE)
+    .BLOCK(ROM_BLOCK),
+    .INIT_FILE(MEM_FILE)
   ) u_rom (
     .clk,
     .en,
-    .address,
-    .word
+    .addr(address),
+    .data(word)
   );
 
   if (SHARED) begin : gen_shared

@@ -51,10 +51,10 @@ module bvit_channel_affine #(
   parameter bit BIAS_BLOCK = 1'b0,
   parameter bit SLOPE_BLOCK = 1'b0,
   parameter bit BIAS2_BLOCK = 1'b0,
-  parameter string COEF_FILE = "",
-  parameter string BIAS_FILE = "",
-  parameter string SLOPE_FILE = "",
-  parameter string BIAS2_FILE = ""
+  parameter COEF_FILE = "",
+  parameter BIAS_FILE = "",
+  parameter SLOPE_FILE = "",
+  parameter BIAS2_FILE = ""
 ) (
   input  wire logic                   clk,
   input  wire logic                   rst,
@@ -144,7 +144,7 @@ module bvit_channel_affine #(
   logic [PE-1:0][SUM_BITS-1:0] base_q;
   logic [PE-1:0][BIAS_BITS-1:0] bias;
   if (BIAS_PER_TOKEN) begin : gen_token_bias
-    bvit_coef_rom #(
+    bvit_rom #(
       .WIDTH(PE * BIAS_BITS),
       .DEPTH(FRAME_BEATS),
       .BLOCK(BIAS_BLOCK),
@@ -156,7 +156,7 @@ module bvit_channel_affine #(
       .data(bias)
     );
   end else begin : gen_bias
-    bvit_coef_rom #(
+    bvit_rom #(
       .WIDTH(PE * BIAS_BITS),
       .DEPTH(BEATS),
       .BLOCK(BIAS_BLOCK),
@@ -173,7 +173,7 @@ module bvit_channel_affine #(
   logic [PE*((N_MUL > 0) ? N_MUL : 1)-1:0][COEF_BITS-1:0] coef;
   /* verilator lint_on UNUSEDSIGNAL */
   if (N_MUL > 0) begin : gen_coef
-    bvit_coef_rom #(
+    bvit_rom #(
       .WIDTH(PE * N_MUL * COEF_BITS),
       .DEPTH(BEATS),
       .BLOCK(COEF_BLOCK),
@@ -310,7 +310,7 @@ module bvit_channel_affine #(
 
     logic [PE-1:0][SLOPE_BITS-1:0] slope;
     logic [PE-1:0][BIAS2_BITS-1:0] bias2;
-    bvit_coef_rom #(
+    bvit_rom #(
       .WIDTH(PE * SLOPE_BITS),
       .DEPTH(BEATS),
       .BLOCK(SLOPE_BLOCK),
@@ -321,7 +321,7 @@ module bvit_channel_affine #(
       .addr(beat_q[T_STAGE-1]),
       .data(slope)
     );
-    bvit_coef_rom #(
+    bvit_rom #(
       .WIDTH(PE * BIAS2_BITS),
       .DEPTH(BIAS2_PER_TOKEN ? FRAME_BEATS : BEATS),
       .BLOCK(BIAS2_BLOCK),

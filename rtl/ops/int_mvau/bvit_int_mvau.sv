@@ -26,7 +26,7 @@ module bvit_int_mvau #(
   parameter bit USE_DSP = 1'b1,
   parameter bit WEIGHT_BLOCK = 1'b0,
   parameter bit BUFFER_BLOCK = 1'b0,
-  parameter string WEIGHT_FILE = ""
+  parameter WEIGHT_FILE = ""
 ) (
   input  wire logic                    clk,
   input  wire logic                    rst,
@@ -79,7 +79,7 @@ module bvit_int_mvau #(
     .last(last[0])
   );
 
-  bvit_coef_rom #(
+  bvit_rom #(
     .WIDTH(PE * SIMD * WEIGHT_BITS),
     .DEPTH(WORDS),
     .BLOCK(WEIGHT_BLOCK),

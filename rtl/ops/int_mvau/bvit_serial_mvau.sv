@@ -31,7 +31,7 @@ module bvit_serial_mvau #(
   parameter int COLS_A_STAGE = 5,
   parameter int TABLE_BITS = 11,  // of the entries of all stages but the first
   parameter int SUM_BITS = 12,    // of a bit plane's sum over all columns
-  parameter string TABLE_FILE = ""
+  parameter TABLE_FILE = ""
 ) (
   input  wire logic                    clk,
   input  wire logic                    rst,

@@ -10,7 +10,7 @@ module bvit_serial_table #(
   parameter int WIDTH = 22,
   parameter int WORD_BITS = 22,  // of a line of INIT_FILE
   parameter int OFFSET = 0,
-  parameter string INIT_FILE = ""
+  parameter INIT_FILE = ""
 ) (
   input  wire logic [ADDR_BITS-1:0] addr,
   output      logic [    WIDTH-1:0] data

@@ -26,8 +26,8 @@ module bvit_multi_pool #(
   parameter bit ROW_BLOCK = 1'b0,    // rows in block RAM
   parameter bit TOKEN_BLOCK = 1'b0,  // the horizontal part's tokens in block RAM
   parameter bit COEF_BLOCK = 1'b0,   // coefficients in block RAM
-  parameter string V_FILE = "",      // a lane: bias, c_h5, c_h3; in a grid of up to 2 rows bias, c_h3 + c_h5
-  parameter string W_FILE = ""       // a lane: c_w5, c_w3; in a grid of up to 2 columns c_w3 + c_w5
+  parameter V_FILE = "",      // a lane: bias, c_h5, c_h3; in a grid of up to 2 rows bias, c_h3 + c_h5
+  parameter W_FILE = ""       // a lane: c_w5, c_w3; in a grid of up to 2 columns c_w3 + c_w5
 ) (
   input  wire logic                   clk,
   input  wire logic                   rst,
@@ -140,7 +140,7 @@ module bvit_multi_pool #(
     .frame_beat()
     /* verilator lint_on PINCONNECTEMPTY */
   );
-  bvit_coef_rom #(
+  bvit_rom #(
     .WIDTH(PE * V_WORD),
     .DEPTH(BEATS),
     .BLOCK(COEF_BLOCK),
@@ -148,7 +148,7 @@ module bvit_multi_pool #(
   ) u_v_rom (
     .clk, .en, .addr(v_beat), .data(v_word)
   );
-  bvit_coef_rom #(
+  bvit_rom #(
     .WIDTH(PE * W_WORD),
     .DEPTH(BEATS),
     .BLOCK(COEF_BLOCK),
@@ -160,7 +160,7 @@ module bvit_multi_pool #(
   // ---- arithmetic, lane by lane: a chain of multiply-adds -----------------------------------------
   logic [PE*V_BITS-1:0] v6, v_mid;  // the vertical part of the column, and of the middle token
   if (REACH > 0) begin : gen_v_line
-    bvit_line_delay #(
+    bvit_delay #(
       .WIDTH(PE * V_BITS),
       .STEPS(REACH * BEATS),
       .BLOCK(TOKEN_BLOCK)

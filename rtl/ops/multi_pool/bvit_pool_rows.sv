@@ -149,9 +149,9 @@ module bvit_pool_rows #(
   logic [BITS-1:0] word[2];
   for (genvar b = 0; b < 2; b++) begin : gen_bank
     if (b < HEIGHT) begin : gen_ram
-      bvit_line_ram #(
-        .WIDTH(BITS),
+      bvit_ram #(
         .DEPTH(ROW),
+        .LANE_BITS(BITS),
         .BLOCK(BLOCK)
       ) u_ram (
         .clk,
@@ -170,7 +170,7 @@ module bvit_pool_rows #(
   assign row_down1 = word[!bank1_q];
 
   if (HEIGHT > 2) begin : gen_two_up
-    bvit_line_delay #(
+    bvit_delay #(
       .WIDTH(2 * BITS),
       .STEPS(ROW),
       .BLOCK(BLOCK)
@@ -178,7 +178,7 @@ module bvit_pool_rows #(
       .clk, .rst, .en(en && take1_q), .d({row_up1, row_mid}), .q({row_up2, row_up1})
     );
   end else if (HEIGHT == 2) begin : gen_one_up
-    bvit_line_delay #(
+    bvit_delay #(
       .WIDTH(BITS),
       .STEPS(ROW),
       .BLOCK(BLOCK)

@@ -51,7 +51,7 @@ module bvit_pool_tokens #(
       assign line_d[t*TAP_BITS+:TAP_BITS] = {tap_take[t], tap_edge[t], tap[t]};
       assign {tap_take[t+1], tap_edge[t+1], tap[t+1]} = line_q[t*TAP_BITS+:TAP_BITS];
     end
-    bvit_line_delay #(
+    bvit_delay #(
       .WIDTH(2 * REACH * TAP_BITS),
       .STEPS(BEATS),
       .BLOCK(BLOCK)

@@ -116,9 +116,9 @@ module bvit_patch_gather #(
       .clk, .rst, .step(step_column), .first(unused_first_column), .last(last_column)
     );
 
-    bvit_line_ram #(
-      .WIDTH(PE * BITS),
+    bvit_ram #(
       .DEPTH(WORDS),
+      .LANE_BITS(PE * BITS),
       .BLOCK(BLOCK)
     ) u_ram (
       .clk,

@@ -101,9 +101,9 @@ module bvit_spatial_pool #(
       if (rst) addr_q <= '0;
       else if (take) addr_q <= addr_d;
     end
-    bvit_line_ram #(
-      .WIDTH(PE * SUM_BITS),
+    bvit_ram #(
       .DEPTH(WORDS),
+      .LANE_BITS(PE * SUM_BITS),
       .BLOCK(BLOCK)
     ) u_ram (
       .clk,

@@ -2,12 +2,14 @@
 // edges ago.
 //
 // Contents are not reset; whoever uses it must know which of the first STEPS words to ignore. Up to
-// three steps are registers, more are a ring in memory with the read register as the last step.
+// SHIFT_STEPS steps are a shift register, more are a ring in memory with the read register as the
+// last step.
 `default_nettype none
 
-module bvit_line_delay #(
+module bvit_delay #(
   parameter int WIDTH = 8,
   parameter int STEPS = 4,
+  parameter int SHIFT_STEPS = 3,
   parameter bit BLOCK = 1'b0
 ) (
   input  wire logic             clk,
@@ -16,11 +18,11 @@ module bvit_line_delay #(
   input  wire logic [WIDTH-1:0] d,
   output      logic [WIDTH-1:0] q
 );
-  if (STEPS < 1) begin : gen_illegal
-    $error("bvit_line_delay: STEPS=%0d must be positive", STEPS);
+  if (STEPS < 1 || SHIFT_STEPS < 2) begin : gen_illegal
+    $error("bvit_delay: STEPS=%0d must be positive, SHIFT_STEPS=%0d 2 or more", STEPS, SHIFT_STEPS);
   end
 
-  if (STEPS <= 3) begin : gen_registers
+  if (STEPS <= SHIFT_STEPS) begin : gen_shift
     logic [WIDTH-1:0] line_q[STEPS];
     always_ff @(posedge clk) begin
       if (en) begin
@@ -39,9 +41,9 @@ module bvit_line_delay #(
       if (rst) addr_q <= '0;
       else if (en) addr_q <= (addr_q == ADDR_BITS'(WORDS - 1)) ? '0 : addr_q + 1'b1;
     end
-    bvit_line_ram #(
-      .WIDTH(WIDTH),
+    bvit_ram #(
       .DEPTH(WORDS),
+      .LANE_BITS(WIDTH),
       .BLOCK(BLOCK)
     ) u_ram (
       .clk,

@@ -1,0 +1,61 @@
+// Simple dual-port memory of LANES lanes a word: one lane (or several, with the same data) is written
+// and a word read a cycle.
+//
+// Reading the word that is being written gives the old one. The read is registered, one cycle of
+// latency; its register holds the word while `re` is low. BLOCK chooses block RAM, whose byte enables
+// serve the lanes, otherwise LUT RAM; one word is a register.
+`default_nettype none
+
+module bvit_ram #(
+  parameter int DEPTH = 16,
+  parameter int LANE_BITS = 8,
+  parameter int LANES = 1,
+  parameter bit BLOCK = 1'b0,
+  localparam int ADDR_BITS = (DEPTH > 1) ? $clog2(DEPTH) : 1
+) (
+  input  wire logic                       clk,
+  input  wire logic [LANES-1:0]           we,
+  input  wire logic [ADDR_BITS-1:0]       waddr,
+  input  wire logic [LANE_BITS-1:0]       wdata,
+  input  wire logic                       re,
+  input  wire logic [ADDR_BITS-1:0]       raddr,
+  output      logic [LANES*LANE_BITS-1:0] rdata
+);
+  if (DEPTH < 1 || LANE_BITS < 1 || LANES < 1) begin : gen_illegal
+    $error("bvit_ram: DEPTH=%0d, LANE_BITS=%0d and LANES=%0d must be positive", DEPTH, LANE_BITS, LANES);
+  end
+
+  if (DEPTH > 1 && BLOCK) begin : gen_block
+    // Up to 4096 words a block RAM has a power of two of them anyway; asking for fewer makes Yosys
+    // put together unequal ones with multiplexers between.
+    localparam int WORDS = (ADDR_BITS <= 12) ? 2 ** ADDR_BITS : DEPTH;
+    (* ram_style = "block" *) logic [LANES*LANE_BITS-1:0] mem[WORDS];
+    always_ff @(posedge clk) begin
+      for (int lane = 0; lane < LANES; lane++) begin
+        if (we[lane]) mem[waddr][lane*LANE_BITS+:LANE_BITS] <= wdata;
+      end
+      if (re) rdata <= mem[raddr];
+    end
+  end else begin : gen_lanes
+    // One memory a lane: LUT RAM has no enables within a word.
+    for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
+      if (DEPTH == 1) begin : gen_register
+        logic [LANE_BITS-1:0] word_q;
+        always_ff @(posedge clk) begin
+          if (we[lane]) word_q <= wdata;
+          if (re) rdata[lane*LANE_BITS+:LANE_BITS] <= word_q;
+        end
+        logic unused;
+        assign unused = ^{waddr, raddr};
+      end else begin : gen_lutram
+        (* ram_style = "distributed" *) logic [LANE_BITS-1:0] mem[DEPTH];
+        always_ff @(posedge clk) begin
+          if (we[lane]) mem[waddr] <= wdata;
+          if (re) rdata[lane*LANE_BITS+:LANE_BITS] <= mem[raddr];
+        end
+      end
+    end
+  end
+endmodule
+
+`default_nettype wire
