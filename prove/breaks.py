@@ -21,8 +21,8 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("replay[BEATS=1,CHUNKS=1,INNER=1,OUTER=2]", "bvit_replay.sv", "raddr_q != waddr_q || full", "raddr_q != waddr_q"),
     ("replay[BEATS=1,CHUNKS=2,INNER=2,OUTER=2]", "bvit_replay.sv", "half_q == last_outer", "half_q != last_outer"),
     # delays: a word too many
-    ("line_delay[STEPS=5]", "bvit_line_delay.sv", "WORDS = STEPS - 1", "WORDS = STEPS"),
-    ("line_delay[STEPS=3]", "bvit_line_delay.sv", "q = line_q[STEPS-1]", "q = line_q[0]"),
+    ("delay[STEPS=5]", "bvit_delay.sv", "WORDS = STEPS - 1", "WORDS = STEPS"),
+    ("delay[STEPS=3]", "bvit_delay.sv", "q = line_q[STEPS-1]", "q = line_q[0]"),
     # the exit: TLAST by the class alone, a stall reported late
     ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "{last_class && last_frame, ", "{last_class, "),
     ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "StallW'(STALL_CYCLES);", "StallW'(STALL_CYCLES - 1);"),

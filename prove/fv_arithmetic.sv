@@ -4,7 +4,7 @@
 
 module fv_arithmetic #(
   // 0 booth_mul, 1 affine_mul with USE_DSP, 2 without, 3 saturate, 4 adder_tree, 5 popcount_plain, 6 popcount_shared,
-  // 7 attention_equal, 8 attention_popcount, 9 attention_sum, 10 pool_mac with USE_DSP, 11 without
+  // 7 attention_equal, 8 attention_popcount, 9 adder_tree of unsigned values, 10 pool_mac with USE_DSP, 11 without
   parameter int UNIT = 0,
   parameter int N = 4,      // bits of the first operand, or number of operands
   parameter int M = 4,      // bits of the second operand, or of an operand
@@ -55,11 +55,11 @@ module fv_arithmetic #(
     end
     if (UNIT == 4) begin : gen_signed
       logic signed [M+$clog2(N)-1:0] sum;
-      bvit_adder_tree #(.N(N), .BITS(M)) dut (.clk, .en, .x(a), .sum);
+      bvit_adder_tree #(.N(N), .BITS(M)) dut (.clk, .en, .x(a), .sum(sum));
       assign result = OUT'(sum);
     end else begin : gen_unsigned
       logic [M+$clog2(N)-1:0] total;
-      bvit_attention_sum #(.N(N), .BITS(M)) dut (.clk, .en, .words(a), .total);
+      bvit_adder_tree #(.N(N), .BITS(M), .SIGNED(1'b0)) dut (.clk, .en, .x(a), .sum(total));
       assign result = OUT'({1'b0, total});
     end
   end else if (UNIT <= 6) begin : gen_popcount

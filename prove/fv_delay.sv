@@ -1,11 +1,11 @@
-// bvit_line_delay and bvit_attention_delay (KIND 1): what goes in comes out STEPS enabled cycles later, unchanged.
+// bvit_delay: what goes in comes out STEPS enabled cycles later, unchanged; beyond SHIFT_STEPS through a ring in memory.
 `include "fv.svh"
 `default_nettype none
 
-module fv_line_delay #(
+module fv_delay #(
   parameter int STEPS = 4,
-  parameter bit BLOCK = 1'b0,
-  parameter bit KIND = 1'b0
+  parameter int SHIFT_STEPS = 3,
+  parameter bit BLOCK = 1'b0
 ) (
   input wire logic clk,
   input wire logic rst,
@@ -16,11 +16,7 @@ module fv_line_delay #(
   localparam int B = $clog2(STEPS + 2);
   logic q, after_reset;
   fv_reset u_reset (.*);
-  if (KIND) begin : gen_attention
-    bvit_attention_delay #(.CYCLES(STEPS), .WIDTH(1)) dut (.*);
-  end else begin : gen_line
-    bvit_line_delay #(.WIDTH(1), .STEPS(STEPS), .BLOCK(BLOCK)) dut (.*);
-  end
+  bvit_delay #(.WIDTH(1), .STEPS(STEPS), .SHIFT_STEPS(SHIFT_STEPS), .BLOCK(BLOCK)) dut (.*);
   logic watch_q, value_q;
   logic [B-1:0] left_q;
   always_ff @(posedge clk) begin
