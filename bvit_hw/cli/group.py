@@ -14,6 +14,7 @@ from contextlib import suppress
 import click
 
 from bvit_hw import __version__
+from bvit_hw.cli.printable import make_printable
 from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason
 from bvit_hw.errors import BvitError
 from bvit_hw.interruption import interruptible
@@ -60,6 +61,7 @@ def cli(debug: bool, verbose: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point. Exit code 0: done; 2: a mistake of the caller's, an unusable environment, or an interruption."""
+    make_printable()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     # Remarks of libraries about themselves: a CUDA toolkit without a GPU (Brevitas looks for one), experimental API,
     # DistributedDataParallel's options.

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
+
+from bvit_hw.cli.tables import print_table
 
 if TYPE_CHECKING:
     from bvit_hw.models.cost import NetworkCost
 
-_COLUMNS = ("model", "params M", "binary Mbit", "binary MMAC", "attention MMAC", "other MMAC", "what it is")
+_COLUMNS = ("model", "params M", "bin. Mbit", "bin. MMAC", "att. MMAC", "other MMAC", "what it is")
 
 
 def _cells(cost: NetworkCost) -> tuple[str, ...]:
@@ -41,11 +42,5 @@ def models_command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([cost.as_json() for cost in costs], indent=1))
     else:
-        table = Table(box=None, pad_edge=False)
-        for column in _COLUMNS:
-            table.add_column(column, justify="left" if column in ("model", "what it is") else "right", no_wrap=True)
-        for cost in costs:
-            table.add_row(*_cells(cost))
-        console = Console()
-        # In a file or a pipe no row may be folded or cut.
-        (console if console.is_terminal else Console(width=200)).print(table)
+        rows = [_cells(cost) for cost in costs]
+        print_table(_COLUMNS, rows, texts=("model", "what it is"), remark="what it is", console=Console())

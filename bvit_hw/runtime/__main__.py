@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 
 from .command import run_command
@@ -21,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--images", required=True, help="folder of pictures, a picture, or an .npz with images")
     run.add_argument("--batch", type=int, help="images a transfer")
     chosen = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no micro sign still shows the figures
     try:
         if chosen.command == "selftest":
             print(self_test(chosen.package, chosen.device))
