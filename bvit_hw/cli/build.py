@@ -40,6 +40,8 @@ from bvit_hw.threads import usable_cores
     show_default=True,
     help="Compile the accelerator as a device for notebooks and `bvit-hw run`.",
 )
+@click.option("--until", metavar="STEP", help="End after this step.")
+@click.option("--skip", metavar="STEP", multiple=True, help="Leave out a step that no other needs; may be repeated.")
 @click.option("--overwrite", is_flag=True, help="Replace another build in the output folder.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def build_command(
@@ -56,12 +58,15 @@ def build_command(
     calibrate: str | None,
     jobs: int | None,
     simulated_device: bool,
+    until: str | None,
+    skip: tuple[str, ...],
     overwrite: bool,
     quiet: bool,
 ) -> None:
     """Build an accelerator: freeze, export, lower, fold, generate, simulate, synthesize, package, bitstream.
 
-    Steps that are up to date in the output folder are not run again; an interrupted build goes on where it was.
+    Steps that are up to date in the output folder are not run again; an interrupted build goes on where it was. What
+    --until and --skip leave out is named in the report, which there is from the step `generate` on.
     """
     from bvit_hw.boards import load_board
 
@@ -87,22 +92,40 @@ def build_command(
     from bvit_hw.flows.vitis import vpp_path
     from bvit_hw.flows.vivado import vivado_path
     from bvit_hw.pipeline.board_package import write_release
-    from bvit_hw.pipeline.engine import BuildFolder, output_errors
+    from bvit_hw.pipeline.engine import BuildFolder, StepOutcome, output_errors
     from bvit_hw.pipeline.plan import identity, identity_files, make_steps
     from bvit_hw.pipeline.report_step import make_report
+    from bvit_hw.pipeline.selection import REPORTED_FROM, select
     from bvit_hw.report.page import write_page
     from bvit_hw.report.terminal import print_report
 
+    chosen = select(make_steps(options), until, skip)
+    left_out = [StepOutcome(name, "left out", 0.0, option) for name, option in chosen.left_out]
     path = (out or Path("build") / board_name).absolute()
     if vivado_path() or vpp_path():
         vendor_base(path / "bitstream")  # a path that these cannot use is told before the first step
     with BuildFolder(path, identity(options), files=identity_files(options), overwrite=overwrite) as folder:
-        outcomes = folder.run(make_steps(options), Progress(quiet=quiet))
+        outcomes = folder.run(chosen.steps, Progress(quiet=quiet))
+        ran = {outcome.name for outcome in outcomes if outcome.status in ("done", "cached")}
+        report, archive = None, None
         with output_errors(path, "report"):
-            report = make_report(path, options, outcomes, folder.results)
-            report.write(path / "report.json")
-            write_page(report, path / "report.html")
-            archive = write_release(path, board_name)
-    print_report(report, Console(width=None if Console().is_terminal else 120))
-    click.echo(f"report: {path / 'report.html'}")
-    click.echo(f"for the board: {archive}")
+            if REPORTED_FROM in ran:
+                results = {name: found for name, found in folder.results.items() if name in ran}
+                report = make_report(path, options, [*outcomes, *left_out], results)
+                report.write(path / "report.json")
+                write_page(report, path / "report.html")
+            elif any(outcome.status == "done" for outcome in outcomes):
+                # Of another run of these steps: no longer true.
+                for name in ("report.json", "report.html"):
+                    (path / name).unlink(missing_ok=True)
+            if "package" in ran:
+                archive = write_release(path, board_name)
+    if report is not None:
+        print_report(report, Console(width=None if Console().is_terminal else 120))
+        click.echo(f"report: {path / 'report.html'}")
+    else:
+        for outcome in [*outcomes, *left_out]:
+            click.echo(f"{outcome.name:12} {outcome.status}{f' ({outcome.note})' if outcome.note else ''}")
+        click.echo(f"no report: there is one from the step {REPORTED_FROM} on")
+    if archive is not None:
+        click.echo(f"for the board: {archive}")

@@ -36,7 +36,7 @@ class StepNotRun(Exception):
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What became of one step. ``status`` is "done", "cached" or "not run"; ``note`` says why."""
+    """What became of one step. ``status`` is "done", "cached", "not run" or "left out"; ``note`` says why."""
 
     name: str
     status: str

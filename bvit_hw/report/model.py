@@ -23,6 +23,8 @@ class Cycles(_Record):
 class Accuracy(_Record):
     """Shares of right answers, 0..1: of ``images`` of ``data`` by ``qat`` and ``frozen``, of ``rtl_images`` by ``rtl``.
 
+    ``rtl_images`` is 0 where the RTL was not simulated.
+
     ``rtl_equal_to_frozen`` says whether every simulated logit was the frozen model's. Where nothing was measured,
     ``not_measured`` says why, ``data`` what was simulated, and ``recorded`` what the checkpoint says of itself: its
     accuracy on ``recorded_images`` images of ``recorded_data`` when training ended.
@@ -84,7 +86,7 @@ class Edge(_Record):
 
 
 class StepRow(_Record):
-    """One step of the build; ``status`` is done, cached or not run."""
+    """One step of the build; ``status`` is done, cached, not run or left out (as its user wished)."""
 
     name: str
     status: str
@@ -111,7 +113,7 @@ class Implementation(_Record):
 
 
 class Bitstream(_Record):
-    """Whether there is a bitstream, what became of it, and how to get one if not."""
+    """Whether there is a bitstream, what became of it, and how to get one if not (empty without a package)."""
 
     built: bool
     note: str
@@ -189,7 +191,7 @@ class Report(_Record):
         """Figures for the head of page and table, formatted."""
         simulated = self.cycles_per_frame.simulated
         return {
-            "frames/s": f"{self.frames_per_second:,.0f}",
+            "frames/s": f"{self.frames_per_second:,.0f}" + (" by the cycle model" if simulated is None else ""),
             "cycles/frame": f"{self.cycles_per_frame.model:,} model, "
             + (f"{simulated:,.0f} simulated" if simulated is not None else "not simulated"),
             "latency": "not simulated"

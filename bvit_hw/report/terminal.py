@@ -34,7 +34,8 @@ def print_report(report: Report, console: Console) -> None:
     for note in a.notes:
         head.add_row("", Text(note))
     simulated = f"{a.rtl_images} {a.data}" if a.not_measured else f"{a.rtl_images} of them"
-    head.add_row("", Text(f"RTL {_share(a.rtl)} on {simulated}; {equal}"))
+    ran = f"{_share(a.rtl)} on {simulated}; {equal}" if a.rtl_images else "not simulated"
+    head.add_row("", Text(f"RTL {ran}"))
     console.print(head)
 
     table = Table(box=None, pad_edge=False)
@@ -51,7 +52,10 @@ def print_report(report: Report, console: Console) -> None:
     for heading in ("step", "status", "seconds"):
         steps.add_column(heading, justify="right" if heading == "seconds" else "left")
     for step in report.steps:
-        steps.add_row(step.name, step.status, f"{step.seconds:.1f}")
+        if step.status == "left out":
+            steps.add_row(step.name, Text(f"left out ({step.note})"), "")
+        else:
+            steps.add_row(step.name, step.status, f"{step.seconds:.1f}")
     console.print(steps)
     if report.hls is not None:
         console.print(f"HLS: {report.hls.note}", markup=False)
@@ -65,5 +69,5 @@ def print_report(report: Report, console: Console) -> None:
             + (f", {built.power_w:g} W by estimate" if built.power_w is not None else ""),
             markup=False,
         )
-    if not report.bitstream.built:
+    if report.bitstream.command and not report.bitstream.built:
         console.print(f"  where the tool is: {report.bitstream.command}", markup=False, soft_wrap=True)
