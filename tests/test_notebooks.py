@@ -90,6 +90,23 @@ def test_accuracy_on_the_whole_test_split(built: Path, package: Path, tmp_path: 
 
 
 @pytest.mark.slow
+def test_accuracy_of_folders_of_classes(package: Path, tmp_path: Path) -> None:
+    """Labels by the folders' names; what is no picture is left alone. A plain folder has no labels."""
+    data = load_dataset("digits")
+    for image, label in zip(data.test_images[:12], data.test_labels[:12], strict=True):
+        folder = tmp_path / "set" / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{len(list(folder.iterdir()))}.png")
+    (tmp_path / "set" / "readme.txt").write_text("not a picture")
+    (tmp_path / "set" / "empty").mkdir()
+    text, pictures = run(package, "accuracy", {"BVIT_HW_IMAGES": str(tmp_path / "set")})
+    assert "accuracy 100.00%: 12 of 12 images" in text and pictures == 1
+    one = tmp_path / "set" / str(data.test_labels[0])
+    text, pictures = run(package, "accuracy", {"BVIT_HW_IMAGES": str(one)})
+    assert "They have no labels" in text and f"{data.test_labels[0]}: " in text and pictures == 0
+
+
+@pytest.mark.slow
 def test_latency_and_throughput(package: Path) -> None:
     text, pictures = run(package, "latency_throughput")
     assert "16 images a transfer:" in text and "cycles = " in text and "best: " in text and pictures == 1

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+
+from bvit_hw.cli.tables import print_table
 
 
 @click.command("evaluate")
@@ -118,11 +119,8 @@ def evaluate_command(
         found = {"checkpoint": str(path), "data": source, "notes": list(notes), "scores": rows}
         click.echo(json.dumps(found, indent=1))
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("model", "top-1 %", "top-5 %", "images", "images/s", "executed by"):
-        table.add_column(column, justify="left" if column in ("model", "executed by") else "right", no_wrap=True)
-    for score in scores:
-        table.add_row(
+    found_rows = [
+        (
             score.form if mode == "quant" else "float",
             f"{100 * score.top1:.2f}",
             f"{100 * score.top5:.2f}",
@@ -130,6 +128,8 @@ def evaluate_command(
             f"{score.images_per_second:.1f}",
             score.engine,
         )
+        for score in scores
+    ]
     click.echo(f"{path} on {total} test images of {source}")
-    console = Console()
-    (console if console.is_terminal else Console(width=120)).print(table)
+    headings = ("model", "top-1 %", "top-5 %", "images", "images/s", "executed by")
+    print_table(headings, found_rows, texts=("model", "executed by"), remark="executed by", console=Console())

@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
+
+#: columns of a terminal from which on a bar stands beside title, share and time
+_WIDE = 90
 
 
 class Progress:
@@ -22,19 +26,20 @@ class Progress:
         """One line, above the bar where there is one; what was said already is not said again."""
         if text not in self._said:
             self._said.add(text)
-            self._console.print(text, markup=False)
+            self._say(text)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Callable[[float, float], None]]:
         """Show ``title`` while the block runs; the yielded function takes (done, total)."""
-        if not self._console.is_terminal:
+        if not self._console.is_terminal or self._console.is_dumb_terminal:
             with self._plain(title) as update:
                 yield update
             return
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description:<42}"),
-            BarColumn(bar_width=24),
+            # A title may hold names of the user's, with brackets that are no markup.
+            TextColumn("{task.description:<42}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            *([BarColumn(bar_width=24)] if self._console.width >= _WIDE else []),
             TextColumn("{task.fields[share]:>4}"),
             TimeElapsedColumn(),
         )
@@ -51,13 +56,16 @@ class Progress:
     def _plain(self, title: str) -> Iterator[Callable[[float, float], None]]:
         """Without a terminal: a line at the start, one every ten seconds of work, one at the end."""
         start = last = time.monotonic()
-        self._console.print(f"{title} ...")
+        self._say(f"{title} ...")
 
         def update(done: float, total: float) -> None:
             nonlocal last
             if time.monotonic() - last > 10:
                 last = time.monotonic()
-                self._console.print(f"{title}: {done / total:.0%} after {last - start:.0f} s" if total else title)
+                self._say(f"{title}: {done / total:.0%} after {last - start:.0f} s" if total else title)
 
         yield update
-        self._console.print(f"{title}: {time.monotonic() - start:.1f} s")
+        self._say(f"{title}: {time.monotonic() - start:.1f} s")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)

@@ -17,11 +17,11 @@ def print_report(report: Report, console: Console) -> None:
     """Print frame rate, accuracy three times, resources against the budget, and what became of each step."""
     a = report.accuracy
     head = Table(box=None, show_header=False, pad_edge=False)
-    head.add_row("board", f"{report.board_title}, {report.part}")
-    head.add_row("clock", f"{report.clock_mhz:g} MHz ({report.clock_note})")
+    head.add_row("board", Text(f"{report.board_title}, {report.part}"))
+    head.add_row("clock", Text(f"{report.clock_mhz:g} MHz ({report.clock_note})"))
     for name, value in report.summary().items():
-        head.add_row(name, value)
-    head.add_row("limited by", report.limited_by)
+        head.add_row(name, Text(value))
+    head.add_row("limited by", Text(report.limited_by))
     if a.not_measured:
         head.add_row("accuracy", Text(f"not measured: {a.not_measured}"))
         head.add_row("", Text(f"QAT {a.record}"))

@@ -13,6 +13,9 @@ from .driver import Accelerator
 from .package import connect
 from .pictures import Pictures, checked_labels, load_pictures
 
+#: names up to this length stand in a column
+_NAME = 40
+
 
 @dataclass(frozen=True)
 class Run:
@@ -34,7 +37,8 @@ class Run:
     def lines(self) -> Iterator[str]:
         """The report, a line a picture and a summary."""
         best = self.logits.argmax(axis=1)
-        width = max(len(name) for name in self.pictures.names)
+        # One long name does not push all others to the right.
+        width = max((len(name) for name in self.pictures.names if len(name) <= _NAME), default=0)
         for name, index, logits in zip(self.pictures.names, best, self.logits, strict=True):
             yield f"{name:{width}}  {self.class_names[index]}  (logit {logits[index]}{self._margin(index, logits)})"
         count = len(self.logits)
