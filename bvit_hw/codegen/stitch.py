@@ -6,22 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from bvit_hw import __version__
 from bvit_hw.codegen.names import identifiers
 from bvit_hw.errors import LoweringError
 from bvit_hw.lower.graph import HwGraph
 from bvit_hw.ops.base import Memory, Stream, packed
+from bvit_hw.templates import templates
 
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("bvit_hw.codegen"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,
-)
+TEMPLATES = templates("bvit_hw.codegen")
 
 
 @dataclass(frozen=True, kw_only=True)

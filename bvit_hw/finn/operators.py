@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import jinja2
 import numpy as np
 
 from bvit_hw import __version__
@@ -22,20 +21,14 @@ from bvit_hw.finn.node import RTL_SUFFIX, datatype_name, op_of, param_names, run
 from bvit_hw.ops.base import HwOp, Stream, packed
 from bvit_hw.ops.registry import field_types, op_class, operators
 from bvit_hw.rtl_library import source_paths
+from bvit_hw.templates import templates
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
 #: how FINN's attribute tables name the types of fields
 _KINDS = {int: "i", bool: "i", str: "s", tuple: "ints"}
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("bvit_hw.finn"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,
-)
+_TEMPLATES = templates("bvit_hw.finn")
 
 
 def _padded(width: int) -> int:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from bvit_hw import __version__
@@ -25,6 +24,7 @@ from bvit_hw.flows.plain import PLAIN, TAKEN
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
+from bvit_hw.templates import templates
 from bvit_hw.vendor_releases import RELEASES
 
 #: releases that the scripts are written for
@@ -33,14 +33,7 @@ SCRIPT = "run_hls.tcl"
 INSTANCE = "instance.json"
 STEPS = ("csim", "csynth", "cosim", "export")
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("bvit_hw.flows"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,
-)
+_TEMPLATES = templates("bvit_hw.flows")
 
 
 @dataclass(frozen=True, kw_only=True)

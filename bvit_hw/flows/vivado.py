@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from bvit_hw import __version__
 from bvit_hw.boards import Board
 from bvit_hw.errors import ToolError
@@ -23,6 +21,7 @@ from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.vivado_reports import read_power, read_timing, read_utilization
 from bvit_hw.sums import seal
 from bvit_hw.targets import families_of
+from bvit_hw.templates import templates
 from bvit_hw.vendor_releases import RELEASES
 
 #: hyphens are left out of the vendor's name: not everything that reads a VLNV takes them
@@ -37,14 +36,7 @@ COMMAND = "vivado -mode batch -source build_zynq.tcl"
 #: what it leaves for the board
 RESULTS = ("bvit_hw.bit", "bvit_hw.hwh")
 
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("bvit_hw.flows"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,
-)
+TEMPLATES = templates("bvit_hw.flows")
 
 
 @dataclass(frozen=True, kw_only=True)

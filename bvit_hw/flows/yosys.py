@@ -19,14 +19,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import jinja2
-
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.cache import recall, remember
 from bvit_hw.flows.tool import run_tool, stop_running_tools
 from bvit_hw.ops.base import HwOp, Params, Resources, ports_of
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.targets import Target
+from bvit_hw.templates import templates
 from bvit_hw.threads import usable_cores
 
 #: expected LUTs of one Yosys process at most: larger ones would leave the progress display silent for minutes
@@ -34,13 +33,7 @@ _MOST_LUTS = 4000.0
 #: the module that holds the instances of one process
 _TOP = "bag"
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("bvit_hw.flows"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=False,
-)
+_TEMPLATES = templates("bvit_hw.flows")
 
 
 def _literal(value: int | str) -> str:

@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.ops.base import CostTerms, IntArray, Params, RtlInstance, Stream, clog2
-from bvit_hw.ops.circuits import loop_bits
+from bvit_hw.ops.base import CostTerms, IntArray, Params, RtlInstance, Stream
+from bvit_hw.ops.circuits import buffered_terms, loop_bits
 from bvit_hw.ops.pool_common import PoolOp
 
 
@@ -82,16 +82,9 @@ class ChannelRepeat(PoolOp):
         return self.target.memories.buffer_in_block(self.pe * self.bits, self.words)
 
     def cost_terms(self) -> CostTerms:
-        """Terms: constant, address bits, bits of the loop counters; for FFs also the output register."""
-        address, loops = clog2(self.words), loop_bits(self.words // 2, self.repeat)
-        output = 0 if self.block else self.pe * self.bits
-        exact = self.target.memories.buffer(self.pe * self.bits, self.words, block=self.block)
-        return CostTerms(
-            circuit=self.op_type,
-            lut={"one": 1, "address": address, "loop": loops},
-            ff={"one": 1, "counter": address + loops, "out": output},
-            exact=exact,
-        )
+        """Those of its buffer, see :func:`buffered_terms`."""
+        loops = loop_bits(self.words // 2, self.repeat)
+        return buffered_terms(self, words=self.words, width=self.pe * self.bits, loops=loops, block=self.block)
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """tokens x channels -> tokens x (repeat * channels)."""

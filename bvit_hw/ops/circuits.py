@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bvit_hw.ops.base import clog2
+from bvit_hw.ops.base import CostTerms, HwOp, clog2
 
 
 def loop_bits(*counts: int) -> int:
@@ -57,3 +57,17 @@ def equal_luts(bits: int) -> int:
     triples = bits // 3
     ones = triples + bits % 3
     return triples + ones + count_luts(ones) + count_luts(triples) + (clog2(bits + 1) if triples else 0)
+
+
+def buffered_terms(op: HwOp, *, words: int, width: int, loops: int, block: bool) -> CostTerms:
+    """Terms of an operator that reads a buffer of ``words`` words of ``width`` bits by loops of ``loops`` bits.
+
+    Constant, address bits, bits of the loop counters; for FFs also the output register, which block RAM has itself.
+    """
+    address = clog2(words)
+    return CostTerms(
+        circuit=op.op_type,
+        lut={"one": 1, "address": address, "loop": loops},
+        ff={"one": 1, "counter": address + loops, "out": 0 if block else width},
+        exact=op.target.memories.buffer(width, words, block=block),
+    )

@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.ops.base import CostTerms, IntArray, Params, Resources, RtlInstance, Stream, clog2
-from bvit_hw.ops.circuits import loop_bits
+from bvit_hw.ops.base import CostTerms, IntArray, Params, Resources, RtlInstance, Stream
+from bvit_hw.ops.circuits import buffered_terms, loop_bits
 from bvit_hw.ops.pool_common import PoolOp
 
 
@@ -98,20 +98,11 @@ class PatchGather(PoolOp):
         return self.target.memories.buffer_in_block(self.pe * self.bits, self.words)
 
     def cost_terms(self) -> CostTerms:
-        """Terms: constant, address bits, bits of the loop counters; for FFs also the output register."""
+        """Those of its buffer, see :func:`buffered_terms`."""
         if not self.words:
             return CostTerms(circuit=self.op_type, exact=Resources(lut=2, ff=1), ff={"out": self.pe * self.bits})
-        address = clog2(self.words)
-        chunk = self.window_w * self.channels // self.pe
-        loops = loop_bits(chunk, self.window_h, self.width // self.window_w)
-        output = 0 if self.block else self.pe * self.bits
-        exact = self.target.memories.buffer(self.pe * self.bits, self.words, block=self.block)
-        return CostTerms(
-            circuit=self.op_type,
-            lut={"one": 1, "address": address, "loop": loops},
-            ff={"one": 1, "counter": address + loops, "out": output},
-            exact=exact,
-        )
+        loops = loop_bits(self.window_w * self.channels // self.pe, self.window_h, self.width // self.window_w)
+        return buffered_terms(self, words=self.words, width=self.pe * self.bits, loops=loops, block=self.block)
 
     def golden(self, params: Params, *frames: np.ndarray) -> tuple[IntArray, ...]:
         """(height * width) x channels -> (height/window_h * width/window_w) x (window_h * window_w * channels)."""

@@ -75,7 +75,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
             chosen, _code("contract", "models", "freeze", "execute", "data", "calibration.py", "network_file.py"),
         ),
         step(
-            "freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {},
+            "freeze", "freeze: integers only", steps.run_freeze, ("checkpoint",), {"model_name": options.model_name},
             _code("contract", "models", "freeze"),
         ),
         step("export", "export: QONNX, equal to frozen", steps.run_export, front, {}, _code("contract", "qonnx")),
@@ -99,7 +99,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
         step(
             "package", "package: IP, scripts, driver, notebooks, simulated device", hardware_steps.run_package,
             (*generated, *(step.name for step in hls)),
-            {"simulated_device": options.simulated_device, "model_name": options.model_name},
+            {"simulated_device": options.simulated_device},
             (
                 *_code("contract", "runtime"), *_code("pipeline/board_package.py"),
                 data_path("boards") / "notebooks", data_path("hls") / "movers",

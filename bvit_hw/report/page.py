@@ -6,17 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from bvit_hw.report.model import Edge, OperatorRow, Report
+from bvit_hw.templates import templates
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("bvit_hw.report"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=True,
-)
+_TEMPLATES = templates("bvit_hw.report", html=True)
 
 _COLUMN, _ROW, _BOX_W, _BOX_H = 132, 34, 116, 24
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 
 from .command import run_command
@@ -22,8 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--images", required=True, help="folder of pictures, a picture, or an .npz with images")
     run.add_argument("--batch", type=int, help="images a transfer")
     chosen = parser.parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that has no micro sign still shows the figures
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")  # a terminal that has no micro sign still shows the figures
     try:
         if chosen.command == "selftest":
             print(self_test(chosen.package, chosen.device))

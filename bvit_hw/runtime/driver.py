@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,7 +14,9 @@ import numpy as np
 
 from . import registers as reg
 from .devices import open_link
-from .errors import DeviceError, DeviceResetError, DeviceTimeoutError, FrameError, IdentityError, TransferError
+from .errors import DeviceError, DeviceResetError, DeviceTimeoutError, FrameError, TransferError
+from .held import Held, Slot
+from .identity import check_identity
 from .images import checked, pack, prepare
 from .link import Link
 from .lock import DeviceLock
@@ -34,45 +34,6 @@ _FAULTS = {
 }
 
 _open: weakref.WeakValueDictionary[str, Accelerator] = weakref.WeakValueDictionary()
-
-
-class _Slot:
-    """Buffers of one of the two transfers that may be under way, and how many frames it carries."""
-
-    def __init__(self, link: Link, info: ModelInfo, batch: int) -> None:
-        self.pixels = link.allocate_pixels(batch * info.frame_bytes)
-        self.logits = link.allocate_logits(batch * info.classes)
-        self.frames = 0
-
-    def free(self) -> None:
-        for buffer in (self.pixels, self.logits):
-            buffer.freebuffer()
-
-
-class _Held:
-    """What an accelerator holds of the device: buffers and the lock. Let go of once, even if nobody closes it."""
-
-    def __init__(self) -> None:
-        self.guard = threading.RLock()
-        self.link: Link | None = None
-        self.slots: list[_Slot] = []
-        self.lock: DeviceLock | None = None
-        self.streaming = False
-        self.closed = False
-
-    def release(self) -> None:
-        """Stop what is under way, then free the buffers that it writes to, then let others have the device."""
-        with self.guard:
-            self.closed = True
-            slots, self.slots = self.slots, []
-            if slots and self.streaming and self.link is not None:
-                with suppress(DeviceError):  # a device that is gone writes nowhere either
-                    self.link.reset()
-            for slot in slots:
-                slot.free()
-            lock, self.lock = self.lock, None
-            if lock is not None:
-                lock.release()
 
 
 def _seconds(timeout: object) -> float:
@@ -109,7 +70,7 @@ class Accelerator:
             _seconds(timeout)
         if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int | np.integer)):
             raise ValueError(f"batch={batch!r}; allowed: a whole number of images")
-        self._held = _Held()
+        self._held = Held()
         weakref.finalize(self, self._held.release)
         self._packet: int | None = None  # the register PACKET_FRAMES as it was written last
         self._given: int | None = None  # the register FRAMES_OUT as it ought to be; None: not known
@@ -126,7 +87,7 @@ class Accelerator:
         self._link = self._held.link = link
         self.timeout = link.timeout if timeout is None else timeout
         try:
-            self._check_identity()
+            check_identity(self.info, link.read)
             i = self.info
             most = min(link.max_bytes // i.frame_bytes, link.max_bytes // (4 * i.classes), reg.MAX_PACKET_FRAMES)
             wanted = min(_BATCH_FRAMES, max(1, _BATCH_BYTES // i.frame_bytes)) if batch is None else batch
@@ -134,7 +95,7 @@ class Accelerator:
                 raise ValueError(f"batch={wanted}; allowed: 1..{most} images a transfer")
             self.batch = wanted
             for _ in range(2):
-                self._held.slots.append(_Slot(link, i, wanted))
+                self._held.slots.append(Slot(link, i, wanted))
             self._recover()
         except BaseException:
             self.close()
@@ -175,31 +136,6 @@ class Accelerator:
     def _require_open(self) -> None:
         if self._held.closed:
             raise DeviceError("the accelerator was closed; connect again")
-
-    def _check_identity(self) -> None:
-        i, read = self.info, self._link.read
-        magic, version = read(reg.MAGIC), read(reg.VERSION)
-        if magic != reg.MAGIC_VALUE:
-            raise IdentityError(f"no BinaryViT accelerator: magic is {magic:#010x}, not {reg.MAGIC_VALUE:#010x}")
-        if version != reg.VERSION_VALUE or version != i.interface_version:
-            raise IdentityError(
-                f"register map of version {version}; this driver speaks {reg.VERSION_VALUE}, the package is of "
-                f"{i.interface_version}"
-            )
-        loaded = "".join(f"{read(reg.MODEL_HASH + 4 * word):08x}" for word in range(reg.MODEL_HASH_WORDS))
-        if loaded != i.model_hash:
-            raise IdentityError(
-                f"the bitstream holds another model: {loaded[:16]}..., this package's is {i.model_hash[:16]}..."
-            )
-        height, width = reg.split_halves(read(reg.IMAGE_SIZE))
-        channels, classes = reg.split_halves(read(reg.IMAGE_DEPTH))
-        exponent = reg.to_signed(read(reg.LOGITS_EXPONENT))
-        found = (height, width, channels, classes, exponent)
-        if found != (i.height, i.width, i.channels, i.classes, i.logits_exponent):
-            raise IdentityError(
-                f"the bitstream takes {height} x {width} x {channels} and gives {classes} logits times 2^{exponent}; "
-                f"model.json says {i.height} x {i.width} x {i.channels}, {i.classes}, 2^{i.logits_exponent}"
-            )
 
     def prepare(self, images: np.ndarray | Sequence[Any]) -> np.ndarray:
         """Pictures of any size, grey or colour, bytes or reals in 0..1, as the uint8 array that the others take."""
@@ -263,7 +199,7 @@ class Accelerator:
             if held.streaming:
                 raise DeviceError("a stream is under way on this accelerator; end or close it first")
             held.streaming = True
-        busy: _Slot | None = None
+        busy: Slot | None = None
         try:
             # Whatever was reset while nothing was under way does no harm.
             self._packet = None
@@ -296,7 +232,7 @@ class Accelerator:
         finally:
             held.streaming = False
 
-    def _start(self, piece: np.ndarray, slot: _Slot, busy: _Slot | None, *, first: bool) -> np.ndarray | None:
+    def _start(self, piece: np.ndarray, slot: Slot, busy: Slot | None, *, first: bool) -> np.ndarray | None:
         """Send ``piece`` by ``slot`` behind the transfer of ``busy``; the logits of ``busy``, where there is one."""
         nbytes = pack(piece, slot.pixels)
         slot.frames = len(piece)
@@ -324,14 +260,14 @@ class Accelerator:
             self._link.write(reg.PACKET_FRAMES, frames)
             self._packet = frames
 
-    def _finish_sending(self, slot: _Slot) -> None:
+    def _finish_sending(self, slot: Slot) -> None:
         wanted = slot.frames * self.info.frame_bytes
         self._wait(self._link.sending, f"sending {slot.frames} images", slot.frames)
         sent = self._link.sent()
         if sent != wanted:
             raise TransferError(f"the transfer was cut: {sent} of {wanted} bytes were sent; {self._state()}")
 
-    def _collect(self, slot: _Slot) -> np.ndarray:
+    def _collect(self, slot: Slot) -> np.ndarray:
         """Wait for the logits of a slot whose pixels have been sent, and be sure of them."""
         classes = self.info.classes
         self._wait(self._link.receiving, f"receiving the logits of {slot.frames} images", slot.frames)
