@@ -20,11 +20,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.boards import Board, load_board
 from bvit_hw.finn.lower import hw_graph
-from bvit_hw.lower.folding import fold
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
-from bvit_hw.lower.stitch_plan import add_glue, planned
-from bvit_hw.lower.vendor_cells import with_vendor_cells
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.insert_fifos import with_block_ram, with_depths
+from bvit_hw.graph.stitch_plan import add_glue, planned
+from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
 
 #: how many times the board's LUTs and flip-flops the foldings of the second table may take

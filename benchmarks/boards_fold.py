@@ -15,9 +15,9 @@ from machine import processor
 from bvit_hw.boards import board_names, load_board
 from bvit_hw.errors import FoldingError
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.folding import fold
-from bvit_hw.lower.vendor_cells import with_vendor_cells
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.models.presets import preset
 
 

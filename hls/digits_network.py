@@ -13,7 +13,7 @@ from bvit_hw.contract import FrozenGraph
 from bvit_hw.data import load_dataset
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.freeze import freeze
-from bvit_hw.lower.builders import hw_graph_of
+from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.models.checkpoint import load_checkpoint, shipped_checkpoint
 from bvit_hw.ops.base import HwOp, IntArray
 

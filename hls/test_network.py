@@ -17,9 +17,9 @@ from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.flows.gxx import Toolchain
 from bvit_hw.flows.hls_graph import HlsGraphRun, run_graph
 from bvit_hw.freeze import freeze
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.implementation import choose_implementations
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.implementation import choose_implementations
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
 from bvit_hw.ops.base import HwOp
 from bvit_hw.ops.registry import hls_op_types

@@ -16,7 +16,7 @@ from bvit_hw.contract.file import load_frozen
 from bvit_hw.data import load_dataset
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.flows.core_sim import CoreSimulator
-from bvit_hw.lower.fifo_sizing import check_logits
+from bvit_hw.graph.fifo_sizing import check_logits
 from bvit_hw.ops.shell import guard_depths
 from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.hardware_steps import stitched_graph

@@ -18,11 +18,11 @@ from bvit_hw.data import load_dataset
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.freeze import freeze
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.fifo_sizing import measure, round_depth
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
-from bvit_hw.lower.stitch_plan import add_glue
+from bvit_hw.graph.fifo_sizing import measure, round_depth
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.insert_fifos import with_block_ram, with_depths
+from bvit_hw.graph.stitch_plan import add_glue
 from bvit_hw.models.checkpoint import load_checkpoint, shipped_checkpoint
 from bvit_hw.ops.base import HwOp, IntArray, Params, Stream
 from bvit_hw.rtl_library import source_paths

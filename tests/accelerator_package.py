@@ -10,9 +10,9 @@ from bvit_hw.codegen.accelerator import OUTPUT_BITS, accelerator
 from bvit_hw.codegen.stitch import stitch
 from bvit_hw.flows.vivado import IpContents
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower.border import border_of
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.stitch_plan import planned
+from bvit_hw.graph.border import border_of
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.rtl_library import source_paths
 from tests.frozen_factory import CONFIGS
 

@@ -175,9 +175,9 @@ def test_alveo_clocks_are_whole() -> None:
 )
 def test_every_board_has_a_folding_in_its_budget(name: str) -> None:
     from bvit_hw.freeze import random_frozen
-    from bvit_hw.lower.builders import hw_graph_of
-    from bvit_hw.lower.folding import fold
-    from bvit_hw.lower.vendor_cells import with_vendor_cells
+    from bvit_hw.graph.folding import fold
+    from bvit_hw.graph.from_contract import hw_graph_of
+    from bvit_hw.graph.vendor_cells import with_vendor_cells
     from tests.frozen_factory import CONFIGS
 
     board = load_board(name)

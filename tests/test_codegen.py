@@ -16,12 +16,12 @@ from bvit_hw.errors import LoweringError
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.flows.verilator import lint
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.fifo_sizing import CoreRun, SizedGraph, check_logits, golden_logits, measure, size_fifos
-from bvit_hw.lower.folding import fold
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.insert_fifos import with_depths
-from bvit_hw.lower.stitch_plan import add_glue
+from bvit_hw.graph.fifo_sizing import CoreRun, SizedGraph, check_logits, golden_logits, measure, size_fifos
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.insert_fifos import with_depths
+from bvit_hw.graph.stitch_plan import add_glue
 from bvit_hw.rtl_library import source_paths
 from tests.frozen_factory import CONFIGS, random_pixels
 

@@ -11,14 +11,14 @@ import pytest
 from bvit_hw.boards import Board, load_board
 from bvit_hw.errors import FoldingError
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower import folding_choices
-from bvit_hw.lower.border import border_of
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.folding import fold, require_fit
-from bvit_hw.lower.folding_choices import KINDS
-from bvit_hw.lower.folding_solver import unit_prices
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.stitch_plan import planned
+from bvit_hw.graph import folding_choices
+from bvit_hw.graph.border import border_of
+from bvit_hw.graph.folding import fold, require_fit
+from bvit_hw.graph.folding_choices import KINDS
+from bvit_hw.graph.folding_solver import unit_prices
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.ops.base import Resources
 from tests.frozen_factory import CONFIGS
 

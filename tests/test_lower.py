@@ -19,7 +19,7 @@ from bvit_hw.finn.lower import hw_graph, lower, lower_model
 from bvit_hw.finn.node import is_hw
 from bvit_hw.finn.passes import PASSES
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower.builders import hw_graph_of
+from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.models import BinaryViTConfig
 from bvit_hw.qonnx import to_qonnx
 from bvit_hw.qonnx.pattern import Pattern

@@ -9,15 +9,15 @@ import pytest
 
 from bvit_hw.errors import LoweringError
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower.border import border_of
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.direct_links import MAX_CHAIN, removable_fifos
-from bvit_hw.lower.fifo_sizing import round_depth
-from bvit_hw.lower.graph import HwGraph, HwNode
-from bvit_hw.lower.insert_duplicates import insert_duplicates
-from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
-from bvit_hw.lower.insert_width_converters import insert_width_converters
-from bvit_hw.lower.stitch_plan import add_glue, estimated_depths, planned
+from bvit_hw.graph.border import border_of
+from bvit_hw.graph.direct_links import MAX_CHAIN, removable_fifos
+from bvit_hw.graph.fifo_sizing import round_depth
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.hw_graph import HwGraph, HwNode
+from bvit_hw.graph.insert_duplicates import insert_duplicates
+from bvit_hw.graph.insert_fifos import insert_fifos, with_block_ram, with_depths
+from bvit_hw.graph.insert_width_converters import insert_width_converters
+from bvit_hw.graph.stitch_plan import add_glue, estimated_depths, planned
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.ops.binarize import Binarize
 from bvit_hw.ops.channel_repeat import ChannelRepeat

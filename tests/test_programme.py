@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bvit_hw.lower import programme
-from bvit_hw.lower.programme import Programme
+from bvit_hw.graph import programme
+from bvit_hw.graph.programme import Programme
 
 
 def split(items: int) -> Programme:

@@ -16,10 +16,10 @@ from bvit_hw.errors import BoardError, ToolError
 from bvit_hw.flows.vendor import flow_of
 from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.freeze.random_frozen import random_frozen
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.folding import fold
-from bvit_hw.lower.stitch_plan import planned
-from bvit_hw.lower.vendor_cells import with_vendor_cells
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.stitch_plan import planned
+from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import CostTerms, Resources
 from bvit_hw.ops.binarize import Binarize
 from bvit_hw.ops.binary_mvau import BinaryMVAU

@@ -10,9 +10,9 @@ from bvit_hw import targets
 from bvit_hw.boards import load_board
 from bvit_hw.codegen.stitch import cell_models, library_files
 from bvit_hw.freeze import random_frozen
-from bvit_hw.lower.builders import hw_graph_of
-from bvit_hw.lower.folding import fold
-from bvit_hw.lower.vendor_cells import with_vendor_cells
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES, ULTRASCALE_MODELS, BinaryMVAU
 from bvit_hw.targets import XC7, Family
 from tests.frozen_factory import CONFIGS

@@ -9,7 +9,7 @@ from pathlib import Path
 from bvit_hw import __version__
 from bvit_hw.codegen.stitch import TEMPLATES, Stitched, write_text
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.border import Border
+from bvit_hw.graph.border import Border
 from bvit_hw.runtime.registers import VERSION_VALUE
 
 #: width of the logits' stream; that of the pixels follows from the frame

@@ -9,7 +9,7 @@ from pathlib import Path
 from bvit_hw import __version__
 from bvit_hw.codegen.names import identifiers
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.ops.base import Memory, Stream, packed
 from bvit_hw.templates import templates
 

@@ -8,7 +8,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from bvit_hw.errors import LoweringError
 from bvit_hw.finn.node import op_of, param_names
-from bvit_hw.lower.graph import HwNode
+from bvit_hw.graph.hw_graph import HwNode
 
 
 def hw_node_of(node: NodeProto, model: ModelWrapper) -> HwNode:

@@ -16,7 +16,7 @@ from bvit_hw.finn.hw_node import hw_node_of
 from bvit_hw.finn.node import is_hw
 from bvit_hw.finn.passes import PASSES
 from bvit_hw.finn.rewrite import LoweringPass
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.graph.hw_graph import HwGraph
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from qonnx.transformation.base import Transformation
 
 from bvit_hw.contract import FrozenNode
 from bvit_hw.finn.node import HW_DOMAIN, is_hw, make_hw_node
-from bvit_hw.lower.builders import build_op
+from bvit_hw.graph.from_contract import build_op
 from bvit_hw.qonnx.operators import OPERATORS
 from bvit_hw.qonnx.pattern import Graph, Pattern
 

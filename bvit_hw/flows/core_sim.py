@@ -13,8 +13,8 @@ from bvit_hw.disk import scratch
 from bvit_hw.errors import LoweringError, ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
-from bvit_hw.lower.fifo_sizing import CoreRun
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.graph.fifo_sizing import CoreRun
+from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.rtl_library import source_paths
 
 _FLAGS = (

@@ -11,7 +11,7 @@ import numpy as np
 from bvit_hw.codegen.hls import HlsUnit, hls_unit
 from bvit_hw.errors import LoweringError
 from bvit_hw.flows.gxx import CSim, Toolchain, build_csim
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.ops.base import IntArray
 
 #: instances in one program: fewer take the headers more often, more leave processors idle

@@ -161,7 +161,7 @@ def packed(signals: Sequence[str]) -> str:
 
 
 class Intake(Enum):
-    """How an operator takes beats: when its ready falls, and so where its streams need a FIFO (lower/insert_fifos.py).
+    """How an operator takes beats: when its ready falls, and so where its streams need a FIFO (graph/insert_fifos.py).
 
     A FIFO before an operator lets its producer go on while its ready is low.
     """
@@ -203,7 +203,7 @@ class HwOp(ABC):
     #: whether it only carries data between other operators: the graph's passes place it, folding does not choose it
     is_glue: ClassVar[bool] = False
     #: the FPGAs that it is built for: where its costs come from, and what decides between kinds of memories. It is no
-    #: attribute of a graph's node: a graph is put on a board's target when it is read (lower/vendor_cells.py)
+    #: attribute of a graph's node: a graph is put on a board's target when it is read (graph/vendor_cells.py)
     target: Target = field(default=XC7, repr=False)
 
     def __post_init__(self) -> None:

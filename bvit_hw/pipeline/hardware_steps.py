@@ -22,13 +22,13 @@ from bvit_hw.flows.plain import vendor_copy
 from bvit_hw.flows.vendor import flow_of
 from bvit_hw.flows.verilator import lint
 from bvit_hw.flows.yosys import SynthJob, job_of, synthesize
-from bvit_hw.lower.border import Border, border_of
-from bvit_hw.lower.fifo_sizing import TOLERANCE, check_logits, size_fifos
-from bvit_hw.lower.folding import fold
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
-from bvit_hw.lower.stitch_plan import add_glue
-from bvit_hw.lower.vendor_cells import with_vendor_cells
+from bvit_hw.graph.border import Border, border_of
+from bvit_hw.graph.fifo_sizing import TOLERANCE, check_logits, size_fifos
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.insert_fifos import with_block_ram, with_depths
+from bvit_hw.graph.stitch_plan import add_glue
+from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
 from bvit_hw.pipeline.board_package import write_board_files
 from bvit_hw.pipeline.engine import StepContext, StepNotRun

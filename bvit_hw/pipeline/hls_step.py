@@ -15,7 +15,7 @@ from bvit_hw.errors import LoweringError
 from bvit_hw.flows import vitis_hls
 from bvit_hw.flows.hls_graph import run_graph
 from bvit_hw.flows.plain import vendor_folder
-from bvit_hw.lower.implementation import choose_implementations
+from bvit_hw.graph.implementation import choose_implementations
 from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.hardware_steps import folded_graph
 from bvit_hw.pipeline.options import BuildOptions

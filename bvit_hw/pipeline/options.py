@@ -11,7 +11,7 @@ from bvit_hw.boards import Board, load_board
 from bvit_hw.data import open_data
 from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
 from bvit_hw.flows.vendor import flow_of
-from bvit_hw.lower.implementation import IMPLEMENTATIONS
+from bvit_hw.graph.implementation import IMPLEMENTATIONS
 from bvit_hw.models import preset, shipped_checkpoint
 from bvit_hw.network_file import is_frozen, network_name, network_record, refuse_calibration
 
@@ -34,7 +34,7 @@ class BuildOptions:
     not_measured: str = ""
     #: images to choose the scales of a float-residual checkpoint with: a folder, an .npz, a dataset
     calibrate: str | None = None
-    #: RTL or HLS flavour of the operators (lower/implementation.py), for all and for single ones by name
+    #: RTL or HLS flavour of the operators (graph/implementation.py), for all and for single ones by name
     impl: str = "auto"
     impl_of: tuple[tuple[str, str], ...] = ()
     #: whether the package gets the accelerator as a simulated device, for notebooks without a board

@@ -59,7 +59,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
     # Models that were compiled before need no compiler; whether they are those of this build is seen in the step.
     compilers = () if any_cached("models") else ("g++", "make")
     rtl = data_path("rtl")
-    ops = _code("contract", "qonnx", "ops", "lower", "finn", "targets")
+    ops = _code("contract", "qonnx", "ops", "graph", "finn", "targets")
     front = ("checkpoint", "freeze")
     generated = (*front, "lower", "fold", "generate")
     hls = [

@@ -11,8 +11,8 @@ from typing import Any
 
 from bvit_hw import __version__
 from bvit_hw.flows.plain import by_hand
-from bvit_hw.lower.border import border_of
-from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.graph.border import border_of
+from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.pipeline.engine import StepContext, StepOutcome
 from bvit_hw.pipeline.hardware_steps import stitched_graph
 from bvit_hw.pipeline.options import BuildOptions

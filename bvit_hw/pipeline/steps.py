@@ -142,9 +142,9 @@ def run_export(context: StepContext, options: BuildOptions) -> Mapping[str, Any]
 def run_lower(context: StepContext, options: BuildOptions) -> Mapping[str, Any]:
     """QONNX to hardware operators, every named tensor compared after every pass."""
     from bvit_hw.finn.lower import hw_graph, lower_model, save_lowered
-    from bvit_hw.lower.builders import hw_graph_of
-    from bvit_hw.lower.folding import require_fit
-    from bvit_hw.lower.vendor_cells import with_vendor_cells
+    from bvit_hw.graph.folding import require_fit
+    from bvit_hw.graph.from_contract import hw_graph_of
+    from bvit_hw.graph.vendor_cells import with_vendor_cells
     from bvit_hw.qonnx import load_qonnx
 
     # Comparing takes minutes where a network is large; whether it is too large is known at once.

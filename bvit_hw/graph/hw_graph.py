@@ -1,7 +1,6 @@
 """The hardware graph: operators, their parameters, and the named streams between them.
 
-It is what folding, code generation and simulation work on; :mod:`bvit_hw.lower.onnx_graph` writes it as, and reads
-it from, an ONNX graph of FINN custom operators.
+It is what folding, code generation and simulation work on. :mod:`bvit_hw.graph.file` keeps it on disk.
 """
 
 from __future__ import annotations

@@ -12,12 +12,12 @@ from functools import partial
 
 import numpy as np
 
-from bvit_hw.lower.border import OUTPUT_LANES, Border, border_of, values_of
-from bvit_hw.lower.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, vector
-from bvit_hw.lower.glue import duplicate_op, link_costs
-from bvit_hw.lower.graph import HwGraph, HwNode
-from bvit_hw.lower.lag import held_fractions
-from bvit_hw.lower.programme import Programme
+from bvit_hw.graph.border import OUTPUT_LANES, Border, border_of, values_of
+from bvit_hw.graph.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, vector
+from bvit_hw.graph.glue import duplicate_op, link_costs
+from bvit_hw.graph.hw_graph import HwGraph, HwNode
+from bvit_hw.graph.lag import held_fractions
+from bvit_hw.graph.programme import Programme
 from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 
 #: nodes of the search tree at most; the shipped networks are solved at the first one

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from bvit_hw.lower.graph import Edge, HwGraph, HwNode
+from bvit_hw.graph.hw_graph import Edge, HwGraph, HwNode
 
 
 def insert_on_edges(graph: HwGraph, choose: Callable[[Edge], HwNode | None]) -> tuple[HwGraph, bool]:

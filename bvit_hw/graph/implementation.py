@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.ops.registry import hls_op_types
 
 IMPLEMENTATIONS = ("auto", "hls", "rtl")

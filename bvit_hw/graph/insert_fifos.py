@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.edges import insert_on_edges
-from bvit_hw.lower.glue import LARGE, fifo_op
-from bvit_hw.lower.graph import Edge, HwGraph, HwNode
+from bvit_hw.graph.edges import insert_on_edges
+from bvit_hw.graph.glue import LARGE, fifo_op
+from bvit_hw.graph.hw_graph import Edge, HwGraph, HwNode
 from bvit_hw.ops.base import Intake
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bvit_hw.lower.glue import duplicate_op
-from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.graph.glue import duplicate_op
+from bvit_hw.graph.hw_graph import HwGraph, HwNode
 
 
 def insert_duplicates(graph: HwGraph) -> tuple[HwGraph, bool]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.edges import insert_on_edges
-from bvit_hw.lower.glue import converter_op
-from bvit_hw.lower.graph import Edge, HwGraph, HwNode
+from bvit_hw.graph.edges import insert_on_edges
+from bvit_hw.graph.glue import converter_op
+from bvit_hw.graph.hw_graph import Edge, HwGraph, HwNode
 from bvit_hw.ops.base import Stream
 
 

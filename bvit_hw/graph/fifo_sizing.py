@@ -15,9 +15,9 @@ from typing import Protocol
 import numpy as np
 
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.direct_links import removable_fifos
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.insert_fifos import with_block_ram, with_depths
+from bvit_hw.graph.direct_links import removable_fifos
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.insert_fifos import with_block_ram, with_depths
 from bvit_hw.ops.base import IntArray, Stream
 from bvit_hw.targets import XC7
 from bvit_hw.targets.memories import Memories

@@ -12,7 +12,7 @@ import numpy as np
 
 from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.errors import LoweringError
-from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.ops.base import HwOp, Params
 from bvit_hw.ops.registry import from_contract
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from bvit_hw.boards import Board
 from bvit_hw.errors import FoldingError
-from bvit_hw.lower.border import border_of
-from bvit_hw.lower.folding_choices import KINDS, choices_of, vector
-from bvit_hw.lower.folding_solver import Solver
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.stitch_plan import planned
+from bvit_hw.graph.border import border_of
+from bvit_hw.graph.folding_choices import KINDS, choices_of, vector
+from bvit_hw.graph.folding_solver import Solver
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.ops.base import HwOp, Resources
 
 #: how often a solution that exceeds a limit with its real glue is solved again

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bvit_hw.lower.border import OUTPUT_LANES, border_of, input_lanes
-from bvit_hw.lower.glue import depth_for
-from bvit_hw.lower.graph import HwGraph
-from bvit_hw.lower.insert_duplicates import insert_duplicates
-from bvit_hw.lower.insert_fifos import insert_fifos, with_block_ram, with_depths
-from bvit_hw.lower.insert_width_converters import insert_width_converters
-from bvit_hw.lower.lag import held_fractions
+from bvit_hw.graph.border import OUTPUT_LANES, border_of, input_lanes
+from bvit_hw.graph.glue import depth_for
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.insert_duplicates import insert_duplicates
+from bvit_hw.graph.insert_fifos import insert_fifos, with_block_ram, with_depths
+from bvit_hw.graph.insert_width_converters import insert_width_converters
+from bvit_hw.graph.lag import held_fractions
 from bvit_hw.ops.base import Intake
 
 

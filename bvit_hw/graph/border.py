@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.ops.base import Resources
 from bvit_hw.ops.shell import guard_depths, guard_resources, logits_out_resources, registers_resources
 from bvit_hw.targets import Target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bvit_hw.lower.graph import HwGraph, HwNode
+from bvit_hw.graph.hw_graph import HwGraph, HwNode
 
 #: units in a row without a FIFO between them; their ready signals form one combinational path
 MAX_CHAIN = 5

@@ -2,12 +2,12 @@
 
 Unit is the frame: with operators folded to equal rates, a tensor's first useful value appears a fraction of a frame
 after the input's. Where an operator joins streams, the early one waits in a FIFO. Real depths come from simulation
-(:mod:`bvit_hw.lower.fifo_sizing`); this is what the folding solver budgets before there is one.
+(:mod:`bvit_hw.graph.fifo_sizing`); this is what the folding solver budgets before there is one.
 """
 
 from __future__ import annotations
 
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.graph.hw_graph import HwGraph
 
 
 def held_fractions(graph: HwGraph) -> dict[tuple[str, str, int], float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bvit_hw.boards import Board
-from bvit_hw.lower.graph import HwGraph
+from bvit_hw.graph.hw_graph import HwGraph
 
 
 def with_vendor_cells(graph: HwGraph, board: Board) -> HwGraph:
