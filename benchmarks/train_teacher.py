@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 
 from bvit_hw.data import open_data
 from bvit_hw.data.loading import Share
+from bvit_hw.disk import aside
 from bvit_hw.models import preset
 from bvit_hw.models.teacher import TimmTeacher
 from bvit_hw.train import Recipe
@@ -84,9 +85,8 @@ def main() -> None:
         name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in model.state_dict().items()
     }
-    aside = given.out.with_name(f".{given.out.name}.partial")
-    save_file(state, aside, metadata={"timm_teacher": teacher.metadata()})
-    aside.replace(given.out)
+    with aside(given.out) as temporary:
+        save_file(state, temporary, metadata={"timm_teacher": teacher.metadata()})
     print(f"{given.network}: {hits} of {len(data.test)} test images right; {given.out}")
 
 

@@ -1,4 +1,4 @@
-"""What disks refuse, said in one sentence: which folder, why, and what names another one.
+"""Files written whole or not at all; and what disks refuse, said in one sentence: which folder, why, what instead.
 
 A full disk is seldom told with a name: write(2) knows none, so whoever writes says where. Light to import.
 """
@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bvit_hw.errors import OutputError
@@ -71,6 +71,48 @@ def disk_errors(folder: Path, advice: str) -> Iterator[None]:
         if number in UNUSABLE and inside:
             raise OutputError(f"{folder}: cannot be used: {error.filename}: {reason(error)}; {advice}") from error
         raise
+
+
+@contextmanager
+def aside(path: Path, *, sync: bool = False, sole: bool = False, keep: Path | None = None) -> Iterator[Path]:
+    """A name beside ``path`` to write the file under; it is renamed to ``path`` where the block ends without an error.
+
+    So ``path`` is whole at every moment, and nothing is left beside it, unless the process is killed. ``sync``: it is
+    whole after a power failure too. ``sole``: only one process at a time writes there, so what a killed one left is
+    written over. ``keep`` is where the file that was there goes. Raises the system's OSError.
+    """
+    temporary = path.with_name(f".{path.name}.tmp" if sole else f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        if sync:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            path.replace(keep)
+        temporary.replace(path)
+        if sync:
+            _sync_names(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_aside(
+    path: Path, content: str | bytes, *, sync: bool = False, sole: bool = False, keep: Path | None = None
+) -> None:
+    """Write ``content`` to ``path`` by :func:`aside`, text as UTF-8."""
+    with aside(path, sync=sync, sole=sole, keep=keep) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _sync_names(folder: Path) -> None:
+    """Make renames in ``folder`` last through a power failure, where the file system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from pathlib import Path
 from prover import PROVE, Outcome, Task
 from tasks import TASKS
 
+from bvit_hw.disk import write_aside
+
 PAGE = PROVE.parent / "docs" / "verification.md"
 _BEGIN, _END = "<!-- proofs: begin -->\n", "<!-- proofs: end -->\n"
 _HEAD = "| wrapper | parameters | sequences | assertions | cover points | seconds |\n|---|---|---|---|---|---|\n"
@@ -47,6 +49,4 @@ def write_table(outcomes: Mapping[str, Outcome]) -> None:
     ]
     text = PAGE.read_text()
     table = _BEGIN + _HEAD + "".join(lines) + _END
-    temporary = PAGE.with_suffix(".tmp")
-    temporary.write_text(re.sub(re.escape(_BEGIN) + ".*" + re.escape(_END), lambda _: table, text, flags=re.DOTALL))
-    temporary.replace(PAGE)
+    write_aside(PAGE, re.sub(re.escape(_BEGIN) + ".*" + re.escape(_END), lambda _: table, text, flags=re.DOTALL))

@@ -18,8 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from bvit_hw.disk import write_aside
 
 PROVE = Path(__file__).resolve().parent
 RTL = PROVE.parent / "rtl"
@@ -163,13 +166,9 @@ def prove(task: Task, override: Mapping[str, str] | None = None, *, use_cache: b
 
 def _keep(path: Path, text: str) -> None:
     """Whole or not at all; a cache that cannot be written costs time only."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+        write_aside(path, text)
 
 
 def _decide(

@@ -44,7 +44,7 @@ def logits(frames: np.ndarray) -> np.ndarray:
 def write_stand_in(package: Path) -> Path:
     """``package`` with model.json and the simulated device in ``sim``; returns it."""
     package.mkdir(parents=True)
-    INFO.write(package / "model.json")
+    (package / "model.json").write_text(INFO.text())
     names = [f"bvit_{name}.sv" for name in ("fifo", "frame_guard", "logits_out", "axi_lite_regs", "axis_check")]
     memories = package / "no-memories"
     memories.mkdir()

@@ -22,7 +22,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """model.json; and pynq in place, as far as a link needs it."""
     allocate = lambda shape, dtype, target: target.card.allocate(shape, dtype, target)  # noqa: E731
     monkeypatch.setitem(sys.modules, "pynq", SimpleNamespace(allocate=allocate))
-    INFO.write(tmp_path / "model.json")
+    (tmp_path / "model.json").write_text(INFO.text())
     return tmp_path / "model.json"
 
 

@@ -247,13 +247,13 @@ def test_all_values_of_a_real_picture_round_to_a_byte() -> None:
 
 def test_model_json_carries_the_preprocessing(tmp_path: Path) -> None:
     how = Preprocessing(INFO.height, INFO.width, INFO.channels, "stretch", "bilinear", 1.0)
-    replace(INFO, preprocessing=how.as_json()).write(tmp_path / "model.json")
+    (tmp_path / "model.json").write_text(replace(INFO, preprocessing=how.as_json()).text())
     read = ModelInfo.read(tmp_path / "model.json")
     assert read.preprocessor == how and INFO.preprocessor == Preprocessing(INFO.height, INFO.width, INFO.channels)
     picture = np.random.default_rng(0).integers(0, 256, (20, 9, 3), np.uint8)
     assert np.array_equal(prepare(picture, read), how(picture[None]))
     assert not np.array_equal(prepare(picture, read), prepare(picture, INFO))
-    replace(INFO, preprocessing={"crop": 3}).write(tmp_path / "model.json")
+    (tmp_path / "model.json").write_text(replace(INFO, preprocessing={"crop": 3}).text())
     with pytest.raises(ValueError, match=r"model\.json: .*crop=3"):
         ModelInfo.read(tmp_path / "model.json")
 

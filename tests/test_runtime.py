@@ -168,7 +168,7 @@ def test_self_test_finds_damage(package: Path) -> None:
     (package / "model.json").unlink()
     with pytest.raises(runtime.PackageError, match=r"model\.json is missing"):
         runtime.self_test(package)
-    INFO.write(package / "model.json")
+    (package / "model.json").write_text(INFO.text())
     with np.load(package / "test_images.npz") as data:
         arrays = dict(data)
     arrays["logits"][7, 2] += 1

@@ -93,6 +93,54 @@ def test_the_rule_finds_what_it_forbids(source: str, lines: list[int]) -> None:
     assert questions(source) == lines
 
 
+#: who renames: files through bvit_hw/disk.py alone; besides it whole folders, and what a tool left
+RENAMING = {
+    "disk.py": 2,
+    "flows/cache.py": 1,
+    "flows/verilator.py": 1,
+    "pipeline/engine.py": 1,
+    "pipeline/hardware_steps.py": 1,
+}
+
+
+def renames(source: str) -> list[int]:
+    """Lines that rename a file or folder: ``os.replace``, ``os.rename``, ``Path.replace`` or ``Path.rename``."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of_os = getattr(node.func.value, "id", "") == "os"
+            name, one = node.func.attr, len(node.args) == 1 and not node.keywords
+            if (of_os and name in ("replace", "rename", "renames")) or (one and name in ("replace", "rename")):
+                lines.append(node.lineno)
+        elif isinstance(node, ast.ImportFrom) and node.module == "os":
+            lines += [node.lineno for name in node.names if name.name in ("replace", "rename", "renames")]
+    return lines
+
+
+def test_files_are_written_aside_by_one_helper() -> None:
+    package = Path(bvit_hw.__file__).parent
+    found = {path.relative_to(package).as_posix(): len(renames(path.read_text())) for path in sources()}
+    assert {name: count for name, count in found.items() if count} == RENAMING, "write a file by bvit_hw.disk.aside"
+    scripts = [path for folder in ("benchmarks", "prove", "rtl") for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert not [path for path in scripts if renames(path.read_text())] and len(scripts) > 20
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("import os\nos.replace(temporary, path)", [2]),
+        ("from os import replace", [1]),
+        ("temporary.replace(path)", [1]),
+        ("(work / name).rename(folder / name)", [1]),
+        ("text = text.replace('a', 'b')", []),
+        ("op = dataclasses.replace(op, pe=2)", []),
+        ("when = when.replace(tzinfo=None)", []),
+    ],
+)
+def test_the_rule_finds_renames(source: str, lines: list[int]) -> None:
+    assert renames(source) == lines
+
+
 def _lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     """The import rules of pyproject.toml, for the package below ``root``."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", ROOT / "pyproject.toml"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bvit_hw import __version__
-from bvit_hw.codegen.stitch import TEMPLATES, Stitched, write_text
+from bvit_hw.codegen.stitch import TEMPLATES, Stitched
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import LoweringError
 from bvit_hw.graph.border import Border
 from bvit_hw.runtime.registers import VERSION_VALUE
@@ -39,7 +40,7 @@ class Accelerator:
     def write(self, folder: Path) -> Path:
         """Write the module into ``folder``; returns its path."""
         path = folder / f"{self.module}.v"
-        write_text(path, self.text)
+        write_aside(path, self.text)
         return path
 
 

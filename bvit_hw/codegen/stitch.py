@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bvit_hw import __version__
 from bvit_hw.codegen.names import identifiers
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import LoweringError
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.ops.base import Memory, Stream, packed
@@ -40,15 +41,8 @@ class Stitched:
         folder.mkdir(parents=True, exist_ok=True)
         write_memories(self.memories, memory_folder)
         path = folder / f"{self.module}.sv"
-        write_text(path, self.text)
+        write_aside(path, self.text)
         return path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` atomically."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def write_memories(memories: Mapping[str, Memory], folder: Path) -> None:

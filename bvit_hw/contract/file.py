@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors.numpy import save
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.exactness import check_exact
 from bvit_hw.contract.header import FROZEN_KEY, canonical, graph_of, header_of, model_hash
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import CheckpointError, FreezeError
 
 #: layout of the file; a reader refuses any other
@@ -41,14 +41,10 @@ def save_frozen(
     if name:
         head["name"] = name
     metadata = {FROZEN_KEY: canonical(head)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(save(tensors, metadata=metadata))
-        temporary.replace(path)
+        write_aside(path, save(tensors, metadata=metadata))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return digest
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bvit_hw.codegen.hls import HlsUnit, csim_text, hls_unit, vector_frames
-from bvit_hw.codegen.stitch import write_text
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import LoweringError
 from bvit_hw.finn.node import HLS_SUFFIX, from_frames, param_names, to_frames
 from bvit_hw.finn.operators import register
@@ -71,7 +71,7 @@ def _make_class(op_type: str, adapter: type, hls_base: type) -> type:
 
         def code_generation_cppsim(self, model: ModelWrapper) -> None:
             unit = self._unit(model.get_initializer)
-            write_text(Path(self.get_nodeattr("code_gen_dir_cppsim")) / "csim.cpp", csim_text([unit]))
+            write_aside(Path(self.get_nodeattr("code_gen_dir_cppsim")) / "csim.cpp", csim_text([unit]))
 
         def compile_singlenode_code(self) -> None:
             text = (Path(self.get_nodeattr("code_gen_dir_cppsim")) / "csim.cpp").read_text()

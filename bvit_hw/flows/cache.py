@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bvit_hw.disk import NO_SPACE, UNUSABLE, disk_errors, reason
+from bvit_hw.disk import NO_SPACE, UNUSABLE, disk_errors, reason, write_aside
 from bvit_hw.errors import OutputError
 
 #: what a path says that cannot become a cache
@@ -192,7 +192,7 @@ def recall(kind: str, name: str, *, root: Path | None = None) -> str | None:
     """The text that :func:`remember` kept, from whichever folder has it; None where it is not there or not readable."""
     for place in _places(root):
         with suppress(OSError, UnicodeDecodeError):
-            return (place / kind / name).read_text()
+            return (place / kind / name).read_text("utf-8")
     return None
 
 
@@ -211,11 +211,5 @@ def remember(kind: str, name: str, text: str, *, root: Path | None = None) -> No
 
 
 def _write(file: Path, text: str) -> None:
-    temporary = file.with_name(f"{file.name}.tmp{os.getpid()}")
     file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        temporary.write_text(text)
-        temporary.replace(file)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    write_aside(file, text)

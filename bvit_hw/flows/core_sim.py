@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bvit_hw.codegen.stitch import TEMPLATES, Stitched, stitch, write_memories, write_text
-from bvit_hw.disk import scratch
+from bvit_hw.codegen.stitch import TEMPLATES, Stitched, stitch, write_memories
+from bvit_hw.disk import scratch, write_aside
 from bvit_hw.errors import LoweringError, ToolError
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
@@ -56,9 +56,9 @@ class CoreSimulator:
     def build(self, folder: Path, core: Stitched) -> Path:
         """The executable of a stitched core."""
         text = folder / f"{core.module}.sv"
-        write_text(text, core.text)
+        write_aside(text, core.text)
         main = folder / "core_main.cpp"
-        write_text(main, TEMPLATES.get_template("core_main.cpp.j2").render())
+        write_aside(main, TEMPLATES.get_template("core_main.cpp.j2").render())
         sources = [*source_paths((*core.cell_models, *core.library)), text]
         return build_model(sources, core.module, cpp=[main], flags=_FLAGS, optimize="-O1", jobs=self.jobs)
 

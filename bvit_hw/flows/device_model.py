@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bvit_hw import __version__
 from bvit_hw.codegen.accelerator import OUTPUT_BITS
-from bvit_hw.codegen.stitch import TEMPLATES, write_text
+from bvit_hw.codegen.stitch import TEMPLATES
+from bvit_hw.disk import write_aside
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.runtime.registers import ADDRESS_SPACE, REGISTERS
 from bvit_hw.sums import seal
@@ -80,7 +81,7 @@ def build_device(
         "length_bits": LENGTH_BITS,
     }
     main = work / "device.cpp"
-    write_text(main, TEMPLATES.get_template("device.cpp.j2").render(values))
+    write_aside(main, TEMPLATES.get_template("device.cpp.j2").render(values))
     # Position-independent code, and a library instead of a program: that is all that tells it from other models.
     library = build_model(
         sources, top, cpp=[main], flags=_FLAGS, cflags="-fPIC -std=c++17", optimize="-O1", ldflags="-shared", jobs=jobs
@@ -91,7 +92,7 @@ def build_device(
     handoff = TEMPLATES.get_template("device.hwh.j2").render(
         **values, vlnv=vlnv, clock_mhz=clock_mhz, registers=REGISTERS, dma_parameters=_dma_parameters(input_bits)
     )
-    write_text(folder / HANDOFF, handoff)
+    write_aside(folder / HANDOFF, handoff)
     description = {
         "simulation": f"Verilated {top}, written by bvit-hw {__version__}; no bitstream, for no board",
         "dma_base": DMA_BASE,
@@ -101,5 +102,5 @@ def build_device(
         "clock_mhz": clock_mhz,
         "input_bytes": input_bits // 8,
     }
-    write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
+    write_aside(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
     seal(folder)

@@ -17,7 +17,7 @@ import numpy as np
 from bvit_hw import __version__
 from bvit_hw.codegen.hls import HlsUnit, project_texts, table_bytes
 from bvit_hw.codegen.hls_cycles import is_dataflow
-from bvit_hw.codegen.stitch import write_text
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.cache import digest_of
 from bvit_hw.flows.plain import PLAIN, TAKEN
@@ -77,13 +77,13 @@ def write_project(
     (folder / "tb_data").mkdir(parents=True, exist_ok=True)
     dataflow = is_dataflow(unit.function, data_path("hls") / "bvit" / unit.header)
     for name, text in project_texts(unit, top, frames, dataflow=dataflow).items():
-        write_text(folder / name, text)
+        write_aside(folder / name, text)
     project = project or f"project_{top}"
     script = _TEMPLATES.get_template("run_hls.tcl.j2").render(
         top=top, project=project, part=part, period_ns=f"{period_ns:.3f}", version=__version__,
         plain=PLAIN, taken=TAKEN,
     )  # fmt: skip
-    write_text(folder / SCRIPT, script)
+    write_aside(folder / SCRIPT, script)
     described = {
         "key": instance_key(unit),
         "operator": unit.op.op_type,
@@ -94,7 +94,7 @@ def write_project(
         "outputs": [{"prefix": f"{s.name}_V", "width": s.width} for s in unit.outputs],
         "cycles": unit.op.cycles,
     }
-    write_text(folder / INSTANCE, json.dumps(described, indent=1) + "\n")
+    write_aside(folder / INSTANCE, json.dumps(described, indent=1) + "\n")
 
 
 def vitis_command() -> list[str] | None:

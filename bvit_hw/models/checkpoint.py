@@ -6,9 +6,7 @@ Activation exponents are stored as ``<quantizer>.exponent``, so that the file do
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -17,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bvit_hw.contract.file import FROZEN_KEY
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import CheckpointError, ConfigError, OutputError
 from bvit_hw.models.binaryvit import BinaryViT
 from bvit_hw.models.config import BinaryViTConfig
@@ -55,18 +54,11 @@ def save_checkpoint(model: BinaryViT, path: Path | str, info: Mapping[str, objec
     """Write ``model`` (weights, statistics, exponents, mode, configuration) atomically; ``info`` is free JSON data."""
     path = Path(path)
     head = {"format": _FORMAT, "config": model.config.model_dump(mode="json"), "mode": model.mode, "info": info or {}}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         data = save(_tensors(model), metadata={_KEY: json.dumps(head, sort_keys=True)})
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_aside(path, data, sync=True)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise OutputError(f"checkpoint {path} cannot be written: {error}") from error
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import ConfigError, FoldingError, LoweringError
 from bvit_hw.ops.hls import HlsInstance
 from bvit_hw.ops.params import ParamSpec, check_specs
@@ -120,9 +121,7 @@ class Memory:
     def write(self, path: Path) -> None:
         """Write the hexadecimal text atomically."""
         digits = (self.width + 3) // 4
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text("".join(f"{word:0{digits}x}\n" for word in self.words))
-        temporary.replace(path)
+        write_aside(path, "".join(f"{word:0{digits}x}\n" for word in self.words))
 
 
 @dataclass(frozen=True, kw_only=True)

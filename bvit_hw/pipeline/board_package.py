@@ -5,7 +5,6 @@ The same files make the package's folder, the release archive and what `bvit-hw 
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bvit_hw.disk import aside
 from bvit_hw.errors import OutputError
 from bvit_hw.resources import data_path
 from bvit_hw.runtime.errors import PackageError
@@ -66,7 +66,7 @@ def write_board_files(
     for file in sorted((data_path("boards") / "notebooks").iterdir()):
         if file.suffix == ".ipynb" or file.name == "requirements.txt":
             shutil.copyfile(file, folder / file.name)
-    info.write(folder / "model.json")
+    (folder / "model.json").write_text(info.text())
     shutil.copyfile(frozen, folder / "frozen.safetensors")
     known = {} if labels is None else {"labels": labels}
     np.savez_compressed(folder / "test_images.npz", images=images, logits=logits, **known)
@@ -132,20 +132,16 @@ def release_files(build: Path) -> dict[str, Path]:
 
 def write_archive(target: Path, files: Mapping[str, Path], extra: Iterable[tuple[str, str]] = ()) -> None:
     """A .zip of ``files`` and texts ``extra`` (name, text) in one folder named like it; equal inputs, equal bytes."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     contents = {name: path.read_bytes() for name, path in files.items()} | {n: t.encode() for n, t in extra}
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        with aside(target) as name, zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name in sorted(contents):
                 entry = zipfile.ZipInfo(f"{target.stem}/{name}")  # its time is 1980, whenever it was written
                 entry.external_attr = 0o644 << 16
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, contents[name], compresslevel=9)
-        temporary.replace(target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_release(build: Path, board: str) -> Path:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bvit_hw import __version__, interruption
-from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason
+from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason, write_aside
 from bvit_hw.doctor import missing_tools
 from bvit_hw.errors import OutputError, ToolError
 from bvit_hw.pipeline.progress import Progress
@@ -244,13 +244,9 @@ class BuildFolder:
             self._steps = {name: entry for name, entry in steps.items() if _is_entry(entry)}
 
     def _write_manifest(self) -> None:
-        temporary = self.path / (MANIFEST + ".tmp")
         data = {"tool": "bvit-hw", "version": __version__, "identity": self.identity, "files": self.files}
-        try:
-            temporary.write_text(json.dumps(data | {"steps": self._steps}, indent=1, sort_keys=True))
-            temporary.replace(self.path / MANIFEST)
-        finally:
-            temporary.unlink(missing_ok=True)
+        text = json.dumps(data | {"steps": self._steps}, indent=1, sort_keys=True)
+        write_aside(self.path / MANIFEST, text, sole=True)
 
     def _intact(self, name: str, key: str) -> bool:
         entry = self._steps.get(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import onnx
@@ -15,6 +14,7 @@ from bvit_hw import __version__
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.exactness import check_exact
 from bvit_hw.contract.header import model_hash
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import ExportError
 from bvit_hw.export.ops import DOMAIN
 from bvit_hw.qonnx.emitter import QONNX_DOMAIN, Emitter
@@ -74,14 +74,10 @@ def export_qonnx(graph: FrozenGraph, path: Path | str) -> ModelWrapper:
 
 def write_model(model: onnx.ModelProto, path: Path) -> None:
     """Write ``model`` to ``path`` under a temporary name first; raises ExportError naming the file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(model.SerializeToString(deterministic=True))
-        temporary.replace(path)
+        write_aside(path, model.SerializeToString(deterministic=True))
     except OSError as error:
         raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_qonnx(path: Path | str) -> ModelWrapper:

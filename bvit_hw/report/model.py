@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bvit_hw.disk import write_aside
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -156,11 +158,9 @@ class Report(_Record):
 
     def write(self, path: Path) -> None:
         """Write report.json atomically."""
-        temporary = path.with_name(path.name + ".tmp")
         # Derived figures are for whoever reads the file; reading it back computes them anew.
         figures = self.model_dump() | {"latency_us": self.latency_us}
-        temporary.write_text(json.dumps(figures, indent=1) + "\n")
-        temporary.replace(path)
+        write_aside(path, json.dumps(figures, indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Report:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bvit_hw.disk import write_aside
 from bvit_hw.report.model import Edge, OperatorRow, Report
 from bvit_hw.templates import templates
 
@@ -90,6 +91,4 @@ def write_page(report: Report, path: Path) -> None:
         box_width=_BOX_W,
         box_height=_BOX_H,
     )
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_aside(path, text)

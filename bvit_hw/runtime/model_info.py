@@ -56,9 +56,6 @@ class ModelInfo:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path}: not a model.json of this driver: {error}") from error
 
-    def write(self, path: str | Path) -> None:
-        """Write model.json atomically."""
-        target = Path(path)
-        temporary = target.with_name(target.name + ".tmp")
-        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
-        temporary.replace(target)
+    def text(self) -> str:
+        """What model.json holds."""
+        return json.dumps(asdict(self), indent=1) + "\n"

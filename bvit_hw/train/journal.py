@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from bvit_hw.disk import reason
+from bvit_hw.disk import reason, write_aside
 from bvit_hw.errors import OutputError
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ class Journal:
                 # A state is saved before its step is measured on the test split: a measurement there is made again.
                 if found["step"] < step or (found["step"] == step and "loss" in found):
                     kept.append(line)
-        temporary = self.path.with_name(f"{self.path.name}.tmp")
-        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        temporary.replace(self.path)
+        write_aside(self.path, "".join(f"{line}\n" for line in kept), sole=True)
 
     def add(self, step: int, **values: float | int | str) -> None:
         """Record ``values`` as of ``step`` steps done; numbers go to TensorBoard under their names."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import CheckpointError, OutputError
 
 log = logging.getLogger(__name__)
@@ -38,20 +38,6 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _sync(folder: Path) -> None:
-    """Make renames in ``folder`` last through a power failure, where the file system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        log.debug("%s cannot be synced", folder)
-    finally:
-        os.close(handle)
-
-
 def write_state(path: Path, tensors: Mapping[str, Tensor], head: Mapping[str, Any]) -> None:
     """Write tensors and JSON data to ``path``; whenever the process dies, a whole state is there (this or the last).
 
@@ -59,17 +45,9 @@ def write_state(path: Path, tensors: Mapping[str, Tensor], head: Mapping[str, An
     """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     document = {"format": _FORMAT, "sha256": _digest(held), "head": dict(head)}
-    temporary = path.with_name(f"{path.name}.tmp")
     try:
         data = save(held, metadata={_KEY: json.dumps(document)})
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            path.replace(previous(path))
-        temporary.replace(path)
-        _sync(path.parent)
+        write_aside(path, data, sync=True, sole=True, keep=previous(path))
     except OSError as error:
         raise OutputError(f"training state {path} cannot be written: {error}") from error
 
