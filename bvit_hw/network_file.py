@@ -52,7 +52,7 @@ def network_record(path: Path) -> DataRecord:
 
 
 def network_name(path: Path) -> str:
-    """What people call the network: its file's name, or its folder's where training named the file.
+    """What people call the network: its file's name; where training named the file, what it says, or its folder's name.
 
     A frozen network is called as the checkpoint was that it was frozen from, where it says so.
     """
@@ -60,7 +60,10 @@ def network_name(path: Path) -> str:
         name = read_frozen_head(path).get("name")
         return name if isinstance(name, str) and name else path.stem
     path = path.absolute()
-    return path.parent.name if path.stem == _TRAINED and path.parent.name else path.stem
+    if path.stem != _TRAINED:
+        return path.stem
+    told = network_info(path).get("network")
+    return told if isinstance(told, str) and told else path.parent.name or path.stem
 
 
 def load_graph(path: Path, calibrate: str | None = None) -> tuple[FrozenGraph, CalibrationReport | None]:

@@ -14,6 +14,9 @@ from bvit_hw.threads import usable_cores
 @click.command("build")
 @click.option("--board", required=True, help="What to build for: a name of `bvit-hw boards`, or a .toml file.")
 @click.option("--preset", help="A shipped checkpoint by name (default tiny-digits).")
+@click.option(
+    "--network", type=click.Path(path_type=Path), help="A network's .toml file: with random weights, for its hardware."
+)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="A checkpoint file instead.")
 @click.option("--data", help="Test images: a dataset's name, or an .npz with images (uint8 N x H x W x C) and labels.")
 @click.option("--target-fps", type=float, help="Least area at this frame rate; default: the fastest that fits.")
@@ -47,6 +50,7 @@ from bvit_hw.threads import usable_cores
 def build_command(
     board: str,
     preset: str | None,
+    network: Path | None,
     checkpoint: Path | None,
     data: str | None,
     target_fps: float | None,
@@ -77,6 +81,7 @@ def build_command(
     options = resolve(
         board=board,
         preset_name=preset,
+        network=network,
         checkpoint=checkpoint,
         data=data,
         clock_mhz=clock_mhz,

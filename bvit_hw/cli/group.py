@@ -30,6 +30,7 @@ _COMMANDS = {
     "freeze": "bvit_hw.cli.freeze:freeze_command",
     "import": "bvit_hw.cli.import_:import_command",
     "deploy": "bvit_hw.cli.deploy:deploy_command",
+    "init": "bvit_hw.cli.init:init_command",
     "models": "bvit_hw.cli.models:models_command",
     "run": "bvit_hw.cli.run:run_command",
     "train": "bvit_hw.cli.train:train_command",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -29,16 +30,20 @@ def _cells(cost: NetworkCost) -> tuple[str, ...]:
 
 
 @click.command("models")
+@click.option(
+    "--network", type=click.Path(path_type=Path), help="A network's .toml file: this one alone (docs/models.md)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Exact counts as JSON.")
-def models_command(as_json: bool) -> None:
+def models_command(network: Path | None, as_json: bool) -> None:
     """List every network preset, the rows of the paper's ablation and the teacher, with their size and work a frame.
 
     Multiply-accumulates (MACs) for one image: binary ones in linear layers and patch merges; attention's two products
     apart; others at higher precision (stem, classifier, full-precision merges, all of the teacher).
     """
-    from bvit_hw.models.cost import all_costs
+    from bvit_hw.models.cost import all_costs, described_cost
+    from bvit_hw.models.network_toml import read_network
 
-    costs = all_costs()
+    costs = all_costs() if network is None else [described_cost(read_network(network))]
     if as_json:
         click.echo(json.dumps([cost.as_json() for cost in costs], indent=1))
     else:

@@ -1,4 +1,4 @@
-"""`bvit-hw train`: trains a preset's network, quantization-aware, into a checkpoint; alone or under torchrun."""
+"""`bvit-hw train`: trains a network, quantization-aware, into a checkpoint; alone or under torchrun."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bvit_hw.threads import choose_threads, usable_cores
 
 if TYPE_CHECKING:  # PyTorch is imported when a run begins: help and mistakes must not wait for it
     from bvit_hw.data import ImageData
+    from bvit_hw.models.network_toml import NetworkDescription
     from bvit_hw.train import Recipe, TrainResult
 
 #: bvit_hw.data.augment.AUGMENTATIONS, which imports PyTorch; a test compares the two
@@ -32,15 +33,37 @@ def _say(text: str) -> None:
         click.echo(text, err=True)
 
 
+def _network(preset: str | None, file: Path | None) -> str | NetworkDescription:
+    """The name of a preset, or what the network file says."""
+    from bvit_hw.errors import ConfigError
+    from bvit_hw.models.network_toml import read_network
+
+    if file is None:
+        return preset or "tiny-digits"
+    if preset is not None:
+        raise ConfigError(f"--preset {preset} and --network {file}: give one of them")
+    return read_network(file)
+
+
 def _recipe(
-    preset: str, named: str | None, data: str | None, download: bool, **changes: object
+    network: str | NetworkDescription, named: str | None, data: str | None, download: bool, **changes: object
 ) -> tuple[Recipe, ImageData]:
-    """The run that the options describe, and its data; the classifier is as wide as folders have classes."""
+    """The run that the options describe, and its data.
+
+    A preset's classifier is as wide as folders have classes; a network file says itself how wide, and must be right.
+    """
     from bvit_hw.data import open_data, parse_data
+    from bvit_hw.errors import ConfigError
     from bvit_hw.train import training_recipe
 
-    recipe = training_recipe(preset, recipe=named, data=data, **changes)  # type: ignore[arg-type]
+    recipe = training_recipe(network, recipe=named, data=data, **changes)  # type: ignore[arg-type]
     opened = open_data(recipe.dataset, download=download)
+    if not isinstance(network, str) and opened.classes != recipe.model.classes:
+        some = ", ".join(opened.class_names[:4]) + (", ..." if opened.classes > 4 else "")
+        raise ConfigError(
+            f"network file {network.name}.toml: classes = {recipe.model.classes}; {recipe.dataset} has "
+            f"{opened.classes} ({some})"
+        )
     if parse_data(recipe.dataset)[0] in ("imagenet", "tree") and opened.classes != recipe.model.classes:
         _say(f"{opened.name}: {opened.classes} classes; the classifier follows")
         recipe = recipe.changed(model=recipe.model.model_copy(update={"classes": opened.classes}).model_dump())
@@ -65,14 +88,19 @@ def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, downlo
 
 
 @click.command("train")
-@click.option("--preset", default="tiny-digits", show_default=True, help="The network (`bvit-hw models` lists them).")
-@click.option("--recipe", "named", help="digits, cifar or paper; the preset's own by default.")
+@click.option("--preset", help="The network (`bvit-hw models` lists them; default tiny-digits).")
+@click.option(
+    "--network",
+    type=click.Path(path_type=Path),
+    help="A network of your own instead: its .toml file (`bvit-hw init` writes one, docs/models.md).",
+)
+@click.option("--recipe", "named", help="digits, cifar, pictures or paper; the network's own by default.")
 @click.option(
     "--data",
-    help="digits, cifar10=DIR, cifar100=DIR, imagenet=DIR, or DIR with train/ and val/ (default: the preset's).",
+    help="digits, cifar10=DIR, cifar100=DIR, imagenet=DIR, or DIR with train/ and val/ (default: the network's).",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder for state and checkpoint (default build/train/PRESET)."
+    "--out", type=click.Path(path_type=Path), help="Folder for state and checkpoint (default build/train/NETWORK)."
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Length of the run; the recipe's own by default.")
 @click.option("--quant-epochs", type=click.IntRange(min=0), help="How many of them, at the end, train quantized.")
@@ -119,7 +147,8 @@ def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, downlo
     help="Go on from a state of the same run in --out (default), or start afresh over whatever is there.",
 )
 def train_command(
-    preset: str,
+    preset: str | None,
+    network: Path | None,
     named: str | None,
     data: str | None,
     out: Path | None,
@@ -157,8 +186,10 @@ def train_command(
     from bvit_hw.train.device_batches import fits_device
     from bvit_hw.train.display import TrainDisplay
 
+    asked = _network(preset, network)
+    name = asked if isinstance(asked, str) else asked.name
     recipe, opened = _recipe(
-        preset,
+        asked,
         named,
         data,
         download,
@@ -189,16 +220,17 @@ def train_command(
         evaluate_every=evaluate_every,
         tensorboard=tensorboard,
         download=download,
+        network=name,
     )
     chosen = choose_threads(recipe.threads, why="--threads" if threads is not None else "the recipe's")
     readers = 0 if fits_device(recipe, opened) or recipe.augmentation == "affine" else options.workers
     _say(f"{chosen}{f', {readers} processes that read pictures' if readers else ''}")
-    display = TrainDisplay(preset, recipe.epochs, shown=_speaks())
+    display = TrainDisplay(name, recipe.epochs, shown=_speaks())
     start = time.monotonic()
     with display.shown():
         result = train(
             recipe,
-            out or Path("build") / "train" / preset,
+            out or Path("build") / "train" / name,
             overwrite=not resume,
             options=options,
             data=opened,
@@ -206,13 +238,13 @@ def train_command(
             on_step=display.step,
         )
     if _speaks():
-        click.echo(_summary(preset, recipe, result, time.monotonic() - start))
+        click.echo(_summary(name, recipe, result, time.monotonic() - start))
 
 
-def _summary(preset: str, recipe: Recipe, result: TrainResult, seconds: float) -> str:
+def _summary(name: str, recipe: Recipe, result: TrainResult, seconds: float) -> str:
     kind = "QAT model" if recipe.quant_epochs else "model (float residual stream)"
     top5 = f" (top-5 {100 * result.top5:.2f} %)" if recipe.model.classes > 10 else ""
     return (
-        f"{preset}: {kind} classifies {100 * result.accuracy:.2f} %{top5} of {result.test_images} test images "
+        f"{name}: {kind} classifies {100 * result.accuracy:.2f} %{top5} of {result.test_images} test images "
         f"({seconds:.0f} s); checkpoint {result.checkpoint}"
     )

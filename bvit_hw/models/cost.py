@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bvit_hw.models.config import BinaryViTConfig
-from bvit_hw.models.presets import PRESETS, SUMMARIES
+from bvit_hw.models.network_toml import NetworkDescription
+from bvit_hw.models.presets import NAMES, preset_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,4 +143,9 @@ def teacher_cost() -> NetworkCost:
 
 def all_costs() -> list[NetworkCost]:
     """Every preset and the teacher."""
-    return [*(network_cost(name, config, SUMMARIES.get(name, "")) for name, config in PRESETS.items()), teacher_cost()]
+    return [*(described_cost(preset_network(name)) for name in NAMES), teacher_cost()]
+
+
+def described_cost(network: NetworkDescription) -> NetworkCost:
+    """The counts of a network under its own name."""
+    return network_cost(network.name, network.config, network.summary)

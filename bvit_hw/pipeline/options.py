@@ -13,7 +13,9 @@ from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
 from bvit_hw.flows.vendor import flow_of
 from bvit_hw.graph.implementation import IMPLEMENTATIONS
 from bvit_hw.models import preset, shipped_checkpoint
+from bvit_hw.models.network_toml import read_network
 from bvit_hw.network_file import is_frozen, network_name, network_record, refuse_calibration
+from bvit_hw.pipeline.random_network import random_network
 
 #: a frame an hour, about
 LEAST_FPS = 0.001
@@ -50,6 +52,7 @@ def resolve(
     *,
     board: str,
     preset_name: str | None,
+    network: Path | None = None,
     checkpoint: Path | None,
     data: str | None,
     clock_mhz: float | None,
@@ -63,9 +66,14 @@ def resolve(
 ) -> BuildOptions:
     """Options from the command line's words. Raises a BvitError that lists what is allowed."""
     found_board = load_board(board)
-    if checkpoint is not None and preset_name is not None:
-        raise ConfigError(f"--preset {preset_name} and --checkpoint {checkpoint}: give one of them")
-    if checkpoint is None:
+    named = {"--preset": preset_name, "--network": network, "--checkpoint": checkpoint}
+    given = [f"{option} {value}" for option, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)}: give one of them")
+    described = None if network is None else read_network(network)
+    if described is not None:
+        checkpoint = random_network(described)
+    elif checkpoint is None:
         name = preset_name or "tiny-digits"
         preset(name)  # an unknown one is refused with the list of the known ones
         try:
@@ -85,7 +93,10 @@ def resolve(
     if not 1 <= clock <= 1000:
         raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
     flow_of(found_board).check_clock(found_board, clock)
-    measured, reason = _measurable(checkpoint, data, calibrate)
+    if described is not None and data is None:
+        measured, reason = None, f"{network} has random weights; `bvit-hw train --network {network}` trains it"
+    else:
+        measured, reason = _measurable(checkpoint, data, calibrate)
     return BuildOptions(
         board=found_board.model_copy(update={"clock_mhz": clock}),
         checkpoint=checkpoint,

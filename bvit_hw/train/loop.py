@@ -71,6 +71,8 @@ class RunOptions:
     download: bool = False
     #: record a step once and replay it, on a single GPU with small pictures: the host's part of a step goes away
     cuda_graphs: bool = True
+    #: what people call the network; the checkpoint says so
+    network: str | None = None
 
 
 @contextmanager
@@ -219,7 +221,8 @@ def train(
         if place.main:
             how = default_preprocessing(recipe.model)
             record = DataRecord(how, lasting(recipe.dataset), data.class_names, result.top1, result.images)
-            info = {"recipe": recipe.model_dump(mode="json"), **record.as_info()}
+            called = {} if options.network is None else {"network": options.network}
+            info = {**called, "recipe": recipe.model_dump(mode="json"), **record.as_info()}
             save_checkpoint(trainer.model, out / MODEL_FILE, info)
     return TrainResult(out / MODEL_FILE, result.top1, result.images, result.top5)
 

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bvit_hw.data.augment import Augmentation
 from bvit_hw.data.sources import parse_data
 from bvit_hw.errors import ConfigError
-from bvit_hw.models import PRESETS, BinaryViTConfig, preset
+from bvit_hw.models import PRESETS, BinaryViTConfig
+from bvit_hw.models.network_toml import NetworkDescription
+from bvit_hw.models.presets import preset_network
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Precision = Literal["32", "bf16-mixed"]
@@ -136,44 +138,31 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
 }
 
-#: dataset of the presets that have one without a folder
-_DATASETS = {"tiny-digits": "digits", "tiny-digits-some-fp": "digits", "fashion-mnist": "fashion-mnist"}
-
-#: recipes of presets that the names do not tell
-_RECIPES = {
-    "tiny-digits": "digits",
-    "tiny-digits-some-fp": "digits",
-    "cifar10": "pictures",
-    "fashion-mnist": "pictures",
-}
-
-
-def recipe_of_preset(network: str) -> str:
-    """The recipe that belongs to a network."""
-    return _RECIPES.get(network) or ("cifar" if "cifar" in network else "paper")
+#: side of pictures up to which a network is trained as those for small pictures are, where it does not say how
+_SMALL = 64
 
 
 def training_recipe(
-    name: str, *, recipe: str | None = None, data: str | None = None, classes: int | None = None, **changes: Any
+    network: str | NetworkDescription,
+    *,
+    recipe: str | None = None,
+    data: str | None = None,
+    classes: int | None = None,
+    **changes: Any,
 ) -> Recipe:
-    """The run of network ``name`` (:data:`PRESETS`) by the named ``recipe``, or its own, on ``data``, or its own.
+    """The run of ``network``, or of the preset so called, by the named ``recipe``, or its own, on ``data``, or its own.
 
     ``classes`` is what the data have, where the network is to follow. ``changes`` are fields of :class:`Recipe`; with
     ``epochs`` alone the quantized part keeps its share. Raises :class:`ConfigError` for mistakes.
     """
-    if name in _RUNS:
-        base = _RUNS[name]
-    elif name in PRESETS:
-        config = preset(name)
-        dataset = data or _DATASETS.get(name)
-        if dataset is None:
-            raise ConfigError(f"preset {name} has no dataset of its own: --data cifar10=DIR, imagenet=DIR or DIR")
-        chosen = recipe or recipe_of_preset(name)
-        if chosen not in RECIPES:
-            raise ConfigError(f"recipe {chosen!r} is unknown; allowed: {', '.join(RECIPES)}")
-        base = Recipe.model_validate({"dataset": dataset, "model": config, **RECIPES[chosen]})
+    if isinstance(network, NetworkDescription):
+        base = _run_of(network, f"network {network.name}", recipe, data)
+    elif network in _RUNS:
+        base = _RUNS[network]
+    elif network in PRESETS:
+        base = _run_of(preset_network(network), f"preset {network}", recipe, data)
     else:
-        raise ConfigError(f"training preset {name!r} is unknown; allowed: {', '.join((*PRESETS, *_RUNS))}")
+        raise ConfigError(f"training preset {network!r} is unknown; allowed: {', '.join((*PRESETS, *_RUNS))}")
     changes = {key: value for key, value in changes.items() if value is not None}
     if data is not None:
         changes["dataset"] = data
@@ -185,6 +174,18 @@ def training_recipe(
             raise ConfigError(f"--epochs {epochs}: at least 2 are needed, one in floating point and one quantized")
         changes["quant_epochs"] = min(max(1, round(base.quant_epochs * epochs / base.epochs)), epochs - 1)
     return base.changed(**changes)
+
+
+def _run_of(network: NetworkDescription, called: str, recipe: str | None, data: str | None) -> Recipe:
+    dataset = data or network.data
+    if dataset is None:
+        raise ConfigError(f"{called} has no dataset of its own: --data cifar10=DIR, imagenet=DIR or DIR")
+    chosen = recipe or network.recipe or ("pictures" if network.config.image_size <= _SMALL else "paper")
+    if chosen not in RECIPES:
+        raise ConfigError(
+            f"{'' if recipe else f'{called}: '}recipe {chosen!r} is unknown; allowed: {', '.join(RECIPES)}"
+        )
+    return Recipe.model_validate({"dataset": dataset, "model": network.config, **RECIPES[chosen]})
 
 
 #: complete runs by further names
