@@ -10,6 +10,7 @@ from bvit_hw.errors import BvitError, ConfigError
 from bvit_hw.flows.cache import cached, digest_of
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.models.network_toml import NetworkDescription
+from bvit_hw.network_file import network_info
 
 _FILE = "network.safetensors"
 
@@ -29,3 +30,9 @@ def random_network(network: NetworkDescription) -> Path:
         save_frozen(graph, folder / _FILE, info, network.name)
 
     return cached("random", digest_of(model_hash(graph), network.name), _FILE, make)
+
+
+def random_notes(path: Path) -> list[str]:
+    """What a report is to say of the network in ``path`` if it is one of these."""
+    random = network_info(path).get("random_weights") is True
+    return ["the weights are random: accuracy says nothing, hardware is as it will be"] if random else []

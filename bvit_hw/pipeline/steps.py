@@ -22,6 +22,7 @@ from bvit_hw.models import BinaryViT, BinaryViTConfig, save_checkpoint
 from bvit_hw.network_file import load_graph, network_config, network_info, network_record
 from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.options import BuildOptions
+from bvit_hw.pipeline.random_network import random_notes
 from bvit_hw.threads import choose_threads
 
 #: of a dataset whose pictures have to be resized, accuracy is measured on so many
@@ -93,7 +94,7 @@ def run_checkpoint(context: StepContext, options: BuildOptions) -> Mapping[str, 
     return {
         **({} if calibration is None else {"calibration": calibration.as_json()}),
         "data": data.source,
-        "notes": list(data.notes),
+        "notes": [*data.notes, *random_notes(options.checkpoint)],
         "not_measured": options.not_measured,
         "recorded_accuracy": record.accuracy,
         "recorded_images": record.images,
