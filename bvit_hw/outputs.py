@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import OutputError
 
 
@@ -28,11 +27,7 @@ def writable_output(out: Path, *inputs: Path | None, overwrite: bool) -> None:
 
 def write_text(out: Path, text: str) -> None:
     """Write ``text`` to ``out``, whole or not at all; :class:`OutputError` where the disk refuses."""
-    aside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(out)
+        write_aside(out, text)
     except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
         raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error

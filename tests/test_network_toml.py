@@ -1,4 +1,4 @@
-"""Networks as TOML files: presets are such files; what is wrong in one is said with file and field; commands take them."""
+"""Networks as TOML files: presets are such files, errors name file and field, commands take them."""
 
 from __future__ import annotations
 
@@ -230,8 +230,8 @@ def test_a_build_of_a_file_has_random_weights_and_says_so(tmp_path: Path) -> Non
     frozen = load_frozen(tmp_path / "build/pynq-z2/freeze/frozen.safetensors")
     assert frozen.config == read_network(path).config.model_dump(mode="json")
     assert network_name(tmp_path / "build/pynq-z2/freeze/frozen.safetensors") == "mine"
-    result = json.loads((tmp_path / "build/pynq-z2/checkpoint/result.json").read_text())
-    assert "the weights are random" in json.dumps(result) and "has random weights; `bvit-hw train" in json.dumps(result)
+    manifest = (tmp_path / "build/pynq-z2/manifest.json").read_text()
+    assert "the weights are random" in manifest and "has random weights; `bvit-hw train" in manifest
     options = asked(network=path)
     assert options.checkpoint == asked(network=path).checkpoint and options.model_name == "mine"
     assert options.data is None and asked(network=path, data="digits").data == "digits"

@@ -23,7 +23,7 @@ def init_command(name: str, preset: str, out: Path | None, overwrite: bool) -> N
     from bvit_hw.errors import ConfigError
     from bvit_hw.models.network_toml import network_text
     from bvit_hw.models.presets import NAMES, preset_network
-    from bvit_hw.outputs import write_text, writable_output
+    from bvit_hw.outputs import writable_output, write_text
 
     name = name.removesuffix(".toml")
     if not _NAME.fullmatch(name):
