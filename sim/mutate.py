@@ -1,0 +1,70 @@
+"""Makes mutants of the modules of rtl/ and runs the benches against them; see sim/README.md.
+
+    python sim/mutate.py bvit_fifo bvit_duplicate      # or none: all modules, those with the fewest mutants first
+    python sim/mutate.py --show bvit_fifo              # what would be tried
+    python sim/mutate.py --write-docs                  # the table of docs/verification.md, from the journal
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+from mutation.docs import write_table
+from mutation.mutants import mutants_of
+from mutation.runner import Journal, Result, listed, modules, run
+
+JOURNAL = Path(__file__).resolve().parents[1] / "build" / "mutants" / "journal.jsonl"
+
+
+def main() -> int:
+    """The exit code is 1 when a mutant survives that is not listed as equivalent."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", help="names of modules, as bvit_fifo")
+    parser.add_argument("--jobs", type=int, default=1, help="mutants at once")
+    parser.add_argument("--minutes", type=float, help="begin no module after this time")
+    parser.add_argument("--journal", type=Path, default=JOURNAL, help="results so far, and where new ones go")
+    parser.add_argument("--show", action="store_true", help="only list the mutants")
+    parser.add_argument("--write-docs", action="store_true", help="only write the table of docs/verification.md")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    paths = modules()
+    if unknown := sorted(set(given.modules) - set(paths)):
+        parser.error(f"there is no module {', '.join(unknown)}; there are {', '.join(paths)}")
+    found = {name: mutants_of(path) for name, path in paths.items()}
+    names = given.modules or sorted(paths, key=lambda name: len(found[name]))
+    if given.show:
+        for name in names:
+            for mutant in found[name]:
+                print(f"{mutant.id}: {mutant.before}  ->  {mutant.after}")
+        return 0
+    journal = Journal(given.journal)
+    if given.write_docs:
+        write_table(journal)
+        return 0
+    started, survivors, known = time.monotonic(), 0, listed()
+    total, changes = 0, {m.id: f"{m.before}  ->  {m.after}" for name in names for m in found[name]}
+
+    def tell(result: Result) -> None:
+        print(f"{result.outcome:8} {result.seconds:6.1f} s {result.tests:3} tests  {result.id}  {result.by}", flush=True)
+        if result.outcome in ("survived", "error"):
+            print(f"         {changes[result.id]}  {result.why}", flush=True)
+
+    for name in names:
+        if given.minutes is not None and time.monotonic() - started > 60 * given.minutes:
+            print(f"time is over; not tried: {', '.join(names[names.index(name) :])}")
+            break
+        results = run([name], journal, jobs=given.jobs, tell=tell)
+        left = [r.id for r in results if r.outcome in ("survived", "error")]
+        survivors += sum("equivalent" not in known.get(name, {}) for name in left)
+        total += len(results)
+        print(f"{name}: {len(results)} mutants, {len(left)} not noticed", flush=True)
+    print(f"{total} mutants, {survivors} neither noticed nor listed as equivalent")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

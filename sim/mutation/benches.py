@@ -1,0 +1,129 @@
+"""Which tests of sim/ run a module: found by asking each test for its models, without building or running any."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+#: of the repository, what a bench may read
+_PARTS = ("bvit_hw", "rtl", "sim", "tests", "hls", "boards", "docs", "conftest.py", "pyproject.toml")
+#: tests of a module that is not itself under test: those with the fewest other modules, from every bench in turn
+INDIRECT = 16
+
+
+@dataclass(frozen=True)
+class Models:
+    """Of one test: how many models it asks for, the files of rtl/ in them, those that its top names itself."""
+
+    count: int
+    files: frozenset[str]
+    direct: frozenset[str]
+    long: bool
+
+
+def copy_tree(folder: Path) -> Path:
+    """A copy of the repository in which one file can be changed without anybody else seeing it."""
+    folder.mkdir(parents=True)
+    for part in _PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        else:
+            shutil.copyfile(ROOT / part, folder / part)
+    return folder
+
+
+def run_pytest(
+    tree: Path, tests: Sequence[str], config: Mapping[str, object], timeout: float
+) -> tuple[list[dict[str, object]], str]:
+    """Run ``tests`` in ``tree`` with the plugin; what it noted, and pytest's own words. Raises TimeoutExpired."""
+    temporary = tree.parent / "tmp"
+    temporary.mkdir(exist_ok=True)
+    out, settings = tree.parent / "out.jsonl", tree.parent / "mutation.json"
+    out.unlink(missing_ok=True)
+    settings.write_text(json.dumps({**config, "rtl": str(tree / "rtl"), "out": str(out)}))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(tree), str(tree / "sim")]),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "TMPDIR": str(temporary),
+        "BVIT_MUTATION": str(settings),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
+    for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS"):
+        environment.pop(name, None)
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "mutation.plugin"]
+    process = subprocess.Popen(
+        [*argv, "--no-header", "--tb=no", *tests],
+        cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        words, _ = process.communicate(timeout=timeout)
+    except BaseException:
+        # pytest ends the program that runs (flows/tool.py) on a signal; what it cannot end is ended with its group.
+        os.killpg(process.pid, 2)
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.communicate()
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    noted = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
+    return noted, words
+
+
+def digest(tree: Path = ROOT) -> str:
+    """Of all that decides which tests there are and what they do, rtl/ apart."""
+    total = hashlib.sha256()
+    for part in ("sim", "bvit_hw"):
+        for path in sorted((tree / part).rglob("*")):
+            kept = path.suffix in (".py", ".sv", ".j2", ".cpp") and "mutation" not in path.parts
+            if kept and "mutant" not in path.name:
+                total.update(str(path.relative_to(tree)).encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def record(tree: Path, timeout: float = 1200) -> dict[str, Models]:
+    """Test -> what it would run."""
+    noted, words = run_pytest(tree, ["sim"], {"mode": "record"}, timeout)
+    if not noted:
+        raise RuntimeError(f"no test of sim/ asked for a model:\n{words[-2000:]}")
+    found: dict[str, list[dict[str, object]]] = {}
+    for entry in noted:
+        found.setdefault(str(entry["test"]), []).append(entry)
+    return {
+        test: Models(
+            len(entries),
+            frozenset(f for e in entries for f in e["files"]),  # type: ignore[attr-defined]
+            frozenset(f for e in entries for f in e["direct"]),  # type: ignore[attr-defined]
+            any(bool(e["long"]) for e in entries),
+        )
+        for test, entries in found.items()
+    }
+
+
+def tests_of(file: str, models: Mapping[str, Models]) -> list[str]:
+    """The tests that may notice a fault in ``file``, those first that say so soonest.
+
+    Where the file's module is itself what tests run, those; else tests of what it is a part of. Those of full size,
+    which take minutes, run what the small ones run.
+    """
+    covering = [test for test, m in models.items() if file in m.files and not m.long]
+    direct = [test for test in covering if file in models[test].direct]
+    chosen = sorted(direct or covering, key=lambda test: len(models[test].files))
+    benches: dict[str, list[str]] = {}
+    for test in chosen:
+        benches.setdefault(test.partition("::")[0], []).append(test)
+    turns = [t for turn in itertools.zip_longest(*benches.values()) for t in turn if t is not None]
+    return turns if direct else turns[:INDIRECT]

@@ -1,0 +1,202 @@
+"""Loaded into pytest (``-p mutation.plugin``) where benches run against a mutant, or only tell what they would run.
+
+The file named by BVIT_MUTATION says which: ``record`` notes the RTL files of every model that a test asks for, and
+builds and runs none; ``judge`` runs the tests until one notices the mutant. A test whose models Verilator translates
+to the very text that it makes of the original cannot notice it, and is passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import resource
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import harness
+import pytest
+
+from bvit_hw.errors import ToolError
+from bvit_hw.flows import verilator
+
+_CONFIG: dict[str, Any] = json.loads(Path(os.environ["BVIT_MUTATION"]).read_text())
+_RTL = Path(_CONFIG["rtl"])
+_test = ""  #: the one that runs now
+
+
+class Invalid(Exception):
+    """The mutant does not elaborate."""
+
+
+class Identical(Exception):
+    """What Verilator makes of the mutant is what it makes of the original."""
+
+
+def _note(**entry: object) -> None:
+    with Path(_CONFIG["out"]).open("a") as stream:
+        stream.write(json.dumps(entry) + "\n")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without the slow tests, and without those that wait for a whole build."""
+    items[:] = [i for i in items if "built" not in getattr(i, "fixturenames", ()) and not i.get_closest_marker("slow")]
+    if order := {name: n for n, name in enumerate(_CONFIG.get("tests", []))}:
+        items.sort(key=lambda item: order.get(_name(item), 0))
+
+
+def _name(item: pytest.Item) -> str:
+    return item.nodeid if item.nodeid.startswith("sim/") else f"sim/{item.nodeid}"
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """Remember whose models are built from here on."""
+    global _test
+    _test = nodeid if nodeid.startswith("sim/") else f"sim/{nodeid}"
+
+
+def pytest_configure() -> None:
+    """Put ours into the place of what harness.py calls."""
+    if _CONFIG["mode"] == "record":
+        harness.build_model = _recorded  # type: ignore[assignment]
+        harness.simulate = lambda *_, **__: None  # type: ignore[assignment]
+        # Any count of cycles will do, so that tests of several models go on to the next.
+        harness._measure = lambda *_, **__: harness.Measurements(cycles_per_frame=0.0)
+        harness.CYCLES_TOLERANCE = 1.0
+    else:
+        harness.build_model = _mutated  # type: ignore[assignment]
+        harness.simulate = _limited(harness.simulate)  # type: ignore[assignment]
+        verilator.run_tool = _compared(verilator.run_tool)  # type: ignore[assignment]
+
+
+def pytest_collection_finish() -> None:
+    """What a bench imports may start programs; a test may not."""
+    if _CONFIG["mode"] == "record":
+        subprocess.Popen.__init__ = _refused  # type: ignore[method-assign]
+
+
+def _refused(*_: object, **__: object) -> None:
+    raise ToolError("no program runs while benches are only asked what they would run")
+
+
+def _recorded(sources: Sequence[Path], top: str, **options: Any) -> Path:
+    """Note the files of rtl/ in the model, and the modules that its other files, the bench's own, instantiate."""
+    ours = [path for path in sources if _RTL in path.resolve().parents]
+    words = " ".join(path.read_text() for path in sources if path not in ours)
+    # The checker is beside every device; it is the one under test where there is no other.
+    tested = [path for path in ours if path.stem != "bvit_axis_check" or len(ours) == 1]
+    direct = [path.name for path in tested if re.search(rf"\b{path.stem}\b", words)]
+    _note(test=_test, files=[path.name for path in ours], direct=direct, long=options.get("optimize") != "-O0")
+    return Path("none")
+
+
+_build_model = verilator.build_model
+_baseline: Path | None = None  #: where the digest of the original's text goes; None while the mutant is built
+_expected = ""
+
+
+def _mutated(sources: Sequence[Path], top: str, **options: Any) -> Path:
+    """A model of the mutant, out of a cache that is thrown away; of the original where the two do not differ."""
+    global _baseline, _expected
+    file, original = Path(_CONFIG["file"]), Path(_CONFIG["original"])
+    if file.name not in {path.name for path in sources}:
+        return _build_model(sources, top, **options)
+    options = {**options, "jobs": 1, "cache": Path(_CONFIG["cache"])}
+    kept = [original if path.name == file.name else path for path in sources]
+    parts = [[p.name, p.read_text()] for p in kept] + [[top, str(sorted(options.items(), key=str))]]
+    digest = Path(_CONFIG["baselines"]) / hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    if not digest.is_file():
+        _baseline = digest
+        try:
+            _build_model(kept, top, **options)
+        except Identical:
+            pass
+        finally:
+            _baseline = None
+    _expected = digest.read_text()
+    try:
+        return _build_model(sources, top, **options)
+    except Identical:
+        if _CONFIG["models"].get(_test, 1) == 1:
+            pytest.skip("the same model")
+        return _build_model(kept, top, **{**options, "cache": None})
+
+
+def _compared(run_tool: Callable[..., Any]) -> Callable[..., Any]:
+    """Stop after Verilator where it made the original's text of the mutant: compiling is what takes time."""
+
+    def run(name: str, argv: Sequence[str], *, cwd: Path, **options: Any) -> Any:
+        if name != "verilator" or "--cc" not in argv or not _in_scratch(cwd):
+            return run_tool(name, argv, cwd=cwd, **options)
+        try:
+            done = run_tool(name, argv, cwd=cwd, **options)
+        except ToolError as error:
+            raise Invalid(str(error)) from None
+        digest = hashlib.sha256()
+        for path in sorted([*cwd.glob("*.cpp"), *cwd.glob("*.h"), *cwd.glob("*.mk")]):
+            digest.update(path.name.encode() + path.read_bytes())
+        if _baseline is not None:
+            temporary = _baseline.with_suffix(f".{os.getpid()}")
+            temporary.write_text(digest.hexdigest())
+            temporary.replace(_baseline)
+            raise Identical
+        if digest.hexdigest() == _expected:
+            raise Identical
+        return done
+
+    return run
+
+
+def _in_scratch(folder: Path) -> bool:
+    return Path(_CONFIG["cache"]).resolve() in folder.resolve().parents
+
+
+def _limited(simulate: Callable[..., None]) -> Callable[..., None]:
+    """Seconds of the processor for a simulation: a limit in time of day would count how busy the machine is."""
+
+    def run(*arguments: Any, **options: Any) -> None:
+        with _cpu_seconds(_CONFIG["seconds"]):
+            simulate(*arguments, **options)
+
+    return run
+
+
+@contextmanager
+def _cpu_seconds(seconds: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Say how each test ended; the first that notices the mutant is the last."""
+    yield
+    if _CONFIG["mode"] == "record" or (call.when != "call" and call.excinfo is None):
+        return
+    error = call.excinfo.value if call.excinfo else None
+    text = str(error)
+    if error is None:
+        outcome = "passed"
+    elif isinstance(error, pytest.skip.Exception):
+        outcome = "same"
+    elif isinstance(error, Invalid):
+        outcome = "invalid"
+    elif re.search(r"exit code -(24|9)\b|not finished after", text):
+        outcome = "timeout"
+    elif isinstance(error, (AssertionError, pytest.fail.Exception)):
+        outcome = "killed"
+    else:
+        outcome = "error"
+    words = [line for line in text.splitlines() if line.strip()]
+    _note(test=_test, outcome=outcome, why=" / ".join(words[:2])[:300], seconds=round(call.duration, 1))
+    if outcome in ("killed", "timeout"):
+        item.session.shouldstop = "noticed"
