@@ -49,7 +49,8 @@ def main() -> int:
     total, changes = 0, {m.id: f"{m.before}  ->  {m.after}" for name in names for m in found[name]}
 
     def tell(result: Result) -> None:
-        print(f"{result.outcome:8} {result.seconds:6.1f} s {result.tests:3} tests  {result.id}  {result.by}", flush=True)
+        spent = f"{result.seconds:6.1f} s {result.tests:3} tests"
+        print(f"{result.outcome:8} {spent}  {result.id}  {result.by}", flush=True)
         if result.outcome in ("survived", "error"):
             print(f"         {changes[result.id]}  {result.why}", flush=True)
 

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -41,46 +42,62 @@ def copy_tree(folder: Path) -> Path:
     return folder
 
 
-def run_pytest(
-    tree: Path, tests: Sequence[str], config: Mapping[str, object], timeout: float
-) -> tuple[list[dict[str, object]], str]:
-    """Run ``tests`` in ``tree`` with the plugin; what it noted, and pytest's own words. Raises TimeoutExpired."""
-    temporary = tree.parent / "tmp"
-    temporary.mkdir(exist_ok=True)
-    out, settings = tree.parent / "out.jsonl", tree.parent / "mutation.json"
-    out.unlink(missing_ok=True)
-    settings.write_text(json.dumps({**config, "rtl": str(tree / "rtl"), "out": str(out)}))
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(tree), str(tree / "sim")]),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-        "TMPDIR": str(temporary),
-        "BVIT_MUTATION": str(settings),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "",
-    }
-    for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS"):
-        environment.pop(name, None)
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "mutation.plugin"]
-    process = subprocess.Popen(
-        [*argv, "--no-header", "--tb=no", *tests],
-        cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
-    try:
-        words, _ = process.communicate(timeout=timeout)
-    except BaseException:
-        # pytest ends the program that runs (flows/tool.py) on a signal; what it cannot end is ended with its group.
-        os.killpg(process.pid, 2)
+class Server:
+    """Runs pytest in ``tree`` with the plugin, in forks of one process, so that benches are imported once."""
+
+    def __init__(self, tree: Path) -> None:
+        self.tree, self._folder = tree, tree.parent
+        self._temporary = self._folder / "tmp"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(tree), str(tree / "sim")]),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "TMPDIR": str(self._temporary),
+            "OMP_NUM_THREADS": "1",
+        }
+        for name in ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS"):
+            environment.pop(name, None)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mutation.server"], cwd=tree, env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def run(
+        self, tests: Sequence[str], config: Mapping[str, object], timeout: float
+    ) -> tuple[list[dict[str, object]], str]:
+        """What the plugin noted, and pytest's own words; raises TimeoutError after ``timeout`` seconds."""
+        self._temporary.mkdir(exist_ok=True)
+        out, log = self._folder / "out.jsonl", self._folder / "pytest.log"
+        for path in (out, log):
+            path.unlink(missing_ok=True)
+        request = {"tests": list(tests), "timeout": timeout, "log": str(log), "config": {
+            **config, "rtl": str(self.tree / "rtl"), "out": str(out),
+        }}  # fmt: skip
+        assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.communicate()
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    noted = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
-    return noted, words
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline().strip()
+        finally:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        words = log.read_text(errors="replace") if log.is_file() else ""
+        if answer == "timeout":
+            raise TimeoutError(f"benches not finished after {timeout:g} s")
+        if answer != "done":
+            raise RuntimeError(f"the process that runs the benches ended: {words[-2000:]}")
+        noted = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
+        return noted, words
+
+    def close(self) -> None:
+        """End the process and whatever it runs."""
+        if self._process.poll() is None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
 
 
 def digest(tree: Path = ROOT) -> str:
@@ -94,9 +111,9 @@ def digest(tree: Path = ROOT) -> str:
     return total.hexdigest()[:16]
 
 
-def record(tree: Path, timeout: float = 1200) -> dict[str, Models]:
+def record(server: Server, timeout: float = 1200) -> dict[str, Models]:
     """Test -> what it would run."""
-    noted, words = run_pytest(tree, ["sim"], {"mode": "record"}, timeout)
+    noted, words = server.run(["sim"], {"mode": "record"}, timeout)
     if not noted:
         raise RuntimeError(f"no test of sim/ asked for a model:\n{words[-2000:]}")
     found: dict[str, list[dict[str, object]]] = {}

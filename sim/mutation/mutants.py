@@ -186,7 +186,7 @@ def _changes(node: Any, kind: str, within: tuple[Any, ...], raw: bytes) -> Itera
 
     parts = _children(node)
     if kind == "ConditionalStatement" and _is_reset(parts[0], raw):
-        yield from _resets(parts, within + (node,), raw)
+        yield from _resets(parts, (*within, node), raw)
     elif kind in ("ConditionalStatement", "ConditionalExpression"):
         yield change(parts[0], "negate", f"!({_text(parts[0], raw)})")
     elif kind in _TERMS:

@@ -1,6 +1,6 @@
-"""Loaded into pytest (``-p mutation.plugin``) where benches run against a mutant, or only tell what they would run.
+"""Loaded into pytest by server.py, where benches run against a mutant, or only tell what they would run.
 
-The file named by BVIT_MUTATION says which: ``record`` notes the RTL files of every model that a test asks for, and
+The request says which: ``record`` notes the RTL files of every model that a test asks for, and
 builds and runs none; ``judge`` runs the tests until one notices the mutant. A test whose models Verilator translates
 to the very text that it makes of the original cannot notice it, and is passed over.
 """
@@ -13,6 +13,7 @@ import os
 import re
 import resource
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +25,10 @@ import pytest
 from bvit_hw.errors import ToolError
 from bvit_hw.flows import verilator
 
-_CONFIG: dict[str, Any] = json.loads(Path(os.environ["BVIT_MUTATION"]).read_text())
-_RTL = Path(_CONFIG["rtl"])
+#: the request's; empty where benches are only imported
+CONFIG: dict[str, Any] = {}
 _test = ""  #: the one that runs now
+_counts: Counter[str] = Counter()
 
 
 class Invalid(Exception):
@@ -38,14 +40,14 @@ class Identical(Exception):
 
 
 def _note(**entry: object) -> None:
-    with Path(_CONFIG["out"]).open("a") as stream:
+    with Path(CONFIG["out"]).open("a") as stream:
         stream.write(json.dumps(entry) + "\n")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without the slow tests, and without those that wait for a whole build."""
     items[:] = [i for i in items if "built" not in getattr(i, "fixturenames", ()) and not i.get_closest_marker("slow")]
-    if order := {name: n for n, name in enumerate(_CONFIG.get("tests", []))}:
+    if order := {name: n for n, name in enumerate(CONFIG.get("tests", []))}:
         items.sort(key=lambda item: order.get(_name(item), 0))
 
 
@@ -61,7 +63,9 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 
 def pytest_configure() -> None:
     """Put ours into the place of what harness.py calls."""
-    if _CONFIG["mode"] == "record":
+    if not CONFIG:
+        return
+    if CONFIG["mode"] == "record":
         harness.build_model = _recorded  # type: ignore[assignment]
         harness.simulate = lambda *_, **__: None  # type: ignore[assignment]
         # Any count of cycles will do, so that tests of several models go on to the next.
@@ -75,7 +79,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """What a bench imports may start programs; a test may not."""
-    if _CONFIG["mode"] == "record":
+    if CONFIG.get("mode") == "record":
         subprocess.Popen.__init__ = _refused  # type: ignore[method-assign]
 
 
@@ -85,7 +89,7 @@ def _refused(*_: object, **__: object) -> None:
 
 def _recorded(sources: Sequence[Path], top: str, **options: Any) -> Path:
     """Note the files of rtl/ in the model, and the modules that its other files, the bench's own, instantiate."""
-    ours = [path for path in sources if _RTL in path.resolve().parents]
+    ours = [path for path in sources if Path(CONFIG["rtl"]) in path.resolve().parents]
     words = " ".join(path.read_text() for path in sources if path not in ours)
     # The checker is beside every device; it is the one under test where there is no other.
     tested = [path for path in ours if path.stem != "bvit_axis_check" or len(ours) == 1]
@@ -102,13 +106,13 @@ _expected = ""
 def _mutated(sources: Sequence[Path], top: str, **options: Any) -> Path:
     """A model of the mutant, out of a cache that is thrown away; of the original where the two do not differ."""
     global _baseline, _expected
-    file, original = Path(_CONFIG["file"]), Path(_CONFIG["original"])
+    file, original = Path(CONFIG["file"]), Path(CONFIG["original"])
     if file.name not in {path.name for path in sources}:
         return _build_model(sources, top, **options)
-    options = {**options, "jobs": 1, "cache": Path(_CONFIG["cache"])}
+    options = {**options, "jobs": 1, "cache": Path(CONFIG["cache"])}
     kept = [original if path.name == file.name else path for path in sources]
     parts = [[p.name, p.read_text()] for p in kept] + [[top, str(sorted(options.items(), key=str))]]
-    digest = Path(_CONFIG["baselines"]) / hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    digest = Path(CONFIG["baselines"]) / hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     if not digest.is_file():
         _baseline = digest
         try:
@@ -121,7 +125,7 @@ def _mutated(sources: Sequence[Path], top: str, **options: Any) -> Path:
     try:
         return _build_model(sources, top, **options)
     except Identical:
-        if _CONFIG["models"].get(_test, 1) == 1:
+        if CONFIG["models"].get(_test, 1) == 1:
             pytest.skip("the same model")
         return _build_model(kept, top, **{**options, "cache": None})
 
@@ -152,14 +156,14 @@ def _compared(run_tool: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _in_scratch(folder: Path) -> bool:
-    return Path(_CONFIG["cache"]).resolve() in folder.resolve().parents
+    return Path(CONFIG["cache"]).resolve() in folder.resolve().parents
 
 
 def _limited(simulate: Callable[..., None]) -> Callable[..., None]:
     """Seconds of the processor for a simulation: a limit in time of day would count how busy the machine is."""
 
     def run(*arguments: Any, **options: Any) -> None:
-        with _cpu_seconds(_CONFIG["seconds"]):
+        with _cpu_seconds(CONFIG["seconds"]):
             simulate(*arguments, **options)
 
     return run
@@ -180,7 +184,7 @@ def _cpu_seconds(seconds: int) -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Say how each test ended; the first that notices the mutant is the last."""
     yield
-    if _CONFIG["mode"] == "record" or (call.when != "call" and call.excinfo is None):
+    if CONFIG["mode"] == "record" or (call.when != "call" and call.excinfo is None):
         return
     error = call.excinfo.value if call.excinfo else None
     text = str(error)
@@ -198,5 +202,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         outcome = "error"
     words = [line for line in text.splitlines() if line.strip()]
     _note(test=_test, outcome=outcome, why=" / ".join(words[:2])[:300], seconds=round(call.duration, 1))
-    if outcome in ("killed", "timeout"):
+    _counts[outcome] += 1
+    # What does not elaborate in several tests does not in any.
+    if outcome in ("killed", "timeout") or (_counts["invalid"] >= CONFIG["invalid"] and not _counts["passed"]):
         item.session.shouldstop = "noticed"

@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bvit_hw.flows.cache import cache_folder
+
 from . import benches
 from .mutants import Mutant, mutants_of
 
@@ -103,6 +105,12 @@ class _Worker:
         self.folder = folder
         self.tree = benches.copy_tree(folder / "tree")
         self.baselines = baselines
+        self.server = benches.Server(self.tree)
+        # Models of mutants are thrown away; Verilator's runtime, which is compiled once, is everybody's.
+        runtime = cache_folder() / "runtime"
+        runtime.mkdir(parents=True, exist_ok=True)
+        (folder / "cache").mkdir()
+        (folder / "cache" / "runtime").symlink_to(runtime, target_is_directory=True)
 
     def judge(self, mutant: Mutant, text: str, tests: Sequence[str], models: Mapping[str, benches.Models]) -> Result:
         """Run ``tests`` until one notices ``mutant``."""
@@ -120,9 +128,9 @@ class _Worker:
         }  # fmt: skip
         words = ""
         try:
-            noted, words = benches.run_pytest(self.tree, tests, config, PATIENCE)
-        except subprocess.TimeoutExpired:
-            noted = [{"test": "", "outcome": "timeout", "why": f"benches not finished after {PATIENCE:g} s"}]
+            noted, words = self.server.run(tests, config, PATIENCE)
+        except TimeoutError as error:
+            noted = [{"test": "", "outcome": "timeout", "why": str(error)}]
         finally:
             file.write_text(original)
             shutil.rmtree(self.folder / "cache" / "models", ignore_errors=True)
@@ -146,7 +154,8 @@ def _verdict(noted: Sequence[Mapping[str, object]], words: str) -> tuple[str, st
                 return outcome, str(entry["test"]), str(entry["why"])
     if not noted:
         return "error", "", f"no test ran: {words[-400:]}"
-    return "survived", "", "" if any(entry["outcome"] == "passed" for entry in noted) else "no bench builds it otherwise"
+    built = any(entry["outcome"] == "passed" for entry in noted)
+    return "survived", "", "" if built else "every bench builds what it builds of the original"
 
 
 #: decided in seconds each, by the table of docs/verification.md
@@ -186,12 +195,12 @@ def listed(path: Path = LIST) -> dict[str, dict[str, str]]:
     return {entry["id"]: entry for entry in entries}
 
 
-def _models(tree: Path, folder: Path) -> dict[str, benches.Models]:
+def _models(server: benches.Server, folder: Path) -> dict[str, benches.Models]:
     """What every test runs, kept beside the journal until a bench changes."""
-    kept = folder / f"benches-{_hash(benches.digest(tree), *sorted(modules()))}.json"
+    kept = folder / f"benches-{_hash(benches.digest(server.tree), *sorted(modules()))}.json"
     if not kept.is_file():
         _log.info("asking every bench what it runs")
-        found = benches.record(tree)
+        found = benches.record(server)
         folder.mkdir(parents=True, exist_ok=True)
         temporary = kept.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps({t: [m.count, [*m.files], [*m.direct], m.long] for t, m in found.items()}))
@@ -218,7 +227,7 @@ def run(
         workers: queue.Queue[_Worker] = queue.Queue()
         for number in range(jobs):
             workers.put(_Worker(folder / f"worker{number}", folder / "baselines"))
-        models = _models(workers.queue[0].tree, journal.path.parent)
+        models = _models(workers.queue[0].server, journal.path.parent)
         for name in names:
             source = paths[name].read_text()
             tests = benches.tests_of(f"{name}.sv", models)
@@ -249,4 +258,7 @@ def run(
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+            finally:
+                for worker in workers.queue:
+                    worker.server.close()
     return done
