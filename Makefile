@@ -7,13 +7,14 @@ NOTEBOOK_VENV ?= .venv-notebook
 BOARD  ?= pynq-z2
 JOBS   ?= $(shell nproc)
 
-.PHONY: build test test-slow prove notebook-env lint env clean help
+.PHONY: build test test-slow prove mutants notebook-env lint env clean help
 
 help:
 	@echo "make build      environment, then bvit-hw build --board $(BOARD)"
 	@echo "make test       environment, then all tests but the slow ones"
 	@echo "make test-slow  the slow suites: all test images, full sizes, mutations"
 	@echo "make prove      formal proofs of rtl/: all of them (docs/verification.md)"
+	@echo "make mutants    small faults in rtl/, each of which a bench has to notice (docs/verification.md)"
 	@echo "make notebook-env  an environment with pynq and JupyterLab, for the notebooks on the simulated device"
 	@echo "make lint       ruff, import rules, style of rtl/, mypy"
 
@@ -40,6 +41,9 @@ test-slow: env
 
 prove: env
 	$(BIN)/python prove/run.py --jobs $(JOBS)
+
+mutants: env
+	$(BIN)/python sim/mutate.py --jobs $(JOBS)
 
 notebook-env:
 	$(PYTHON) -m venv $(NOTEBOOK_VENV)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import time
+from collections import Counter
 from pathlib import Path
 
 from mutation.docs import write_table
@@ -25,7 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", help="names of modules, as bvit_fifo")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at once")
-    parser.add_argument("--minutes", type=float, help="begin no module after this time")
+    parser.add_argument("--minutes", type=float, help="begin no mutant after this time")
     parser.add_argument("--journal", type=Path, default=JOURNAL, help="results so far, and where new ones go")
     parser.add_argument("--show", action="store_true", help="only list the mutants")
     parser.add_argument("--write-docs", action="store_true", help="only write the table of docs/verification.md")
@@ -45,8 +45,7 @@ def main() -> int:
     if given.write_docs:
         write_table(journal)
         return 0
-    started, survivors, known = time.monotonic(), 0, listed()
-    total, changes = 0, {m.id: f"{m.before}  ->  {m.after}" for name in names for m in found[name]}
+    known, changes = listed(), {m.id: f"{m.before}  ->  {m.after}" for name in names for m in found[name]}
 
     def tell(result: Result) -> None:
         spent = f"{result.seconds:6.1f} s {result.tests:3} tests"
@@ -54,17 +53,14 @@ def main() -> int:
         if result.outcome in ("survived", "error"):
             print(f"         {changes[result.id]}  {result.why}", flush=True)
 
+    results = run(names, journal, jobs=given.jobs, tell=tell, minutes=given.minutes)
+    left = [r for r in results if r.outcome in ("survived", "error") and "equivalent" not in known.get(r.id, {})]
     for name in names:
-        if given.minutes is not None and time.monotonic() - started > 60 * given.minutes:
-            print(f"time is over; not tried: {', '.join(names[names.index(name) :])}")
-            break
-        results = run([name], journal, jobs=given.jobs, tell=tell)
-        left = [r.id for r in results if r.outcome in ("survived", "error")]
-        survivors += sum("equivalent" not in known.get(name, {}) for name in left)
-        total += len(results)
-        print(f"{name}: {len(results)} mutants, {len(left)} not noticed", flush=True)
-    print(f"{total} mutants, {survivors} neither noticed nor listed as equivalent")
-    return int(survivors > 0)
+        count = Counter(r.outcome for r in results if r.module == name)
+        words = ", ".join(f"{number} {outcome}" for outcome, number in sorted(count.items())) or "none tried"
+        print(f"{name}: {len(found[name])} mutants: {words}")
+    print(f"{len(results)} of {len(changes)} tried, {len(left)} neither noticed nor listed as equivalent")
+    return int(bool(left))
 
 
 if __name__ == "__main__":

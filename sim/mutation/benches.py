@@ -106,16 +106,16 @@ def digest(tree: Path = ROOT) -> str:
     for part in ("sim", "bvit_hw"):
         for path in sorted((tree / part).rglob("*")):
             kept = path.suffix in (".py", ".sv", ".j2", ".cpp") and "mutation" not in path.parts
-            if kept and "mutant" not in path.name:
+            if kept and path.name not in ("mutate.py", "test_mutate.py"):
                 total.update(str(path.relative_to(tree)).encode() + path.read_bytes())
     return total.hexdigest()[:16]
 
 
-def record(server: Server, timeout: float = 1200) -> dict[str, Models]:
-    """Test -> what it would run."""
-    noted, words = server.run(["sim"], {"mode": "record"}, timeout)
+def record(server: Server, among: Sequence[str], timeout: float = 1200) -> dict[str, Models]:
+    """Test -> what it would run, of the tests in the files or folders ``among``."""
+    noted, words = server.run(among, {"mode": "record"}, timeout)
     if not noted:
-        raise RuntimeError(f"no test of sim/ asked for a model:\n{words[-2000:]}")
+        raise RuntimeError(f"no test of {', '.join(among)} asked for a model:\n{words[-2000:]}")
     found: dict[str, list[dict[str, object]]] = {}
     for entry in noted:
         found.setdefault(str(entry["test"]), []).append(entry)

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bvit_hw.flows.cache import cache_folder
+from bvit_hw.flows.cache import cache_folder, locked
 
 from . import benches
 from .mutants import Mutant, mutants_of
@@ -195,16 +195,16 @@ def listed(path: Path = LIST) -> dict[str, dict[str, str]]:
     return {entry["id"]: entry for entry in entries}
 
 
-def _models(server: benches.Server, folder: Path) -> dict[str, benches.Models]:
+def _models(server: benches.Server, folder: Path, among: Sequence[str]) -> dict[str, benches.Models]:
     """What every test runs, kept beside the journal until a bench changes."""
-    kept = folder / f"benches-{_hash(benches.digest(server.tree), *sorted(modules()))}.json"
-    if not kept.is_file():
-        _log.info("asking every bench what it runs")
-        found = benches.record(server)
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = kept.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({t: [m.count, [*m.files], [*m.direct], m.long] for t, m in found.items()}))
-        temporary.replace(kept)
+    kept = folder / f"benches-{_hash(benches.digest(server.tree), *sorted(modules()), *among)}.json"
+    with locked(folder / "benches.lock"):
+        if not kept.is_file():
+            _log.info("asking every test in %s what it runs", ", ".join(among))
+            found = benches.record(server, among)
+            temporary = kept.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_text(json.dumps({t: [m.count, [*m.files], [*m.direct], m.long] for t, m in found.items()}))
+            temporary.replace(kept)
     stored = json.loads(kept.read_text())
     return {t: benches.Models(n, frozenset(f), frozenset(d), long) for t, (n, f, d, long) in stored.items()}
 
@@ -216,8 +216,14 @@ def run(
     jobs: int = 1,
     only: Callable[[Mutant], bool] = lambda _: True,
     tell: Callable[[Result], None] = lambda _: None,
+    minutes: float | None = None,
+    among: Sequence[str] = ("sim",),
 ) -> list[Result]:
-    """Judge the mutants of the modules ``names`` that ``only`` takes; what the journal has is not run again."""
+    """Judge the mutants of the modules ``names`` that ``only`` takes; what the journal has is not run again.
+
+    No mutant is begun after ``minutes``; those left over have no result. ``among``: files or folders of the tests.
+    """
+    started = time.monotonic()
     paths = modules()
     todo: list[tuple[Mutant, str, str, list[str]]] = []
     done: list[Result] = []
@@ -227,7 +233,7 @@ def run(
         workers: queue.Queue[_Worker] = queue.Queue()
         for number in range(jobs):
             workers.put(_Worker(folder / f"worker{number}", folder / "baselines"))
-        models = _models(workers.queue[0].server, journal.path.parent)
+        models = _models(workers.queue[0].server, journal.path.parent, among)
         for name in names:
             source = paths[name].read_text()
             tests = benches.tests_of(f"{name}.sv", models)
@@ -240,8 +246,10 @@ def run(
                 else:
                     done.append(known)
 
-        def judge(item: tuple[Mutant, str, str, list[str]]) -> Result:
+        def judge(item: tuple[Mutant, str, str, list[str]]) -> Result | None:
             mutant, text, state, tests = item
+            if minutes is not None and time.monotonic() - started > 60 * minutes:
+                return None
             worker = workers.get()
             try:
                 found = worker.judge(mutant, text, tests, models)
@@ -254,7 +262,7 @@ def run(
 
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                done += pool.map(judge, todo)
+                done += [result for result in pool.map(judge, todo) if result is not None]
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
