@@ -1,10 +1,11 @@
 """What a training step, or a batch through a model, asks of a GPU, counted without one: kernels, bytes, memory.
 
 Runs the variants of train_throughput.py and the forms of inference_throughput.py on a GPU that computes nothing
-(tests/null_gpu): PyTorch, Inductor, Triton and ptxas do all that they would do for an H100, and kernels are counted
-instead of run. Bytes are those of a kernel's tensors, each read or written once; caches can only make them fewer. Their
-time at an H100's bandwidth (``bandwidth_seconds``, computed) bounds a step from below. So does the time that the host
-takes to start its kernels (``host_seconds``, measured on this machine, median of 7). No GPU's speed is measured here.
+(tests/emulators/null_gpu): PyTorch, Inductor, Triton and ptxas do all that they would do for an H100, and kernels are
+counted instead of run. Bytes are those of a kernel's tensors, each read or written once; caches can only make them
+fewer. Their time at an H100's bandwidth (``bandwidth_seconds``, computed) bounds a step from below. So does the time
+that the host takes to start its kernels (``host_seconds``, measured on this machine, median of 7). No GPU's speed is
+measured here.
 
     python benchmarks/gpu_traffic.py
     python benchmarks/gpu_traffic.py --inference
@@ -42,7 +43,7 @@ from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.execute.fused import FusedBinaryViT
 from bvit_hw.freeze import random_frozen, random_images
 from bvit_hw.models import BinaryViT, preset
-from tests import null_gpu
+from tests.emulators import null_gpu
 
 #: bytes a second that an H100 SXM reads and writes (NVIDIA's datasheet)
 BANDWIDTH = 3.35e12

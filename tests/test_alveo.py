@@ -24,7 +24,7 @@ from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
 from bvit_hw.vendor_releases import RELEASES
 from tests.accelerator_package import TOP, write_accelerator
-from tests.vitis_emulation import (
+from tests.emulators.vitis_emulation import (
     Kernel,
     install,
     kernel_of_cpp,
@@ -34,7 +34,7 @@ from tests.vitis_emulation import (
 )
 
 CARDS = [name for name in board_names() if load_board(name).family == "alveo"]
-SAMPLES = Path(__file__).parent / "vendor_reports"
+SAMPLES = Path(__file__).parent / "emulators" / "vendor_reports"
 MOVERS = ("bvit_mm2s.cpp", "bvit_s2mm.cpp")
 
 
@@ -294,7 +294,8 @@ def movers_output(folder: Path, bits: int, changes: tuple[tuple[str, str, str], 
         (folder / name).write_text(text)
     (folder / "harness.cpp").write_text(_HARNESS)
     flags = ["-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", *GCC_FLAGS]
-    includes = ["-isystem", str(ap_types()), "-isystem", str(Path(__file__).parent / "hls_stand_in"), "-I", "."]
+    stand_in = Path(__file__).parent / "emulators" / "hls_stand_in"
+    includes = ["-isystem", str(ap_types()), "-isystem", str(stand_in), "-I", "."]
     command = ["g++", *flags, f"-DBVIT_INPUT_BITS={bits}", *includes, "harness.cpp", "-o", "harness"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return subprocess.run(["./harness"], cwd=folder, check=True, capture_output=True, text=True).stdout

@@ -11,8 +11,8 @@ import pytest
 
 from bvit_hw import runtime
 from bvit_hw.runtime.alveo import KernelLink
-from tests.card_stand_in import BEATS, Card
-from tests.runtime_device import INFO, images, logits
+from tests.emulators.card_stand_in import BEATS, Card
+from tests.emulators.device_stand_in import INFO, images, logits
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["ap_ctrl_hs", "ap_ctrl_chain"])
 

@@ -19,8 +19,8 @@ from bvit_hw.pipeline.hardware_steps import run_bitstream
 from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.report.model import Implementation
 from tests.accelerator_package import write_accelerator
+from tests.emulators.vitis_emulation import install
 from tests.odd_names import ODD
-from tests.vitis_emulation import install
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pytest
 from bvit_hw.errors import OutputError, ToolError
 from bvit_hw.flows.ssh import Deployed, deploy
 from bvit_hw.pipeline.board_package import SUMS, release_files, sums, write_board_files, write_release
-from tests.runtime_device import INFO, images, logits
+from tests.emulators.device_stand_in import INFO, images, logits
 from tests.test_cli import bvit, refused
 
 

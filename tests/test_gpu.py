@@ -25,8 +25,8 @@ from bvit_hw.train import RunOptions, Trainer, train
 from bvit_hw.train.distributed import Processes
 from bvit_hw.train.loop import MODEL_FILE
 from bvit_hw.train.trainer import compiles
+from tests.emulators.null_gpu.arithmetic import computing
 from tests.frozen_factory import ALL_CONFIGS, random_pixels
-from tests.null_gpu.arithmetic import computing
 from tests.training_children import SHORT, finish, metrics, some_digits, start
 
 pytestmark = [

@@ -1,4 +1,4 @@
-"""The GPU paths on machines without a GPU: see tests/null_gpu."""
+"""The GPU paths on machines without a GPU: see tests/emulators/null_gpu."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import null_gpu
+from tests.emulators import null_gpu
 
 pytestmark = pytest.mark.skipif(null_gpu.missing() is not None, reason=str(null_gpu.missing()))
 
@@ -32,7 +32,7 @@ def test_it_keeps_books_but_computes_nothing(tmp_path: Path) -> None:
     program = """
 import pytest
 import torch
-from tests.null_gpu.arithmetic import HostArithmetic
+from tests.emulators.null_gpu.arithmetic import HostArithmetic
 x = torch.arange(12.0).reshape(3, 4)
 y = x.cuda()
 assert torch.equal(y.cpu(), x) and torch.cuda.memory_allocated() > 0
@@ -87,7 +87,7 @@ from bvit_hw import data
 from bvit_hw.data import open_data
 from bvit_hw.train import Trainer
 from bvit_hw.train.distributed import Processes
-from tests.null_gpu.arithmetic import HostArithmetic
+from tests.emulators.null_gpu.arithmetic import HostArithmetic
 from tests.training_children import SHORT, some_digits
 
 data.DATASETS["some"] = some_digits

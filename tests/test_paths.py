@@ -120,7 +120,7 @@ def test_the_printed_command_runs_in_a_shell(tmp_path: Path, place: str) -> None
 def test_scripts_refuse_a_folder_that_the_tools_do_not_take(odd: Path) -> None:
     tkinter = pytest.importorskip("tkinter", reason="no Tcl interpreter: install python3-tk")
     from bvit_hw.flows import vitis, vivado
-    from tests.vitis_emulation import install
+    from tests.emulators.vitis_emulation import install
 
     zynq, card = odd / "zynq", odd / "card"
     vivado.write_scripts(zynq, load_board("pynq-z2"), 100.0, write_accelerator(zynq, load_board("pynq-z2")))

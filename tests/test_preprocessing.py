@@ -16,7 +16,7 @@ from bvit_hw.runtime import ImageError, load_pictures
 from bvit_hw.runtime.images import prepare
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.preprocess import Preprocessing, luma
-from tests.runtime_device import INFO
+from tests.emulators.device_stand_in import INFO
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 

@@ -19,8 +19,8 @@ from bvit_hw import runtime
 from bvit_hw.pipeline.board_package import sums, write_driver
 from bvit_hw.runtime.images import pack, prepare
 from tests import runtime_cases
+from tests.emulators.device_stand_in import INFO, images, logits, shared_stand_in
 from tests.notebook_env import notebook_environment, notebook_python
-from tests.runtime_device import INFO, images, logits, shared_stand_in
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Vivado's reports are read back as documented; tests/vendor_reports/README.md says where the samples are from."""
+"""Vivado's reports are read back as documented; emulators/vendor_reports/README.md says where the samples are from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bvit_hw.errors import ToolError
 from bvit_hw.flows.vivado_reports import read_power, read_timing, read_utilization
 from bvit_hw.ops.base import Resources
 
-SAMPLES = Path(__file__).parent / "vendor_reports"
+SAMPLES = Path(__file__).parent / "emulators" / "vendor_reports"
 
 
 def test_utilization_of_design_and_accelerator() -> None:

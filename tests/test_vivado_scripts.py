@@ -20,8 +20,8 @@ from bvit_hw.errors import ToolError  # noqa: E402
 from bvit_hw.flows import vivado  # noqa: E402
 from bvit_hw.vendor_releases import RELEASES  # noqa: E402
 from tests.accelerator_package import TOP, write_accelerator  # noqa: E402
-from tests.vivado_emulation import VivadoEmulation  # noqa: E402
-from tests.vivado_session import EmulatedError  # noqa: E402
+from tests.emulators.vivado_emulation import VivadoEmulation  # noqa: E402
+from tests.emulators.vivado_session import EmulatedError  # noqa: E402
 
 ZYNQ = [name for name in board_names() if load_board(name).family != "alveo"]
 #: board files as Vivado's board store names them

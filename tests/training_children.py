@@ -19,7 +19,7 @@ from bvit_hw import data
 from bvit_hw.data import Dataset
 from bvit_hw.models import BinaryViTConfig
 from bvit_hw.train import Recipe, RunOptions, train
-from tests.null_gpu.arithmetic import computing
+from tests.emulators.null_gpu.arithmetic import computing
 
 NETWORK = BinaryViTConfig.create(
     image_size=32,

@@ -1,7 +1,8 @@
 """An Alveo card as pynq shows it: registers of the accelerator and of the two movers, and memory in two banks.
 
 Every register access lets time pass: a beat is sent, a logit received. The accelerator is that of
-:mod:`tests.runtime_device`, with room for a few frames inside; the movers keep to the control protocols of UG1393.
+:mod:`tests.emulators.device_stand_in`, with room for a few frames inside; the movers keep to the control protocols of
+UG1393.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bvit_hw.runtime import registers as reg
-from tests.runtime_device import INFO, SHAPE, logits
+from tests.emulators.device_stand_in import INFO, SHAPE, logits
 
 BEATS = INFO.frame_bytes // 8
 #: frames that the accelerator takes before somebody takes logits

@@ -2,8 +2,8 @@
 
 What a machine without a GPU can tell this way: that a program runs to its end on device ``cuda``, with every tensor
 where it belongs; how often it waits for the GPU, how many kernels it starts, how much memory it takes; that Inductor
-compiles it for an H100 (Triton and ptxas are the genuine ones). With :mod:`tests.null_gpu.arithmetic` the CPU computes
-what the GPU would, so that values can be compared, too. It says nothing about speed.
+compiles it for an H100 (Triton and ptxas are the genuine ones). With :mod:`tests.emulators.null_gpu.arithmetic` the CPU
+computes what the GPU would, so that values can be compared, too. It says nothing about speed.
 
 The libraries are C, built here with gcc against the headers that PyTorch's wheel brings, and preloaded into a child.
 """
@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 
 #: PyTorch's libraries whose CUDA symbols must be there
 _USERS = ("c10_cuda", "torch_cuda", "torch_cuda_linalg", "torch_python", "caffe2_nvrtc")

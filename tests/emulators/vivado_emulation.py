@@ -2,15 +2,16 @@
 
 A script runs in a real Tcl interpreter (the one in Python's tkinter) in which every other command is unknown. Names
 that are not there are answered as Vivado does, with nothing; :meth:`VivadoEmulation.faults` then says what is wrong
-with the finished design. The IP is in :mod:`tests.vivado_catalogue`; docs/vivado.md says what this shows and what not.
+with the finished design. The IP is in :mod:`tests.emulators.vivado_catalogue`; docs/vivado.md says what this shows and
+what not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.vivado_catalogue import Interface, Segment
-from tests.vivado_design import VivadoDesign
+from tests.emulators.vivado_catalogue import Interface, Segment
+from tests.emulators.vivado_design import VivadoDesign
 
 
 class VivadoEmulation(VivadoDesign):

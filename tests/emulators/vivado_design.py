@@ -6,8 +6,8 @@ import fnmatch
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.vivado_catalogue import CATALOGUE, Interface, Ip, Pin, Segment
-from tests.vivado_packaging import VivadoPackaging
+from tests.emulators.vivado_catalogue import CATALOGUE, Interface, Ip, Pin, Segment
+from tests.emulators.vivado_packaging import VivadoPackaging
 
 
 class VivadoDesign(VivadoPackaging):

@@ -8,8 +8,8 @@ import tkinter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.vivado_catalogue import CATALOGUE, legal
-from tests.vivado_component import Component
+from tests.emulators.vivado_catalogue import CATALOGUE, legal
+from tests.emulators.vivado_component import Component
 
 STATISTICS = {"WNS": "0.412", "WHS": "0.018", "TPWS": "0.000"}
 #: properties that objects other than cells have

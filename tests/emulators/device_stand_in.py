@@ -12,7 +12,7 @@ from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.registers import VERSION_VALUE
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SHAPE, CLASSES = (4, 8, 3), 5
 HASH = "00112233445566778899aabbccddeefffedcba98765432100f1e2d3c4b5a6978"
 INFO = ModelInfo(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from tests.vivado_catalogue import Interface, Ip, Pin, Segment
+from tests.emulators.vivado_catalogue import Interface, Ip, Pin, Segment
 
 _AXIS = {"tdata", "tvalid", "tready", "tkeep", "tlast"}
 _AXI_LITE_OPTIONAL = {"awprot", "arprot", "wstrb"}

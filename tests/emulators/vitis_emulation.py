@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 _LINK_KEYS = {"": {"kernel_frequency"}, "connectivity": {"nk", "stream_connect", "sp", "slr"}, "vivado": {"prop"}}
 #: memory resources of the platforms, by what their names contain
 _BANKS = {"u50": ("HBM", 32), "u55c": ("HBM", 32), "u280": ("HBM", 32), "u200": ("DDR", 4), "u250": ("DDR", 4)}
@@ -70,7 +70,7 @@ def kernel_of_xml(text: str) -> tuple[str, str, Kernel, list[str]]:
 def xml_faults(text: str, verilog: Path) -> list[str]:
     """What is wrong with the kernel description of the Verilog module in ``verilog``."""
     from bvit_hw.flows.vivado import IP_VERSION, LIBRARY, VENDOR
-    from tests.vivado_component import inferred_interfaces, verilog_ports
+    from tests.emulators.vivado_component import inferred_interfaces, verilog_ports
 
     try:
         name, vlnv, ports, faults = kernel_of_xml(text)
@@ -184,7 +184,7 @@ def install(folder: Path, names: Sequence[str] = ("vivado", "v++", "xclbinutil")
         program = folder / name
         program.write_text(
             f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-            f"from tests.vitis_emulation import main\nmain({name!r}, sys.argv[1:])\n"
+            f"from tests.emulators.vitis_emulation import main\nmain({name!r}, sys.argv[1:])\n"
         )
         program.chmod(0o755)
     return folder
@@ -259,14 +259,14 @@ def main(tool: str, arguments: list[str]) -> None:
         sample = (Path(__file__).parent / "vendor_reports/xclbin_info.txt").read_text()
         print(sample.replace("250 MHz", f"{clock} MHz"))
     elif tool == "vivado" and arguments == ["-mode", "batch", "-source", "build_zynq.tcl"]:
-        from tests.vivado_emulation import VivadoEmulation
+        from tests.emulators.vivado_emulation import VivadoEmulation
 
         emulation = VivadoEmulation(ddr_gib=int(os.environ.get("EMULATED_DDR_GIB", "1")))
         emulation.run(Path("build_zynq.tcl").resolve())
         _check(not emulation.faults(), f"vivado: {emulation.faults()}")
     elif tool == "vivado":
         _check(arguments[:4] == ["-mode", "batch", "-nojournal", "-log"] and arguments[5] == "-source", str(arguments))
-        from tests.vivado_emulation import VivadoEmulation
+        from tests.emulators.vivado_emulation import VivadoEmulation
 
         emulation = VivadoEmulation(maps_inferred=False)
         emulation.run(Path(arguments[6]).resolve())

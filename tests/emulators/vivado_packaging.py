@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.vivado_component import Component, inferred_interfaces, source_text, verilog_ports
-from tests.vivado_session import VivadoSession
+from tests.emulators.vivado_component import Component, inferred_interfaces, source_text, verilog_ports
+from tests.emulators.vivado_session import VivadoSession
 
 
 class VivadoPackaging(VivadoSession):

@@ -1,4 +1,4 @@
-// CUDA's runtime and driver for machines without a GPU, preloaded in their place (tests/null_gpu/__init__.py).
+// CUDA's runtime and driver for machines without a GPU, preloaded in their place (tests/emulators/null_gpu/__init__.py).
 //
 // Device memory is the host's: allocations, copies and fills happen, and PyTorch's allocator keeps its books as on a
 // GPU. Streams run at once. Kernels (kernels.c) are counted and not run; arithmetic.py can do their work on the CPU.
