@@ -29,7 +29,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def opened(card: Card, model: Path) -> runtime.Accelerator:
     """The driver on a card, four images a transfer."""
     link = KernelLink(card, card, name=f"card-{model.parent}", input_bytes=8, frame_bytes=96, classes=5)
-    link.timeout = 0.05
+    link.timeout, link.now = 0.05, lambda: card.seconds  # type: ignore[method-assign]
     return runtime.Accelerator(link=link, model=model, batch=4, timeout=0.05)
 
 
