@@ -162,6 +162,9 @@ def test_packages_import_downwards_only() -> None:
         ("runtime/driver.py", "import onnx", "The driver needs NumPy"),
         ("ops/fifo.py", "import bvit_hw.models.binaryvit", "Hardware does not know PyTorch"),
         ("qonnx/pattern.py", "import finn", "Only bvit_hw.finn imports FINN"),
+        ("cli/export.py", "from finn.util import basic", "Only bvit_hw.finn imports FINN"),
+        ("evaluate.py", "from qonnx import util", "Only bvit_hw.qonnx and bvit_hw.finn import ONNX"),
+        ("pipeline/plan.py", "import onnxruntime", "Only bvit_hw.qonnx and bvit_hw.finn import ONNX"),
     ],
 )
 def test_an_import_against_the_rules_is_found(tmp_path: Path, file: str, line: str, broken: str) -> None:

@@ -98,13 +98,6 @@ def publish(temporary: Path, final: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a folder on the way that may not be entered
-        return False
-
-
 def cached(kind: str, name: str, file: str, make: Callable[[Path], None], *, root: Path | None = None) -> Path:
     """``file`` of the cache's folder ``kind``/``name``; where it is not there yet, ``make`` fills a folder with it.
 

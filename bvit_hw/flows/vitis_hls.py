@@ -31,7 +31,6 @@ from bvit_hw.vendor_releases import RELEASES
 SUPPORTED = RELEASES
 SCRIPT = "run_hls.tcl"
 INSTANCE = "instance.json"
-STEPS = ("csim", "csynth", "cosim", "export")
 
 _TEMPLATES = templates("bvit_hw.flows")
 

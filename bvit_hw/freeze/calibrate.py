@@ -5,7 +5,7 @@ Nothing else of the model changes: weights and BatchNorm statistics stay as they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -17,9 +17,6 @@ from bvit_hw.errors import ConfigError
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.freeze import freeze
 from bvit_hw.models.binaryvit import BinaryViT
-
-#: pixels N x H x W x C uint8 to logits N x classes
-Predictor = Callable[[np.ndarray], np.ndarray]
 
 #: of each tensor about so many values choose its exponent; more do not change it, and cost a minute at full size
 _SAMPLE = 1 << 20

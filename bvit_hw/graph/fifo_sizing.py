@@ -8,7 +8,7 @@ never waits: cycles a frame must be those of the model within 2 %, logits those 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -164,10 +164,3 @@ def _prove(
     kept = sum(1 for depth in depths.values() if depth)
     log.info("sized %d FIFOs: %.1f cycles a frame (model %d), latency %d", kept, found, model, run.latency)
     return SizedGraph(graph=sized, depths=depths, occupancy=dict(first.occupancy), run=run)
-
-
-def deepest(sized: SizedGraph, count: int = 10) -> Sequence[tuple[str, int]]:
-    """The FIFOs that hold most bits, for reports: (name, depth)."""
-    streams = _fifo_streams(sized.graph)
-    order = sorted(streams, key=lambda name: -streams[name].width * sized.depths[name])
-    return [(name, sized.depths[name]) for name in order[:count]]

@@ -5,7 +5,7 @@ It is what folding, code generation and simulation work on. :mod:`bvit_hw.graph.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -177,12 +177,3 @@ class HwGraph:
             ]
             context.update(zip(node.outputs, node.op.golden(node.params, *frames), strict=True))
         return context
-
-
-def unique_name(base: str, taken: Sequence[str] | set[str]) -> str:
-    """``base``, or ``base_1``, ``base_2``, ... when it is taken."""
-    name, count = base, 0
-    while name in taken:
-        count += 1
-        name = f"{base}_{count}"
-    return name
