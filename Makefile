@@ -7,7 +7,7 @@ NOTEBOOK_VENV ?= .venv-notebook
 BOARD  ?= pynq-z2
 JOBS   ?= $(shell nproc)
 
-.PHONY: build test test-slow prove mutants notebook-env lint env clean help
+.PHONY: build test test-slow prove mutants notebook-env registers lint env clean help
 
 help:
 	@echo "make build      environment, then bvit-hw build --board $(BOARD)"
@@ -16,7 +16,8 @@ help:
 	@echo "make prove      formal proofs of rtl/: all of them (docs/verification.md)"
 	@echo "make mutants    small faults in rtl/, each of which a bench has to notice (docs/verification.md)"
 	@echo "make notebook-env  an environment with pynq and JupyterLab, for the notebooks on the simulated device"
-	@echo "make lint       ruff, import rules, style of rtl/, mypy"
+	@echo "make lint       ruff, import rules, style of rtl/, registers, mypy"
+	@echo "make registers  what follows from rtl/shell/registers.toml: RTL package, driver's map, table of the page"
 
 # The stamp changes with what is to be installed, so that a pull brings its new dependencies with it.
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
@@ -49,10 +50,14 @@ notebook-env:
 	$(PYTHON) -m venv $(NOTEBOOK_VENV)
 	$(NOTEBOOK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r boards/notebooks/requirements.txt jupyterlab
 
+registers: env
+	$(BIN)/python -m bvit_hw.codegen.registers
+
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python rtl/check_style.py
+	$(BIN)/python -m bvit_hw.codegen.registers --check
 	$(BIN)/mypy --strict bvit_hw/contract bvit_hw/qonnx/operators bvit_hw/qonnx/pattern.py bvit_hw/qonnx/read.py bvit_hw/ops \
 	  bvit_hw/finn bvit_hw/graph bvit_hw/codegen bvit_hw/targets bvit_hw/boards.py bvit_hw/models/config.py
 

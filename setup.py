@@ -7,7 +7,7 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 DATA = {
-    "rtl": ("*.sv", "*.v", "*.svh"),
+    "rtl": ("*.sv", "*.v", "*.svh", "*.toml"),
     "hls": ("*.hpp", "*.h", "movers/*.cpp"),
     "boards": ("*.toml", "*.ipynb", "requirements.txt"),
 }

@@ -86,7 +86,7 @@ async def malformed_frames_are_dropped_whole(dut: Any) -> None:
     await ClockCycles(dut.ap_clk, 2 * CYCLES)
     assert bench.sink.empty()
     flags, entered, left, dropped = await bench.flags_and_counters()
-    assert flags == reg.FLAG_FRAME_SHORT | reg.FLAG_FRAME_LONG
+    assert flags == reg.FLAGS_FRAME_SHORT | reg.FLAGS_FRAME_LONG
     assert (entered, left, dropped) == (3, 3, 3)
 
 

@@ -10,6 +10,7 @@ from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from shell_bench import BEATS, BYTES, CLASSES, Shell
 
 from bvit_hw.runtime import registers as reg
+from bvit_hw.runtime.identity import to_signed
 
 
 @cocotb.test()
@@ -35,7 +36,7 @@ async def identity(dut: Any) -> None:
     wanted |= {reg.MODEL_HASH + 4 * n: int(digest[8 * n : 8 * n + 8], 16) for n in range(reg.MODEL_HASH_WORDS)}
     for offset, value in wanted.items():
         assert await shell.read(offset) == value, f"register {offset:#x}"
-    assert reg.to_signed(await shell.read(reg.LOGITS_EXPONENT)) == -7
+    assert to_signed(await shell.read(reg.LOGITS_EXPONENT)) == -7
     for offset in (reg.MAGIC, reg.MODEL_HASH, reg.FRAMES_IN, 0x5C, 0xFFC):
         await shell.write(offset, 0xFFFFFFFF)
     for offset, value in wanted.items():
@@ -95,7 +96,7 @@ async def malformed_frames(dut: Any, traffic: str) -> None:
         frame = shell.frame(length)
         await shell.send(frame)
         counts[0 if length == BYTES else 2] += 1
-        flags |= (reg.FLAG_FRAME_SHORT if length < BYTES else 0) | (reg.FLAG_FRAME_LONG if length > BYTES else 0)
+        flags |= (reg.FLAGS_FRAME_SHORT if length < BYTES else 0) | (reg.FLAGS_FRAME_LONG if length > BYTES else 0)
         if length == BYTES:
             good.append(frame)
     await shell.expect(good)
@@ -109,7 +110,7 @@ async def flags_one_by_one(dut: Any) -> None:
     """Each fault sets its own flag only; they stay until cleared, and clearing zeroes the counters."""
     shell = Shell(dut, "flags")
     await shell.start()
-    for length, flag in ((BYTES - 8, reg.FLAG_FRAME_SHORT), (BYTES + 8, reg.FLAG_FRAME_LONG)):
+    for length, flag in ((BYTES - 8, reg.FLAGS_FRAME_SHORT), (BYTES + 8, reg.FLAGS_FRAME_LONG)):
         await shell.send(shell.frame(length))
         frame = shell.frame()
         await shell.send(frame)
@@ -125,7 +126,7 @@ async def flags_one_by_one(dut: Any) -> None:
     await ClockCycles(dut.ap_clk, 400)
     assert await shell.read(reg.FLAGS) == 0
     await ClockCycles(dut.ap_clk, 400)
-    assert await shell.read(reg.FLAGS) == reg.FLAG_OUTPUT_STALLED
+    assert await shell.read(reg.FLAGS) == reg.FLAGS_OUTPUT_STALLED
     shell.sink.pause = False
     await shell.expect([frame])
 
@@ -225,7 +226,7 @@ async def soft_reset_in_mid_frame(dut: Any) -> None:
         await ClockCycles(dut.ap_clk, 200)
         whole, out, dropped, flags = await shell.counters()
         assert (whole - inside, out) == (whole - inside, whole - inside) and whole + dropped == 5 and dropped <= 1
-        assert flags == (reg.FLAG_FRAME_SHORT if dropped else 0)
+        assert flags == (reg.FLAGS_FRAME_SHORT if dropped else 0)
         assert await shell.read(reg.CONTROL) == 0
         await shell.expect(sent[5 - (whole - inside) :])
         again = [shell.frame() for _ in range(3)]

@@ -25,17 +25,17 @@ def judge(packets: Iterable[AxiStreamFrame], frames: int) -> tuple[list[bytes], 
             final = number == max(frames, 1) - 1
             left = len(data) - number * BYTES
             if left > BYTES and final:
-                flags |= reg.FLAG_FRAME_LONG
+                flags |= reg.FLAGS_FRAME_LONG
                 dropped += 1
                 break
             part = slice(number * BYTES, (number + 1) * BYTES)
             if left >= BYTES and all(keep[part]):
                 accepted.append(data[part])
             else:
-                flags |= reg.FLAG_FRAME_SHORT
+                flags |= reg.FLAGS_FRAME_SHORT
                 dropped += 1
             if left <= BYTES:
-                flags |= 0 if final else reg.FLAG_PACKET_SHORT
+                flags |= 0 if final else reg.FLAGS_PACKET_SHORT
                 break
     return accepted, dropped, flags
 

@@ -31,7 +31,7 @@ def after_reset(data: bytes, taken: int, last: bool) -> FRAMES_AND_FLAGS:
     if not rest:
         return (0, 0, 0, 0)
     if not last:  # judge() wants TLAST; without it there is a verdict only where the frame is full
-        return (0, 0, int(len(rest) >= BYTES), reg.FLAG_FRAME_LONG * (len(rest) >= BYTES))
+        return (0, 0, int(len(rest) >= BYTES), reg.FLAGS_FRAME_LONG * (len(rest) >= BYTES))
     accepted, dropped, flags = judge([AxiStreamFrame(rest)], 1)
     return (len(accepted), len(accepted), dropped, flags)
 
@@ -127,7 +127,7 @@ async def stalled_output_is_cleared(dut: Any, kind: str) -> None:
         for _ in range(3):
             await shell.send(shell.frame())
         await ClockCycles(dut.ap_clk, 700 + trial)
-        assert await shell.counters() == (3, 0, 0, reg.FLAG_OUTPUT_STALLED)
+        assert await shell.counters() == (3, 0, 0, reg.FLAGS_OUTPUT_STALLED)
         if kind == "soft":
             await shell.write(reg.CONTROL, reg.CONTROL_SOFT_RESET | reg.CONTROL_CLEAR)
         else:

@@ -215,7 +215,7 @@ def case_soft_reset_by_somebody_else(package: Path) -> None:
     fired = 0
     with opened(package) as accelerator:
         model = model_of(accelerator)
-        control, plain = model.description["registers_base"] + 0x34, type(model).read
+        control, plain = model.description["registers_base"] + runtime.registers.CONTROL, type(model).read
         left = [0]
 
         def read(address: int) -> int:

@@ -32,7 +32,7 @@ def test_every_file_lies_in_a_room_and_is_named_for_its_module() -> None:
     root = data_path("rtl")
     for name, path in library().items():
         assert path.relative_to(root).parts[0] in ROOMS, path
-        assert re.search(rf"^module {path.stem}\b", path.read_text(), re.M), f"{path} has no module {path.stem}"
+        assert re.search(rf"^(module|package) {path.stem}\b", path.read_text(), re.M), f"{path} is not of {path.stem}"
         assert name == path.name
 
 

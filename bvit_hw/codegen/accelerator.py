@@ -11,16 +11,11 @@ from bvit_hw.codegen.stitch import TEMPLATES, Stitched
 from bvit_hw.disk import write_aside
 from bvit_hw.errors import LoweringError
 from bvit_hw.graph.border import Border
-from bvit_hw.runtime.registers import VERSION_VALUE
+from bvit_hw.ops.shell import SHELL_SOURCES
+from bvit_hw.runtime.registers import ADDRESS_SPACE, VERSION_VALUE
 
 #: width of the logits' stream; that of the pixels follows from the frame
 OUTPUT_BITS = 32
-#: files of rtl/ that the border needs, in compile order
-BORDER_FILES = (
-    "bvit_frame_guard.sv",
-    "bvit_axi_lite_regs.sv",
-    "bvit_logits_out.sv",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +78,11 @@ def accelerator(
         logit_bits=border.logit_bits,
         logits_exponent=logits_exponent,
         interface_version=VERSION_VALUE,
+        address_bits=ADDRESS_SPACE.bit_length() - 1,
         input_bits=border.input_bits,
         output_bits=OUTPUT_BITS,
     )
-    library = tuple(dict.fromkeys((*core.library, *BORDER_FILES)))
+    library = tuple(dict.fromkeys((*core.library, *SHELL_SOURCES)))
     return Accelerator(
         module=name,
         text=text,

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from bvit_hw import __version__
 from bvit_hw.codegen.accelerator import OUTPUT_BITS
+from bvit_hw.codegen.registers import read_registers
 from bvit_hw.codegen.stitch import TEMPLATES
 from bvit_hw.disk import write_aside
 from bvit_hw.flows.verilator import build_model
-from bvit_hw.runtime.registers import ADDRESS_SPACE, REGISTERS
+from bvit_hw.runtime.registers import ADDRESS_SPACE
 from bvit_hw.sums import seal
 
 LIBRARY, HANDOFF, DESCRIPTION = "libaccelerator.so", "libaccelerator.hwh", "device.json"
@@ -90,7 +91,11 @@ def build_device(
     shutil.copyfile(library, folder / LIBRARY)
     shutil.copytree(memories, folder / "mem")
     handoff = TEMPLATES.get_template("device.hwh.j2").render(
-        **values, vlnv=vlnv, clock_mhz=clock_mhz, registers=REGISTERS, dma_parameters=_dma_parameters(input_bits)
+        **values,
+        vlnv=vlnv,
+        clock_mhz=clock_mhz,
+        registers=read_registers().lines,
+        dma_parameters=_dma_parameters(input_bits),
     )
     write_aside(folder / HANDOFF, handoff)
     description = {

@@ -19,6 +19,7 @@ from bvit_hw.flows.plain import PLAIN, TAKEN
 from bvit_hw.flows.processing_systems import PS_PORTS
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.vivado_reports import read_power, read_timing, read_utilization
+from bvit_hw.runtime.registers import ADDRESS_SPACE
 from bvit_hw.sums import seal
 from bvit_hw.targets import families_of
 from bvit_hw.templates import templates
@@ -62,6 +63,7 @@ def ip_values(board: Board, ip: IpContents, *, kernel: bool) -> dict[str, object
         "ip_families": board.ip_families,
         "kernel": kernel,
         "top": ip.top,
+        "address_space": ADDRESS_SPACE,
         "sources": ip.sources,
         "model_hash": ip.model_hash,
         "input_bits": ip.input_bits,

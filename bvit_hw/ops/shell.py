@@ -10,8 +10,14 @@ from bvit_hw.targets import XC7, Target
 
 #: beats beyond one frame that bvit_frame_guard wants at least
 GUARD_SPARE_BEATS = 4
-#: modules of the border, in compile order
-SHELL_SOURCES = ("bvit_fifo.sv", "bvit_frame_guard.sv", "bvit_logits_out.sv", "bvit_axi_lite_regs.sv")
+#: files of rtl/ that the border needs, in compile order
+SHELL_SOURCES = (
+    "bvit_fifo.sv",
+    "bvit_frame_guard.sv",
+    "bvit_registers_pkg.sv",
+    "bvit_axi_lite_regs.sv",
+    "bvit_logits_out.sv",
+)
 
 
 def guard_depths(frame_bytes: int, width: int = 64) -> tuple[int, int]:

@@ -155,7 +155,7 @@ class KernelLink:
 
     def _bring_to_rest(self, pixels: Any, logits: Any) -> None:
         """Start the mover that is at rest, whenever the other one needs it to go on, until both are."""
-        left, before, since = 2 * reg.MAX_PACKET_FRAMES, (True, True, 0, 0), self.now()
+        left, before, since = 2 * reg.PACKET_FRAMES_COUNT, (True, True, 0, 0), self.now()
         while True:
             sending, receiving = self._mm2s.busy(), self._s2mm.busy()
             if not sending and not receiving:

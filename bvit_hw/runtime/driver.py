@@ -28,9 +28,9 @@ _BATCH_FRAMES = 256
 #: polls of a transfer between two looks at the error flags
 _LOOK = 16
 _FAULTS = {
-    reg.FLAG_FRAME_SHORT: "a frame was too short",
-    reg.FLAG_FRAME_LONG: "a frame was too long",
-    reg.FLAG_PACKET_SHORT: "a transfer ended before its last frame",
+    reg.FLAGS_FRAME_SHORT: "a frame was too short",
+    reg.FLAGS_FRAME_LONG: "a frame was too long",
+    reg.FLAGS_PACKET_SHORT: "a transfer ended before its last frame",
 }
 
 _open: weakref.WeakValueDictionary[str, Accelerator] = weakref.WeakValueDictionary()
@@ -89,7 +89,7 @@ class Accelerator:
         try:
             check_identity(self.info, link.read)
             i = self.info
-            most = min(link.max_bytes // i.frame_bytes, link.max_bytes // (4 * i.classes), reg.MAX_PACKET_FRAMES)
+            most = min(link.max_bytes // i.frame_bytes, link.max_bytes // (4 * i.classes), reg.PACKET_FRAMES_COUNT)
             wanted = min(_BATCH_FRAMES, max(1, _BATCH_BYTES // i.frame_bytes)) if batch is None else batch
             if not 1 <= wanted <= most:
                 raise ValueError(f"batch={wanted}; allowed: 1..{most} images a transfer")

@@ -9,6 +9,16 @@ from .errors import IdentityError
 from .model_info import ModelInfo
 
 
+def field(word: int, mask: int) -> int:
+    """The bits of ``mask`` in a register's word, as a number."""
+    return (word & mask) // (mask & -mask)
+
+
+def to_signed(word: int) -> int:
+    """A register's word as two's complement, as LOGITS_EXPONENT wants to be read."""
+    return word - (1 << 32) if word & 1 << 31 else word
+
+
 def check_identity(info: ModelInfo, read: Callable[[int], int]) -> None:
     """Compare the registers, which ``read`` gives by offset, with ``info``; IdentityError says what differs."""
     magic, version = read(reg.MAGIC), read(reg.VERSION)
@@ -24,9 +34,10 @@ def check_identity(info: ModelInfo, read: Callable[[int], int]) -> None:
         raise IdentityError(
             f"the bitstream holds another model: {loaded[:16]}..., this package's is {info.model_hash[:16]}..."
         )
-    height, width = reg.split_halves(read(reg.IMAGE_SIZE))
-    channels, classes = reg.split_halves(read(reg.IMAGE_DEPTH))
-    exponent = reg.to_signed(read(reg.LOGITS_EXPONENT))
+    size, depth = read(reg.IMAGE_SIZE), read(reg.IMAGE_DEPTH)
+    height, width = field(size, reg.IMAGE_SIZE_HEIGHT), field(size, reg.IMAGE_SIZE_WIDTH)
+    channels, classes = field(depth, reg.IMAGE_DEPTH_CHANNELS), field(depth, reg.IMAGE_DEPTH_CLASSES)
+    exponent = to_signed(read(reg.LOGITS_EXPONENT))
     found = (height, width, channels, classes, exponent)
     if found != (info.height, info.width, info.channels, info.classes, info.logits_exponent):
         raise IdentityError(

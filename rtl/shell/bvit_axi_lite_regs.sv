@@ -1,7 +1,7 @@
 // The accelerator's registers on AXI4-Lite: identity, control, sticky flags, counters.
 //
-// The map is in docs/registers.md and bvit_hw/runtime/registers.py. One transfer each way at a time,
-// two cycles; reading where there is no register gives 0, writing there does nothing, both OKAY.
+// The map is in docs/registers.md; its offsets and bits are those of bvit_registers_pkg. One transfer each way
+// at a time, two cycles; reading where there is no register gives 0, writing there does nothing, both OKAY.
 // Events come in as pulses of one cycle.
 //
 // The datapath's reset comes from here, for it is a cycle behind what asks for it: the datapath runs on
@@ -9,14 +9,14 @@
 `default_nettype none
 
 module bvit_axi_lite_regs #(
-  parameter bit [31:0]  VERSION = 32'd2,
+  parameter bit [31:0]  VERSION = bvit_registers_pkg::VERSION_VALUE,
   parameter bit [255:0] HASH = 256'd0,     // SHA-256 of the frozen model, as its hexadecimal digits read
   parameter int         HEIGHT = 32,       // of the image in pixels
   parameter int         WIDTH = 32,
   parameter int         CHANNELS = 3,
   parameter int         CLASSES = 10,
   parameter int         EXPONENT = 0,      // logit = integer * 2^EXPONENT
-  parameter int         ADDR_W = 12,       // address bits in bytes, >= 7
+  parameter int         ADDR_W = bvit_registers_pkg::ADDRESS_BITS,
   parameter int         RESET_CYCLES = 16  // length of a soft reset
 ) (
   input  wire logic              clk,
@@ -50,11 +50,14 @@ module bvit_axi_lite_regs #(
   input  wire logic              frame_done,      // the last logit of a frame went out
   input  wire logic              output_stalled
 );
-  localparam bit [31:0] Magic = 32'h4256_4954;
   localparam int ResetW = $clog2(RESET_CYCLES + 1);
+  localparam int CountBits = bvit_registers_pkg::PACKET_FRAMES_COUNT_MSB + 1;
 
-  if (ADDR_W < 7) begin : gen_bad_address
-    $error("bvit_axi_lite_regs: ADDR_W must be at least 7");
+  if (2 ** ADDR_W < bvit_registers_pkg::END) begin : gen_bad_address
+    $error("bvit_axi_lite_regs: ADDR_W=%0d; the registers need %0d", ADDR_W, $clog2(bvit_registers_pkg::END));
+  end
+  if (bvit_registers_pkg::PACKET_FRAMES_COUNT_LSB != 0 || CountBits != $bits(packet_frames)) begin : gen_bad_bits
+    $error("bvit_axi_lite_regs: PACKET_FRAMES is written as two bytes, bits 15 to 0");
   end
 
   // Write channel: address and data are taken together.
@@ -62,7 +65,8 @@ module bvit_axi_lite_regs #(
   assign s_axi_awready = write_q;
   assign s_axi_wready = write_q;
   assign s_axi_bresp = 2'b00;
-  assign control = write_q && s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'('h34 >> 2) && s_axi_wstrb[0];
+  assign control = write_q && s_axi_wstrb[0] &&
+                   s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'(bvit_registers_pkg::CONTROL >> 2);
   always_ff @(posedge clk) begin
     if (rst) begin
       write_q <= 1'b0;
@@ -84,16 +88,16 @@ module bvit_axi_lite_regs #(
       reset_left_q <= '0;
       clear_q <= 1'b1;
     end else begin
-      if (control && s_axi_wdata[0]) reset_left_q <= ResetW'(RESET_CYCLES);
+      if (control && s_axi_wdata[bvit_registers_pkg::CONTROL_SOFT_RESET_BIT]) reset_left_q <= ResetW'(RESET_CYCLES);
       else if (soft_rst) reset_left_q <= reset_left_q - 1'b1;
-      clear_q <= (control && s_axi_wdata[1]) || (clear_q && soft_rst);
+      clear_q <= (control && s_axi_wdata[bvit_registers_pkg::CONTROL_CLEAR_BIT]) || (clear_q && soft_rst);
     end
   end
 
   // Frames a packet: 1 again after a soft reset too, so that whoever wrote another value sees that there was one.
   // It changes with the datapath's reset, not before: it must not while a packet is under way.
   logic packet_write;
-  assign packet_write = write_q && s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'('h58 >> 2);
+  assign packet_write = write_q && s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'(bvit_registers_pkg::PACKET_FRAMES >> 2);
   always_ff @(posedge clk) begin
     if (rst || reset_left_q == ResetW'(RESET_CYCLES)) packet_frames <= 16'd1;
     else if (packet_write) begin
@@ -103,10 +107,14 @@ module bvit_axi_lite_regs #(
   end
 
   // Flags and counters. An event in the cycle of a clear is lost, as if it had come before.
-  logic [3:0]  flags_q;
+  logic [bvit_registers_pkg::FLAGS_BITS-1:0] flags_q, events;
   logic [31:0] in_q, out_q, dropped_q;
   logic [63:0] cycle_q;
   logic [31:0] interval_q, latency_q, done_at_q;
+  assign events[bvit_registers_pkg::FLAGS_FRAME_SHORT_BIT] = frame_short;
+  assign events[bvit_registers_pkg::FLAGS_FRAME_LONG_BIT] = frame_long;
+  assign events[bvit_registers_pkg::FLAGS_OUTPUT_STALLED_BIT] = output_stalled;
+  assign events[bvit_registers_pkg::FLAGS_PACKET_SHORT_BIT] = packet_short;
   always_ff @(posedge clk) begin
     if (clear_q) begin
       flags_q <= '0;
@@ -115,7 +123,7 @@ module bvit_axi_lite_regs #(
       dropped_q <= '0;
       cycle_q <= '0;
     end else begin
-      flags_q <= flags_q | {packet_short, output_stalled, frame_long, frame_short};
+      flags_q <= flags_q | events;
       in_q <= in_q + 32'(frame_accepted);
       out_q <= out_q + 32'(frame_done);
       dropped_q <= dropped_q + 32'(frame_short || frame_long);
@@ -180,7 +188,7 @@ module bvit_axi_lite_regs #(
       read_q <= s_axi_arvalid && !read_q && !s_axi_rvalid;
       if (read_q) s_axi_rvalid <= 1'b1;
       else if (s_axi_rready) s_axi_rvalid <= 1'b0;
-      if (read_q && s_axi_araddr[ADDR_W-1:2] == (ADDR_W-2)'('h48 >> 2)) begin
+      if (read_q && s_axi_araddr[ADDR_W-1:2] == (ADDR_W-2)'(bvit_registers_pkg::CYCLES_LOW >> 2)) begin
         cycle_high_q <= cycle_q[63:32];
       end
     end
@@ -189,29 +197,33 @@ module bvit_axi_lite_regs #(
 
   always_comb begin
     unique case ({s_axi_araddr[ADDR_W-1:2], 2'b00})
-      ADDR_W'('h00): data = Magic;
-      ADDR_W'('h04): data = VERSION;
-      ADDR_W'('h08): data = HASH[255:224];
-      ADDR_W'('h0C): data = HASH[223:192];
-      ADDR_W'('h10): data = HASH[191:160];
-      ADDR_W'('h14): data = HASH[159:128];
-      ADDR_W'('h18): data = HASH[127:96];
-      ADDR_W'('h1C): data = HASH[95:64];
-      ADDR_W'('h20): data = HASH[63:32];
-      ADDR_W'('h24): data = HASH[31:0];
-      ADDR_W'('h28): data = {16'(HEIGHT), 16'(WIDTH)};
-      ADDR_W'('h2C): data = {16'(CHANNELS), 16'(CLASSES)};
-      ADDR_W'('h30): data = 32'(EXPONENT);
-      ADDR_W'('h34): data = {31'd0, soft_rst};
-      ADDR_W'('h38): data = {28'd0, flags_q};
-      ADDR_W'('h3C): data = in_q;
-      ADDR_W'('h40): data = out_q;
-      ADDR_W'('h44): data = dropped_q;
-      ADDR_W'('h48): data = cycle_q[31:0];
-      ADDR_W'('h4C): data = cycle_high_q;
-      ADDR_W'('h50): data = interval_q;
-      ADDR_W'('h54): data = latency_q;
-      ADDR_W'('h58): data = {16'd0, packet_frames};
+      ADDR_W'(bvit_registers_pkg::MAGIC): data = bvit_registers_pkg::MAGIC_VALUE;
+      ADDR_W'(bvit_registers_pkg::VERSION): data = VERSION;
+      ADDR_W'(bvit_registers_pkg::MODEL_HASH): data = HASH[255:224];
+      ADDR_W'(bvit_registers_pkg::MODEL_HASH + 4): data = HASH[223:192];
+      ADDR_W'(bvit_registers_pkg::MODEL_HASH + 8): data = HASH[191:160];
+      ADDR_W'(bvit_registers_pkg::MODEL_HASH + 12): data = HASH[159:128];
+      ADDR_W'(bvit_registers_pkg::MODEL_HASH + 16): data = HASH[127:96];
+      ADDR_W'(bvit_registers_pkg::MODEL_HASH + 20): data = HASH[95:64];
+      ADDR_W'(bvit_registers_pkg::MODEL_HASH + 24): data = HASH[63:32];
+      ADDR_W'(bvit_registers_pkg::MODEL_HASH + 28): data = HASH[31:0];
+      ADDR_W'(bvit_registers_pkg::IMAGE_SIZE):
+        data = (32'(16'(HEIGHT)) << bvit_registers_pkg::IMAGE_SIZE_HEIGHT_LSB) |
+               (32'(16'(WIDTH)) << bvit_registers_pkg::IMAGE_SIZE_WIDTH_LSB);
+      ADDR_W'(bvit_registers_pkg::IMAGE_DEPTH):
+        data = (32'(16'(CHANNELS)) << bvit_registers_pkg::IMAGE_DEPTH_CHANNELS_LSB) |
+               (32'(16'(CLASSES)) << bvit_registers_pkg::IMAGE_DEPTH_CLASSES_LSB);
+      ADDR_W'(bvit_registers_pkg::LOGITS_EXPONENT): data = 32'(EXPONENT);
+      ADDR_W'(bvit_registers_pkg::CONTROL): data = 32'(soft_rst) << bvit_registers_pkg::CONTROL_SOFT_RESET_BIT;
+      ADDR_W'(bvit_registers_pkg::FLAGS): data = 32'(flags_q);
+      ADDR_W'(bvit_registers_pkg::FRAMES_IN): data = in_q;
+      ADDR_W'(bvit_registers_pkg::FRAMES_OUT): data = out_q;
+      ADDR_W'(bvit_registers_pkg::FRAMES_DROPPED): data = dropped_q;
+      ADDR_W'(bvit_registers_pkg::CYCLES_LOW): data = cycle_q[31:0];
+      ADDR_W'(bvit_registers_pkg::CYCLES_HIGH): data = cycle_high_q;
+      ADDR_W'(bvit_registers_pkg::FRAME_INTERVAL): data = interval_q;
+      ADDR_W'(bvit_registers_pkg::FRAME_LATENCY): data = latency_q;
+      ADDR_W'(bvit_registers_pkg::PACKET_FRAMES): data = 32'(packet_frames);
       default: data = '0;
     endcase
   end

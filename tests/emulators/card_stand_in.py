@@ -178,7 +178,7 @@ class Card:
                     self.inside.extend(int(x) for x in logits(frame)[0])
                     self.frames_in += 1
                 else:
-                    self.flags |= reg.FLAG_FRAME_SHORT
+                    self.flags |= reg.FLAGS_FRAME_SHORT
                 self.beats.clear()
             if self.sent_beats == self.reset_at:
                 self.empty()

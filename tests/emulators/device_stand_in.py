@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bvit_hw.flows.device_model import build_device
+from bvit_hw.ops.shell import SHELL_SOURCES
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.registers import VERSION_VALUE
@@ -45,13 +46,12 @@ def write_stand_in(package: Path) -> Path:
     """``package`` with model.json and the simulated device in ``sim``; returns it."""
     package.mkdir(parents=True)
     (package / "model.json").write_text(INFO.text())
-    names = [f"bvit_{name}.sv" for name in ("fifo", "frame_guard", "logits_out", "axi_lite_regs", "axis_check")]
     memories = package / "no-memories"
     memories.mkdir()
     build_device(
         package / "sim",
         top="bvit_accelerator",
-        sources=[*source_paths(names), ROOT / "sim" / "device_stand_in.sv"],
+        sources=[*source_paths([*SHELL_SOURCES, "bvit_axis_check.sv"]), ROOT / "sim" / "device_stand_in.sv"],
         memories=memories,
         input_bits=64,
         clock_mhz=INFO.clock_mhz,
