@@ -22,13 +22,15 @@ from cocotb.triggers import FallingEdge, Timer
 PERIOD = 2  # ns
 #: about as many cycles are judged under the pattern "reset"
 _RESET_CYCLES = 20_000
+#: what a unit does when the reset comes that is judged: it runs, it is held up, it is starved, it does both by turns
+_MOMENTS = ("held", "gone", "full", "both")
 _PATTERNS = tuple(json.loads(os.environ.get("BVIT_BENCH_PATTERNS", '["full"]')))
 _log = logging.getLogger("cocotb.bench")
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Probabilities in 1/256 a cycle that a source or a sink begins and ends a pause."""
+    """Probabilities in 1/256 a cycle that a source or a sink begins and ends a pause; 0 and 256 are certain."""
 
     source_stop: int = 0
     source_go: int = 256
@@ -50,6 +52,10 @@ def traffic(pattern: str, rng: random.Random) -> Traffic:
             return Traffic(**starved)
         case "stalled":
             return Traffic(**stalled)
+        case "held":  # every sink stops for good, at once or at some moment of its own
+            return Traffic(sink_stop=rng.choice([8, 64, 256]), sink_go=0)
+        case "gone":  # and every source
+            return Traffic(source_stop=rng.choice([8, 64, 256]), source_go=0)
         case _:
             return Traffic(**starved, **stalled)
 
@@ -74,14 +80,25 @@ class Run:
         """Let the clock run, then stand at a falling edge."""
         await Timer(PERIOD * max(cycles, 1), unit="ns")
 
+    def steer(self, chosen: Traffic) -> None:
+        """Set the traffic for what comes."""
+        for name, value in vars(chosen).items():
+            getattr(self.dut, name).value = value
+
     async def reset(self, chosen: Traffic, cycles: int | None = None) -> None:
         """Hold reset for ``cycles`` (None: one to six) and set the traffic for what comes after it."""
         self.dut.rst.value = 1
-        for name, value in vars(chosen).items():
-            getattr(self.dut, name).value = value
+        self.steer(chosen)
         self.dut.seed.value = self.rng.getrandbits(32)
         await self.sleep(cycles or self.rng.randint(1, 6))
         self.dut.rst.value = 0
+
+    async def settle(self) -> None:
+        """Wait until no beat has moved for about a frame's time."""
+        last: object = None
+        while (now := self.counts()) != last:
+            last = now
+            await self.sleep(min(self.cycles, 2000) + 64)
 
     def counts(self) -> tuple[list[int], list[int]]:
         """Beats taken so far, by input and by output."""
@@ -94,12 +111,15 @@ class Run:
             factor *= 1 + stop / max(go, 1)
         return factor * (3 if chosen.sink_wait else 1)
 
-    async def play(self, chosen: Traffic) -> None:
-        """Run until every expected beat is out, then long enough to see a surplus one; fails on a hang."""
-        goal = [len(e) for e in self.expected]
+    async def play(self, chosen: Traffic, frames: int) -> None:
+        """Run until the beats of ``frames`` are out, of all frames then long enough to see a surplus one.
+
+        Fails on a hang.
+        """
+        goal = [frames * beats for beats in self.out_beats]
         slow = self.slowness(chosen)
         patience = int((4 * self.cycles + 1000) * slow)
-        step = max(32, min(patience // 8, self.cycles * self.frames // 20))
+        step = max(32, min(patience // 8, self.cycles * frames // 20))
         quiet, last = 0, self.counts()
         while True:
             await self.sleep(step)
@@ -112,24 +132,26 @@ class Run:
                 f"{self.pattern}: hangs: no beat moved for {quiet} cycles at cycle {int(self.dut.cycle.value)}; "
                 f"inputs took {now[0]} of {self.in_total} beats, outputs gave {now[1]} of {goal}"
             )
-        await self.sleep(min(2 * self.cycles, 20000) + 100)
-        taken, given = self.counts()
-        assert given == goal, f"{self.pattern}: surplus output: {given} beats where {goal} are due"
-        assert taken == self.in_total, f"{self.pattern}: inputs took {taken} of {self.in_total} beats"
+        if frames == self.frames:
+            await self.sleep(min(2 * self.cycles, 20000) + 100)
+            taken, given = self.counts()
+            assert given == goal, f"{self.pattern}: surplus output: {given} beats where {goal} are due"
+            assert taken == self.in_total, f"{self.pattern}: inputs took {taken} of {self.in_total} beats"
 
-    def compare(self) -> list[list[int]]:
-        """Every beat against the golden one; returns the cycles in which the beats of each output were taken."""
+    def compare(self, frames: int, after: str) -> list[list[int]]:
+        """The beats of the first ``frames`` against the golden ones; returns the cycles in which each was taken."""
         stamps = []
-        for index, expected in enumerate(self.expected):
-            lines = [line.split() for line in Path(f"out{index}.hex").read_text().splitlines()]
+        for index, beats in enumerate(self.out_beats):
+            lines = [line.split() for line in Path(f"out{index}.hex").read_text().splitlines()[: frames * beats]]
+            expected = self.expected[index][: frames * beats]
             assert len(lines) == len(expected), f"{len(lines)} beats recorded, {len(expected)} due"
             wrong = [n for n, (line, want) in enumerate(zip(lines, expected, strict=True)) if line[0] != want]
             if wrong:
                 n = wrong[0]
-                frame, beat = divmod(n, self.out_beats[index])
+                frame, beat = divmod(n, beats)
                 raise AssertionError(
                     f"{self.pattern}: output {index}: {len(wrong)} of {len(expected)} beats differ; the first is beat "
-                    f"{beat} of frame {frame} (cycle {lines[n][1]}): got {lines[n][0]}, expected {expected[n]}"
+                    f"{beat} of frame {frame} (cycle {lines[n][1]}{after}): got {lines[n][0]}, expected {expected[n]}"
                 )
             stamps.append([int(line[1]) for line in lines])
         return stamps
@@ -155,28 +177,59 @@ async def frames(dut: Any, pattern: str) -> None:
     dut.rst.value = 1
     cocotb.start_soon(Clock(dut.clk, PERIOD, unit="ns", impl="gpi").start())
     await FallingEdge(dut.clk)
-    # A register that reset forgets may hold by chance what it should: one try does not find it.
-    tries = max(1, min(6, _RESET_CYCLES // (run.cycles * run.frames))) if pattern == "reset" else 1
-    for _ in range(tries):
-        if pattern == "reset":
-            await break_off(run)
-        # What comes after the last reset is judged. It breaks off full pipelines and lasts one cycle: a longer one
-        # would drain the stages that lack a reset, and hide that.
-        await run.reset(chosen, cycles=1)
-        await run.play(chosen)
-        note_occupancy(dut, pattern)
-        firsts = [int(getattr(dut, f"in{i}_first").value) for i in range(len(run.inputs))]
-        # Reset closes the files of the sinks, so that they can be read.
-        dut.rst.value = 1
-        await run.sleep(3)
-        stamps = run.compare()
+    if pattern == "reset":
+        await resets(run)
+        return
+    await run.reset(chosen, cycles=1)
+    await run.play(chosen, run.frames)
+    note_occupancy(dut, pattern)
+    firsts = [int(getattr(dut, f"in{i}_first").value) for i in range(len(run.inputs))]
+    stamps = await judge(run, run.frames, "")
     if pattern == "full":
         Path("full.json").write_text(json.dumps({"first_in": min(firsts), "stamps": stamps}))
 
 
-async def break_off(run: Run) -> None:
-    """Three runs of any length up to the whole, each ended by the next one's reset, the last one still going on."""
-    for kind in (run.rng.choice(["full", "both"]), "both", "full"):
-        await run.reset(traffic(kind, run.rng))
-        await run.sleep(run.rng.randint(1, max(run.cycles * run.frames, 2)))
-        _log.info("reset after %s input and %s output beats", *run.counts())
+async def judge(run: Run, frames: int, after: str) -> list[list[int]]:
+    """Compare what came out since the last reset; a reset closes the files of the sinks, so that they can be read."""
+    run.dut.rst.value = 1
+    await run.sleep(3)
+    return run.compare(frames, after)
+
+
+async def resets(run: Run) -> None:
+    """Break off in many states, and after each judge what comes out: nothing that is left over may.
+
+    A register that reset forgets may hold by chance what it should, so there are several tries of each kind. Of a
+    large unit only the last try plays all frames.
+    """
+    await run.reset(Traffic(sink_stop=256, sink_go=0))
+    await run.settle()
+    Path("capacity.json").write_text(json.dumps(run.counts()[0]))
+    note_occupancy(run.dut, "held")
+    tries = max(len(_MOMENTS), min(3 * len(_MOMENTS), _RESET_CYCLES // (run.cycles * run.frames)))
+    for number in range(tries):
+        moment = _MOMENTS[number % len(_MOMENTS)]
+        if number:
+            await break_off(run, moment)
+        chosen = traffic(run.rng.choice(["full", "starved", "stalled", "both"]), run.rng)
+        # One cycle has to do: a longer reset drains pipelines, and hides a later stage that lacks its own.
+        await run.reset(chosen, cycles=1)
+        whole = tries > len(_MOMENTS) or number == tries - 1
+        frames = run.frames if whole else 1
+        await run.play(chosen, frames)
+        await judge(run, frames, f" after a reset that met it {moment}")
+
+
+async def break_off(run: Run, moment: str) -> None:
+    """Traffic that a reset ends, then such that the next reset finds the unit in the state ``moment``."""
+    span = min(run.cycles * run.frames, max(2 * run.cycles, 2000))
+    await run.reset(traffic("both", run.rng))
+    await run.sleep(run.rng.randint(1, span))
+    await run.reset(traffic(run.rng.choice(["full", "both"]) if moment in ("held", "gone") else moment, run.rng))
+    await run.sleep(run.rng.randint(1, span))
+    if moment in ("held", "gone"):
+        run.steer(traffic(moment, run.rng))
+        if run.rng.random() < 0.5:
+            await run.settle()
+        await run.sleep(run.rng.randint(1, 16))
+    _log.info("%s: reset after %s input and %s output beats", moment, *run.counts())

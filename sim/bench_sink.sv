@@ -14,7 +14,7 @@ module bench_sink #(
   input  wire logic         clk,
   input  wire logic         rst,
   input  wire logic [31:0]  seed,
-  input  wire logic [7:0]   stop,
+  input  wire logic [8:0]   stop,
   input  wire logic [8:0]   go,
   input  wire logic         wait_valid,
   input  wire logic [63:0]  cycle,
@@ -44,7 +44,7 @@ module bench_sink #(
       random = random ^ (random << 13);
       random = random ^ (random >> 17);
       random = random ^ (random << 5);
-      paused = paused ? {1'b0, random[7:0]} >= go : random[7:0] < stop;
+      paused = paused ? {1'b0, random[7:0]} >= go : {1'b0, random[7:0]} < stop;
       if (s_axis_tvalid && s_axis_tready) begin
         count <= count + 32'd1;
         $fwrite(fd, "%h %0d\n", s_axis_tdata, cycle);

@@ -13,7 +13,7 @@ module bench_source #(
   input  wire logic         clk,
   input  wire logic         rst,
   input  wire logic [31:0]  seed,
-  input  wire logic [7:0]   stop,
+  input  wire logic [8:0]   stop,
   input  wire logic [8:0]   go,
   input  wire logic [63:0]  cycle,
   output logic [W-1:0]      m_axis_tdata,
@@ -46,7 +46,7 @@ module bench_source #(
       random = random ^ (random << 13);
       random = random ^ (random >> 17);
       random = random ^ (random << 5);
-      paused = paused ? {1'b0, random[7:0]} >= go : random[7:0] < stop;
+      paused = paused ? {1'b0, random[7:0]} >= go : {1'b0, random[7:0]} < stop;
       free = !m_axis_tvalid || m_axis_tready;
       if (m_axis_tvalid && m_axis_tready) begin
         count <= count + 32'd1;

@@ -21,6 +21,7 @@ from typing import Protocol
 import cocotb_tools.config
 import jinja2
 import numpy as np
+from held_beats import held_beats
 
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
@@ -123,6 +124,7 @@ class Measurements:
     latency_first: int = -1  #: first input beat taken to first output beat
     latency_last: int = -1  #: first input beat taken to last output beat of the first frame
     occupancy: Mapping[str, int] = field(default_factory=dict)  #: pattern -> most beats in a FIFO under test
+    capacity: tuple[int, ...] = ()  #: beats that each input takes while no output is; needs the pattern "reset"
 
 
 def find_sources(names: Sequence[str], override: Path | None = None) -> tuple[Path, ...]:
@@ -312,7 +314,8 @@ def check_op(
 
     A frame is one array (tokens x channels) for each input stream, a bare array with one stream. The frames are
     repeated until there are ``min_frames``. Expected beats come from ``op.golden``. Under "full" the steady state's
-    cycles a frame must equal ``op.cycles`` within 2 % (unless ``check_cycles`` is False). ``dut`` puts another device
+    cycles a frame must equal ``op.cycles`` within 2 % (unless ``check_cycles`` is False). Under "reset" a unit that
+    exists to hold beats must hold as many as it promises (held_beats.py). ``dut`` puts another device
     (from HLS, a mutation, a subgraph) in the place of the operator's own module; without it ``op`` is an HwOp. The
     run's folder is kept when it fails.
     """
@@ -322,9 +325,11 @@ def check_op(
     assert given, "no frames"
     count = max(min_frames, len(given))
     golden = [op.golden(params, *frame) for frame in given]
+    held = None
     if dut is None:
         assert isinstance(op, HwOp), f"{op}: has no module of its own, give dut"
         dut = dut_of(op, params, sources_override)
+        held = held_beats(op)
     folder = Path(tempfile.mkdtemp(prefix=f"bvit-sim-{dut.module}-"))
 
     def beats(stream: Stream, arrays: Sequence[np.ndarray]) -> list[int]:
@@ -339,10 +344,11 @@ def check_op(
         memory.write(folder / name)
     for file in dut.files:
         shutil.copyfile(file, folder / file.name)
+    totals = [count * s.beats for s in op.inputs]
     config = {
         "inputs": len(op.inputs),
         "outputs": len(op.outputs),
-        "in_total": [count * s.beats for s in op.inputs],
+        "in_total": totals,
         "out_beats": [s.beats for s in op.outputs],
         "frames": count,
         "cycles": op.cycles,
@@ -360,9 +366,15 @@ def check_op(
             f"{op}: {measured.cycles_per_frame} cycles a frame simulated, {op.cycles} in the model; "
             f"intervals {measured.intervals}; run: {folder}"
         )
-    occupancy = folder / "occupancy.json"
+    occupancy, capacity = folder / "occupancy.json", folder / "capacity.json"
     result = replace(
-        measured or Measurements(), occupancy=json.loads(occupancy.read_text()) if occupancy.is_file() else {}
+        measured or Measurements(),
+        occupancy=json.loads(occupancy.read_text()) if occupancy.is_file() else {},
+        capacity=tuple(json.loads(capacity.read_text())) if capacity.is_file() else (),
+    )
+    due = tuple(min(n, total) for n, total in zip(held, totals, strict=True)) if held is not None else None
+    assert due is None or result.capacity in ((), due), (
+        f"{op}: takes {result.capacity} beats while no output is taken, {due} are due; run: {folder}"
     )
     shutil.rmtree(folder)
     return result

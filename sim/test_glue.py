@@ -50,6 +50,8 @@ def test_fifo(depth: int, style: str, pe: int, bits: int) -> None:
     op = fifo(depth, style, pe=pe, bits=bits)
     measured = check_op(op, {}, frames_of(op, seed=depth))
     assert measured.latency_first == (3 if style == "large" else min(depth - 1, 2))
+    # Full is what holds depth beats, not one less.
+    assert (measured.capacity, measured.occupancy["held"]) == ((depth,), depth)
 
 
 def test_fifo_occupancy_is_what_sizing_needs() -> None:
@@ -186,7 +188,7 @@ def test_width_converter_at_network_size() -> None:
     check_op(op, {}, frames_of(op, 1), patterns=("full", "both"))
 
 
-@pytest.mark.parametrize("copies", [2, 3, 8])
+@pytest.mark.parametrize("copies", range(2, 9))
 def test_duplicate(copies: int) -> None:
     op = duplicate(copies)
     check_op(op, {}, frames_of(op))
@@ -205,6 +207,8 @@ def test_lint(ops: list[HwOp]) -> None:
 
 MUTATIONS = [
     (fifo(8), "count_d != CountW'(DEPTH)", "count_d != CountW'(DEPTH + 1)"),
+    (fifo(8), "count_d != CountW'(DEPTH)", "count_d < CountW'(DEPTH - 1)"),
+    (fifo(2), "        skid_valid_q <= 1'b0;\n      end", "      end"),
     (fifo(5), "free = !valid_q || m_axis_tready", "free = m_axis_tready"),
     (fifo(2), "count_q <= '0;", "count_q <= CountW'(1);"),
     (fifo(5), "else if (free) valid_q <= stored;", "else valid_q <= stored;"),
@@ -221,6 +225,12 @@ MUTATIONS = [
     (converter(2, 3), "count_q >= UnitsW'(Out)", "count_q >= UnitsW'(1)"),
     (converter(3, 2), "count_q <= UnitsW'(Units - In)", "count_q == '0"),
     (duplicate(3), "s_axis_tready = &has", "s_axis_tready = |has"),
+    (
+        duplicate(5),
+        "taken_q | m_axis_tready;",
+        "taken_q | {m_axis_tready[3], m_axis_tready[4], m_axis_tready[2:0]};",
+    ),
+    (converter(2, 3), "count_q <= UnitsW'(Units - In)", "count_q < UnitsW'(Units - In)"),
     (duplicate(3), "if (rst) taken_q <= '0;\n    else if", "if"),
     (duplicate(3), "s_axis_tready ? '0 : has", "'0"),
     (duplicate(3), "{COPIES{s_axis_tvalid}} & ~taken_q", "{COPIES{s_axis_tready}} & ~taken_q"),
