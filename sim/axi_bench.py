@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import cocotb
@@ -13,6 +14,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, with_timeout
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
+#: A test of the border. What one plays takes less than half of that time, so a hang shows after some seconds.
+border_test = partial(cocotb.test, timeout_time=60, timeout_unit="us")
 SEED = int(os.environ["COCOTB_RANDOM_SEED"])
 PERIOD = 2  # ns
 

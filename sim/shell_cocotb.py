@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
-from axi_bench import pauses
+from axi_bench import border_test, pauses
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from shell_bench import BEATS, BYTES, CLASSES, Shell
 
@@ -13,7 +13,7 @@ from bvit_hw.runtime import registers as reg
 from bvit_hw.runtime.identity import to_signed
 
 
-@cocotb.test()
+@border_test()
 async def identity(dut: Any) -> None:
     """Magic, version, hash, image, exponent; nothing where there is no register; writes to them change nothing."""
     shell = Shell(dut, "identity")
@@ -47,7 +47,7 @@ async def identity(dut: Any) -> None:
     assert await shell.read(reg.CYCLES_HIGH) == 0
 
 
-@cocotb.test()
+@border_test()
 async def registers_under_backpressure(dut: Any) -> None:
     """The bus keeps its rules when every channel pauses at random."""
     shell = Shell(dut, "backpressure")
@@ -77,7 +77,7 @@ async def registers_under_backpressure(dut: Any) -> None:
         assert after < 150 if cleared else after > before, f"write of {value} to {offset:#x}: cycles {before}, {after}"
 
 
-@cocotb.test()
+@border_test()
 @cocotb.parametrize(traffic=["full", "starved", "stalled", "both"])
 async def malformed_frames(dut: Any, traffic: str) -> None:
     """Short, long and holed frames between good ones: dropped whole, flagged, counted; the good ones are served."""
@@ -105,7 +105,7 @@ async def malformed_frames(dut: Any, traffic: str) -> None:
     assert await shell.counters() == (counts[0], counts[0], counts[2], flags)
 
 
-@cocotb.test()
+@border_test()
 async def flags_one_by_one(dut: Any) -> None:
     """Each fault sets its own flag only; they stay until cleared, and clearing zeroes the counters."""
     shell = Shell(dut, "flags")
@@ -131,7 +131,7 @@ async def flags_one_by_one(dut: Any) -> None:
     await shell.expect([frame])
 
 
-@cocotb.test()
+@border_test()
 async def full_rate(dut: Any) -> None:
     """Back to back frames go through at a beat a cycle; the interval and latency registers tell the truth."""
     shell = Shell(dut, "full rate")
@@ -166,7 +166,7 @@ async def full_rate(dut: Any) -> None:
     assert await shell.read(reg.FRAME_INTERVAL) == 0
 
 
-@cocotb.test()
+@border_test()
 async def latency_with_frames_ahead(dut: Any) -> None:
     """With frames waiting for a slow receiver, the latency is the watched frame's own, not its predecessor's."""
     shell = Shell(dut, "latency")
@@ -202,7 +202,7 @@ async def latency_with_frames_ahead(dut: Any) -> None:
     assert await shell.read(reg.FRAME_LATENCY) == ends[3] - starts[3]
 
 
-@cocotb.test()
+@border_test()
 async def soft_reset_in_mid_frame(dut: Any) -> None:
     """The datapath forgets everything, the registers stay; what is left of the cut frame is dropped as short."""
     shell = Shell(dut, "soft reset")
@@ -236,7 +236,7 @@ async def soft_reset_in_mid_frame(dut: Any) -> None:
         await shell.quiet()
 
 
-@cocotb.test()
+@border_test()
 async def hard_reset_in_mid_frame(dut: Any) -> None:
     """After ap_rst_n everything is as new."""
     shell = Shell(dut, "hard reset")

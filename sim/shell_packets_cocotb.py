@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import cocotb
-from axi_bench import pauses
+from axi_bench import border_test, pauses
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotbext.axi import AxiStreamFrame
 from shell_bench import BYTES, CLASSES, Shell, expected
@@ -50,7 +50,7 @@ async def _watch(dut: Any, words: list[int], ends: list[int]) -> None:
                 ends.append(len(words))
 
 
-@cocotb.test()
+@border_test()
 @cocotb.parametrize(frames=[0, 1, 2, 3, 300])
 async def packets(dut: Any, frames: int) -> None:
     """Packets of several frames: all served at full rate, one TLAST a packet on the way out, no flag."""
@@ -86,7 +86,7 @@ async def packets(dut: Any, frames: int) -> None:
     assert await shell.read(reg.PACKET_FRAMES) == 1
 
 
-@cocotb.test()
+@border_test()
 @cocotb.parametrize(frames=[1, 2, 4], trial=[0, 1, 2])
 async def corrupted_packets(dut: Any, frames: int, trial: int) -> None:
     """TLAST anywhere, bytes missing anywhere: exactly the frames that are whole come out, flags and counters agree."""
@@ -132,7 +132,7 @@ async def corrupted_packets(dut: Any, frames: int, trial: int) -> None:
     assert await shell.counters() == (frames, frames, 0, 0)
 
 
-@cocotb.test()
+@border_test()
 async def hard_reset_in_mid_packet(dut: Any) -> None:
     """Nor is it remembered how many frames of a packet had come."""
     shell = Shell(dut, "hard reset in a packet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
+from axi_bench import border_test
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotbext.axi import AxiStreamFrame
 from shell_bench import BEATS, BYTES, CLASSES, Shell
@@ -47,7 +48,7 @@ def explain(seen: list[FRAMES_AND_FLAGS], data: bytes, last: bool) -> None:
     assert seen[-1] == (0, 0, 0, 0) and (len(set(seen)) > 1 or not last), f"no reset came late or early enough: {seen}"
 
 
-@cocotb.test(timeout_time=400, timeout_unit="us")
+@border_test()
 @cocotb.parametrize(kind=["soft", "hard"], traffic=list(TRAFFIC))
 async def clear_at_every_moment(dut: Any, kind: str, traffic: str) -> None:
     """A reset that clears leaves nothing behind, whatever happens in its cycle or in the next one."""
@@ -81,7 +82,7 @@ async def hard_reset(dut: Any, cycles: int) -> None:
     dut.ap_rst_n.value = 1
 
 
-@cocotb.test(timeout_time=400, timeout_unit="us")
+@border_test()
 async def soft_reset_in_a_packet(dut: Any) -> None:
     """PACKET_FRAMES goes back to 1 with the datapath, not before: no frame turns long, no TLAST comes early."""
     shell = Shell(dut, "soft reset in a packet")
@@ -115,7 +116,7 @@ async def soft_reset_in_a_packet(dut: Any) -> None:
     assert (entered, left) == (1, 1) and swallowed > 5
 
 
-@cocotb.test(timeout_time=400, timeout_unit="us")
+@border_test()
 @cocotb.parametrize(kind=["soft", "hard"])
 async def stalled_output_is_cleared(dut: Any, kind: str) -> None:
     """A logit that has waited too long is forgotten with the flag that says so."""
@@ -142,7 +143,7 @@ async def stalled_output_is_cleared(dut: Any, kind: str) -> None:
         assert await shell.counters() == (1, 1, 0, 0)
 
 
-@cocotb.test(timeout_time=400, timeout_unit="us")
+@border_test()
 @cocotb.parametrize(kind=["soft", "hard"])
 async def nothing_of_a_cut_frame_stays(dut: Any, kind: str) -> None:
     """A hole in TKEEP, too many beats, beats of a frame: after a reset of one cycle the next frame is a good one."""

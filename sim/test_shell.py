@@ -29,16 +29,19 @@ from bvit_hw.targets import XC7
 SOURCES = (*SHELL_SOURCES, "bvit_axis_check.sv")
 
 
-MODULES = ("shell_cocotb", "shell_packets_cocotb", "shell_resets_cocotb")
+MODULES = tuple(f"shell_{name}cocotb" for name in ("", "packets_", "resets_", "measure_", "limits_", "counters_"))
 
 
 def run_shell(
     override: Path | None = None, *, seed: int = 1, depth: int = 24, modules: Sequence[str] = MODULES
 ) -> None:
-    sources = [*find_sources(SOURCES, override), SIM / "device_stand_in.sv", SIM / "shell_top.sv"]
+    bench = [SIM / name for name in ("shell_counters.vlt", "device_stand_in.sv", "shell_top.sv")]
+    sources = [*find_sources(SOURCES, override), *bench]
     model = cocotb_model(sources, "shell_top", {"DEPTH": depth})
     folder = Path(tempfile.mkdtemp(prefix="bvit-sim-shell-"))
-    simulate(model, top="shell_top", module=",".join(modules), folder=folder, seed=seed)
+    simulate(
+        model, top="shell_top", module=",".join(modules), folder=folder, seed=seed, env={"BVIT_SHELL_DEPTH": str(depth)}
+    )
     shutil.rmtree(folder)
 
 
