@@ -4,6 +4,7 @@
 `default_nettype none
 
 module bvit_accelerator #(
+  parameter int BYTES = 96,           // of a frame, whole beats
   parameter int DEPTH = 24,           // beats that the frame guard holds
   parameter int STALL_CYCLES = 65536  // of a logit not taken, until the flag is set
 ) (
@@ -40,8 +41,7 @@ module bvit_accelerator #(
   input  wire logic        s_axil_rready
 );
   localparam int Classes = 5;
-  localparam int Bytes = 4 * 8 * 3;
-  localparam int Beats = Bytes / 8;
+  localparam int Beats = BYTES / 8;
 
   logic clk, rst, datapath_rst;
   assign clk = ap_clk;
@@ -71,7 +71,7 @@ module bvit_accelerator #(
 
   logic [63:0] pixels_tdata;
   logic pixels_tvalid, pixels_tready;
-  bvit_frame_guard #(.BYTES(Bytes), .DEPTH(DEPTH)) u_guard (
+  bvit_frame_guard #(.BYTES(BYTES), .DEPTH(DEPTH)) u_guard (
     .clk, .rst(datapath_rst),
     .s_axis_tdata, .s_axis_tkeep, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready,
     .m_axis_tdata(pixels_tdata), .m_axis_tvalid(pixels_tvalid), .m_axis_tready(pixels_tready),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import cocotb
 from axi_bench import border_test
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from shell_bench import BYTES, Shell

@@ -18,8 +18,9 @@ from bvit_hw.runtime import registers as reg
 class Watch:
     """Cycles in which frames began, were accepted or dropped, and ended, with one frame a packet."""
 
-    def __init__(self, dut: Any) -> None:
+    def __init__(self, dut: Any, beats: int = BEATS) -> None:
         self.dut = dut
+        self.length = beats
         self.forget()
         self.latency = self.interval = 0
         self.previous = (0, 0)  #: both before the last frame left
@@ -27,7 +28,8 @@ class Watch:
 
     def forget(self) -> None:
         """A reset of the datapath: what is inside is gone; both registers keep their values."""
-        self.beats = 0
+        self.beats = 0  #: of the frame that is coming in
+        self.holed = False
         self.dropping = False
         self.starts: list[int] = []  #: of frames accepted that are inside
         self.watched: int | None = None  #: the beginning of the frame that is watched
@@ -53,13 +55,16 @@ class Watch:
             self.begun = cycle
             if self.watched is None:
                 self.watched = cycle
+            self.holed = False
         self.beats += 1
-        if last and self.beats == BEATS:
+        self.holed |= self.dut.s_axis_tkeep.value != 0xFF
+        full = self.beats == self.length
+        if last and full and not self.holed:
             self.starts.append(self.begun)
-        elif (last or self.beats == BEATS) and self.watched == self.begun:
+        elif (last or full) and self.watched == self.begun:
             self.watched = None
-        self.dropping = self.beats == BEATS and not last
-        if last or self.beats == BEATS:
+        self.dropping = full and not last
+        if last or full:
             self.beats = 0
 
     def _leave(self, cycle: int) -> None:

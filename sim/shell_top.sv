@@ -4,6 +4,7 @@
 `default_nettype none
 
 module shell_top #(
+  parameter int BYTES = 96,
   parameter int DEPTH = 24,
   parameter int STALL_CYCLES = 500
 ) (
@@ -60,7 +61,7 @@ module shell_top #(
   assign {araddr, arprot} = s_axil_arvalid ? {s_axil_araddr, s_axil_arprot} : ar_noise;
   assign {wdata, wstrb} = s_axil_wvalid ? {s_axil_wdata, s_axil_wstrb} : w_noise;
 
-  bvit_accelerator #(.DEPTH(DEPTH), .STALL_CYCLES(STALL_CYCLES)) u_dut (
+  bvit_accelerator #(.BYTES(BYTES), .DEPTH(DEPTH), .STALL_CYCLES(STALL_CYCLES)) u_dut (
     .s_axis_tdata(tdata), .s_axis_tkeep(tkeep), .s_axis_tlast(tlast),
     .s_axil_awaddr(awaddr), .s_axil_awprot(awprot), .s_axil_araddr(araddr), .s_axil_arprot(arprot),
     .s_axil_wdata(wdata), .s_axil_wstrb(wstrb),

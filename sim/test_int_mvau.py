@@ -57,10 +57,10 @@ def test_tiny_stem(simd: int, pe: int, use_dsp: int) -> None:
 
 
 @pytest.mark.parametrize("use_dsp", [0, 1])
-@pytest.mark.parametrize(("simd", "pe"), [(6, 2), (2, 4), (6, 4)])
+@pytest.mark.parametrize(("simd", "pe"), [(6, 2), (2, 6), (6, 6)])
 def test_one_round_or_beat(simd: int, pe: int, use_dsp: int) -> None:
     """A vector of one beat, a single round (nothing to replay), and both."""
-    op = make(tokens=6, cols=6, rows=4, simd=simd, pe=pe, use_dsp=use_dsp)
+    op = make(tokens=6, cols=6, rows=6, simd=simd, pe=pe, use_dsp=use_dsp)
     params, frames = material(op, seed=simd)
     measured = check_op(op, params, frames)
     assert set(measured.intervals) == {op.cycles}
@@ -69,8 +69,8 @@ def test_one_round_or_beat(simd: int, pe: int, use_dsp: int) -> None:
 @pytest.mark.parametrize("use_dsp", [0, 1])
 @pytest.mark.parametrize(("simd", "pe", "weight_bits"), [(4, 2, 8), (8, 1, 5)])
 def test_classifier(simd: int, pe: int, weight_bits: int, use_dsp: int) -> None:
-    """Signed input, one token a frame, row folds no power of two."""
-    op = make(tokens=1, cols=256, rows=10, simd=simd, pe=pe, use_dsp=use_dsp, in_signed=1, weight_bits=weight_bits)
+    """Signed input, one token a frame, neither beats nor rounds a power of two."""
+    op = make(tokens=1, cols=240, rows=10, simd=simd, pe=pe, use_dsp=use_dsp, in_signed=1, weight_bits=weight_bits)
     params, frames = material(op, seed=simd, frames=3)
     check_op(op, params, frames, min_frames=6)
 

@@ -20,6 +20,9 @@ from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.int_mvau import IntMVAU
 from bvit_hw.ops.multi_pool import MultiPool
+from bvit_hw.ops.patch_gather import PatchGather
+from bvit_hw.ops.spatial_pool import SpatialPool
+from bvit_hw.ops.upsample import Upsample
 from bvit_hw.ops.width_converter import WidthConverter
 from bvit_hw.rtl_library import library
 
@@ -85,6 +88,29 @@ def serial() -> Material:
 
 def repeat() -> Material:
     return ChannelRepeat(tokens=9, channels=8, repeat=3, bits=8, signed=1, pe=2), {}
+
+
+def affine_by_token() -> Material:
+    """A bias of each token, and beats that are no power of two: the counters of a token and of a frame part."""
+    fields = dict(in_bits=(8,), multiply=(1,), shift=(0,), coef_bits=8, bias_bits=12, bias_tokens=6)
+    op = ChannelAffine(tokens=6, channels=12, **fields, out_shift=0, out_bits=16, pe=2, use_dsp=1)
+    return op, op.random_params(np.random.default_rng(1))
+
+
+def six_beats_up() -> Material:
+    return Upsample(height=4, width=6, channels=12, factor=2, bits=8, signed=1, pe=2), {}
+
+
+def six_beats_pooled() -> Material:
+    return SpatialPool(height=4, width=6, channels=12, window_h=2, window_w=3, in_bits=8, pe=2), {}
+
+
+def gathered() -> Material:
+    return PatchGather(height=9, width=6, channels=6, window_h=3, window_w=2, bits=4, signed=0, pe=1), {}
+
+
+def hundred() -> Material:
+    return Fifo(tokens=80, channels=16, bits=7, signed=True, pe=4, depth=100), {}
 
 
 def pools() -> Material:
@@ -157,6 +183,18 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     ("bvit_channel_repeat.sv", ".OUTER(REPEAT)", ".OUTER(REPEAT + 1)", repeat),
     ("bvit_ram.sv", "if (we[lane]) mem[waddr] <= wdata;\n          if", "mem[waddr] <= wdata;\n          if", repeat),
     ("bvit_pool_mac.sv", "P_BITS'(m_q) + z", "P_BITS'(m_q)", pools),
+    # What holds for a power of two only.
+    ("bvit_beat_counter.sv", "FRAME && (1 << BEAT_BITS) == BEATS", "FRAME", affine_by_token),
+    ("bvit_beat_counter.sv", "frame_q == FRAME_BITS'(ROUNDS * BEATS - 1)", "1'b0", affine_by_token),
+    ("bvit_replay.sv", "raddr_q - ADDR_BITS'(BEATS - 1)", "raddr_q & ~ADDR_BITS'(BEATS - 1)", six_beats_up),
+    ("bvit_replay.sv", "(waddr_q == ADDR_BITS'(WORDS - 1)) ? '0 : ", "", six_beats_up),
+    ("bvit_spatial_pool.sv", "addr_q - ADDR_BITS'(BEATS - 1)", "addr_q & ~ADDR_BITS'(BEATS - 1)", six_beats_pooled),
+    ("bvit_patch_gather.sv", "(waddr_q == ADDR_BITS'(WORDS - 1)) ? '0 : ", "", gathered),
+    ("bvit_loop_counter.sv", "last ? '0 : ", "", six_beats_up),
+    ("bvit_fifo.sv", "Wraps = Size != 1 << AddrW", "Wraps = 1'b0", hundred),
+    # Full one beat early: as fast as ever, but it holds less than it should.
+    ("bvit_replay.sv", "s_axis_tready = !full", "s_axis_tready = used_q < COUNT_BITS'(WORDS - 1)", repeat),
+    ("bvit_patch_gather.sv", "span_q != COUNT_BITS'(WORDS)", "span_q < COUNT_BITS'(WORDS - 1)", gathered),
     ("bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d != CountW'(DEPTH + 1)", fifo),
     ("bvit_duplicate.sv", "s_axis_tready = &has", "s_axis_tready = |has", duplicate),
     ("bvit_width_converter.sv", "PartW'(Parts - 1)", "PartW'(Parts - 2)", converter),

@@ -28,14 +28,14 @@ def check(op: PatchGather, frames: int = 3, **options: object) -> None:
     assert measured.latency_first == waits
 
 
-@pytest.mark.parametrize("pe", [1, 4])
+@pytest.mark.parametrize("pe", [1, 6])
 @pytest.mark.parametrize(
     ("height", "width", "window"),
     [(4, 4, (2, 2)), (6, 4, (3, 1)), (4, 6, (2, 3)), (4, 4, (1, 2)), (4, 4, (4, 4)), (8, 2, (4, 1)), (5, 3, (5, 1)),
      (4, 3, (1, 1)), (2, 1, (2, 1))],
 )  # fmt: skip
 def test_windows(height: int, width: int, window: tuple[int, int], pe: int) -> None:
-    check(gather(height, width, 4, window, pe))
+    check(gather(height, width, 6, window, pe))
 
 
 @pytest.mark.parametrize(

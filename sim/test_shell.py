@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import SIM, cocotb_model, find_sources, mutant, simulate
@@ -29,15 +30,20 @@ from bvit_hw.targets import XC7
 SOURCES = (*SHELL_SOURCES, "bvit_axis_check.sv")
 
 
-MODULES = tuple(f"shell_{name}cocotb" for name in ("", "packets_", "resets_", "measure_", "limits_", "counters_"))
+MODULES = tuple(f"shell_{name}cocotb" for name in ("", "packets_", "resets_", "limits_", "measure_", "counters_"))
 
 
 def run_shell(
-    override: Path | None = None, *, seed: int = 1, depth: int = 24, modules: Sequence[str] = MODULES
+    override: Path | None = None,
+    *,
+    seed: int = 1,
+    depth: int = 24,
+    frame_bytes: int = 96,
+    modules: Sequence[str] = MODULES,
 ) -> None:
     bench = [SIM / name for name in ("shell_counters.vlt", "device_stand_in.sv", "shell_top.sv")]
     sources = [*find_sources(SOURCES, override), *bench]
-    model = cocotb_model(sources, "shell_top", {"DEPTH": depth})
+    model = cocotb_model(sources, "shell_top", {"DEPTH": depth, "BYTES": frame_bytes})
     folder = Path(tempfile.mkdtemp(prefix="bvit-sim-shell-"))
     simulate(
         model, top="shell_top", module=",".join(modules), folder=folder, seed=seed, env={"BVIT_SHELL_DEPTH": str(depth)}
@@ -45,10 +51,17 @@ def run_shell(
     shutil.rmtree(folder)
 
 
-# 24 beats are two frames; 13 are no power of two; 100 hold many frames.
-@pytest.mark.parametrize(("depth", "seed"), [(24, 1), (31, 2)])
-def test_shell(depth: int, seed: int) -> None:
-    run_shell(seed=seed, depth=depth)
+# 24 beats are two frames; with 31 the ring is a power of two. What the registers measure does not depend on it.
+@pytest.mark.parametrize(("depth", "seed", "modules"), [(24, 1, MODULES), (31, 2, MODULES[:4])])
+def test_shell(depth: int, seed: int, modules: Sequence[str]) -> None:
+    run_shell(seed=seed, depth=depth, modules=modules)
+
+
+ONE_BEAT: dict[str, Any] = {"depth": 5, "frame_bytes": 8, "modules": ("shell_beat_cocotb",)}
+
+
+def test_frames_of_one_beat() -> None:
+    run_shell(**ONE_BEAT)
 
 
 def test_lint() -> None:
@@ -160,12 +173,60 @@ MUTATIONS = [
     ("bvit_axi_lite_regs.sv", "else if (soft_rst) reset_left_q", "else reset_left_q"),
     ("bvit_axi_lite_regs.sv", "s_axi_awvalid && s_axi_wvalid && !write_q", "s_axi_awvalid && !write_q"),
     ("bvit_axi_lite_regs.sv", "frame_done && done_before_q", "frame_done"),
+    # Without its reset a counter of the buffer may never meet the one that it is compared with.
+    ("bvit_frame_guard.sv", "      write_q <= '0;\n", ""),
+    ("bvit_frame_guard.sv", "      commit_q <= '0;\n", ""),
+    ("bvit_frame_guard.sv", "      used_q <= '0;\n", ""),
+    ("bvit_frame_guard.sv", "      read_q <= '0;\n", ""),
+    # Full one beat early.
+    ("bvit_frame_guard.sv", "used_d < UsedW'(DEPTH)", "used_d < UsedW'(DEPTH - 1)"),
+    # What is not valid counts.
+    ("bvit_frame_guard.sv", "if (take && s_axis_tlast) frame_q", "if (s_axis_tlast) frame_q"),
+    ("bvit_frame_guard.sv", "else if (take && s_axis_tlast) drop_q", "else if (s_axis_tlast) drop_q"),
+    ("bvit_frame_guard.sv", "packet_short <= take && !drop_q", "packet_short <= !drop_q"),
+    # Measurements after a bad frame, after a reset, with frames ahead.
+    ("bvit_axi_lite_regs.sv", "!(frame_short || frame_long)", "!frame_short"),
+    ("bvit_axi_lite_regs.sv", "!(frame_short || frame_long)", "!frame_long"),
+    ("bvit_axi_lite_regs.sv", "restart = clear_q || datapath_rst", "restart = clear_q"),
+    ("bvit_axi_lite_regs.sv", "restart = clear_q || datapath_rst", "restart = datapath_rst"),
+    ("bvit_axi_lite_regs.sv", "if (datapath_rst) inside_q <= '0;\n    else inside_q", "inside_q"),
+    ("bvit_axi_lite_regs.sv", "ahead_q <= inside_q - 16'(frame_done)", "ahead_q <= inside_q"),
+    ("bvit_axi_lite_regs.sv", "committed_q && ahead_q == '0) latency_q", "committed_q) latency_q"),
+    # Strobes.
+    ("bvit_axi_lite_regs.sv", "&& s_axi_wstrb[0];", ";"),
+    ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[0]) packet_frames", "packet_frames"),
+    ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[1]) packet_frames", "packet_frames"),
+    # Beats that wait one after the other, none of them long.
+    ("bvit_logits_out.sv", "if (!m_axis_tvalid || m_axis_tready) stall_q", "if (!m_axis_tvalid) stall_q"),
+    ("bvit_logits_out.sv", "stall_q == StallW'(STALL_CYCLES)", "stall_q == StallW'(STALL_CYCLES - 1)"),
+    # A bit less.
+    ("bvit_axi_lite_regs.sv", "in_q + 32'(frame_accepted)", "32'(31'(in_q + 32'(frame_accepted)))"),
+    ("bvit_axi_lite_regs.sv", "out_q + 32'(frame_done)", "32'(31'(out_q + 32'(frame_done)))"),
+    ("bvit_axi_lite_regs.sv", "cycle_q + 64'd1", "{cycle_q[63:32], cycle_q[31:0] + 32'd1}"),
+    ("bvit_axi_lite_regs.sv", "cycle_high_q <= cycle_q[63:32]", "cycle_high_q <= {1'b0, cycle_q[62:32]}"),
+    ("bvit_axi_lite_regs.sv", "start_q <= cycle_q[31:0]", "start_q <= {1'b0, cycle_q[30:0]}"),
+    ("bvit_axi_lite_regs.sv", "done_at_q <= cycle_q[31:0]", "done_at_q <= {1'b0, cycle_q[30:0]}"),
+    ("bvit_axi_lite_regs.sv", "latency_q <= cycle_q[31:0] - start_q", "latency_q <= 32'(31'(cycle_q[31:0] - start_q))"),
+    ("bvit_frame_guard.sv", "frame_q <= frame_q + 1'b1", "frame_q <= {1'b0, frame_q[14:0] + 15'd1}"),
+    ("bvit_logits_out.sv", "frame_q + 1'b1;", "{1'b0, frame_q[14:0] + 15'd1};"),
+]
+
+#: seen with frames of a single beat only
+ONE_BEAT_MUTATIONS = [
+    ("bvit_axi_lite_regs.sv", "frame_start && !frame_short && !frame_long;", "frame_start && !frame_short;"),
+    ("bvit_axi_lite_regs.sv", "frame_start && !frame_short && !frame_long;", "frame_start && !frame_long;"),
+    ("bvit_axi_lite_regs.sv", "committed_q <= frame_start && frame_accepted", "committed_q <= 1'b0"),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "old", "new"), MUTATIONS)
-def test_mutations_are_caught(name: str, old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "old", "new", "options"),
+    [*((*row, {}) for row in MUTATIONS), *((*row, ONE_BEAT) for row in ONE_BEAT_MUTATIONS)],
+)
+def test_mutations_are_caught(
+    name: str, old: str, new: str, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # failed runs keep their folders
     with pytest.raises(AssertionError, match="simulation failed"):
-        run_shell(mutant(tmp_path, name, old, new))
+        run_shell(mutant(tmp_path, name, old, new), **options)

@@ -23,13 +23,13 @@ def check(op: SpatialPool, frames: int = 3, **options: object) -> None:
     assert measured.cycles_per_frame == op.cycles
 
 
-@pytest.mark.parametrize("pe", [1, 4])
+@pytest.mark.parametrize("pe", [1, 6])
 @pytest.mark.parametrize(
     ("height", "width", "window"),
     [(4, 6, (2, 3)), (4, 6, (1, 3)), (4, 6, (4, 1)), (4, 6, (4, 6)), (3, 3, (1, 1)), (6, 2, (3, 2)), (5, 1, (5, 1))],
 )
 def test_windows(height: int, width: int, window: tuple[int, int], pe: int) -> None:
-    check(pool(height, width, 4, window, pe))
+    check(pool(height, width, 6, window, pe))
 
 
 @pytest.mark.parametrize(
