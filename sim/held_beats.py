@@ -5,16 +5,23 @@ from __future__ import annotations
 import math
 
 from bvit_hw.ops.base import HwOp
+from bvit_hw.ops.binary_attention import BinaryAttention
+from bvit_hw.ops.binary_mvau import BinaryMVAU
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
+from bvit_hw.ops.int_mvau import IntMVAU
 from bvit_hw.ops.patch_gather import PatchGather
+from bvit_hw.ops.popcount import is_shared, popcount_size
 from bvit_hw.ops.upsample import Upsample
 from bvit_hw.ops.width_converter import WidthConverter
 
 
-def held_beats(op: HwOp) -> tuple[int, ...] | None:
-    """How many beats each input takes while nothing is taken from the outputs, of units that exist to hold beats."""
+def held_beats(op: HwOp) -> tuple[int | None, ...] | None:
+    """How many beats each input takes while nothing is taken from the outputs, of units with buffers.
+
+    None where the unit, or an input, promises nothing.
+    """
     match op:
         case Fifo():
             return (op.depth,)
@@ -36,7 +43,27 @@ def held_beats(op: HwOp) -> tuple[int, ...] | None:
                 return (1,)
             # Twice what comes before a window's last row, and the register behind.
             return (2 * (op.window_h - 1) * op.width * op.channels // op.pe + 1,)
+        case BinaryMVAU():
+            stages = 5 + popcount_size(op.simd).stages - int(op.primitives > 0) if is_shared(op.simd) else 3
+            return (_passes(op.cols // op.simd, op.rows // op.pe, stages),)
+        case IntMVAU() if not op.serial:
+            products = op.simd if op.simd > 1 else 0
+            stages = 1 + (products if op.use_dsp else (op.simd - 1).bit_length())
+            return (_passes(op.cols // op.simd, op.rows // op.pe, stages),)
+        case BinaryAttention():
+            # Keys and values of two frames; how many queries depends on how far the first of them came.
+            return (None, 2 * op.inputs[1].beats, 2 * op.inputs[2].beats)
     return None
+
+
+def _passes(beats: int, passes: int, stages: int) -> int:
+    """A token of so many beats goes through ``stages`` so often: a result is out, the next one stops everything."""
+    issued = 2 * beats + stages
+    if passes == 1:  # straight from the input
+        return issued
+    tokens, rest = divmod(issued, passes * beats)
+    shown_for_the_last_time = tokens * beats + max(0, rest - (passes - 1) * beats)
+    return 2 * beats + shown_for_the_last_time
 
 
 def _replayed(group: int, plays: int) -> int:

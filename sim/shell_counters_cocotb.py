@@ -95,11 +95,11 @@ async def measurements_in_full_width(dut: Any) -> None:
             assert (await one(begin, skip))[0] == plain + skip, f"latency from {begin:#x} cycles on, {skip:#x} more"
     await shell.write(reg.CONTROL, reg.CONTROL_CLEAR)
     await one(5000, 0)
-    for begin in [1 << bit for bit in range(13, 32)]:
-        # From the last frame's end, about 5000 + 80, whatever happened to the counter since.
-        interval = (await one(begin, 0))[1]
-        assert abs(interval - (begin - 5000)) < 4, f"interval {interval:#x} at {begin:#x} cycles"
-        await one(5000, 0)
+    for begin in [*(1 << bit for bit in range(13, 32)), (1 << 32) - 1000]:
+        # From the end of the last frame, which began at 5000, and from this one's to that of the next.
+        there, back = (await one(begin, 0))[1], (await one(5000, 0))[1]
+        for interval, due in ((there, begin - 5000), (back, 5000 - begin)):
+            assert abs(interval - due % (1 << 32)) < 4, f"interval {interval:#x}, about {due % (1 << 32):#x} are due"
 
 
 @border_test()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from harness import PATTERNS, Dut, Measurements, check_op, dut_of
+from held_beats import held_beats
 
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.verilator import lint
@@ -75,6 +76,10 @@ def check(
     if "full" in patterns:
         assert set(measured.intervals) == {op.cycles}, f"bubbles: {measured.intervals}, not {op.cycles} each"
         assert measured.latency_first == latency(op, structure, primitives)
+    if "reset" in patterns and structure == "auto":
+        held = held_beats(replace(op, primitives=primitives))
+        assert held is not None and held[0] is not None
+        assert measured.capacity == (min(held[0], 4 * op.inputs[0].beats),)
     return measured
 
 

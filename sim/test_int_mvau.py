@@ -127,6 +127,7 @@ def test_full_size(tokens: int, cols: int, rows: int, simd: int, pe: int) -> Non
         ("bvit_vector_replay.sv", "level_q > LEVEL_BITS'(beat)", "level_q >= LEVEL_BITS'(beat)"),
         ("bvit_vector_replay.sv", "level_q != LEVEL_BITS'(2 * BEATS)", "1'b1"),
         ("bvit_vector_replay.sv", "level_q != LEVEL_BITS'(2 * BEATS)", "!replay_q"),
+        ("bvit_vector_replay.sv", "level_q != LEVEL_BITS'(2 * BEATS)", "level_q < LEVEL_BITS'(2 * BEATS - 1)"),
         ("bvit_vector_replay.sv", "replay_q <= !final_round;", "replay_q <= 1'b1;"),
         ("bvit_vector_replay.sv", "if (final_round) read_bank_q", "read_bank_q"),
         ("bvit_vector_replay.sv", "level_q <= '0;", ""),

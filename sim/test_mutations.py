@@ -194,6 +194,7 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     ("bvit_fifo.sv", "Wraps = Size != 1 << AddrW", "Wraps = 1'b0", hundred),
     # Full one beat early: as fast as ever, but it holds less than it should.
     ("bvit_replay.sv", "s_axis_tready = !full", "s_axis_tready = used_q < COUNT_BITS'(WORDS - 1)", repeat),
+    ("bvit_binary_mvau_replay.sv", "held_d != COUNT'(2 * SF)", "held_d < COUNT'(2 * SF - 1)", shared),
     ("bvit_patch_gather.sv", "span_q != COUNT_BITS'(WORDS)", "span_q < COUNT_BITS'(WORDS - 1)", gathered),
     ("bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d != CountW'(DEPTH + 1)", fifo),
     ("bvit_duplicate.sv", "s_axis_tready = &has", "s_axis_tready = |has", duplicate),

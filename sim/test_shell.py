@@ -206,6 +206,7 @@ MUTATIONS = [
     ("bvit_axi_lite_regs.sv", "cycle_high_q <= cycle_q[63:32]", "cycle_high_q <= {1'b0, cycle_q[62:32]}"),
     ("bvit_axi_lite_regs.sv", "start_q <= cycle_q[31:0]", "start_q <= {1'b0, cycle_q[30:0]}"),
     ("bvit_axi_lite_regs.sv", "done_at_q <= cycle_q[31:0]", "done_at_q <= {1'b0, cycle_q[30:0]}"),
+    ("bvit_axi_lite_regs.sv", "interval_q <= cycle_q[31:0] - done_at_q", "interval_q <= 32'(31'(cycle_q - done_at_q))"),
     ("bvit_axi_lite_regs.sv", "latency_q <= cycle_q[31:0] - start_q", "latency_q <= 32'(31'(cycle_q[31:0] - start_q))"),
     ("bvit_frame_guard.sv", "frame_q <= frame_q + 1'b1", "frame_q <= {1'b0, frame_q[14:0] + 15'd1}"),
     ("bvit_logits_out.sv", "frame_q + 1'b1;", "{1'b0, frame_q[14:0] + 15'd1};"),
