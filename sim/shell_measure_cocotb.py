@@ -102,11 +102,14 @@ async def at_every_offset(dut: Any, before: str) -> None:
     await shell.start()
     watch = Watch(dut)
     for gap in range(50):
-        # Zero, so that a latency that is not written does not look like the last one.
+        # A latency that is not written must not look like the last one: it is 0, and a frame before takes longer.
         await shell.write(reg.CONTROL, reg.CONTROL_CLEAR)
         watch.clear()
         for length in BEFORE[before]:
-            await shell.drive(shell.frame(length))
+            first = shell.rng.randrange(0, length, 8)
+            await shell.drive(shell.frame(first), last=False)
+            await ClockCycles(dut.ap_clk, shell.rng.randint(1, 4))
+            await shell.drive(shell.frame(length - first))
         frames = [shell.frame(length) for length in BEFORE[before] if length == BYTES]
         frames += [shell.frame(), shell.frame()]
         for frame, pause in zip(frames[-2:], (gap, 0), strict=True):
