@@ -46,25 +46,34 @@ def _network(preset: str | None, file: Path | None) -> str | NetworkDescription:
 
 
 def _recipe(
-    network: str | NetworkDescription, named: str | None, data: str | None, download: bool, **changes: object
+    network: str | NetworkDescription,
+    named: str | None,
+    data: str | None,
+    download: bool,
+    convert_colours: bool,
+    **changes: object,
 ) -> tuple[Recipe, ImageData]:
     """The run that the options describe, and its data.
 
     A preset's classifier is as wide as folders have classes; a network file says itself how wide, and must be right.
     """
     from bvit_hw.data import open_data, parse_data
+    from bvit_hw.data.colours import with_channels
     from bvit_hw.errors import ConfigError
     from bvit_hw.train import training_recipe
 
     recipe = training_recipe(network, recipe=named, data=data, **changes)  # type: ignore[arg-type]
     opened = open_data(recipe.dataset, download=download)
+    if convert_colours and opened.channels != recipe.model.in_channels:
+        _say(f"{opened.name}: {opened.channels} channels, converted to the network's {recipe.model.in_channels}")
+        opened = with_channels(opened, recipe.model.in_channels)
     if not isinstance(network, str) and opened.classes != recipe.model.classes:
         some = ", ".join(opened.class_names[:4]) + (", ..." if opened.classes > 4 else "")
         raise ConfigError(
             f"network file {network.name}.toml: classes = {recipe.model.classes}; {recipe.dataset} has "
             f"{opened.classes} ({some})"
         )
-    if parse_data(recipe.dataset)[0] in ("imagenet", "tree") and opened.classes != recipe.model.classes:
+    if parse_data(recipe.dataset)[0] in ("imagenet", "tree", "npz") and opened.classes != recipe.model.classes:
         _say(f"{opened.name}: {opened.classes} classes; the classifier follows")
         recipe = recipe.changed(model=recipe.model.model_copy(update={"classes": opened.classes}).model_dump())
     return recipe, opened
@@ -97,7 +106,11 @@ def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, downlo
 @click.option("--recipe", "named", help="digits, cifar, pictures or paper; the network's own by default.")
 @click.option(
     "--data",
-    help="digits, cifar10=DIR, cifar100=DIR, imagenet=DIR, or DIR with train/ and val/ (default: the network's).",
+    help="digits, cifar10=DIR, cifar100=DIR, mnist=DIR, imagenet=DIR, DIR with train/ and val/, or an .npz file "
+    "(default: the network's).",
+)
+@click.option(
+    "--convert-colours", is_flag=True, help="Grey pictures for a colour network, or the reverse; refused otherwise."
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for state and checkpoint (default build/train/NETWORK)."
@@ -151,6 +164,7 @@ def train_command(
     network: Path | None,
     named: str | None,
     data: str | None,
+    convert_colours: bool,
     out: Path | None,
     epochs: int | None,
     quant_epochs: int | None,
@@ -193,6 +207,7 @@ def train_command(
         named,
         data,
         download,
+        convert_colours,
         epochs=epochs,
         quant_epochs=quant_epochs,
         batch_size=batch_size,

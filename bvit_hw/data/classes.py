@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bvit_hw.data.datasets import Labels
-from bvit_hw.data.record import DataRecord, kind_of
+from bvit_hw.data.record import DataRecord, kind_of, lasting
 from bvit_hw.data.sources import Split, open_data
 from bvit_hw.errors import DatasetError
 
@@ -54,11 +54,13 @@ def match_classes(
 
     ``names`` are the data's, in the order of its labels. A class goes to that of the same name. Where the checkpoint
     names none, or the data are of the kind it was trained on, whose labels are numbers by themselves (CIFAR, MNIST),
-    labels are taken as they are, if there are as many.
+    labels are taken as they are, if there are as many. Those of an .npz file without names are the network's numbers.
     """
     known = record.class_names
     kind = kind_of(data)
-    numbered = kind not in ("tree", "imagenet") and record.dataset is not None and kind == kind_of(record.dataset)
+    if kind == "npz" and names == tuple(map(str, range(len(names)))) and len(names) <= classes:
+        return np.arange(len(names)), ()
+    numbered = kind not in ("tree", "imagenet", "npz") and record.dataset is not None and kind == kind_of(record.dataset)
     if known is None or (numbered and len(names) == classes):
         if len(names) != classes:
             raise DatasetError(
@@ -80,10 +82,10 @@ def match_classes(
 
 def other_data(data: str, record: DataRecord) -> tuple[str, ...]:
     """A note where a network is measured on other data than the checkpoint names."""
-    if record.dataset is None or data == record.dataset:
+    if record.dataset is None or data == record.dataset or lasting(data) == record.dataset:
         return ()
-    kinds = kind_of(data) if not data.endswith(".npz") else "npz", kind_of(record.dataset)
-    if kinds[0] == kinds[1] and kinds[0] != "tree":
+    kinds = kind_of(data), kind_of(record.dataset)
+    if kinds[0] == kinds[1] and kinds[0] not in ("tree", "npz"):
         return ()
     return (f"the network was trained on {record.dataset}; this is measured on {data}",)
 
@@ -93,6 +95,10 @@ def open_matched(data: str, record: DataRecord, classes: int) -> MatchedData:
     opened = open_data(data)
     table, notes = match_classes(data, opened.class_names, record, classes)
     names = record.class_names or opened.class_names
+    wanted = record.preprocessing.channels
+    if opened.channels != wanted and lasting(data) != record.dataset:
+        kinds = {1: "grey", 3: "coloured"}
+        notes += (f"{data}: {kinds[opened.channels]} pictures, converted for a network of {wanted} channels",)
     return MatchedData(
         data, Relabelled(opened.train, table), Relabelled(opened.test, table), names, other_data(data, record) + notes
     )

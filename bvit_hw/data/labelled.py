@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Subset
 
-from bvit_hw.data.archive import load_archive
-from bvit_hw.data.classes import open_matched, other_data
+from bvit_hw.data.archive import archive_names, has_test_part, load_archive
+from bvit_hw.data.classes import match_classes, open_matched, other_data
 from bvit_hw.data.datasets import Images, Labels
 from bvit_hw.data.folder import spread
-from bvit_hw.data.record import DataRecord, default_preprocessing
+from bvit_hw.data.record import DataRecord, default_preprocessing, lasting
 from bvit_hw.data.sources import Split, evaluation_images, open_data
 from bvit_hw.errors import DatasetError
 from bvit_hw.models.config import BinaryViTConfig
@@ -35,15 +36,15 @@ def load_images(
 ) -> LabelledImages:
     """The test split of a data set, or an .npz file with ``images`` (uint8 N x H x W x C) and ``labels`` (N).
 
+    An .npz file with a test part, or the very one that the network was trained on, is a data set.
     Labels are the network's class numbers, told by the names in ``record``. Of data that are not in memory at the
     network's size at most ``most`` images are taken, evenly spread. Raises :class:`DatasetError` where there is no such
     data, or where images, labels or classes do not fit the network.
     """
     record = record or DataRecord(default_preprocessing(config))
-    if _is_archive(data):
-        images, labels = load_archive(data, config)
-        assert labels is not None
-        return LabelledImages(data, images, labels, class_names_of(config, record), other_data(data, record))
+    if _is_archive(data, record):
+        images, labels, notes = _archive(data, config, record)
+        return LabelledImages(data, images, labels, class_names_of(config, record, archive_names(data) or ()), notes)
     matched = open_matched(data, record, config.classes)
     part: Split = matched.test
     if most is not None and open_data(data).size != config.image_size:
@@ -68,11 +69,10 @@ def image_batches(
 def _all_batches(
     data: str, config: BinaryViTConfig, batch_size: int, record: DataRecord
 ) -> Iterator[tuple[Images, Labels]]:
-    if not _is_archive(data):
+    if not _is_archive(data, record):
         yield from _batches(data, open_matched(data, record, config.classes).test, config, record, batch_size)
         return
-    images, labels = load_archive(data, config)
-    assert labels is not None
+    images, labels, _ = _archive(data, config, record)
     for start in range(0, len(images), batch_size):
         yield images[start : start + batch_size], labels[start : start + batch_size]
 
@@ -82,8 +82,9 @@ def survey(data: str, config: BinaryViTConfig, record: DataRecord) -> tuple[int,
 
     Raises :class:`DatasetError` as :func:`load_images` does, as far as can be told without reading every picture.
     """
-    if _is_archive(data):
-        return len(load_archive(data, config)[0]), other_data(data, record)
+    if _is_archive(data, record):
+        images, _, notes = _archive(data, config, record)
+        return len(images), notes
     matched = open_matched(data, record, config.classes)
     return len(matched.test), matched.notes
 
@@ -105,8 +106,27 @@ def generated_images(config: BinaryViTConfig, count: int) -> LabelledImages:
     return LabelledImages("generated images", images, None, tuple(map(str, range(config.classes))))
 
 
-def _is_archive(data: str) -> bool:
-    return data.lower().endswith(".npz")
+def _is_archive(data: str, record: DataRecord) -> bool:
+    """Whether all of an .npz file is to measure on."""
+    if not data.lower().endswith(".npz"):
+        return False
+    return lasting(data) != record.dataset and not has_test_part(Path(data).expanduser())
+
+
+def _archive(data: str, config: BinaryViTConfig, record: DataRecord) -> tuple[Images, Labels, tuple[str, ...]]:
+    """Images, labels in the network's numbers, and notes; classes that the file names are told by their names."""
+    images, labels = load_archive(data, config)
+    assert labels is not None
+    notes = other_data(data, record)
+    names = archive_names(data)
+    if names is None:
+        return images, labels, notes
+    try:
+        labels = check_labels(labels, len(images), len(names))
+    except ValueError as error:
+        raise DatasetError(f"{data}: {error} (class_names has {len(names)} entries)") from error
+    table, more = match_classes(data, names, record, config.classes)
+    return images, table[labels], notes + more
 
 
 def _batches(

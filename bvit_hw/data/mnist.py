@@ -70,9 +70,15 @@ def _part(folder: Path, prefix: str) -> tuple[Images, Labels]:
     images = read_idx(folder / f"{prefix}-images-idx3-ubyte", 3)
     labels = read_idx(folder / f"{prefix}-labels-idx1-ubyte", 1)
     if len(images) != len(labels):
-        raise DatasetError(f"{folder}: {len(images):,} {prefix} images, {len(labels):,} {prefix} labels")
+        raise DatasetError(
+            f"{folder / prefix}-images-idx3-ubyte, {prefix}-labels-idx1-ubyte: {len(images):,} {prefix} images, "
+            f"{len(labels):,} {prefix} labels"
+        )
     if not len(images) or images.shape[1] != images.shape[2]:
-        raise DatasetError(f"{folder}: {prefix} images have shape {images.shape}; expected at least one, square")
+        raise DatasetError(
+            f"{folder / prefix}-images-idx3-ubyte: {prefix} images have shape {images.shape}; expected at least one, "
+            "square"
+        )
     return images[..., None].copy(), labels.astype(np.int64)
 
 
@@ -93,8 +99,13 @@ def load_mnist(name: str, folder: Path, class_names: tuple[str, ...] = ()) -> Da
     classes = len(class_names) or int(train_labels.max()) + 1
     for part, labels in (("train", train_labels), ("t10k", test_labels)):
         if labels.max() >= classes:
-            raise DatasetError(f"{folder}: a {part} label is {labels.max()}; {name} has 0..{classes - 1}")
+            raise DatasetError(
+                f"{folder / part}-labels-idx1-ubyte: a {part} label is {labels.max()}; {name} has 0..{classes - 1}"
+            )
     empty = np.flatnonzero(np.bincount(train_labels, minlength=classes) == 0)
     if len(empty):
-        raise DatasetError(f"{folder}: no training picture of class {empty[0]}; classes are 0..{classes - 1}")
+        raise DatasetError(
+            f"{folder / 'train'}-labels-idx1-ubyte: no training picture of class {empty[0]}; classes are "
+            f"0..{classes - 1}"
+        )
     return Dataset(name, classes, train_images, train_labels, test_images, test_labels, class_names)

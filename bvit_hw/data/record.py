@@ -99,6 +99,6 @@ def lasting(dataset: str) -> str:
         kind, folder = parse_data(dataset)
     except ConfigError:
         return dataset
-    if folder is None or ("=" not in dataset and kind != "tree"):
+    if folder is None or ("=" not in dataset and kind not in ("tree", "npz")):
         return dataset
-    return str(folder.absolute()) if kind == "tree" else f"{kind}={folder.absolute()}"
+    return str(folder.absolute()) if kind in ("tree", "npz") else f"{kind}={folder.absolute()}"

@@ -1,4 +1,4 @@
-"""Datasets by what the command line says: ``digits``, ``cifar10=DIR``, ``cifar100=DIR``, ``imagenet=DIR``, ``DIR``."""
+"""Datasets by what the command line says: ``digits``, ``cifar10=DIR``, ``cifar100=DIR``, ``imagenet=DIR``, ``DIR``, ``FILE.npz``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bvit_hw.data.archive import open_archive
 from bvit_hw.data.cifar import CIFAR_NAMES, load_cifar
 from bvit_hw.data.datasets import DATASETS, Dataset, Images, Labels, load_dataset
 from bvit_hw.data.mnist import FASHION_CLASSES, FASHION_FOLDER, load_mnist
@@ -58,6 +59,8 @@ class ImageData:
     test: Split
     size: int | None = None
     arrays: Dataset | None = None
+    #: 3: coloured (some of them, at least), 1: grey
+    channels: int = 3
 
     @property
     def classes(self) -> int:
@@ -66,13 +69,15 @@ class ImageData:
 
 
 def _from_arrays(dataset: Dataset) -> ImageData:
+    height, width, channels = dataset.train_images.shape[1:]
     return ImageData(
         dataset.name,
         dataset.names(),
         ArraySplit(dataset.train_images, dataset.train_labels),
         ArraySplit(dataset.test_images, dataset.test_labels),
-        dataset.train_images.shape[1],
+        height if height == width else None,
         dataset,
+        channels,
     )
 
 
@@ -85,7 +90,7 @@ def is_dir(text: str) -> bool:
 
 
 def parse_data(text: str) -> tuple[str, Path | None]:
-    """Kind (a name of :data:`DATASETS`, ``cifar10``, ``cifar100``, ``imagenet`` or ``tree``) and folder in ``--data``.
+    """Kind (a name of :data:`DATASETS` or :data:`KINDS`, ``tree`` or ``npz``) and folder or file in ``--data``.
 
     Raises :class:`ConfigError` for anything else; whether the folder exists is not looked at, unless it must tell a
     folder from a misspelt name.
@@ -101,10 +106,7 @@ def parse_data(text: str) -> tuple[str, Path | None]:
         is_dir(folder)
         return kind, Path(folder).expanduser()
     if text.lower().endswith(".npz"):
-        raise ConfigError(
-            f"--data {text}: an .npz file has no training split; evaluate, build and --calibrate take it. Training "
-            "takes a data set, or a folder with train/ and val/"
-        )
+        return "npz", Path(text).expanduser()
     is_folder = is_dir(text)
     if is_folder or ("/" in text and kind not in KINDS):
         return "tree", Path(text).expanduser()
@@ -115,7 +117,7 @@ def parse_data(text: str) -> tuple[str, Path | None]:
         raise ConfigError(f"--data {text}: {kind} {hint}")
     folders = (*CIFAR_NAMES, *_MNIST_NAMES, "imagenet")
     known = ", ".join((*DATASETS, "fashion-mnist", *(f"{name}=DIR" for name in folders)))
-    raise ConfigError(f"--data {text}: neither a folder nor a known dataset; allowed: {known}, DIR with train/, val/")
+    raise ConfigError(f"--data {text}: neither a folder nor a known dataset; allowed: {known}, DIR with train/, val/, FILE.npz")
 
 
 def open_data(text: str, *, download: bool = False) -> ImageData:
@@ -131,11 +133,13 @@ def open_data(text: str, *, download: bool = False) -> ImageData:
         return _from_arrays(load_cifar(kind, folder, download=download))
     if kind in _MNIST_NAMES:
         return _from_arrays(load_mnist(kind, folder, FASHION_CLASSES if kind == "fashion-mnist" else ()))
+    if kind == "npz":
+        return _from_arrays(open_archive(folder))
     # torchvision takes its time to import, and digits do without.
     from bvit_hw.data.tree import open_tree
 
-    train, test = open_tree(folder)
-    return ImageData(text, tuple(train.classes), train, test)
+    train, test, channels = open_tree(folder)
+    return ImageData(text, tuple(train.classes), train, test, channels=channels)
 
 
 def evaluation_images(split: Split, how: Preprocessing | int, batch_size: int) -> Iterator[tuple[Images, Labels]]:

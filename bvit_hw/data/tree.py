@@ -8,6 +8,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from bvit_hw.data.datasets import no_folder
+from bvit_hw.data.folder import spread
 from bvit_hw.errors import DatasetError
 from bvit_hw.runtime.errors import ImageError
 from bvit_hw.runtime.pictures import read_picture
@@ -32,6 +33,30 @@ def read_image(path: str | Path) -> Image.Image:
     return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
+def _read_grey(path: str | Path) -> Image.Image:
+    return read_image(path).convert("L")
+
+
+#: Pillow's modes of grey pictures, beside those of 16 bits
+_GREY = ("1", "L", "LA", "La", "I", "F")
+#: pictures of a tree whose colours are looked at: their files' heads, nothing is decoded
+_LOOKED_AT = 64
+
+
+def _is_grey(split: ImageFolder) -> bool:
+    """Whether a tree's pictures are grey, told by some of them, evenly spread; one coloured picture decides."""
+    seen = False
+    for index in spread(len(split.samples), _LOOKED_AT):
+        try:
+            with Image.open(split.samples[index][0]) as picture:
+                if picture.mode not in _GREY and not picture.mode.startswith("I;16"):
+                    return False
+                seen = True
+        except Exception:  # whatever Pillow raises over a damaged file; it is named when it is read
+            continue
+    return seen
+
+
 def _split(folder: Path) -> ImageFolder:
     try:
         return ImageFolder(str(folder), loader=read_image)
@@ -50,8 +75,8 @@ def _some(names: set[str]) -> str:
     return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
 
 
-def open_tree(root: Path) -> tuple[ImageFolder, ImageFolder]:
-    """Training and validation split of the tree at ``root``, listed and checked but not read.
+def open_tree(root: Path) -> tuple[ImageFolder, ImageFolder, int]:
+    """Training and validation split of the tree at ``root``, listed and checked but not read, and their channels.
 
     Raises :class:`DatasetError` naming the folder: no such tree, a missing split, an empty class, classes that only
     one of the splits has.
@@ -71,4 +96,7 @@ def open_tree(root: Path) -> tuple[ImageFolder, ImageFolder]:
         facts = [f"only in {train}: {_some(only_train)}"] * bool(only_train)
         facts += [f"only in {val}: {_some(only_val)}"] * bool(only_val)
         raise DatasetError(f"{root}: the splits have different classes; {'; '.join(facts)}")
-    return train_split, val_split
+    grey = _is_grey(train_split)
+    if grey:
+        train_split.loader = val_split.loader = _read_grey
+    return train_split, val_split, 1 if grey else 3

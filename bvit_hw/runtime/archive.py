@@ -19,6 +19,19 @@ def read_archive(path: str | Path, *, labelled: bool = False) -> tuple[np.ndarra
 
     Raises ImageError naming the file: missing, damaged, another format, an array missing (``labelled``: or labels).
     """
+    needed = ("images", "labels")[: 1 + labelled]
+    found = read_arrays(path, needed, ("labels",))
+    images, labels = found["images"], found.get("labels")
+    if images.dtype.kind not in "uif" and images.dtype.kind != "b":
+        raise ImageError(f"{path}: images are {images.dtype} {images.shape}; needed: numbers, N x h x w x C")
+    return images, labels
+
+
+def read_arrays(path: str | Path, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """The ``needed`` arrays of an .npz file, and the ``optional`` ones that it holds; others are not looked at.
+
+    Raises ImageError naming the file: missing, damaged, another format, an array missing.
+    """
     path = Path(path)
     try:
         archive = np.load(path, allow_pickle=False)
@@ -26,13 +39,13 @@ def read_archive(path: str | Path, *, labelled: bool = False) -> tuple[np.ndarra
             raise ImageError(f"{path}: holds a single array (.npy); an .npz with 'images' and 'labels' is needed")
         with archive:
             names = archive.files
-            missing = [name for name in ("images", "labels")[: 1 + labelled] if name not in names]
+            missing = [name for name in needed if name not in names]
             if missing:
-                wanted = "arrays 'images' and 'labels'" if labelled else "an array 'images'"
+                quoted = " and ".join(map(repr, needed))
+                wanted = f"arrays {quoted}" if len(needed) > 1 else f"an array {quoted}"
                 held = ", ".join(sorted(names)[:5]) or "nothing"
                 raise ImageError(f"{path}: must hold {wanted}; {missing[0]!r} is missing, found {held}")
-            images = archive["images"]
-            labels = archive["labels"] if "labels" in names else None
+            found = {name: archive[name] for name in (*needed, *optional) if name in names}
     except ImageError:
         raise
     except FileNotFoundError as error:
@@ -41,11 +54,9 @@ def read_archive(path: str | Path, *, labelled: bool = False) -> tuple[np.ndarra
         raise ImageError(f"{path}: its arrays do not fit into memory") from error
     except _DAMAGED as error:
         raise ImageError(f"{path}: damaged, or no .npz file: {error}") from error
-    if not isinstance(images, np.ndarray) or not (labels is None or isinstance(labels, np.ndarray)):
-        raise ImageError(f"{path}: 'images' and 'labels' must be NumPy arrays, one .npy each")
-    if images.dtype.kind not in "uif" and images.dtype.kind != "b":
-        raise ImageError(f"{path}: images are {images.dtype} {images.shape}; needed: numbers, N x h x w x C")
-    return images, labels
+    if not all(isinstance(array, np.ndarray) for array in found.values()):
+        raise ImageError(f"{path}: {' and '.join(map(repr, found))} must be NumPy arrays, one .npy each")
+    return found
 
 
 def read_array(path: str | Path) -> np.ndarray:

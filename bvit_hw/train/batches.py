@@ -175,10 +175,10 @@ def open_batches(recipe: Recipe, data: ImageData, share: Share, device: torch.de
     config = recipe.model
     if data.classes != config.classes:
         raise ConfigError(f"dataset {data.name} has {data.classes} classes; the network has {config.classes}")
-    channels = 3 if data.arrays is None else data.arrays.train_images.shape[-1]
-    if config.in_channels != channels:
+    if config.in_channels != data.channels:
         raise ConfigError(
-            f"dataset {data.name}: pictures have {channels} channels; the network has in_channels={config.in_channels}"
+            f"dataset {data.name}: pictures have {data.channels} channels; the network has "
+            f"in_channels={config.in_channels}; train --convert-colours converts them"
         )
     if recipe.augmentation == "affine":
         return AffineBatches(recipe, data, share, device)
