@@ -48,7 +48,7 @@ def load_archive(path: str, config: BinaryViTConfig, *, labelled: bool = True) -
 
 
 def archive_names(path: str | Path) -> tuple[str, ...] | None:
-    """The classes' names in an .npz file, None where it has none; raises :class:`DatasetError` naming file and array."""
+    """The classes' names in an .npz file, None where it has none; :class:`DatasetError` names file and array."""
     try:
         given = read_arrays(path, (), (_NAMES,)).get(_NAMES)
     except ImageError as error:
@@ -75,7 +75,7 @@ def open_archive(path: Path) -> Dataset:
     """An .npz file as a data set: ``images`` and ``labels`` train, ``test_images`` and ``test_labels`` measure.
 
     Without the latter every fifth image of each class measures, or its last where there are fewer. Images are N x h x w
-    (grey) or N x h x w x C, bytes or reals in 0..1, of any one size. Raises :class:`DatasetError` naming file and array.
+    (grey) or N x h x w x C, bytes or reals in 0..1, of any one size. :class:`DatasetError` names file and array.
     """
     names = archive_names(path)
     try:
@@ -118,7 +118,7 @@ def _part(
     pixels = images[..., None] if images.ndim == 3 else images
     if pixels.ndim != 4 or pixels.shape[-1] not in (1, 3, 4) or not all(pixels.shape):
         raise DatasetError(
-            f"{path}: {name} have shape {images.shape}; needed: N x h x w (grey) or N x h x w x C, C 1 or 3, one at least"
+            f"{path}: {name} have shape {images.shape}; needed: N x h x w (grey) or N x h x w x C, C 1 or 3, N above 0"
         )
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise DatasetError(f"{path}: {name} are {images.dtype}; needed: uint8 (0..255) or real numbers (0..1)")

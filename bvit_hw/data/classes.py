@@ -60,7 +60,9 @@ def match_classes(
     kind = kind_of(data)
     if kind == "npz" and names == tuple(map(str, range(len(names)))) and len(names) <= classes:
         return np.arange(len(names)), ()
-    numbered = kind not in ("tree", "imagenet", "npz") and record.dataset is not None and kind == kind_of(record.dataset)
+    numbered = (
+        kind not in ("tree", "imagenet", "npz") and record.dataset is not None and kind == kind_of(record.dataset)
+    )
     if known is None or (numbered and len(names) == classes):
         if len(names) != classes:
             raise DatasetError(

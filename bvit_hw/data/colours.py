@@ -38,9 +38,7 @@ def with_channels(data: ImageData, channels: int) -> ImageData:
         return data
     if data.arrays is None:
         mode = "L" if channels == 1 else "RGB"
-        return replace(
-            data, train=_Converted(data.train, mode), test=_Converted(data.test, mode), channels=channels
-        )
+        return replace(data, train=_Converted(data.train, mode), test=_Converted(data.test, mode), channels=channels)
 
     def convert(images: Images) -> Images:
         return luma(images) if channels == 1 else np.repeat(images, 3, axis=3)

@@ -1,4 +1,4 @@
-"""Datasets by what the command line says: ``digits``, ``cifar10=DIR``, ``cifar100=DIR``, ``imagenet=DIR``, ``DIR``, ``FILE.npz``."""
+"""Datasets by what the command line says: ``digits``, ``cifar10=DIR``, ``imagenet=DIR``, ``DIR``, ``FILE.npz``, ..."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ def parse_data(text: str) -> tuple[str, Path | None]:
         raise ConfigError(f"--data {text}: {kind} {hint}")
     folders = (*CIFAR_NAMES, *_MNIST_NAMES, "imagenet")
     known = ", ".join((*DATASETS, "fashion-mnist", *(f"{name}=DIR" for name in folders)))
-    raise ConfigError(f"--data {text}: neither a folder nor a known dataset; allowed: {known}, DIR with train/, val/, FILE.npz")
+    raise ConfigError(
+        f"--data {text}: neither a folder nor a known dataset; allowed: {known}, DIR with train/, val/, FILE.npz"
+    )
 
 
 def open_data(text: str, *, download: bool = False) -> ImageData:
