@@ -1,4 +1,4 @@
-"""Own data to train on: .npz files with a split, grey folders, colours converted where asked; what is wrong is named."""
+"""Own data to train on: .npz files with a split, grey folders, colours converted where asked; errors name the place."""
 
 from __future__ import annotations
 
@@ -200,5 +200,5 @@ def test_empty_folders_and_odd_channels_are_named(tmp_path: Path) -> None:
         picture.unlink()
     with pytest.raises(DatasetError, match="class 1"):
         open_data(str(root))
-    with pytest.raises(ConfigError, match="neither a folder nor a known dataset.*FILE.npz"):
+    with pytest.raises(ConfigError, match=r"neither a folder nor a known dataset.*FILE\.npz"):
         open_data("set.npy")
