@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -41,6 +42,8 @@ def main() -> int:
             for mutant in found[name]:
                 print(f"{mutant.id}: {mutant.before}  ->  {mutant.after}")
         return 0
+    # Whoever ends it, what is in hand is finished, and the copies of the repository go.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     journal = Journal(given.journal)
     if given.write_docs:
         write_table(journal)

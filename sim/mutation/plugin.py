@@ -26,6 +26,7 @@ import pytest
 from bvit_hw.errors import ToolError
 from bvit_hw.flows import verilator
 from bvit_hw.flows.cache import publish
+from bvit_hw.flows.tool import run_tool
 
 #: the request's; empty where benches are only imported
 CONFIG: dict[str, Any] = {}
@@ -68,15 +69,16 @@ def pytest_configure() -> None:
     if not CONFIG:
         return
     if CONFIG["mode"] == "record":
-        harness.build_model = _recorded  # type: ignore[assignment]
-        harness.simulate = lambda *_, **__: None  # type: ignore[assignment]
         # Any count of cycles will do, so that tests of several models go on to the next.
-        harness._measure = lambda *_, **__: harness.Measurements(cycles_per_frame=0.0)
-        harness.CYCLES_TOLERANCE = 1.0
+        vars(harness).update(
+            build_model=_recorded,
+            simulate=lambda *_, **__: None,
+            _measure=lambda *_, **__: harness.Measurements(cycles_per_frame=0.0),
+            CYCLES_TOLERANCE=1.0,
+        )
     else:
-        harness.build_model = _mutated  # type: ignore[assignment]
-        harness.simulate = _limited(harness.simulate)  # type: ignore[assignment]
-        verilator.run_tool = _compared(verilator.run_tool)  # type: ignore[assignment]
+        vars(harness).update(build_model=_mutated, simulate=_limited(harness.simulate))
+        vars(verilator).update(run_tool=_compared(run_tool))
 
 
 def pytest_collection_finish() -> None:
@@ -132,17 +134,17 @@ def _mutated(sources: Sequence[Path], top: str, **options: Any) -> Path:
         return _build_model(kept, top, **{**options, "cache": None})
 
 
-def _compared(run_tool: Callable[..., Any]) -> Callable[..., Any]:
+def _compared(original: Callable[..., Any]) -> Callable[..., Any]:
     """Stop after Verilator where it made the original's text of the mutant: compiling is what takes time."""
 
     def run(name: str, argv: Sequence[str], *, cwd: Path, **options: Any) -> Any:
         if name != "verilator" or not _in_scratch(cwd):
-            return run_tool(name, argv, cwd=cwd, **options)
+            return original(name, argv, cwd=cwd, **options)
         if "--cc" not in argv:
             with _shared_objects(cwd, argv):
-                return run_tool(name, argv, cwd=cwd, **options)
+                return original(name, argv, cwd=cwd, **options)
         try:
-            done = run_tool(name, argv, cwd=cwd, **options)
+            done = original(name, argv, cwd=cwd, **options)
         except ToolError as error:
             raise Invalid(str(error)) from None
         digest = hashlib.sha256()
