@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from mutation import docs
+from mutation import benches, docs
 from mutation.mutants import KINDS, Mutant, mutants_of, normalised
 from mutation.runner import KILLS, Journal, Result, listed, modules, run
 
@@ -157,6 +158,24 @@ def test_what_no_bench_can_notice_survives(tmp_path: Path, monkeypatch: pytest.M
     (result,) = run(["bvit_duplicate"], Journal(tmp_path / "journal.jsonl"), among=["sim/test_glue.py"])
     assert (result.outcome, result.tests) == ("survived", 0)
     with pytest.raises(AssertionError, match="no bench notices it"):
+        noticed([result], 1)
+
+
+def test_a_bench_that_fails_anyway_notices_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test that notices a mutant is run with the original too: a broken bench would notice everything."""
+
+    def run_broken(server: benches.Server, tests: Sequence[str], *_: object) -> tuple[list[dict[str, object]], str]:
+        if list(tests) == ["sim/test_glue.py"]:
+            files = ["bvit_duplicate.sv"]
+            return [{"test": "t", "files": files, "direct": files, "long": False}], ""
+        return [{"test": "t", "outcome": "killed", "why": "broken"}], ""
+
+    monkeypatch.setattr(benches.Server, "run", run_broken)
+    (mutant, *_) = sample("bvit_duplicate")
+    journal = Journal(tmp_path / "journal.jsonl")
+    (result,) = run(["bvit_duplicate"], journal, only=lambda m: m.id == mutant.id, among=["sim/test_glue.py"])
+    assert (result.outcome, result.why) == ("error", "t fails with the original too")
+    with pytest.raises(AssertionError, match="fails with the original too"):
         noticed([result], 1)
 
 

@@ -99,12 +99,13 @@ class Journal:
 
 
 class _Worker:
-    """A copy of the repository, and what its mutants are judged with."""
+    """A copy of the repository, and what its mutants are judged with; ``sound`` is shared by all workers."""
 
-    def __init__(self, folder: Path, baselines: Path) -> None:
+    def __init__(self, folder: Path, baselines: Path, sound: dict[str, bool]) -> None:
         self.folder = folder
         self.tree = benches.copy_tree(folder / "tree")
         self.baselines = baselines
+        self.sound = sound  #: test -> whether it passes with the original
         self.server = benches.Server(self.tree)
         # Models of mutants are thrown away; Verilator's runtime, which is compiled once, is everybody's.
         runtime = cache_folder() / "runtime"
@@ -121,27 +122,42 @@ class _Worker:
         original = file.read_text()
         kept.write_text(original)
         file.write_text(text)
-        config = {
-            "mode": "judge", "file": str(file), "original": str(kept), "cache": str(self.folder / "cache"),
-            "baselines": str(self.baselines), "seconds": CPU_SECONDS, "tests": list(tests), "invalid": _INVALID,
-            "models": {test: models[test].count for test in tests},
-        }  # fmt: skip
-        words = ""
         try:
-            noted, words = self.server.run(tests, config, PATIENCE)
-        except TimeoutError as error:
-            noted = [{"test": "", "outcome": "timeout", "why": str(error)}]
+            noted, words = self._run(tests, {test: models[test].count for test in tests}, file, kept)
         finally:
             file.write_text(original)
             shutil.rmtree(self.folder / "cache" / "models", ignore_errors=True)
         outcome, by, why = _verdict(noted, words)
         if outcome == "survived":
             outcome, by, why = _prove(file.name, text)
+        elif outcome in KILLS and by and not self._is_sound(by):
+            outcome, why = "error", f"{by} fails with the original too"
         return Result(
             id=mutant.id, module=mutant.module, kind=mutant.kind, outcome=outcome, by=by, why=why,
             tests=sum(entry["outcome"] != "same" for entry in noted),
             seconds=round(time.monotonic() - started, 1), text="", benches="",
         )  # fmt: skip
+
+    def _run(
+        self, tests: Sequence[str], models: Mapping[str, int], file: Path, original: Path
+    ) -> tuple[list[dict[str, object]], str]:
+        config = {
+            "mode": "judge", "file": str(file), "original": str(original), "cache": str(self.folder / "cache"),
+            "baselines": str(self.baselines), "seconds": CPU_SECONDS, "tests": list(tests), "invalid": _INVALID,
+            "models": dict(models),
+        }  # fmt: skip
+        try:
+            return self.server.run(tests, config, PATIENCE)
+        except TimeoutError as error:
+            return [{"test": "", "outcome": "timeout", "why": str(error)}], ""
+
+    def _is_sound(self, test: str) -> bool:
+        """Whether what noticed a mutant has nothing against the original."""
+        if test not in self.sound:
+            nothing = self.folder / "none.sv"  # is in no model, so that all are of the original
+            noted, _ = self._run([test], {}, nothing, nothing)
+            self.sound[test] = [entry["outcome"] for entry in noted] == ["passed"]
+        return self.sound[test]
 
 
 def _verdict(noted: Sequence[Mapping[str, object]], words: str) -> tuple[str, str, str]:
@@ -231,8 +247,9 @@ def run(
         folder = Path(scratch)
         (folder / "baselines").mkdir()
         workers: queue.Queue[_Worker] = queue.Queue()
+        sound: dict[str, bool] = {}
         for number in range(jobs):
-            workers.put(_Worker(folder / f"worker{number}", folder / "baselines"))
+            workers.put(_Worker(folder / f"worker{number}", folder / "baselines", sound))
         models = _models(workers.queue[0].server, journal.path.parent, among)
         for name in names:
             source = paths[name].read_text()
