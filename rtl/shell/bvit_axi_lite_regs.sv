@@ -66,7 +66,7 @@ module bvit_axi_lite_regs #(
   assign s_axi_wready = write_q;
   assign s_axi_bresp = 2'b00;
   assign control = write_q && s_axi_wstrb[0] &&
-                   s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'(bvit_registers_pkg::CONTROL >> 2);
+                   32'(s_axi_awaddr[ADDR_W-1:2]) == bvit_registers_pkg::CONTROL >> 2;
   always_ff @(posedge clk) begin
     if (rst) begin
       write_q <= 1'b0;
@@ -97,7 +97,7 @@ module bvit_axi_lite_regs #(
   // Frames a packet: 1 again after a soft reset too, so that whoever wrote another value sees that there was one.
   // It changes with the datapath's reset, not before: it must not while a packet is under way.
   logic packet_write;
-  assign packet_write = write_q && s_axi_awaddr[ADDR_W-1:2] == (ADDR_W-2)'(bvit_registers_pkg::PACKET_FRAMES >> 2);
+  assign packet_write = write_q && 32'(s_axi_awaddr[ADDR_W-1:2]) == bvit_registers_pkg::PACKET_FRAMES >> 2;
   always_ff @(posedge clk) begin
     if (rst || reset_left_q == ResetW'(RESET_CYCLES)) packet_frames <= 16'd1;
     else if (packet_write) begin
@@ -188,7 +188,7 @@ module bvit_axi_lite_regs #(
       read_q <= s_axi_arvalid && !read_q && !s_axi_rvalid;
       if (read_q) s_axi_rvalid <= 1'b1;
       else if (s_axi_rready) s_axi_rvalid <= 1'b0;
-      if (read_q && s_axi_araddr[ADDR_W-1:2] == (ADDR_W-2)'(bvit_registers_pkg::CYCLES_LOW >> 2)) begin
+      if (read_q && 32'(s_axi_araddr[ADDR_W-1:2]) == bvit_registers_pkg::CYCLES_LOW >> 2) begin
         cycle_high_q <= cycle_q[63:32];
       end
     end

@@ -56,8 +56,9 @@ class Result:
 
 
 def modules() -> dict[str, Path]:
-    """Name -> file of every module that is ours (not the vendor's models)."""
-    return {path.stem: path for path in sorted((benches.ROOT / "rtl").rglob("*.sv")) if path.parent.name != "models"}
+    """Name -> file of every module that is ours (not the vendor's models, not packages, which are generated)."""
+    files = sorted((benches.ROOT / "rtl").rglob("*.sv"))
+    return {path.stem: path for path in files if path.parent.name != "models" and not path.stem.endswith("_pkg")}
 
 
 def _hash(*parts: str) -> str:
