@@ -15,30 +15,23 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import onnx
-from qonnx.core.modelwrapper import ModelWrapper
-
 from bvit_hw.boards import Board, load_board
-from bvit_hw.finn.lower import hw_graph
+from bvit_hw.graph.file import load_graph
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.hw_graph import HwGraph
-from bvit_hw.graph.insert_fifos import with_block_ram, with_depths
-from bvit_hw.graph.stitch_plan import add_glue, planned
+from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
+from bvit_hw.pipeline.artefacts import GRAPH_FILE
 
 #: how many times the board's LUTs and flip-flops the foldings of the second table may take
 _MORE = 2
 COLUMNS = ("lut", "ff", "bram18", "dsp")
 
 
-def built(build: Path, board: Board) -> tuple[HwGraph, dict[str, Resources]]:
+def built(build: Path) -> tuple[HwGraph, dict[str, Resources]]:
     """The stitched graph of a finished build, and the counts of every operator by its name."""
-    graph = hw_graph(ModelWrapper(onnx.load_model(str(build / "lower" / "hardware.onnx"))))
-    folding = json.loads((build / "fold" / "folding.json").read_text())
-    folded = graph.with_ops({node.name: node.op.fold(**folding[node.name]) for node in graph.nodes})
-    depths = json.loads((build / "generate" / "fifo_depths.json").read_text())
-    stitched = with_block_ram(with_depths(add_glue(folded), depths), board.limits.bram18)
+    stitched = load_graph(build / "generate" / GRAPH_FILE)
     counts = json.loads((build / "synthesize" / "resources.json").read_text())
     return stitched, {name: Resources(**values) for name, values in counts.items()}
 
@@ -75,7 +68,7 @@ def main() -> int:
     parser.add_argument("--cycles", type=int, nargs="*", default=[1024, 512])
     arguments = parser.parse_args()
     board = load_board(arguments.board)
-    graph, counts = built(arguments.build, board)
+    graph, counts = built(arguments.build)
     kinds = {node.name: node.op.op_type for node in graph.nodes}
     models = {node.name: node.op.resources() for node in graph.nodes}
     counted = by_kind((kinds.get(name, "border"), resources) for name, resources in counts.items())
@@ -88,7 +81,7 @@ def main() -> int:
         print(f"| {kind} | {number} | {cells(total)} | {model} |")
     print(f"| all | {len(counts)} | {cells(sum(counts.values(), Resources()))} | |\n")
 
-    lowered = hw_graph(ModelWrapper(onnx.load_model(str(arguments.build / "lower" / "hardware.onnx"))))
+    lowered = load_graph(arguments.build / "lower" / GRAPH_FILE)
     roomy = larger(board)
     plain = with_vendor_cells(lowered, board)
     columns: dict[int, dict[str, tuple[int, Resources]]] = {}

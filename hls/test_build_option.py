@@ -13,10 +13,11 @@ import pytest
 
 from bvit_hw.errors import ConfigError, ToolError
 from bvit_hw.flows.vitis_hls import vitis_command
+from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.engine import StepContext
-from bvit_hw.pipeline.hls_step import run_hls
 from bvit_hw.pipeline.options import BuildOptions, resolve
 from bvit_hw.pipeline.plan import make_steps
+from bvit_hw.pipeline.steps import hls
 
 
 def options(impl: str = "auto", impl_of: tuple[str, ...] = ()) -> BuildOptions:
@@ -66,7 +67,7 @@ def test_the_step(built: Path, tmp_path: Path) -> None:
     earlier = {name: built / name for name in results}
     context = StepContext(tmp_path, lambda done, total: None, earlier, results)
     chosen = replace(options("auto", ("b0.p=hls", "b0.att=hls")), simulated_images=2)
-    result = run_hls(context, chosen)
+    result = hls.run(context, Artefacts(chosen, earlier))
     assert result["operators"] == {"b0.p": "MultiPool", "b0.att": "BinaryAttention"}
     assert result["images"] == 2 and result["logits_equal_to_frozen"] and result["values_compared"] > 0
     for name in ("b0_p", "b0_att"):

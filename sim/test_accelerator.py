@@ -11,15 +11,14 @@ import pytest
 import torch
 from harness import SIM, cocotb_model, simulate
 
-from bvit_hw.boards import load_board
 from bvit_hw.contract.file import load_frozen
 from bvit_hw.data import load_dataset
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.graph.fifo_sizing import check_logits
+from bvit_hw.graph.file import load_graph
 from bvit_hw.ops.shell import guard_depths
-from bvit_hw.pipeline.engine import StepContext
-from bvit_hw.pipeline.hardware_steps import stitched_graph
+from bvit_hw.pipeline.artefacts import GRAPH_FILE
 from bvit_hw.rtl_library import source_paths
 from tests.other_networks import NETWORKS, build
 
@@ -77,9 +76,7 @@ def test_other_accelerators_behind_axi(name: str, tmp_path: Path) -> None:
 def test_every_test_image(built: Path) -> None:
     """All 360 images through the core, back to back and with stalls, equal to frozen PyTorch bit for bit."""
     images = load_dataset("digits").test_images
-    results = json.loads((built / "manifest.json").read_text())["steps"]
-    context = StepContext(built, lambda done, total: None, {n: built / n for n in results}, {})
-    graph = stitched_graph(context, load_board("pynq-z2"))
+    graph = load_graph(built / "generate" / GRAPH_FILE)
     wanted = frozen_logits(built, images)
     run = CoreSimulator()(graph, images, frames=len(images))
     check_logits(run, wanted)

@@ -14,9 +14,10 @@ pytest.importorskip("tkinter", reason="no Tcl interpreter: install python3-tk")
 from bvit_hw.boards import load_board
 from bvit_hw.errors import ToolError
 from bvit_hw.flows import vitis, vivado
+from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.engine import StepContext, StepNotRun
-from bvit_hw.pipeline.hardware_steps import run_bitstream
 from bvit_hw.pipeline.options import BuildOptions
+from bvit_hw.pipeline.steps import bitstream
 from bvit_hw.report.model import Implementation
 from tests.accelerator_package import write_accelerator
 from tests.emulators.vitis_emulation import install
@@ -28,8 +29,8 @@ class _Options:
     board: object
 
 
-def step(tmp_path: Path, name: str, place: str = "") -> tuple[StepContext, BuildOptions]:
-    """Context and options of the step behind a package for the board ``name``."""
+def step(tmp_path: Path, name: str, place: str = "") -> tuple[StepContext, Artefacts]:
+    """Context and artefacts of the step behind a package for the board ``name``."""
     board, package = load_board(name), tmp_path / place / "package"
     contents = write_accelerator(package, board)
     if board.vitis is None:
@@ -39,7 +40,7 @@ def step(tmp_path: Path, name: str, place: str = "") -> tuple[StepContext, Build
     folder = tmp_path / place / "bitstream"
     folder.mkdir(parents=True)
     context = StepContext(folder, lambda done, total: None, {"package": package}, {})
-    return context, cast(BuildOptions, _Options(board))
+    return context, Artefacts(cast(BuildOptions, _Options(board)))
 
 
 def with_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,19 +54,19 @@ def with_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_tool_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, board: str, message: str
 ) -> None:
-    context, options = step(tmp_path, board)
+    context, build = step(tmp_path, board)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StepNotRun, match=message):
-        run_bitstream(context, options)
+        bitstream.run(context, build)
     assert list(context.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["", ODD], ids=["plain", "odd"])
 def test_vivado_is_run_and_its_reports_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """In a copy where the path is none that Vivado takes: its scripts refuse such a one."""
-    context, options = step(tmp_path, "pynq-z2", place)
+    context, build = step(tmp_path, "pynq-z2", place)
     with_tools(tmp_path, monkeypatch)
-    results = run_bitstream(context, options)
+    results = bitstream.run(context, build)
     assert sorted(f.name for f in context.folder.iterdir()) == [
         "bvit_hw.bit", "bvit_hw.hwh", "power.rpt", "timing.rpt", "utilization.rpt", "vivado.log",
     ]  # fmt: skip
@@ -78,9 +79,9 @@ def test_vivado_is_run_and_its_reports_read(tmp_path: Path, monkeypatch: pytest.
 def test_v_plus_plus_is_run_and_its_reports_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    context, options = step(tmp_path, "u250", place)
+    context, build = step(tmp_path, "u250", place)
     with_tools(tmp_path, monkeypatch)
-    results = run_bitstream(context, options)
+    results = bitstream.run(context, build)
     assert sorted(f.name for f in context.folder.iterdir()) == ["bvit_hw.xclbin", "vitis.log", "xclbin_info.txt"]
     found = Implementation(**results["implementation"])
     assert (found.lut, found.clock_mhz, found.setup_slack_ns) == (126_011, 250.0, None)
@@ -90,12 +91,12 @@ def test_v_plus_plus_is_run_and_its_reports_read(
 def test_what_fails_leaves_no_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, board: str, variable: str | None
 ) -> None:
-    context, options = step(tmp_path, board)
+    context, build = step(tmp_path, board)
     with_tools(tmp_path, monkeypatch)
     if variable:
         monkeypatch.setenv(variable, "200")  # v++ lowered the clock
     else:
         (context.earlier["package"] / "ip" / "bvit_fifo.sv").unlink()
     with pytest.raises(ToolError, match="exit code 1"):
-        run_bitstream(context, options)
+        bitstream.run(context, build)
     assert not any(f.suffix in (".bit", ".xclbin") for f in context.folder.iterdir())

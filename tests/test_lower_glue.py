@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -17,6 +18,7 @@ from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.graph.insert_duplicates import insert_duplicates
 from bvit_hw.graph.insert_fifos import insert_fifos, with_block_ram, with_depths
 from bvit_hw.graph.insert_width_converters import insert_width_converters
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.graph.stitch_plan import add_glue, estimated_depths, planned
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.ops.binarize import Binarize
@@ -59,20 +61,44 @@ def test_plain_graph_is_not_stitched() -> None:
 
 
 def test_each_pass_does_its_part_and_only_once() -> None:
-    first, changed = insert_duplicates(graph())
-    assert changed
+    first = insert_duplicates(graph())
+    assert len(first.nodes) > len(graph().nodes)
     consumers = first.consumers()
     assert all(len(found) == 1 for found in consumers.values())
-    second, changed = insert_width_converters(first)
-    assert changed
+    second = insert_width_converters(first)
+    assert len(second.nodes) > len(first.nodes)
     assert all(e.source_stream.lanes == e.sink_stream.lanes for e in second.edges())
-    third, changed = insert_fifos(second)
-    assert changed
+    third = insert_fifos(second)
+    assert len(third.nodes) > len(second.nodes)
     for again in (insert_duplicates, insert_width_converters, insert_fifos):
-        result, changed = again(third)
-        assert not changed
-        assert result.nodes == third.nodes
+        assert again(third).nodes == third.nodes
     same_tensors(third)
+
+
+def test_a_pass_that_changes_a_tensor_is_named() -> None:
+    """What run_passes compares: a weight that is other than before, a tensor that is gone, an unsound graph."""
+    image = random_pixels(CONFIGS["pyramid"], 1, 1)[0]
+
+    def other_weight(given: HwGraph) -> HwGraph:
+        first = next(n for n in given.nodes if n.op.op_type == "BinaryMVAU")
+        changed = replace(first, params={**first.params, "weights": -first.params["weights"]})
+        return replace(given, nodes=tuple(changed if n is first else n for n in given.nodes))
+
+    def renamed(given: HwGraph) -> HwGraph:
+        last = given.nodes[-1]
+        return replace(given, nodes=(*given.nodes[:-1], replace(last, outputs=("other",))), output="other")
+
+    def unsound(given: HwGraph) -> HwGraph:
+        return replace(given, nodes=given.nodes[1:])
+
+    for wrong, said in [
+        (other_weight, "after other_weight: tensor .* has other values"),
+        (renamed, f"after renamed: tensor {graph().output} is no longer computed"),
+        (unsound, "which nothing before it writes"),
+    ]:
+        with pytest.raises(LoweringError, match=said):
+            run_passes(graph(), [insert_duplicates, wrong], image)
+    assert run_passes(graph(), [insert_duplicates], image).nodes == insert_duplicates(graph()).nodes
 
 
 def test_converters_to_fewer_lanes_have_their_fifo_before_them() -> None:
@@ -175,7 +201,7 @@ def test_unsound_graphs_are_refused(broken: HwGraph, reason: str) -> None:
 
 
 def test_unused_results_are_refused_when_stitched() -> None:
-    forked, _ = insert_duplicates(_chain(copies=2))
+    forked = insert_duplicates(_chain(copies=2))
     with pytest.raises(LoweringError, match="'z0' has 0 consumers"):
         forked.check(stitched=True)
 

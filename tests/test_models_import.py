@@ -372,9 +372,10 @@ def test_a_build_takes_a_checkpoint_without_scales(digits_checkpoint: Path, tmp_
     from dataclasses import replace
 
     from bvit_hw.errors import FreezeError
+    from bvit_hw.pipeline.artefacts import Artefacts
     from bvit_hw.pipeline.engine import StepContext
     from bvit_hw.pipeline.options import resolve
-    from bvit_hw.pipeline.steps import run_checkpoint
+    from bvit_hw.pipeline.steps import checkpoint
 
     options = resolve(
         board="pynq-z2", preset_name=None, checkpoint=digits_checkpoint, data=None, clock_mhz=None, target_fps=None,
@@ -382,14 +383,14 @@ def test_a_build_takes_a_checkpoint_without_scales(digits_checkpoint: Path, tmp_
     )  # fmt: skip
     context = StepContext(folder=tmp_path, progress=lambda done, total: None, earlier={}, results={})
     with pytest.raises(FreezeError, match=r"not quantized yet \(mode 'float'\): give images.*--calibrate DIR"):
-        run_checkpoint(context, replace(options, calibrate=None))
-    results = run_checkpoint(context, options)
+        checkpoint.run(context, Artefacts(replace(options, calibrate=None)))
+    results = checkpoint.run(context, Artefacts(options))
     kept = tmp_path / "checkpoint.safetensors"
     assert load_checkpoint(kept).mode == "quant" and checkpoint_info(kept)["dataset"] == "digits"
     assert results["calibration"] == checkpoint_info(kept)["calibration"]
     assert results["qat_accuracy"] == results["calibration"]["quantized"]["accuracy"]
     with pytest.raises(ConfigError, match=r"has its fixed-point scales already; leave out --calibrate digits"):
-        run_checkpoint(context, replace(options, checkpoint=kept))
+        checkpoint.run(context, Artefacts(replace(options, checkpoint=kept)))
 
 
 def test_freeze_and_export_take_a_checkpoint_without_scales(paper: Path, tmp_path: Path) -> None:

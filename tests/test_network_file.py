@@ -14,9 +14,11 @@ from bvit_hw.contract.header import model_hash
 from bvit_hw.errors import BvitError, CheckpointError, ConfigError
 from bvit_hw.models import checkpoint_config, checkpoint_info, shipped_checkpoint
 from bvit_hw.network_file import network_config, network_info, network_name, network_record
+from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.options import BuildOptions, resolve
-from bvit_hw.pipeline.steps import run_checkpoint, run_freeze
+from bvit_hw.pipeline.steps import checkpoint as checkpoint_step
+from bvit_hw.pipeline.steps import freeze as freeze_step
 from bvit_hw.report.model import Report
 from tests import test_cli
 
@@ -84,14 +86,14 @@ def test_evaluation_of_a_frozen_network_is_that_of_its_checkpoint(frozen: Path, 
 
 
 def first_steps(path: Path, folder: Path, **more: object) -> tuple[dict[str, object], dict[str, object], Path]:
-    asked = options(path, **more)
+    build = Artefacts(options(path, **more))
     folders = {name: folder / name for name in ("checkpoint", "freeze")}
     for made in folders.values():
         made.mkdir(parents=True)
     context = StepContext(folders["checkpoint"], lambda done, total: None, {}, {})
-    checkpoint = dict(run_checkpoint(context, asked))
+    checkpoint = dict(checkpoint_step.run(context, build))
     context = StepContext(folders["freeze"], lambda d, t: None, folders, {"checkpoint": checkpoint})
-    return checkpoint, dict(run_freeze(context, asked)), folders["freeze"] / "frozen.safetensors"
+    return checkpoint, dict(freeze_step.run(context, build)), folders["freeze"] / "frozen.safetensors"
 
 
 def test_a_build_takes_a_frozen_network(frozen: Path, nameless: Path, tmp_path: Path) -> None:
@@ -117,8 +119,8 @@ def test_a_whole_build_of_a_frozen_network(frozen: Path, built: Path, tmp_path: 
     assert (found.cycles_per_frame, found.resources) == (wanted.cycles_per_frame, wanted.resources)
     assert found.accuracy.qat is None and found.accuracy.frozen == wanted.accuracy.frozen
     assert found.accuracy.rtl_equal_to_frozen is True and "as the checkpoint records" in found.accuracy.record
-    hardware = [(folder / "lower/hardware.onnx").read_bytes() for folder in (tmp_path / "out", built)]
-    assert hardware[0] == hardware[1]
+    for name in ("lower/hardware.onnx", "lower/graph.safetensors", "generate/graph.safetensors"):
+        assert (tmp_path / "out" / name).read_bytes() == (built / name).read_bytes(), name
 
 
 def test_what_needs_weights_refuses_integers(frozen: Path, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def build_command(
     from bvit_hw.pipeline.board_package import write_release
     from bvit_hw.pipeline.engine import BuildFolder, StepOutcome, output_errors
     from bvit_hw.pipeline.plan import identity, identity_files, make_steps
-    from bvit_hw.pipeline.report_step import make_report
+    from bvit_hw.pipeline.report import make_report
     from bvit_hw.pipeline.selection import REPORTED_FROM, select
     from bvit_hw.report.page import write_page
     from bvit_hw.report.terminal import print_report

@@ -31,6 +31,11 @@ class LabelledImages:
     notes: tuple[str, ...] = ()
 
 
+def accuracy_of(predictions: Labels, labels: Labels | None) -> float | None:
+    """Share of right predictions, 0..1; None without labels."""
+    return None if labels is None else float(np.mean(predictions == labels))
+
+
 def load_images(
     data: str, config: BinaryViTConfig, record: DataRecord | None = None, most: int | None = None
 ) -> LabelledImages:

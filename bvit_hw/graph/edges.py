@@ -8,8 +8,8 @@ from dataclasses import replace
 from bvit_hw.graph.hw_graph import Edge, HwGraph, HwNode
 
 
-def insert_on_edges(graph: HwGraph, choose: Callable[[Edge], HwNode | None]) -> tuple[HwGraph, bool]:
-    """The graph with what ``choose`` gives put on each edge, and whether it gave anything.
+def insert_on_edges(graph: HwGraph, choose: Callable[[Edge], HwNode | None]) -> HwGraph:
+    """The graph with what ``choose`` gives put on each edge.
 
     Every tensor must have one consumer. The operator goes right before the stream's consumer, and its output tensor
     takes the place of the edge's.
@@ -34,4 +34,4 @@ def insert_on_edges(graph: HwGraph, choose: Callable[[Edge], HwNode | None]) -> 
         inputs = tuple(renamed.get((node.name, port), tensor) for port, tensor in enumerate(node.inputs))
         nodes.append(replace(node, inputs=inputs))
     nodes.extend(last)
-    return replace(graph, nodes=tuple(nodes), output=output), bool(before or last)
+    return replace(graph, nodes=tuple(nodes), output=output)

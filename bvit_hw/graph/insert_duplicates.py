@@ -8,7 +8,7 @@ from bvit_hw.graph.glue import duplicate_op
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
 
 
-def insert_duplicates(graph: HwGraph) -> tuple[HwGraph, bool]:
+def insert_duplicates(graph: HwGraph) -> HwGraph:
     """The graph with every fork made explicit; copies of ``x`` are called ``x.fork0``, ``x.fork1``, ..."""
     counts: dict[str, int] = {}
     edges = graph.edges()
@@ -25,7 +25,7 @@ def insert_duplicates(graph: HwGraph) -> tuple[HwGraph, bool]:
                 outputs=tuple(f"{edge.tensor}.fork{i}" for i in range(copies)),
             )
     if not forks:
-        return graph, False
+        return graph
     taken = dict.fromkeys(forks, 0)
 
     def copy_of(tensor: str) -> str:
@@ -38,4 +38,4 @@ def insert_duplicates(graph: HwGraph) -> tuple[HwGraph, bool]:
     for node in graph.nodes:
         nodes.append(replace(node, inputs=tuple(copy_of(tensor) for tensor in node.inputs)))
         nodes.extend(forks[tensor] for tensor in node.outputs if tensor in forks)
-    return replace(graph, nodes=tuple(nodes), output=copy_of(graph.output)), True
+    return replace(graph, nodes=tuple(nodes), output=copy_of(graph.output))

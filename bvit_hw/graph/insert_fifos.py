@@ -17,7 +17,7 @@ def fifo_name(tensor: str) -> str:
     return f"{tensor}.fifo"
 
 
-def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> tuple[HwGraph, bool]:
+def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> HwGraph:
     """The graph with a FIFO on every stream, also at its input and output; the one on ``x`` writes ``x.fifo``.
 
     ``depths`` are in beats, by the FIFO's name; 2 where there is none. An operator whose input flows follows its

@@ -13,7 +13,7 @@ from bvit_hw.ops.base import Stream
 
 def insert_width_converters(
     graph: HwGraph, *, input_lanes: int | None = None, output_lanes: int | None = None
-) -> tuple[HwGraph, bool]:
+) -> HwGraph:
     """The graph with equal lanes at both ends of every stream; what converts ``x`` writes ``x.width``.
 
     ``input_lanes`` and ``output_lanes`` are those outside the accelerator (None: as its first and last operator have

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
 
 from bvit_hw.graph.border import OUTPUT_LANES, border_of, input_lanes
 from bvit_hw.graph.glue import depth_for
@@ -11,15 +14,17 @@ from bvit_hw.graph.insert_duplicates import insert_duplicates
 from bvit_hw.graph.insert_fifos import insert_fifos, with_block_ram, with_depths
 from bvit_hw.graph.insert_width_converters import insert_width_converters
 from bvit_hw.graph.lag import held_fractions
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.ops.base import Intake
 
 
-def add_glue(graph: HwGraph) -> HwGraph:
-    """The graph with all glue, FIFOs two deep, and the accelerator's own lanes at its border."""
-    graph, _ = insert_duplicates(graph)
-    graph, _ = insert_width_converters(graph, input_lanes=input_lanes(graph), output_lanes=OUTPUT_LANES)
-    graph, _ = insert_fifos(graph)
-    return graph
+def add_glue(graph: HwGraph, image: np.ndarray | None = None) -> HwGraph:
+    """The graph with all glue, FIFOs two deep, and the accelerator's own lanes at its border.
+
+    With ``image`` (uint8, H x W x C) every tensor is compared after every pass.
+    """
+    converters = partial(insert_width_converters, input_lanes=input_lanes(graph), output_lanes=OUTPUT_LANES)
+    return run_passes(graph, (insert_duplicates, converters, insert_fifos), image)
 
 
 def estimated_depths(graph: HwGraph) -> dict[str, int]:

@@ -50,7 +50,7 @@ class StepOutcome:
 
 @dataclass
 class StepContext:
-    """What a step is given: its own folder, earlier steps' folders and results, and a progress display.
+    """What a step is given: its own folder, folders and results of the steps it comes after, and a progress display.
 
     ``say`` tells the user a line of text.
     """
@@ -284,9 +284,10 @@ class BuildFolder:
                     continue
                 temporary = self.path / f".tmp-{step.name}"
                 temporary.mkdir()
-                earlier = {name: self.path / name for name in results}
+                earlier = {name: self.path / name for name in step.after}
+                known = {name: results[name] for name in step.after}
                 try:
-                    result = step.run(StepContext(temporary, update, earlier, results, progress.say))
+                    result = step.run(StepContext(temporary, update, earlier, known, progress.say))
                 except StepNotRun as why:
                     shutil.rmtree(temporary)
                     outcomes.append(StepOutcome(step.name, "not run", time.monotonic() - start, str(why)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bvit_hw.boards import Board, load_board
@@ -41,6 +43,12 @@ class BuildOptions:
     impl_of: tuple[tuple[str, str], ...] = ()
     #: whether the package gets the accelerator as a simulated device, for notebooks without a board
     simulated_device: bool = True
+
+    @cached_property
+    def checkpoint_digest(self) -> str:
+        """SHA-256 of the checkpoint's file."""
+        with self.checkpoint.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @property
     def model_name(self) -> str:

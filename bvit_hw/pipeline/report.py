@@ -11,10 +11,9 @@ from typing import Any
 
 from bvit_hw import __version__
 from bvit_hw.flows.plain import by_hand
-from bvit_hw.graph.border import border_of
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
-from bvit_hw.pipeline.engine import StepContext, StepOutcome
-from bvit_hw.pipeline.hardware_steps import stitched_graph
+from bvit_hw.pipeline.artefacts import Artefacts
+from bvit_hw.pipeline.engine import StepOutcome
 from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.report.model import (
     Accuracy,
@@ -92,15 +91,14 @@ def make_report(
 
     What the steps left out would have told is None, or said to be not run.
     """
-    earlier = {name: folder / name for name in results}
-    context = StepContext(folder, lambda done, total: None, earlier, results)
-    graph = stitched_graph(context, options.board)
+    build = Artefacts(options, {name: folder / name for name in results})
+    graph = build.stitched
     synthesized = "synthesize" in results
     counted = json.loads((folder / "synthesize" / "resources.json").read_text()) if synthesized else {}
     board, available = options.board, asdict(options.board.available)
     limits = asdict(board.limits)
     total = results["synthesize"]["total"] if synthesized else {}
-    predicted = asdict(graph.resources() + border_of(graph, board.limits.bram18).resources)
+    predicted = asdict(graph.resources() + build.border.resources)
     simulated = results.get("simulate")
     cycles = float(graph.cycles if simulated is None else simulated["cycles_simulated"])
     built = "bitstream" in results

@@ -1,0 +1,30 @@
+"""The step `bitstream`: Vivado, or v++ for an Alveo card, where it is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from bvit_hw.flows.plain import vendor_copy
+from bvit_hw.flows.vendor import flow_of
+from bvit_hw.pipeline.artefacts import Artefacts
+from bvit_hw.pipeline.build_step import BuildStep
+from bvit_hw.pipeline.engine import StepContext, StepNotRun
+
+
+def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
+    """Run the vendor's tool; otherwise say that it is not here."""
+    work, flow = context.folder / "vendor", flow_of(build.options.board)
+    if flow.path() is None:
+        raise StepNotRun(flow.missing)
+    with vendor_copy(context.earlier["package"], work) as place:
+        names = flow.build(place)
+    implementation = flow.implementation(work)
+    for name in (*names.values(), *flow.kept):
+        (work / name).rename(context.folder / name)
+    shutil.rmtree(work)
+    return {**names, "implementation": implementation}
+
+
+STEP = BuildStep(name="bitstream", title="bitstream: Vivado", run=run, after=("package",))

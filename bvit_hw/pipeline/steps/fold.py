@@ -1,0 +1,56 @@
+"""The step `fold`: how much hardware each operator gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from bvit_hw.graph.file import save_graph
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.vendor_cells import with_vendor_cells
+from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
+from bvit_hw.pipeline.build_step import BuildStep, write_json
+from bvit_hw.pipeline.engine import StepContext
+
+#: share of the LUT budget that folding leaves alone: FIFO depths are found after it, and cost models err a little
+FOLDING_MARGIN = 0.04
+
+
+def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
+    """Solve the folding for the board's budget, or for the frame rate asked for.
+
+    Beside the graph there is folding.json, to read and to compare: each operator's folding, and what else of its
+    fields is other than as lowered.
+    """
+    options = build.options
+    budget = options.board.budget
+    reduced = budget.model_copy(update={"lut": budget.lut * (1 - FOLDING_MARGIN)})
+    board = options.board.model_copy(update={"budget": reduced})
+    result = fold(with_vendor_cells(build.lowered, board), board, target_fps=options.target_fps)
+    save_graph(result.graph, context.folder / GRAPH_FILE)
+    plain = {n.name: n.op.attributes() for n in build.lowered.nodes}
+    folding = {
+        n.name: {f: int(v) for f, v in n.op.attributes().items() if f in n.op.folding_fields or v != plain[n.name][f]}
+        for n in result.graph.nodes
+    }
+    write_json(context.folder / "folding.json", folding)
+    return {
+        "cycles": result.cycles,
+        "frames_per_second": options.clock_mhz * 1e6 / result.cycles,
+        "limited_by": result.limited_by,
+        "resources": asdict(result.resources),
+        "budget": asdict(result.limits),
+    }
+
+
+STEP = BuildStep(
+    name="fold",
+    title="fold: solve for the board",
+    run=run,
+    after=("checkpoint", "freeze", "lower"),
+    inputs=lambda options: {
+        "board": options.board.model_dump(mode="json"),
+        "target_fps": options.target_fps,
+    },
+)

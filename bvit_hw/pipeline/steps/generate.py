@@ -1,0 +1,95 @@
+"""The step `generate`: FIFO depths from a simulation, then the accelerator's RTL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from bvit_hw.codegen.accelerator import accelerator
+from bvit_hw.codegen.stitch import stitch
+from bvit_hw.flows.cache import any_cached
+from bvit_hw.flows.core_sim import CoreSimulator
+from bvit_hw.flows.verilator import lint
+from bvit_hw.graph.fifo_sizing import size_fifos
+from bvit_hw.graph.file import save_graph
+from bvit_hw.graph.stitch_plan import add_glue
+from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
+from bvit_hw.pipeline.build_step import BuildStep
+from bvit_hw.pipeline.engine import StepContext
+from bvit_hw.pipeline.options import BuildOptions
+from bvit_hw.rtl_library import source_paths
+
+TOP = "bvit_accelerator"
+SIZING_FRAMES = 16
+SIZING_IMAGES = 4
+
+
+def verilator_and_compilers(options: BuildOptions) -> tuple[str, ...]:
+    """What simulating needs. Models that were compiled before need no compiler; whether they are those of this build
+    is seen in the step."""
+    return ("verilator",) if any_cached("models") else ("verilator", "g++", "make")
+
+
+def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
+    """Size the FIFOs by simulating the real RTL, then write the accelerator: SystemVerilog, memories, file lists."""
+    options, folded, border = build.options, build.folded, build.border
+    images = build.images.images[:SIZING_IMAGES]
+    context.progress(0, 3)
+    sized = size_fifos(
+        add_glue(folded, image=images[0]),
+        CoreSimulator(jobs=options.jobs),
+        images,
+        bram18=options.board.limits.bram18 - border.resources.bram18,
+        frames=SIZING_FRAMES,
+    )
+    context.progress(2, 3)
+    save_graph(sized.graph, context.folder / GRAPH_FILE)
+    core = stitch(sized.graph)
+    top = accelerator(
+        core,
+        name=TOP,
+        model_hash=str(context.results["freeze"]["model_hash"]),
+        image=(build.config.image_size, build.config.image_size, build.config.in_channels),
+        border=border,
+        logits_exponent=int(context.results["freeze"]["logits_exponent"]),
+    )
+    rtl = context.folder / "rtl"
+    core.write(rtl, context.folder / "mem")
+    top.write(rtl)
+    models = context.folder / "sim"  # apart from what a vendor's tool is given
+    models.mkdir()
+    for names, target in ((top.library, rtl), (top.cell_models, models)):
+        for source in source_paths(names):
+            shutil.copyfile(source, target / source.name)
+    files = [*top.library, f"{core.module}.sv", f"{top.module}.v"]
+    synthesis = [f"rtl/{name}" for name in files]
+    simulation = [*(f"sim/{name}" for name in top.cell_models), *synthesis]
+    for listing, paths in (("files.f", synthesis), ("sim_files.f", simulation)):
+        (context.folder / listing).write_text("".join(f"{path}\n" for path in paths))
+    lint([context.folder / path for path in simulation], top.module)
+    fifos = [node.op for node in sized.graph.fifos]
+    return {
+        "top": top.module,
+        "files": files,
+        "input_bits": border.input_bits,
+        "guard_depth": border.guard_depth,
+        "fifos": len(fifos),
+        "fifo_bits": sum(op.fifo_depth * op.inputs[0].width for op in fifos),
+        "sizing": {
+            "cycles_model": folded.cycles,
+            "cycles_simulated": sized.run.cycles_per_frame,
+            "frames": SIZING_FRAMES,
+        },
+    }
+
+
+STEP = BuildStep(
+    name="generate",
+    title="generate: FIFO depths, RTL, lint",
+    run=run,
+    after=("checkpoint", "freeze", "lower", "fold"),
+    code=("codegen", "flows"),
+    data=("rtl",),
+    needs=verilator_and_compilers,
+)
