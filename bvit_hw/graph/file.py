@@ -7,7 +7,6 @@ operator's fields are plain data, so no ONNX and no re-derivation.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from bvit_hw.disk import write_aside
 from bvit_hw.errors import BvitError, LoweringError
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.ops.registry import from_attributes
@@ -53,12 +53,7 @@ def save_graph(graph: HwGraph, path: Path) -> None:
     }
     # One entry: safetensors writes several in no fixed order.
     metadata = {GRAPH_KEY: json.dumps(head, sort_keys=True, separators=(",", ":"))}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(save(tensors, metadata=metadata))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_aside(path, save(tensors, metadata=metadata))
 
 
 def load_graph(path: Path) -> HwGraph:
