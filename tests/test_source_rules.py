@@ -99,7 +99,7 @@ RENAMING = {
     "flows/cache.py": 1,
     "flows/verilator.py": 1,
     "pipeline/engine.py": 1,
-    "pipeline/hardware_steps.py": 1,
+    "pipeline/steps/bitstream.py": 1,
 }
 
 

@@ -30,9 +30,7 @@ FORMAT = 1
 
 def save_graph(graph: HwGraph, path: Path) -> None:
     """Write ``graph`` to ``path``, atomically; equal graphs give equal files."""
-    tensors = {
-        f"{node.name}/{key}": np.array(value, order="C") for node in graph.nodes for key, value in node.params.items()
-    }
+    tensors = {f"{node.name}/{key}": _narrow(value) for node in graph.nodes for key, value in node.params.items()}
     head = {
         "format": FORMAT,
         "name": graph.name,
@@ -46,7 +44,7 @@ def save_graph(graph: HwGraph, path: Path) -> None:
                 "fields": node.op.attributes(),
                 "inputs": node.inputs,
                 "outputs": node.outputs,
-                "params": sorted(node.params),
+                "params": {key: np.asarray(node.params[key]).dtype.name for key in sorted(node.params)},
             }
             for node in graph.nodes
         ],
@@ -78,6 +76,16 @@ def load_graph(path: Path) -> HwGraph:
     return graph
 
 
+def _narrow(value: np.ndarray) -> np.ndarray:
+    """The integers in the smallest type that holds them: weights are bits, and a graph is handed on three times."""
+    value = np.array(value, order="C")
+    low, high = (int(value.min()), int(value.max())) if value.size else (0, 0)
+    for kind in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return value.astype(kind)
+    return value
+
+
 def _target(name: str) -> Target:
     known = {target.name: target for target in discovered()}
     if name not in known:
@@ -92,5 +100,5 @@ def _node(entry: Mapping[str, Any], stored: Mapping[str, np.ndarray], target: Ta
         op=replace(op, target=target),  # not op.on(target): whether it has the target's cells is in its fields
         inputs=tuple(entry["inputs"]),
         outputs=tuple(entry["outputs"]),
-        params={key: stored[f"{entry['name']}/{key}"] for key in entry["params"]},
+        params={key: stored[f"{entry['name']}/{key}"].astype(dtype) for key, dtype in entry["params"].items()},
     )
