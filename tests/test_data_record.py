@@ -20,7 +20,10 @@ from bvit_hw.models import (
     save_checkpoint,
     shipped_checkpoint,
 )
+from bvit_hw.network_file import network_record
+from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.options import resolve
+from bvit_hw.pipeline.steps import run_checkpoint
 from bvit_hw.report.model import Accuracy
 from tests.frozen_factory import CONFIGS, calibrated_model
 
@@ -109,6 +112,30 @@ def test_nothing_else_is_measured_in_place_of_missing_data(tmp_path: Path) -> No
     own = tree(tmp_path / "pictures", "ant", "bee", "cow")
     assert options({"dataset": own}) == (own, "")
     assert options({"dataset": own}, "digits") == ("digits", "")
+
+
+@pytest.mark.parametrize(("name", "accuracy"), [("cifar10", 0.8358), ("fashion-mnist", 0.9156)])
+def test_shipped_networks_are_built_without_their_data(
+    name: str, accuracy: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accuracy is what the checkpoint records, marked as such; what is simulated are generated images."""
+    monkeypatch.setattr("bvit_hw.data.sources.FASHION_FOLDER", tmp_path / "not installed")
+    options = resolve(
+        board="pynq-z2", preset_name=name, checkpoint=None, data=None, clock_mhz=None, target_fps=None,
+        simulated_images=4, jobs=1,
+    )  # fmt: skip
+    assert options.data is None and "not at hand" in options.not_measured and "--data" in options.not_measured
+    record = network_record(options.checkpoint)
+    assert record.class_names is not None and len(record.class_names) == 10
+    found = run_checkpoint(StepContext(tmp_path, lambda done, total: None, {}, {}), options)
+    assert found["data"] == "generated images" and found["images"] == 0 and found["qat_accuracy"] is None
+    recorded = {key: found[f"recorded_{key}"] for key in ("accuracy", "images", "data")}
+    assert (recorded["accuracy"], recorded["images"]) == (accuracy, 10_000)
+    told = Accuracy(
+        data=found["data"], not_measured=found["not_measured"], qat=None, frozen=None, rtl=None, images=0, rtl_images=4,
+        rtl_equal_to_frozen=True, recorded=accuracy, recorded_images=10_000, recorded_data=recorded["data"],
+    )  # fmt: skip
+    assert told.record.startswith(f"{accuracy:.2%} on 10,000 images of {name}") and "records" in told.record
 
 
 def test_generated_images_fit_and_repeat() -> None:
