@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from bvit_hw.contract import FrozenTensor
 from bvit_hw.contract.attention_rule import threshold_integer
 from bvit_hw.contract.exactness import check_exact
+from bvit_hw.contract.fixed_point import RealAffine, fit_affine
+from bvit_hw.contract.operators import OPERATORS
 from bvit_hw.data import load_dataset, normalize
 from bvit_hw.errors import FreezeError
 from bvit_hw.execute.frozen import FrozenBinaryViT
@@ -166,3 +169,21 @@ def test_class_token_has_no_hardware_operator() -> None:
 
     with pytest.raises(LoweringError, match=r"no hardware operator: stem\.x/row \(Reshape\), .*head\.token \(Slice\)"):
         lower_model(to_qonnx(random_frozen(CLASS_TOKEN, seed=1)))
+
+
+@pytest.mark.parametrize("slope", [None, 30.0])
+def test_constants_lose_nothing_by_their_own_rounding(slope: float | None) -> None:
+    """Of integers and shifts alone the node gives round(x + bias) exactly, whatever the real bias; never off by one."""
+    x = FrozenTensor(name="x", height=1, width=64, channels=32, bits=8, signed=True, exponent=-5)
+    out = FrozenTensor(name="y", height=1, width=64, channels=32, bits=8, signed=True, exponent=-2)
+    bias = np.random.default_rng(2).uniform(-2, 2, (1, 32))
+    if slope is None:
+        real = RealAffine(factors=(1.0,), bias=bias)
+    else:
+        # All of x is on one side of the RPReLU, where its slope is 1; the second bias has to be right there.
+        real = RealAffine(factors=(1.0,), bias=np.full((1, 32), 4.0), slope=np.full(32, slope), bias2=bias - 4.0)
+    node = fit_affine((x,), out, real, coef_bits=8, slope_bits=8)
+    integers = np.broadcast_to(np.arange(-128, 128).reshape(4, 1, 64, 1), (4, 1, 64, 32)).astype(np.int64)
+    found = OPERATORS[node.op].run(node, out, integers)
+    wanted = np.floor((integers * 2.0**-5 + bias) * 4 + 0.5).astype(np.int64)
+    assert np.array_equal(found, wanted)

@@ -66,9 +66,12 @@ def power_of_two(factor: float | FloatArray) -> int | None:
     return exponent - 1 if mantissa == 0.5 else None
 
 
-def _half(shift: int) -> int:
-    """The constant that makes a floor shift round half up."""
-    return 1 << (shift - 1) if shift else 0
+def _constant(values: np.ndarray, shift: int) -> NDArray[np.int64]:
+    """What added to an integer and shifted right by ``shift`` gives the integer plus ``values``, rounded half up.
+
+    floor(integer + values + half) is what floor(values + half) gives: nothing is lost by the constant's own rounding.
+    """
+    return np.floor(values + np.ldexp(0.5, shift)).astype(np.int64)
 
 
 def _require_finite(name: str, real: RealAffine) -> None:
@@ -176,7 +179,7 @@ def _affine_at(
     if real.centre is not None and not fixed[0]:
         kept = params["coef0"] * 2.0 ** (max(wanted[0], exponent) - inputs[0].exponent)
         constant = constant + (np.asarray(real.factors[0]) - kept) * real.centre
-    bias = half_up(constant * 2.0**-exponent)
+    bias = constant * 2.0**-exponent
     attrs: dict[str, int | tuple[int, ...]] = {
         "multiply": multiply, "shift": tuple(shifts), "prelu": int(real.slope is not None), "mid_shift": 0,
         "slope_shift": 0, "out_shift": 0, "coef_bits": coef_bits, "slope_bits": slope_bits,
@@ -187,8 +190,8 @@ def _affine_at(
             op="ChannelAffine", inputs=tuple(x.name for x in inputs), output=output.name, attrs=attrs, params=params
         )
 
-    def total(half: int) -> Interval:
-        params["bias"] = _stored(bias + half, output.name, "bias")
+    def total(shift: int) -> Interval:
+        params["bias"] = _stored(_constant(bias, shift), output.name, "bias")
         last: Interval | None = None
         for name, interval in affine_total(node(), tuple(Interval.of(x) for x in inputs)):
             _require_exact(interval, output.name, name)
@@ -198,11 +201,11 @@ def _affine_at(
 
     if real.slope is None:
         attrs["out_shift"] = output.exponent - exponent
-        total(_half(output.exponent - exponent))
+        total(output.exponent - exponent)
         return node()
     assert real.bias2 is not None
     mid_shift = max(0, output.exponent - GUARD_BITS - exponent)
-    while not total(_half(mid_shift)).shifted_right(mid_shift).fits(MID_BITS):
+    while not total(mid_shift).shifted_right(mid_shift).fits(MID_BITS):
         mid_shift += 1
     attrs["mid_shift"] = mid_shift
     slope_limit = (1 << (slope_bits - 1)) - 1
@@ -218,9 +221,9 @@ def _affine_at(
             )
         attrs["slope_shift"], attrs["out_shift"] = slope_shift, output.exponent - step
         params["slope"] = slope.astype(np.int32)
-        bias2 = half_up(real.bias2 * 2.0**-step) + _half(output.exponent - step)
+        bias2 = _constant(real.bias2 * 2.0**-step, output.exponent - step)
         params["bias2"] = _stored(bias2, output.name, "bias2")
-        rest = list(affine_rest(node(), total(_half(mid_shift))))
+        rest = list(affine_rest(node(), total(mid_shift)))
         if all(interval.peak < 1 << EXACT_BITS for _, interval in rest):
             return node()
     raise FreezeError(
@@ -260,7 +263,7 @@ def fit_multi_pool(
             continue
         params = {
             "coef": coef.astype(np.int32),
-            "bias": _stored(half_up(bias * 2.0**-exponent) + _half(shift), output.name, "bias"),
+            "bias": _stored(_constant(bias * 2.0**-exponent, shift), output.name, "bias"),
         }
         node = FrozenNode(
             op="MultiPool", inputs=(x.name,), output=output.name,
