@@ -120,8 +120,10 @@ class Run:
         slow = self.slowness(chosen)
         patience = int((4 * self.cycles + 1000) * slow)
         step = max(32, min(patience // 8, self.cycles * frames // 20))
+        # A unit may creep on for hours without ever being quiet.
+        limit = int(8 * (self.cycles * (frames + 2) + 1000) * slow)
         quiet, last = 0, self.counts()
-        while True:
+        for elapsed in range(0, limit + step, step):
             await self.sleep(step)
             now = self.counts()
             if all(n >= g for n, g in zip(now[1], goal, strict=True)):
@@ -132,6 +134,7 @@ class Run:
                 f"{self.pattern}: hangs: no beat moved for {quiet} cycles at cycle {int(self.dut.cycle.value)}; "
                 f"inputs took {now[0]} of {self.in_total} beats, outputs gave {now[1]} of {goal}"
             )
+            assert elapsed < limit, f"{self.pattern}: not done after {elapsed} cycles: outputs gave {now[1]} of {goal}"
         if frames == self.frames:
             await self.sleep(min(2 * self.cycles, 20000) + 100)
             taken, given = self.counts()

@@ -9,7 +9,7 @@
 module bench_sink #(
   parameter int    W = 8,
   parameter int    INDEX = 0,
-  parameter string FILE = ""
+  parameter        FILE = ""
 ) (
   input  wire logic         clk,
   input  wire logic         rst,

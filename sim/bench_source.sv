@@ -8,7 +8,7 @@
 module bench_source #(
   parameter int    W = 8,
   parameter int    INDEX = 0,     // makes the random sequences of several sources differ
-  parameter string FILE = ""      // relative to the folder that the simulation runs in
+  parameter        FILE = ""      // relative to the folder that the simulation runs in
 ) (
   input  wire logic         clk,
   input  wire logic         rst,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from bvit_hw.ops.base import HwOp
-from bvit_hw.ops.binary_attention import BinaryAttention
 from bvit_hw.ops.binary_mvau import BinaryMVAU
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 from bvit_hw.ops.duplicate import Duplicate
@@ -17,10 +16,10 @@ from bvit_hw.ops.upsample import Upsample
 from bvit_hw.ops.width_converter import WidthConverter
 
 
-def held_beats(op: HwOp) -> tuple[int | None, ...] | None:
+def held_beats(op: HwOp) -> tuple[int, ...] | None:
     """How many beats each input takes while nothing is taken from the outputs, of units with buffers.
 
-    None where the unit, or an input, promises nothing.
+    None where that depends on more: of the attention on how many frames' rows fit between its stages.
     """
     match op:
         case Fifo():
@@ -50,9 +49,6 @@ def held_beats(op: HwOp) -> tuple[int | None, ...] | None:
             products = op.simd if op.simd > 1 else 0
             stages = 1 + (products if op.use_dsp else (op.simd - 1).bit_length())
             return (_passes(op.cols // op.simd, op.rows // op.pe, stages),)
-        case BinaryAttention():
-            # Keys and values of two frames; how many queries depends on how far the first of them came.
-            return (None, 2 * op.inputs[1].beats, 2 * op.inputs[2].beats)
     return None
 
 

@@ -28,7 +28,7 @@ async def frames_of_one_beat(dut: Any) -> None:
             good.append(frame)
         else:
             dropped += 1
-            flags |= reg.FLAG_FRAME_LONG if kind == "long" else reg.FLAG_FRAME_SHORT
+            flags |= reg.FLAGS_FRAME_LONG if kind == "long" else reg.FLAGS_FRAME_SHORT
         await ClockCycles(dut.ap_clk, shell.rng.choice([0, 0, 1, 2, 3, shell.rng.randint(4, 30)]))
         if number % 10 == 9:
             await ClockCycles(dut.ap_clk, 40)

@@ -74,7 +74,7 @@ async def stalled_after_so_many_cycles(dut: Any) -> None:
             shell.sink.pause = waited < wait
         await shell.expect([frame])
         flags = await shell.read(reg.FLAGS)
-        due = reg.FLAG_OUTPUT_STALLED if waited >= STALL_CYCLES else 0
+        due = reg.FLAGS_OUTPUT_STALLED if waited >= STALL_CYCLES else 0
         assert flags == due, f"flags {flags} after a logit that waited {waited} cycles"
         seen.add(waited)
     assert {STALL_CYCLES - 1, STALL_CYCLES} <= seen

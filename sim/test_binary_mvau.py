@@ -78,7 +78,7 @@ def check(
         assert measured.latency_first == latency(op, structure, primitives)
     if "reset" in patterns and structure == "auto":
         held = held_beats(replace(op, primitives=primitives))
-        assert held is not None and held[0] is not None
+        assert held is not None
         assert measured.capacity == (min(held[0], 4 * op.inputs[0].beats),)
     return measured
 

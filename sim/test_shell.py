@@ -193,7 +193,7 @@ MUTATIONS = [
     ("bvit_axi_lite_regs.sv", "ahead_q <= inside_q - 16'(frame_done)", "ahead_q <= inside_q"),
     ("bvit_axi_lite_regs.sv", "committed_q && ahead_q == '0) latency_q", "committed_q) latency_q"),
     # Strobes.
-    ("bvit_axi_lite_regs.sv", "&& s_axi_wstrb[0];", ";"),
+    ("bvit_axi_lite_regs.sv", "write_q && s_axi_wstrb[0] &&", "write_q &&"),
     ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[0]) packet_frames", "packet_frames"),
     ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[1]) packet_frames", "packet_frames"),
     # Beats that wait one after the other, none of them long.

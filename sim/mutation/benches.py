@@ -105,7 +105,7 @@ def digest(tree: Path = ROOT) -> str:
     total = hashlib.sha256()
     for part in ("sim", "bvit_hw"):
         for path in sorted((tree / part).rglob("*")):
-            kept = path.suffix in (".py", ".sv", ".j2", ".cpp") and "mutation" not in path.parts
+            kept = path.suffix in (".py", ".sv", ".vlt", ".j2", ".cpp") and "mutation" not in path.parts
             if kept and path.name not in ("mutate.py", "test_mutate.py"):
                 total.update(str(path.relative_to(tree)).encode() + path.read_bytes())
     return total.hexdigest()[:16]
