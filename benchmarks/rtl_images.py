@@ -18,20 +18,16 @@ from pathlib import Path
 import numpy as np
 from machine import processor
 
-from bvit_hw.boards import Board, load_board
 from bvit_hw.contract.file import load_frozen
 from bvit_hw.data.folder import spread_classes
-from bvit_hw.data.labelled import LabelledImages, generated_images, load_images
+from bvit_hw.data.labelled import LabelledImages, accuracy_of, generated_images, load_images
 from bvit_hw.errors import BvitError
 from bvit_hw.execute.packed import PackedBinaryViT
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.graph.fifo_sizing import check_logits
+from bvit_hw.graph.file import load_graph
 from bvit_hw.network_file import network_config, network_record
-from bvit_hw.pipeline.engine import StepContext
-from bvit_hw.pipeline.hardware_steps import stitched_graph
-
-#: of a build, what the RTL is made from
-_STEPS = ("checkpoint", "freeze", "lower", "fold", "generate")
+from bvit_hw.pipeline.artefacts import GRAPH_FILE
 
 
 @dataclass(frozen=True)
@@ -61,11 +57,10 @@ def images_for(build: Path, data: str | None, count: int) -> LabelledImages:
 
 
 def compare(
-    build: Path, board: Board, data: LabelledImages, *, part: int = 100, tell: Callable[[str], None] = lambda text: None
+    build: Path, data: LabelledImages, *, part: int = 100, tell: Callable[[str], None] = lambda text: None
 ) -> Compared:
     """Send ``data`` through the RTL of ``build``, ``part`` images at a time; LoweringError at a logit that differs."""
-    context = StepContext(build, lambda done, total: None, {name: build / name for name in _STEPS}, {})
-    graph = stitched_graph(context, board)
+    graph = load_graph(build / "generate" / GRAPH_FILE)
     frozen = PackedBinaryViT(load_frozen(build / "freeze/frozen.safetensors"))
     simulate, found, expected, intervals, cycles, seconds = CoreSimulator(), [], [], [], 0, 0.0
     for start in range(0, len(data.images), part):
@@ -81,24 +76,20 @@ def compare(
         expected.append(wanted)
         tell(f"{start + len(images)} of {len(data.images)} images equal, {seconds:.0f} s")
     rtl, integers = (np.concatenate(logits).argmax(axis=1) for logits in (found, expected))
-
-    def right(classes: np.ndarray) -> float | None:
-        return None if data.labels is None else float(np.mean(classes == data.labels))
-
-    return Compared(len(rtl), right(rtl), right(integers), float(np.nanmean(intervals)), cycles, seconds)
+    right, expected_right = accuracy_of(rtl, data.labels), accuracy_of(integers, data.labels)
+    return Compared(len(rtl), right, expected_right, float(np.nanmean(intervals)), cycles, seconds)
 
 
 def main() -> int:
     """Print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=Path, help="folder of a build, up to the step generate or further")
-    parser.add_argument("--board", default="pynq-z2", help="the build's board")
     parser.add_argument("--data", help="test images as `bvit-hw build --data` takes them")
     parser.add_argument("--images", type=int, default=500, help="how many; 0: all")
     options = parser.parse_args()
     try:
         data = images_for(options.build, options.data, options.images)
-        done = compare(options.build, load_board(options.board), data, tell=lambda text: print(text, flush=True))
+        done = compare(options.build, data, tell=lambda text: print(text, flush=True))
     except BvitError as error:
         print(f"rtl_images: {error}")
         return 1

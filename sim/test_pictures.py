@@ -40,7 +40,7 @@ def test_many_images(preset: str, fps: int, tmp_path: Path, monkeypatch: pytest.
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
     )  # fmt: skip
     data = images_for(build, _data(preset), int(os.environ.get("BVIT_HW_RTL_IMAGES", "500")))
-    done = compare(build, board, data, tell=print)
+    done = compare(build, data, tell=print)
     print(done)
     assert done.images == len(data.images) and done.rtl_accuracy == done.frozen_accuracy
     assert done.cycles_per_frame <= board.clock_mhz * 1e6 / fps

@@ -21,9 +21,10 @@ from bvit_hw.models import (
     shipped_checkpoint,
 )
 from bvit_hw.network_file import network_record
+from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.options import resolve
-from bvit_hw.pipeline.steps import run_checkpoint
+from bvit_hw.pipeline.steps import checkpoint
 from bvit_hw.report.model import Accuracy
 from tests.frozen_factory import CONFIGS, calibrated_model
 
@@ -127,7 +128,7 @@ def test_shipped_networks_are_built_without_their_data(
     assert options.data is None and "not at hand" in options.not_measured and "--data" in options.not_measured
     record = network_record(options.checkpoint)
     assert record.class_names is not None and len(record.class_names) == 10
-    found = run_checkpoint(StepContext(tmp_path, lambda done, total: None, {}, {}), options)
+    found = checkpoint.run(StepContext(tmp_path, lambda done, total: None, {}, {}), Artefacts(options))
     assert found["data"] == "generated images" and found["images"] == 0 and found["qat_accuracy"] is None
     recorded = {key: found[f"recorded_{key}"] for key in ("accuracy", "images", "data")}
     assert (recorded["accuracy"], recorded["images"]) == (accuracy, 10_000)

@@ -71,7 +71,7 @@ def _constant(values: np.ndarray, shift: int) -> NDArray[np.int64]:
 
     floor(integer + values + half) is what floor(values + half) gives: nothing is lost by the constant's own rounding.
     """
-    return np.floor(values + np.ldexp(0.5, shift)).astype(np.int64)
+    return np.floor(np.asarray(values, dtype=np.float64) + math.ldexp(0.5, shift)).astype(np.int64)
 
 
 def _require_finite(name: str, real: RealAffine) -> None:
