@@ -177,7 +177,7 @@ def _walk(node: Any, within: tuple[Any, ...], raw: bytes) -> Iterator[_Change]:
 
 
 def _is_reset(predicate: Any, raw: bytes) -> bool:
-    return _text(predicate, raw).strip() in ("rst", "rst || soft_rst", "soft_rst")
+    return re.fullmatch(r"(\w+_)?rst", _text(predicate, raw).strip()) is not None
 
 
 def _changes(node: Any, kind: str, within: tuple[Any, ...], raw: bytes) -> Iterator[_Change]:
