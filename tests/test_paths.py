@@ -244,6 +244,50 @@ def test_a_full_cache_is_named_and_holds_nothing_half_made(tmp_path: Path, tempo
     assert cached("kind", "name", "thing", make, root=tmp_path / "cache").read_text() == "made"
 
 
+@pytest.mark.parametrize("damage", ["a bit", "cut short", "a neighbour", "no sums", "empty sums", "a folder", "a file"])
+def test_what_is_damaged_in_the_cache_is_made_again(tmp_path: Path, damage: str) -> None:
+    """Programs and libraries are run out of it: a damaged one would crash, or compute something else."""
+
+    def both(work: Path) -> None:
+        make(work)
+        (work / "neighbour").write_text("read by it")
+
+    made = cached("kind", "name", "thing", both, root=tmp_path)
+    assert cached("kind", "name", "thing", never, root=tmp_path) == made
+    folder = made.parent
+    if damage == "a bit":
+        stamp = made.stat()
+        made.write_text("madf")
+        os.utime(made, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # a disk's fault leaves no other time
+    elif damage == "cut short":
+        made.write_text("")
+    elif damage == "a neighbour":
+        (folder / "neighbour").unlink()
+    elif damage == "no sums":
+        (folder / "SHA256SUMS").unlink()
+    elif damage == "empty sums":
+        (folder / "SHA256SUMS").write_text("")
+    elif damage == "a folder":
+        made.unlink()
+        made.mkdir()
+    else:
+        shutil.rmtree(folder)
+        folder.write_text("")
+    assert find_cached("kind", "name", "thing", root=tmp_path) is None
+    assert cached("kind", "name", "thing", both, root=tmp_path).read_text() == "made"
+    assert cached("kind", "name", "thing", never, root=tmp_path).read_text() == "made"
+    assert (folder / "neighbour").read_text() == "read by it"
+
+
+def test_a_damaged_result_is_not_recalled(tmp_path: Path) -> None:
+    remember("yosys", "count", '{"lut": 57}', root=tmp_path)
+    assert recall("yosys", "count", root=tmp_path) == '{"lut": 57}'
+    file = tmp_path / "yosys/count"
+    for text in (file.read_text().replace("57", "17"), file.read_text()[:-9], '{"lut": 57}', '{"lut": 57}\n', ""):
+        file.write_text(text)
+        assert recall("yosys", "count", root=tmp_path) is None
+
+
 # ---------------------------------------------------------------- full disks
 
 

@@ -1,7 +1,8 @@
 """The cache of compiled things: found by their contents wherever they lie, made once, whole or not at all.
 
 It is $BVIT_HW_CACHE, or bvit-hw in the user's cache folder. One that can only be read serves what it holds; what it
-lacks is then made in a folder of the user's own among the temporary ones.
+lacks is then made in a folder of the user's own among the temporary ones. Programs and libraries are run out of it, and
+their results believed: what no longer has the contents that it was made with is taken for missing, and made again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from pathlib import Path
 
 from bvit_hw.disk import NO_SPACE, UNUSABLE, disk_errors, reason, write_aside
 from bvit_hw.errors import OutputError
+from bvit_hw.runtime.errors import PackageError
+from bvit_hw.runtime.sums import differences
+from bvit_hw.sums import seal
 
 #: what a path says that cannot become a cache
 _NO_CACHE = UNUSABLE | {errno.ENOENT, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
@@ -99,7 +103,7 @@ def publish(temporary: Path, final: Path) -> None:
 
 
 def cached(kind: str, name: str, file: str, make: Callable[[Path], None], *, root: Path | None = None) -> Path:
-    """``file`` of the cache's folder ``kind``/``name``; where it is not there yet, ``make`` fills a folder with it.
+    """``file`` of the cache's folder ``kind``/``name``; where it is not there whole, ``make`` fills a folder with it.
 
     ``make`` is given a folder beside the final one, which keeps its logs where it fails. Processes that want the same
     at once wait for the first. ``root`` is a cache other than the user's, without a second folder. Raises OutputError,
@@ -123,12 +127,25 @@ def cached(kind: str, name: str, file: str, make: Callable[[Path], None], *, roo
 
 
 def find_cached(kind: str, name: str, file: str, *, root: Path | None = None) -> Path | None:
-    """``file`` of the cache's folder ``kind``/``name``, None where it is not there."""
+    """``file`` of the cache's folder ``kind``/``name``, None where it is not there whole."""
     for place in _places(root):
         with suppress(OSError):  # a folder on the way that may not be entered
-            if (place / kind / name / file).is_file():
+            if _whole(place / kind / name, file):
                 return place / kind / name / file
     return None
+
+
+def _whole(folder: Path, file: str) -> bool:
+    """Whether ``file`` is in a folder of the cache, and all that was made along with it as it was then."""
+    if not (folder / file).is_file():
+        return False
+    try:
+        wrong = differences(folder)
+    except PackageError as error:
+        wrong = [str(error)]
+    if wrong:
+        _log.debug("cache %s: %s; it is made again", folder, "; ".join(wrong))
+    return not wrong
 
 
 def any_cached(kind: str) -> bool:
@@ -157,8 +174,10 @@ def _made(root: Path, kind: str, name: str, file: str, make: Callable[[Path], No
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(root / "locks" / f"{kind}-{name}"))
-            if (final / file).is_file():
+            if _whole(final, file):
                 return final / file
+            if os.path.lexists(final):  # damaged, or made by a version that kept no sums
+                _remove(final)
             final.parent.mkdir(parents=True, exist_ok=True)
             work = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=final.parent))
         except OSError as error:
@@ -170,6 +189,7 @@ def _made(root: Path, kind: str, name: str, file: str, make: Callable[[Path], No
         try:
             with disk_errors(root, _SPACE):
                 make(work)
+                seal(work)
                 publish(work, final)
         except OutputError:
             shutil.rmtree(work, ignore_errors=True)
@@ -181,16 +201,25 @@ def _made(root: Path, kind: str, name: str, file: str, make: Callable[[Path], No
         return final / file
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def recall(kind: str, name: str, *, root: Path | None = None) -> str | None:
-    """The text that :func:`remember` kept, from whichever folder has it; None where it is not there or not readable."""
+    """The text that :func:`remember` kept, from whichever folder has it; None where it is not there whole."""
     for place in _places(root):
         with suppress(OSError, UnicodeDecodeError):
-            return (place / kind / name).read_text("utf-8")
+            text, _, digest = (place / kind / name).read_text("utf-8").removesuffix("\n").rpartition("\n")
+            if digest == _sha256(text):
+                return text
     return None
 
 
 def remember(kind: str, name: str, text: str, *, root: Path | None = None) -> None:
-    """Keep a small text, atomically. Where nothing can be written it is only said: the text can be made again."""
+    """Keep a small text, atomically, with its digest. Where nothing can be written it is only said: the text can be made again."""
     first = root or cache_folder()
     try:
         _write(first / kind / name, text)
@@ -205,4 +234,8 @@ def remember(kind: str, name: str, text: str, *, root: Path | None = None) -> No
 
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(file, text)
+    write_aside(file, f"{text}\n{_sha256(text)}\n")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -195,7 +195,7 @@ def synthesize(
     unique = {keys[job.name]: job for job in jobs}
     counts: dict[str, Resources] = {}
     for key in unique:
-        known = recall("yosys", f"{key}.json", root=cache)
+        known = recall("yosys", f"{key}.txt", root=cache)
         # What another version wrote, or a machine that lost its power, is counted again.
         with suppress(ValueError, TypeError):
             if known is not None:
@@ -214,7 +214,7 @@ def synthesize(
                 for job, resources in zip(futures[future], future.result(), strict=True):
                     key = keys[job.name]
                     counts[key] = resources
-                    remember("yosys", f"{key}.json", json.dumps(asdict(resources)), root=cache)
+                    remember("yosys", f"{key}.txt", json.dumps(asdict(resources)), root=cache)
                 done += len(futures[future])
                 if progress:
                     progress(done, len(unique))
