@@ -219,7 +219,10 @@ def recall(kind: str, name: str, *, root: Path | None = None) -> str | None:
 
 
 def remember(kind: str, name: str, text: str, *, root: Path | None = None) -> None:
-    """Keep a small text, atomically, with its digest. Where nothing can be written it is only said: the text can be made again."""
+    """Keep a small text, atomically, with its digest.
+
+    Where nothing can be written it is only said: the text can be made again.
+    """
     first = root or cache_folder()
     try:
         _write(first / kind / name, text)
