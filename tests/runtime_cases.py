@@ -463,13 +463,50 @@ def case_out_of_scope_is_closed(package: Path) -> None:
 
 
 def case_time_limits_are_numbers(package: Path) -> None:
-    for wrong in (float("nan"), float("inf"), -1, 0, "3", True):
+    strange = (np.float32("nan"), np.complex64(1), np.timedelta64(3, "s"), np.True_, 10**400, [1.0])
+    for wrong in (float("nan"), float("inf"), -1, 0, "3", True, *strange):
         raises(ValueError, "a finite number of seconds above 0", lambda wrong=wrong: opened(package, timeout=wrong))
-    for wrong in (2.5, "4", True, 0):
+    for wrong in (2.5, "4", True, 0, np.True_, np.timedelta64(4), np.int8(-4)):
         raises(ValueError, "allowed", lambda wrong=wrong: opened(package, batch=wrong))
     with opened(package) as accelerator:
         raises(ValueError, "a finite number", lambda: setattr(accelerator, "timeout", float("nan")))
         serves(accelerator)
+    with opened(package, batch=np.uint8(200), timeout=np.float16(3)) as accelerator:  # 200 frames of bytes are no uint8
+        assert accelerator.batch == 200 and accelerator.timeout == 3.0
+        serves(accelerator, count=230)
+
+
+def case_a_forked_process_leaves_the_device_alone(package: Path) -> None:
+    """It has copies of all that the parent has: using, closing or collecting them would reset the parent's device."""
+    accelerator = opened(package)
+    frames = images(4)
+    stream = accelerator.stream(itertools.repeat(frames))
+    next(stream)
+    ready, go = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            raises(runtime.DeviceError, f"was opened by process {os.getppid()}", lambda: next(stream))
+            raises(runtime.DeviceError, "forked", lambda: accelerator.logits_int(frames))
+            raises(runtime.DeviceError, "forked", accelerator.reset)
+            raises(runtime.DeviceBusyError, f"process {os.getppid()}", lambda: opened(package))
+            accelerator.close()
+            os.write(ready[1], b"1")
+            os.read(go[0], 1)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(ready[1])
+    assert os.read(ready[0], 1) == b"1", "the child's own checks"
+    for _ in range(3):
+        assert np.array_equal(next(stream), expected(frames))
+    accelerator.close()
+    with opened(package) as again:  # although the child, which held all of its parent's files, still runs
+        serves(again)
+    os.write(go[1], b"1")
+    assert os.waitpid(child, 0)[1] == 0
+    for end in (ready[0], go[0], go[1]):
+        os.close(end)
 
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from PIL import Image
 
 from bvit_hw import runtime
 from bvit_hw.pipeline.board_package import sums, write_driver
-from bvit_hw.runtime.images import pack, prepare
+from bvit_hw.runtime.images import checked, pack, prepare
+from bvit_hw.runtime.labels import check_labels
 from tests import runtime_cases
 from tests.emulators.device_stand_in import INFO, images, logits, shared_stand_in
 from tests.notebook_env import notebook_environment, notebook_python
@@ -289,6 +291,45 @@ def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[st
     assert main(["--package", str(package), "run", "--images", str(pictures)]) == 1
     assert "9.png: damaged, or no picture that Pillow can read" in capsys.readouterr().err
     assert main(["--package", str(package), "run", "--images", str(tmp_path / "none")]) == 1
+    assert main(["--package", str(package), "run", "--images", "x" * 300]) == 1
+    assert "name too long" in capsys.readouterr().err
+    for folder, told in (("b", "as labelled"), ("B", "no classes of the network: B; nothing is compared")):
+        (tmp_path / "tree" / folder).mkdir(parents=True)
+        Image.fromarray(frames[0]).save(tmp_path / "tree" / folder / "0.png")
+        assert main(["--package", str(package), "run", "--images", str(tmp_path / "tree")]) == 0
+        assert told in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_labels_and_images_that_are_masked() -> None:
+    masked = np.ma.array(images(2), mask=False)
+    assert np.array_equal(prepare(masked, INFO), images(2))
+    masked[1, 0, 0, 0] = np.ma.masked
+    for call in (prepare, checked):
+        with pytest.raises(runtime.ImageError, match="masked in part"):
+            call(masked, INFO)
+    with pytest.raises(ValueError, match="masked in part"):
+        check_labels(np.ma.array([0, 1], mask=[False, True]), 2)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"{'descr': 'u1'  ", b"{'descr': '|u1', 'fortran_order': False, 'shape': (1" + b"0" * 40 + b",), }", b"(" * 60,
+     b"{'descr': [], 'fortran_order': 3, 'shape': 'x', }", b"\xff\x00", b"{'descr': ('x',), 'fortran_order': False, "
+     b"'shape': (2,), }"],
+)  # fmt: skip
+def test_arrays_with_a_damaged_head(header: bytes, tmp_path: Path) -> None:
+    """Whatever Python's own parser makes of it."""
+    text = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+    (tmp_path / "a.npy").write_bytes(text)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", text)
+        archive.writestr("logits.npy", text)
+    shutil.copy(tmp_path / "a.npz", tmp_path / "test_images.npz")
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(runtime.ImageError, match=name):
+            runtime.load_pictures(tmp_path / name)
+    with pytest.raises(runtime.PackageError, match=r"test_images\.npz.*copy the package again"):
+        runtime.expected_results(tmp_path)
 
 
 @pytest.mark.parametrize("config", ["pyramid", "odd", "plain", "token"])

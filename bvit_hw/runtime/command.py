@@ -57,6 +57,10 @@ class Run:
         if self.pictures.labels is not None:
             right = int(np.sum(best == self.pictures.labels))
             yield f"{right} of {count} as labelled ({right / count:.2%})"
+        elif self.pictures.classes is not None:
+            foreign = sorted(set(self.pictures.classes) - set(self.class_names))
+            more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+            yield f"folders that are no classes of the network: {', '.join(foreign[:3])}{more}; nothing is compared"
 
 
     def _margin(self, index: int, logits: np.ndarray) -> str:

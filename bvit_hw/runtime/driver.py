@@ -6,6 +6,7 @@ import math
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,9 +39,13 @@ _open: weakref.WeakValueDictionary[str, Accelerator] = weakref.WeakValueDictiona
 
 def _seconds(timeout: object) -> float:
     """A time limit; raises ValueError for what is no finite number above 0."""
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float | np.number) or not 0 < timeout < math.inf:
+    seconds = math.nan
+    if isinstance(timeout, int | float | np.integer | np.floating) and not isinstance(timeout, bool | np.timedelta64):
+        with suppress(OverflowError):
+            seconds = float(timeout)
+    if not 0 < seconds < math.inf:
         raise ValueError(f"timeout={timeout!r}; allowed: a finite number of seconds above 0")
-    return float(timeout)
+    return seconds
 
 
 class Accelerator:
@@ -68,7 +73,7 @@ class Accelerator:
             raise TypeError("give a bitstream or a link, one of them")
         if timeout is not None:
             _seconds(timeout)
-        if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int | np.integer)):
+        if isinstance(batch, bool | np.timedelta64) or not isinstance(batch, int | np.integer | None):
             raise ValueError(f"batch={batch!r}; allowed: a whole number of images")
         self._held = Held()
         weakref.finalize(self, self._held.release)
@@ -90,7 +95,7 @@ class Accelerator:
             check_identity(self.info, link.read)
             i = self.info
             most = min(link.max_bytes // i.frame_bytes, link.max_bytes // (4 * i.classes), reg.PACKET_FRAMES_COUNT)
-            wanted = min(_BATCH_FRAMES, max(1, _BATCH_BYTES // i.frame_bytes)) if batch is None else batch
+            wanted = min(_BATCH_FRAMES, max(1, _BATCH_BYTES // i.frame_bytes)) if batch is None else int(batch)
             if not 1 <= wanted <= most:
                 raise ValueError(f"batch={wanted}; allowed: 1..{most} images a transfer")
             self.batch = wanted
@@ -135,7 +140,7 @@ class Accelerator:
 
     def _require_open(self) -> None:
         if self._held.closed:
-            raise DeviceError("the accelerator was closed; connect again")
+            raise DeviceError(f"the accelerator {self._held.whose or 'was closed; connect again'}")
 
     def prepare(self, images: np.ndarray | Sequence[Any]) -> np.ndarray:
         """Pictures of any size, grey or colour, bytes or reals in 0..1, as the uint8 array that the others take."""

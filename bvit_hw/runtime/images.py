@@ -51,6 +51,8 @@ def batch_of(images: np.ndarray, channels: int, size: tuple[int, int]) -> np.nda
     ``size`` is the network's, whose pictures are known by it.
     """
     shape = images.shape
+    if np.ma.is_masked(images):
+        raise ImageError("images are masked in part; fill in what is masked (filled())")
     if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
         raise ImageError(f"images are {images.dtype} {shape}; needed: uint8 (0..255) or real numbers (0..1)")
     batch = images
@@ -124,6 +126,8 @@ def _named(thing: object) -> str:
 
 def checked(images: np.ndarray, info: ModelInfo) -> np.ndarray:
     """``images`` (one or N) as N x height x width x channels; ImageError unless they are bytes of that shape."""
+    if np.ma.is_masked(images):
+        raise ImageError("images are masked in part; fill in what is masked (filled())")
     try:
         given = np.asarray(images)
     except ValueError as error:

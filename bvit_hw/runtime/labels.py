@@ -11,6 +11,8 @@ def check_labels(labels: object, images: int, classes: int | None = None) -> np.
     Integers, and reals that are whole, of shape (N,) are taken; N x 1, one-hot and all else raise ValueError, whose
     text begins with what was given.
     """
+    if np.ma.is_masked(labels):
+        raise ValueError("labels are masked in part; every image needs one")
     given = np.asarray(labels)
     if given.ndim != 1 or given.dtype.kind not in "iuf":
         hint = ""

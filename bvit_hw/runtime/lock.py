@@ -48,5 +48,12 @@ class DeviceLock:
         """Let go; further calls do nothing."""
         if self._file >= 0:
             os.ftruncate(self._file, 0)
+            # Closing alone would leave it to a process that was forked meanwhile by other means than Python's.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+            self.leave()
+
+    def leave(self) -> None:
+        """Close the file only: where processes were forked, another one still holds the device."""
+        if self._file >= 0:
             os.close(self._file)
             self._file = -1

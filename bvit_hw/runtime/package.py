@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .archive import read_arrays
 from .devices import find_device
 from .driver import Accelerator
-from .errors import PackageError
+from .errors import ImageError, PackageError
 from .sums import SUMS, USERS_OWN, differences, listed
 
 #: the accelerator's sources and memories
@@ -86,10 +85,10 @@ def expected_results(package: str | Path = ".") -> tuple[np.ndarray, np.ndarray 
     """
     path = Path(package) / "test_images.npz"
     try:
-        with np.load(path, allow_pickle=False) as data:
-            return data["images"], data["labels"] if "labels" in data.files else None, data["logits"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise PackageError(f"{path}: cannot be read ({error}); copy the package again") from error
+        data = read_arrays(path, ("images", "logits"), ("labels",))
+    except ImageError as error:
+        raise PackageError(f"cannot be read: {error}; copy the package again") from error
+    return data["images"], data.get("labels"), data["logits"]
 
 
 def self_test(package: str | Path = ".", device: str | None = None, accelerator: Accelerator | None = None) -> SelfTest:

@@ -51,13 +51,17 @@ def load_pictures(path: str | Path, class_names: Sequence[str] | None = None) ->
     read, naming the file; Pillow is needed for everything but NumPy's formats.
     """
     path = Path(path)
-    if path.is_dir():
-        found = _folder(path)
-    elif path.suffix.lower() == ".npz":
-        found = _archive(path)
-    else:
-        found = Pictures([path.name], [_picture(path)])
+    try:
+        found = _read(path)
+    except OSError as error:  # a name that no file can have, a folder that may not be entered
+        raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
     return found if class_names is None else checked_labels(found, class_names)
+
+
+def _read(path: Path) -> Pictures:
+    if path.is_dir():
+        return _folder(path)
+    return _archive(path) if path.suffix.lower() == ".npz" else Pictures([path.name], [_picture(path)])
 
 
 def _folder(path: Path) -> Pictures:
@@ -159,14 +163,15 @@ def _orientation(picture: Image) -> int:
 def checked_labels(pictures: Pictures, class_names: Sequence[str]) -> Pictures:
     """``pictures`` again, whose labels are classes of the network; ImageError where they are not.
 
-    Where folders told the classes, they are matched by name: all of them are the network's, or there are no labels.
+    Where folders told the classes, they are matched by name: all of them are the network's, or there are no labels and
+    ``classes`` stay.
     """
     if pictures.classes is not None:
         place = {name: index for index, name in enumerate(class_names)}
         if all(name in place for name in pictures.classes):
             labels = np.array([place[name] for name in pictures.classes], np.int64)
             return Pictures(pictures.names, pictures.images, labels, pictures.source)
-        return Pictures(pictures.names, pictures.images, None, pictures.source)
+        return pictures
     if pictures.labels is not None:
         try:
             check_labels(pictures.labels, len(pictures.images), len(class_names))
