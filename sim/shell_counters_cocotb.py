@@ -91,7 +91,7 @@ async def measurements_in_full_width(dut: Any) -> None:
     plain = (await one(1000, 0))[0]
     assert 80 < plain < 120
     for begin in [*((1 << bit) - 50 for bit in range(8, 33)), *(1 << bit for bit in range(8, 33))]:
-        for skip in (0, 0x5A5A5A00, 0xA5A5A500):
+        for skip in (0x5A5A5A00, 0xA5A5A500):
             assert (await one(begin, skip))[0] == plain + skip, f"latency from {begin:#x} cycles on, {skip:#x} more"
     await shell.write(reg.CONTROL, reg.CONTROL_CLEAR)
     await one(5000, 0)
