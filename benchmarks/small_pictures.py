@@ -198,11 +198,11 @@ def plot(rows: Sequence[Row]) -> str:
         ("#b35900", "published, CIFAR-10, measured on the board"),
     )  # fmt: skip
     for place, (colour, text) in enumerate(legend):
-        y = 270 + 16 * place
-        lines.append(f'<rect x="{_LEFT + 330}" y="{y - 9}" width="9" height="9" fill="{colour}"/>')
-        lines.append(_text(_LEFT + 345, y, text))
-    lines.append(_text(_LEFT + 330, 318, "filled circle: simulated cycles, assumed clock"))
-    lines.append(_text(_LEFT + 330, 334, "hollow circle: predicted by the cycle model, assumed clock"))
+        y = 38 + 16 * place
+        lines.append(f'<rect x="{_LEFT + 15}" y="{y - 9}" width="9" height="9" fill="{colour}"/>')
+        lines.append(_text(_LEFT + 30, y, text))
+    lines.append(_text(_LEFT + 15, 86, "filled circle: simulated cycles, assumed clock"))
+    lines.append(_text(_LEFT + 15, 102, "hollow circle: predicted by the cycle model, assumed clock"))
     return "\n".join([*lines, "</svg>", ""])
 
 
