@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^```\w+\n(?://|#) (added to )?(\S+)\n(.*?)^```", re.M | re.
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the source tree with the page's operator in it."""
     folder = tmp_path_factory.mktemp("operator")
-    for name in ("bvit_hw", "rtl", "boards", "tests", "sim"):
+    for name in ("bvit_hw", "rtl", "boards", "tests", "sim", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.rpt"))
     for name in ("pyproject.toml", "conftest.py"):
         shutil.copy(ROOT / name, folder)
