@@ -79,8 +79,11 @@ def aside(path: Path, *, sync: bool = False, sole: bool = False, keep: Path | No
 
     So ``path`` is whole at every moment, and nothing is left beside it, unless the process is killed. ``sync``: it is
     whole after a power failure too. ``sole``: only one process at a time writes there, so what a killed one left is
-    written over. ``keep`` is where the file that was there goes. Raises the system's OSError.
+    written over. ``keep`` is where the file that was there goes. Raises the system's OSError, and one of its kind where
+    ``path`` is a device or pipe, which a file would replace.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EEXIST, "is a device or pipe", str(path))
     temporary = path.with_name(f".{path.name}.tmp" if sole else f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary

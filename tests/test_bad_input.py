@@ -137,6 +137,9 @@ def rewritten(
         ("blocks.0.norm_before.running_var", -torch.ones(8), "negative variances"),
         ("blocks.0.norm_before.weight", torch.ones(8, dtype=torch.int32), "int32; this network has torch.float32"),
         ("blocks.1.norm_before.bias", torch.full((8,), torch.nan), "not finite"),
+        ("blocks.1.norm_before.bias", torch.full((8,), 1e300, dtype=torch.float64), "not finite"),
+        ("blocks.1.norm_before.bias", torch.zeros(8).to(torch.float8_e5m2), "float8_e5m2, expected numbers"),
+        ("blocks.0.norm_before.running_var", torch.ones(8).to(torch.float8_e4m3fn), "float8_e4m3fn, expected"),
     ],
 )
 def test_tensors(saved: Path, tmp_path: Path, name: str, value: Tensor, fragment: str) -> None:

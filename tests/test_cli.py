@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from bvit_hw.cli import main
+from bvit_hw.disk import write_aside
 from bvit_hw.models import shipped_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -178,6 +180,7 @@ HEAVY = {"torch", "onnx", "qonnx", "finn", "brevitas", "torchvision"}
 _SHOWS = """
 import sys
 from bvit_hw.cli import main
+from bvit_hw.disk import write_aside
 try:
     main(sys.argv[1:])
 except SystemExit:
@@ -252,6 +255,13 @@ def test_an_input_is_never_replaced(tmp_path: Path) -> None:
         writable_output(other, net, overwrite=False)
     with pytest.raises(OutputError, match="is a folder"):
         writable_output(tmp_path, net, overwrite=True)
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path / "pipe", Path("/dev/null"), Path("/dev/stdout"), Path("/dev/new")):
+        with pytest.raises(OutputError, match="is a device or pipe; name a file"):
+            writable_output(odd, net, overwrite=True)
+    with pytest.raises(OSError, match="is a device or pipe"):  # which renaming would put a file in the place of
+        write_aside(tmp_path / "pipe", "text")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     writable_output(other, net, overwrite=True)
     writable_output(tmp_path / "new", net, overwrite=False)
 

@@ -8,6 +8,8 @@ import fractions
 import json
 import os
 import pathlib
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
 from bvit_hw.freeze.calibrate import agreement, calibrate
 from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint
 from bvit_hw.models.torch_file import read_state
-from bvit_hw.paper import to_paper_state
+from bvit_hw.paper import from_paper_state, to_paper_state
 from tests.frozen_factory import CONFIGS, calibrated_model, random_pixels
 
 CONFIG = CONFIGS["pyramid"]
@@ -142,6 +144,30 @@ def test_what_no_other_command_would_take_is_not_imported(model: BinaryViT, tmp_
     result = run(tmp_path / "paper.pth", "-o", tmp_path / "out.safetensors", *OPTIONS)
     assert isinstance(result.exception, CheckpointError) and not (tmp_path / "out.safetensors").exists()
     assert f"negative variances: {name}, -0.5 the least" in str(result.exception)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize(
+    ("change", "fragment"),
+    [
+        (lambda t: t.to(torch.float8_e4m3fn), "float8_e4m3fn, expected numbers of float16, bfloat16, float32, float64"),
+        (lambda t: t.to(torch.float8_e5m2), "float8_e5m2, expected numbers"),
+        (torch.Tensor.to_sparse, "sparse_coo, expected a dense tensor"),
+        (lambda t: torch.empty(t.shape, device="meta"), "without values"),
+        (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), "qint8, expected floating point"),
+        (lambda t: t.to(torch.complex64), "complex64, expected floating point"),
+        (lambda t: t > 0, "bool, expected floating point"),
+        (lambda t: torch.full_like(t, 1e300, dtype=torch.float64), "not finite"),  # an infinity as float32
+    ],
+)
+@pytest.mark.parametrize("name", ["classifier.weight", "vit.encoder.layer.0.layernorm_before.running_var"])
+def test_tensors_of_other_kinds_are_named(
+    model: BinaryViT, name: str, change: Callable[[torch.Tensor], torch.Tensor], fragment: str
+) -> None:
+    state = to_paper_state(model)
+    state[name] = change(state[name])
+    with pytest.raises(CheckpointError, match=f"{name}.*{re.escape(fragment)}|{re.escape(fragment)}: {name}"):
+        from_paper_state(state, heads=(1, 2), reduction=(2, 1))
 
 
 def test_the_state_alone_and_safetensors(model: BinaryViT, tmp_path: Path) -> None:

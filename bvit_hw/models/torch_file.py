@@ -25,6 +25,8 @@ _PREFIX = "module."
 _AVERAGED = "n_averaged"
 #: parts of names, wherever one module is wrapped: torch.compile, activation checkpointing, FSDP
 _INSIDE = frozenset({"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"})
+#: what a weight may be stored as
+_REALS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 #: how NumPy restores its scalars and arrays; old files call the module numpy.core
 _NUMPY = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(1).__reduce__()[0]}
 #: data without behaviour that training scripts store beside the weights: parsed arguments, paths, NumPy numbers
@@ -138,11 +140,27 @@ def misfits(given: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[i
     return missing + reshaped + unexpected
 
 
+def unread(tensor: Tensor) -> str:
+    """What a tensor is that cannot be taken: not dense, or of another kind of numbers; nothing where it can."""
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized:
+        return f"{tensor.dtype}, {tensor.layout}{', quantized' * tensor.is_quantized}, expected a dense tensor"
+    if tensor.device.type != "cpu":
+        return f"a tensor without values (device {tensor.device})"
+    if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype not in _REALS:
+        return f"{tensor.dtype}, expected numbers of {', '.join(str(kind).removeprefix('torch.') for kind in _REALS)}"
+    return ""
+
+
 def bad_values(state: Mapping[str, Tensor]) -> list[str]:
-    """A line for each tensor that holds an infinity, no number, or a variance below 0."""
+    """A line for each tensor that cannot be taken, holds an infinity, no number, or a variance below 0.
+
+    What is infinite as float32, which networks are of, counts as infinite.
+    """
     found = []
     for name, tensor in state.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        if why := unread(tensor):
+            found.append(f"wrong type: {name} is {why}")
+        elif tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
             found.append(f"not finite: {name}")
         elif name.endswith("running_var") and bool((tensor < 0).any()):
             found.append(f"negative variances: {name}, {tensor.min().item():g} the least")
