@@ -14,8 +14,11 @@ import pytest
 from harness import SIM, cocotb_model, find_sources, mutant, simulate
 
 from bvit_hw.errors import ConfigError, ToolError
+from bvit_hw.flows.border_jobs import border_jobs
 from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import lint
+from bvit_hw.flows.yosys import synthesize
+from bvit_hw.graph.border import Border
 from bvit_hw.ops.base import Resources
 from bvit_hw.ops.shell import (
     SHELL_SOURCES,
@@ -121,6 +124,16 @@ def test_cost_models(top: str, parameters: dict[str, int], predicted: Resources,
     assert predicted.lut == pytest.approx(counted.lut, rel=0.1, abs=8)
     assert predicted.ff == pytest.approx(counted.ff, rel=0.1, abs=5)
     assert predicted.bram18 == pytest.approx(counted.bram18, rel=0.05)
+
+
+def test_the_build_counts_what_the_model_predicts(tmp_path: Path) -> None:
+    """The three jobs of the step synthesize, each with the sources that it names."""
+    border = Border(input_lanes=8, frame_bytes=3072, guard_depth=768, classes=10, logit_bits=24, target=XC7)
+    jobs = border_jobs(border, "ab" * 32)
+    counted = sum(synthesize(jobs, target=XC7, work=tmp_path / "w", cache=tmp_path / "c").values(), Resources())
+    assert border.resources.lut == pytest.approx(counted.lut, rel=0.1)
+    assert border.resources.ff == pytest.approx(counted.ff, rel=0.1)
+    assert border.resources.bram18 == counted.bram18
 
 
 def test_guard_depths() -> None:

@@ -6,11 +6,13 @@ from bvit_hw.codegen.accelerator import OUTPUT_BITS
 from bvit_hw.flows.yosys import SynthJob
 from bvit_hw.graph.border import Border
 from bvit_hw.rtl_library import source_paths
+from bvit_hw.runtime.registers import ADDRESS_SPACE
 
+_ADDRESS = ADDRESS_SPACE.bit_length() - 1
 #: AXI4-Lite signals of the registers and their widths
 _AXI_LITE_IN = {
-    "awaddr": 12, "awprot": 3, "awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1,
-    "araddr": 12, "arprot": 3, "arvalid": 1, "rready": 1,
+    "awaddr": _ADDRESS, "awprot": 3, "awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1,
+    "araddr": _ADDRESS, "arprot": 3, "arvalid": 1, "rready": 1,
 }  # fmt: skip
 _AXI_LITE_OUT = {
     "awready": 1, "wready": 1, "bresp": 2, "bvalid": 1, "arready": 1, "rdata": 32, "rresp": 2, "rvalid": 1,
@@ -54,7 +56,7 @@ def border_jobs(border: Border, model_hash: str) -> list[SynthJob]:
         SynthJob(
             name="border.registers",
             module="bvit_axi_lite_regs",
-            sources=tuple(source_paths(["bvit_axi_lite_regs.sv"])),
+            sources=tuple(source_paths(["bvit_registers_pkg.sv", "bvit_axi_lite_regs.sv"])),
             parameters={"CLASSES": border.classes, "HASH": f"256'h{model_hash}"},
             inputs={},
             outputs={},
