@@ -16,8 +16,10 @@ from pathlib import Path
 
 from bvit_hw.errors import OutputError
 
-#: a folder that cannot be used, whatever is freed on it
-UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR})
+#: a folder or name that cannot be used, whatever is freed on the disk
+UNUSABLE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+)
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 #: what programs print of a full disk
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|File size limit exceeded", re.IGNORECASE)

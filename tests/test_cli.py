@@ -238,6 +238,27 @@ def test_importing_the_package_says_nothing(tmp_path: Path) -> None:
     assert "CUDA" not in done.stderr and "Named tensors" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("evaluate", "NAME"), ("freeze", "-o", "NAME"), ("run", "--build", "NAME", "--images", "x"),
+     ("init", "tiny", "--out", "NAME"), ("train", "--data", "NAME"), ("evaluate", shipped_checkpoint(), "--data",
+      "NAME.npz")],
+)  # fmt: skip
+def test_names_that_no_file_can_have(words: tuple[str, ...], tmp_path: Path) -> None:
+    name = "n" * 300
+    refused(bvit(*(str(word).replace("NAME", name) for word in words), cwd=tmp_path), name, "File name too long")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("train", "--threads", 10**10), ("train", "--workers", 10**10), ("train", "--seed", 2**63),
+     ("evaluate", "--threads", 10**10), ("build", "--jobs", 10**10)],
+)  # fmt: skip
+def test_numbers_that_no_machine_has(words: tuple[object, ...], tmp_path: Path) -> None:
+    refused(bvit(*words, cwd=tmp_path), str(words[-2]), "is not in the range")
+
+
 def test_an_input_is_never_replaced(tmp_path: Path) -> None:
     from bvit_hw.errors import OutputError
     from bvit_hw.outputs import writable_output

@@ -36,7 +36,7 @@ from bvit_hw.threads import usable_cores
 @click.option(
     "--calibrate", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where the checkpoint has none."
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes at once (default: one a core, at most 4).")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Processes at once (default: one a core, at most 4).")
 @click.option(
     "--simulated-device/--no-simulated-device",
     default=True,

@@ -21,7 +21,7 @@ from bvit_hw.cli.tables import print_table
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first images; qonnx is slow at full size.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at once.")
 @click.option("--device", default="cpu", show_default=True, help="Of PyTorch: cpu, cuda, cuda:1, ...")
-@click.option("--threads", type=click.IntRange(min=1), help="Default: all cores, one where the images are small.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Default: all cores, one where the images are small.")
 @click.option("--json", "as_json", is_flag=True, help="The scores as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def evaluate_command(

@@ -137,10 +137,10 @@ def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, downlo
     default=None,
     help="torch.compile the blocks (by default on GPUs, but for the digits).",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of a process.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads of a process.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--workers", type=click.IntRange(min=0), help="Processes that read pictures, for each process.")
+@click.option("--workers", type=click.IntRange(0, 1024), help="Processes that read pictures, for each process.")
 @click.option("--save-steps", type=click.IntRange(min=0), default=0, help="Save the state every so many steps, too.")
 @click.option("--save-minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="… and minutes.")
 @click.option(

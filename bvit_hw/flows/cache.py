@@ -28,7 +28,7 @@ from bvit_hw.runtime.sums import differences
 from bvit_hw.sums import seal
 
 #: what a path says that cannot become a cache
-_NO_CACHE = UNUSABLE | {errno.ENOENT, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
+_NO_CACHE = UNUSABLE | {errno.ENOENT, errno.EEXIST}
 _log = logging.getLogger(__name__)
 _MOVE = "name another folder by the variable BVIT_HW_CACHE"
 _SPACE = f"free some space there, or {_MOVE}"
