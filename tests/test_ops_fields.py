@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bvit_hw.errors import ConfigError, FoldingError
@@ -35,6 +36,16 @@ def test_numbers_are_integers(op: HwOp, name: str) -> None:
     for value in (2.5, None):
         with pytest.raises(ConfigError, match=f"{name}=.*; allowed: integers"):
             replace(op, **{name: (value, *given[1:]) if isinstance(given, tuple) else value})
+
+
+@pytest.mark.parametrize(("op", "name"), NUMBERS)
+def test_integers_of_numpy_are_whole_numbers(op: HwOp, name: str) -> None:
+    """They have a few bits, in which a product of sizes would go round."""
+    given = getattr(op, name)
+    wide = tuple(map(np.uint16, given)) if isinstance(given, tuple) else np.uint16(given)
+    kept = getattr(replace(op, **{name: wide}), name)
+    assert kept == given
+    assert all(type(value) is int for value in (kept if isinstance(kept, tuple) else (kept,)))
 
 
 @pytest.mark.parametrize("name", ["tokens", "channels", "bits"])

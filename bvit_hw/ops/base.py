@@ -216,6 +216,11 @@ class HwOp(ABC):
                     raise ConfigError(f"{self.op_type}: {name}={given!r}; allowed: integers")
                 if value < least and name not in self.folding_fields:
                     raise ConfigError(f"{self.op_type}: {name}={given}; allowed: {least} or more")
+            # NumPy's integers are of a few bits, and products of sizes go round in them.
+            if isinstance(given, np.integer):
+                object.__setattr__(self, name, int(given))
+            elif isinstance(given, tuple) and any(isinstance(value, np.integer) for value in given):
+                object.__setattr__(self, name, tuple(map(int, given)))
         self.check_fields()
 
     @classmethod
