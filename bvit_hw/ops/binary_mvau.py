@@ -32,12 +32,7 @@ from bvit_hw.targets.memories import Join
 
 #: Modules around Xilinx primitive cells, and models of the cells for simulation only: of 7-series (primitives=1) and
 #: of UltraScale (2).
-PRIMITIVE_SOURCES = (
-    "bvit_xilinx_carry.sv",
-    "bvit_xilinx_counter6.sv",
-    "bvit_xilinx_chain.sv",
-    "bvit_xilinx_ternary.sv",
-)
+PRIMITIVE_SOURCES = ("bvit_xilinx_carry.sv", "bvit_xilinx_chain.sv", "bvit_xilinx_ternary.sv")
 PRIMITIVE_MODELS = ("LUT6.sv", "LUT6_2.sv", "CARRY4.sv")
 ULTRASCALE_MODELS = (*PRIMITIVE_MODELS[:2], "CARRY8.sv")
 

@@ -16,11 +16,12 @@ module bvit_popcount_compress #(
 
   if (USE_PRIMITIVES != 0) begin : gen_primitives
     for (genvar g = 0; g < G; g++) begin : gen_counter
-      bvit_xilinx_counter6 #(
+      bvit_xilinx_chain #(
+        .COLUMNS(1),
         .ULTRASCALE(USE_PRIMITIVES == 2)
       ) u_counter (
-        .bits ({bits[5*G+g], bits[4*G+g], bits[3*G+g], bits[2*G+g], bits[G+g], bits[g]}),
-        .count({fours[g], twos[g], ones[g]})
+        .bits({bits[5*G+g], bits[4*G+g], bits[3*G+g], bits[2*G+g], bits[G+g], bits[g]}),
+        .sum ({fours[g], twos[g], ones[g]})
       );
     end
   end else begin : gen_portable

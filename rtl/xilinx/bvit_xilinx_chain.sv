@@ -1,5 +1,10 @@
-// The carry chain of bvit_popcount_chain in Xilinx primitives: two LUTs and two chain positions for
-// each column of six bits (see bvit_xilinx_counter6), columns linked by the carry.
+// Columns of six bits added up in Xilinx primitives, column c of weight 4**c: the carry chain of
+// bvit_popcount_chain, and with one column the 6:3 counter of bvit_popcount_compress.
+//
+// A column takes two LUTs and two positions of the carry chain. The first one adds the lowest bit to
+// the parity of the other five: S is the parity of all six, and the carry multiplexer's other input is
+// the lowest bit itself, by the slice's bypass pin. The second one adds "at least four of five" to "at
+// least two of five": both functions of the same five inputs, so one LUT6_2 gives S and DI.
 `default_nettype none
 
 module bvit_xilinx_chain #(
@@ -13,12 +18,11 @@ module bvit_xilinx_chain #(
   localparam logic [63:0] INIT_PARITY = 64'h6996966996696996;
   // Upper half: two or three of five bits are set; lower half: four or five.
   localparam logic [63:0] INIT_SECOND = 64'h177E7EE8E8808000;
-  localparam int CELLS = (COLUMNS + 1) / 2;
 
-  wire logic [4*CELLS-1:0] propagate;
-  wire logic [4*CELLS-1:0] generated;
-  wire logic [4*CELLS-1:0] total;
-  wire logic [4*CELLS-1:0] carry;
+  wire logic [2*COLUMNS-1:0] propagate;
+  wire logic [2*COLUMNS-1:0] generated;
+  wire logic [2*COLUMNS-1:0] total;
+  wire logic [2*COLUMNS-1:0] carry;
 
   for (genvar c = 0; c < COLUMNS; c++) begin : gen_column
     LUT6 #(
@@ -48,31 +52,17 @@ module bvit_xilinx_chain #(
     );
   end
 
-  if (COLUMNS % 2 != 0) begin : gen_half
-    assign propagate[4*CELLS-1-:2] = 2'b00;
-    assign generated[4*CELLS-1-:2] = 2'b00;
-    wire logic unused_total = &{1'b0, total[4*CELLS-1-:2], carry[4*CELLS-1-:2]};
-  end
+  bvit_xilinx_carry #(
+    .WIDTH(2 * COLUMNS),
+    .ULTRASCALE(ULTRASCALE)
+  ) u_carry (
+    .generated,
+    .propagate,
+    .carry,
+    .sum(total)
+  );
 
-  for (genvar k = 0; k < CELLS; k++) begin : gen_carry
-    wire logic chained;
-    if (k == 0) begin : gen_first
-      assign chained = 1'b0;
-    end else begin : gen_next
-      assign chained = carry[4*k-1];
-    end
-    bvit_xilinx_carry #(
-      .ULTRASCALE(ULTRASCALE)
-    ) u_carry (
-      .enter    (chained),
-      .generated(generated[4*k+:4]),
-      .propagate(propagate[4*k+:4]),
-      .carry    (carry[4*k+:4]),
-      .sum      (total[4*k+:4])
-    );
-  end
-
-  assign sum = {carry[2*COLUMNS-1], total[2*COLUMNS-1:0]};
+  assign sum = {carry[2*COLUMNS-1], total};
 
   wire logic unused_carry = &{1'b0, carry};
 

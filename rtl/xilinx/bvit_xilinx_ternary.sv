@@ -19,58 +19,39 @@ module bvit_xilinx_ternary #(
   // Inputs a, b, c, previous majority, restart; lower half O5, upper half O6.
   localparam logic [63:0] INIT_ZERO = 64'hC33C6996C0C0E8E8;
   localparam logic [63:0] INIT_ONE = 64'h3CC36996FCFCE8E8;
-  localparam int CELLS = (WIDTH + 3) / 4;
 
-  wire logic [      WIDTH:0] majority;
-  wire logic [4*CELLS-1:0] propagate;
-  wire logic [4*CELLS-1:0] generated;
-  wire logic [4*CELLS-1:0] total;
-  wire logic [4*CELLS-1:0] carry;
+  wire logic [  WIDTH:0] majority;
+  wire logic [WIDTH-1:0] propagate;
+  wire logic [WIDTH-1:0] carry;
 
   assign majority[0] = 1'b0;
 
-  for (genvar i = 0; i < 4 * CELLS; i++) begin : gen_bit
-    if (i < WIDTH) begin : gen_used
-      LUT6_2 #(
-        .INIT(START[i] ? INIT_ONE : INIT_ZERO)
-      ) u_add (
-        .O6(propagate[i]),
-        .O5(majority[i+1]),
-        .I0(a[i]),
-        .I1(b[i]),
-        .I2(c[i]),
-        .I3(majority[i]),
-        .I4(restart),
-        .I5(1'b1)
-      );
-      assign generated[i] = majority[i];
-    end else begin : gen_pad
-      assign propagate[i] = 1'b0;
-      assign generated[i] = 1'b0;
-    end
-  end
-
-  for (genvar k = 0; k < CELLS; k++) begin : gen_carry
-    wire logic chained;
-    if (k == 0) begin : gen_first
-      assign chained = 1'b0;
-    end else begin : gen_next
-      assign chained = carry[4*k-1];
-    end
-    bvit_xilinx_carry #(
-      .ULTRASCALE(ULTRASCALE)
-    ) u_carry (
-      .enter    (chained),
-      .generated(generated[4*k+:4]),
-      .propagate(propagate[4*k+:4]),
-      .carry    (carry[4*k+:4]),
-      .sum      (total[4*k+:4])
+  for (genvar i = 0; i < WIDTH; i++) begin : gen_bit
+    LUT6_2 #(
+      .INIT(START[i] ? INIT_ONE : INIT_ZERO)
+    ) u_add (
+      .O6(propagate[i]),
+      .O5(majority[i+1]),
+      .I0(a[i]),
+      .I1(b[i]),
+      .I2(c[i]),
+      .I3(majority[i]),
+      .I4(restart),
+      .I5(1'b1)
     );
   end
 
-  assign sum = total[WIDTH-1:0];
+  bvit_xilinx_carry #(
+    .WIDTH(WIDTH),
+    .ULTRASCALE(ULTRASCALE)
+  ) u_carry (
+    .generated(majority[WIDTH-1:0]),
+    .propagate,
+    .carry,
+    .sum
+  );
 
-  wire logic unused_bits = &{1'b0, carry, total, majority[WIDTH]};
+  wire logic unused_bits = &{1'b0, carry, majority[WIDTH]};
 
 endmodule
 
