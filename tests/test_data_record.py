@@ -81,6 +81,8 @@ def test_simulated_images_are_of_many_classes() -> None:
     one_too_rare = np.r_[np.zeros(31, int), np.ones(40, int)]
     assert (np.bincount(one_too_rare[spread_classes(one_too_rare)][:32]) == 16).all()
     assert spread_classes(np.zeros(0, int)).shape == (0,)
+    few = np.repeat(np.arange(3), 8)
+    assert few[spread_classes(few)][:6].tolist() == [0, 1, 2, 0, 1, 2], "a short beginning holds every class as well"
 
 
 def test_a_report_names_the_data_or_says_what_the_checkpoint_records() -> None:

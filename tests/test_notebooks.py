@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,10 +30,15 @@ def package(built: Path, tmp_path: Path) -> Path:
 
 
 def run(package: Path, name: str, settings: Mapping[str, str] | None = None) -> tuple[str, int]:
-    """Execute; returns all that was printed, and how many pictures were drawn."""
+    """Execute a package's notebook; returns all that was printed, and how many pictures were drawn."""
+    return execute(package / f"{name}.ipynb", package, settings)
+
+
+def execute(notebook: Path, package: Path, settings: Mapping[str, str] | None = None) -> tuple[str, int]:
+    """Execute in the folder ``package``; returns all that was printed, and how many pictures were drawn."""
     result = package / "executed.ipynb"
     done = subprocess.run(
-        [str(notebook_python()), str(RUNNER), str(package / f"{name}.ipynb"), str(result)],
+        [str(notebook_python()), str(RUNNER), str(notebook), str(result)],
         env=notebook_environment() | (settings or {}),
         cwd=package,
         capture_output=True,
@@ -116,6 +122,34 @@ def test_latency_and_throughput(package: Path) -> None:
 def test_power_says_that_there_is_none(package: Path) -> None:
     text, pictures = run(package, "power")
     assert "no power to read here: the simulated device has no sensor" in text and pictures == 0
+
+
+@pytest.mark.slow
+def test_train_your_own(tmp_path: Path) -> None:
+    """From a folder of grey pictures of several sizes to the simulated device, with a network of its own."""
+    rng = np.random.default_rng(3)
+    for number, name in enumerate(("bright", "dark thing")):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for n in range(20):
+            size = tuple(rng.integers(30, 60, 2))
+            pixels = rng.integers(0, 90, size, dtype=np.uint8) + np.uint8(160 * (1 - number))
+            Image.fromarray(np.stack([pixels] * 3, axis=-1)).save(tmp_path / "mine" / name / f"{n}.png")
+    (tmp_path / "mine" / "empty").mkdir()
+    notebook = shutil.copy(NOTEBOOKS / "computer" / "train_your_own.ipynb", tmp_path)
+    settings = {
+        "BVIT_HW_PICTURES": str(tmp_path / "mine"), "BVIT_HW_WORK": str(tmp_path / "work"), "BVIT_HW_EPOCHS": "6",
+        "BVIT_HW": f"env PYTHONPATH={NOTEBOOKS.parents[1]} {sys.executable} -m bvit_hw.cli",
+    }  # fmt: skip
+    text, pictures = execute(Path(notebook), tmp_path, settings)
+    assert "40 pictures of 2 classes: bright, dark thing" in text and "32 pictures train, 8 measure" in text
+    assert "mine: QAT model classifies" in text and "logits equal to frozen" in text and pictures == 3
+    report = json.loads((tmp_path / "work/build/report.json").read_text())
+    assert report["model"] == "mine" and report["accuracy"]["images"] == 8
+    right = round(8 * report["accuracy"]["frozen"])
+    assert f"simulated device, built for pynq-z2: {right} of 8 pictures right" in text
+    model = json.loads((tmp_path / "work/build/package/model.json").read_text())
+    assert model["class_names"] == ["bright", "dark thing"]
+    assert not (tmp_path / "work/build/package/train_your_own.ipynb").exists(), "no board trains"
 
 
 def test_self_test_and_run_without_pynq(built: Path, package: Path, other_images: Path) -> None:

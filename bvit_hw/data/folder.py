@@ -81,11 +81,12 @@ def spread_classes(labels: Labels) -> NDArray[np.int64]:
     """An order of labelled images whose beginning, however long, holds all classes as evenly as can be.
 
     It is their own where the first 32 hold every class already, none of them much too rarely (all 32 different, where
-    there are more classes).
+    there are more classes), unless they lie class by class, so that a shorter beginning would hold one class alone.
     """
     classes, beginning = max(1, len(np.unique(labels))), labels[:_BEGINNING]
     seen = np.unique(beginning, return_counts=True)[1]
-    if len(seen) >= min(classes, len(beginning)) and 4 * seen.min(initial=len(labels)) >= len(beginning) // classes:
+    mixed = bool(np.any(np.diff(labels) < 0)) and len(seen) >= min(classes, len(beginning))
+    if mixed and 4 * seen.min(initial=len(labels)) >= len(beginning) // classes:
         return np.arange(len(labels))
     by_class = np.argsort(labels, kind="stable")
     sizes = np.unique(labels, return_counts=True)[1]
