@@ -83,10 +83,12 @@ def spread_classes(labels: Labels) -> NDArray[np.int64]:
     It is their own where the first 32 hold every class already, none of them much too rarely (all 32 different, where
     there are more classes), unless they lie class by class, so that a shorter beginning would hold one class alone.
     """
-    classes, beginning = max(1, len(np.unique(labels))), labels[:_BEGINNING]
+    if not len(labels):
+        return np.arange(0)
+    classes, beginning = len(np.unique(labels)), labels[:_BEGINNING]
     seen = np.unique(beginning, return_counts=True)[1]
     mixed = bool(np.any(np.diff(labels) < 0)) and len(seen) >= min(classes, len(beginning))
-    if mixed and 4 * seen.min(initial=len(labels)) >= len(beginning) // classes:
+    if mixed and 4 * seen.min() >= len(beginning) // classes:
         return np.arange(len(labels))
     by_class = np.argsort(labels, kind="stable")
     sizes = np.unique(labels, return_counts=True)[1]
