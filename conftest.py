@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     users = [item for item in items if "built" in getattr(item, "fixturenames", ())]
     users.sort(key=lambda item: item.path.name != "test_accelerator.py")
-    first = next((item for item in users if item.path.name == "test_build.py"), None)
+    first = next((item for item in users if item.path.name == "test_pipeline.py"), None)
     others = [item for item in items if item not in set(users)]
     items[:] = [*([first] if first else []), *others, *(item for item in users if item is not first)]
 

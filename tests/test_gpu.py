@@ -1,6 +1,6 @@
 """A GPU computes what the CPU does: training, resuming, evaluating, frozen integers; one GPU and two.
 
-Without a GPU these tests are skipped here, and tests/test_null_gpu.py runs them on one that has the CPU compute.
+Without a GPU these tests are skipped here, and emulators/test_null_gpu.py runs them on one that has the CPU compute.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.training_children import SHORT, finish, metrics, some_digits, start
 
 pytestmark = [
     pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device (tests/test_null_gpu.py runs this)"),
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device (emulators/test_null_gpu.py runs this)"),
 ]
 GPU = torch.device("cuda", 0)
 #: the null GPU adds in the CPU's order; others round differently, and signs flip

@@ -20,18 +20,18 @@ from bvit_hw.pipeline.options import BuildOptions, resolve
 from bvit_hw.pipeline.steps import checkpoint as checkpoint_step
 from bvit_hw.pipeline.steps import freeze as freeze_step
 from bvit_hw.report.model import Report
-from tests import test_cli
+from tests import command as commands
 
 
 def bvit(*words: object) -> str:
-    done = test_cli.bvit(*words, cwd=Path.cwd())
+    done = commands.bvit(*words, cwd=Path.cwd())
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def refused(*words: object) -> str:
-    done = test_cli.bvit(*words, cwd=Path.cwd())
-    test_cli.refused(done)
+    done = commands.bvit(*words, cwd=Path.cwd())
+    commands.refused(done)
     return done.stderr
 
 

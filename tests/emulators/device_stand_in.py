@@ -12,6 +12,7 @@ from bvit_hw.ops.shell import SHELL_SOURCES
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.registers import VERSION_VALUE
+from bvit_hw.sums import SUMS, sums
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE, CLASSES = (4, 8, 3), 5
@@ -69,4 +70,14 @@ def shared_stand_in(base: Path) -> Path:
         if not package.is_dir():
             write_stand_in(base / "stand-in.new")
             (base / "stand-in.new").rename(package)
+    return package
+
+
+def complete(package: Path) -> Path:
+    """Test images and SHA256SUMS beside the stand-in."""
+    frames = images(20)
+    found = logits(frames)
+    np.savez_compressed(package / "test_images.npz", images=frames, labels=found.argmax(axis=1), logits=found)
+    files = {name: package / name for name in ("model.json", "test_images.npz")}
+    (package / SUMS).write_text(sums(files))
     return package

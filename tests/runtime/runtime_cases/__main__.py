@@ -1,0 +1,7 @@
+"""``python -m runtime_cases PACKAGE``."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

@@ -1,0 +1,34 @@
+"""`bvit-hw doctor` names tools, what they are for, and what to do where they are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.command import bvit
+
+
+def test_doctor_names_every_tool_with_purpose_and_remedy(tmp_path: Path) -> None:
+    done = bvit("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    for tool in ("verilator", "pyosys", "finn-plus", "vivado", "vitis hls", "xrt", "g++"):
+        assert tool in done.stdout
+    assert "not found" in done.stdout or "Vivado v" in done.stdout
+
+
+def test_doctor_says_what_is_missing_to_the_letter(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bvit_hw import cli, doctor
+
+    tools = [
+        doctor.Tool("compiler", "compiles [a] lot", "pip install 'bvit-hw[test]'", True, lambda: None),
+        doctor.Tool("other", "is there", "", False, lambda: "1.0 [gcc]"),
+    ]
+    monkeypatch.setattr(doctor, "TOOLS", tuple(tools))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["doctor"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 2
+    assert "'bvit-hw[test]'" in out and "compiles [a] lot" in out and "1.0 [gcc]" in out
