@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -163,3 +165,8 @@ def build_csim(units: Sequence[HlsUnit], toolchain: Toolchain | None = None, *, 
     """Compile (cached) a program of all ``units``, equal ones once; tables' values are no part of it."""
     distinct = tuple({unit.key: unit for unit in units}.values())
     return CSim(executable=compile_program(csim_text(distinct), "csim", toolchain, root=root), units=distinct)
+
+
+def clang() -> str | None:
+    """clang++ where there is one."""
+    return shutil.which("clang++", path=os.environ.get("PATH"))
