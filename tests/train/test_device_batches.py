@@ -31,7 +31,7 @@ def pictures(count: int = 40, channels: int = 1) -> ImageData:
     labels = np.arange(count, dtype=np.int64) % 3
     data = Dataset("some", 3, images, labels, images[:6], labels[:6])
     split = ArraySplit(images, labels)
-    return ImageData("some", ("a", "b", "c"), split, ArraySplit(images[:6], labels[:6]), 8, data)
+    return ImageData("some", ("a", "b", "c"), split, ArraySplit(images[:6], labels[:6]), 8, data, channels)
 
 
 def recipe(**changes: object) -> Recipe:
