@@ -10,6 +10,9 @@ import pytest
 
 from bvit_hw.flows import cache
 from tests.odd_names import ODD
+from tests.paper_files import model, paper
+
+__all__ = ["model", "odd", "paper", "temporary"]
 
 
 @pytest.fixture
