@@ -11,7 +11,7 @@ from bvit_hw.data.datasets import no_folder
 from bvit_hw.data.folder import spread
 from bvit_hw.errors import DatasetError
 from bvit_hw.runtime.errors import ImageError
-from bvit_hw.runtime.pictures import read_picture
+from bvit_hw.runtime.pictures import pillow_errors, read_picture
 
 #: accepted names of the split that measures accuracy
 VALIDATION = ("val", "validation", "test")
@@ -52,7 +52,7 @@ def _is_grey(split: ImageFolder) -> bool:
                 if picture.mode not in _GREY and not picture.mode.startswith("I;16"):
                     return False
                 seen = True
-        except Exception:  # whatever Pillow raises over a damaged file; it is named when it is read
+        except pillow_errors():  # a damaged file; it is named when it is read, whether grey or not
             continue
     return seen
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import ImageError
+from .errors import UNREADABLE, ImageError
 
 
 def read_archive(path: str | Path, *, labelled: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
@@ -47,7 +47,7 @@ def read_arrays(path: str | Path, needed: tuple[str, ...], optional: tuple[str, 
         raise ImageError(f"{path}: no such file") from error
     except MemoryError as error:
         raise ImageError(f"{path}: its arrays do not fit into memory") from error
-    except Exception as error:  # whatever the parsers of NumPy, zipfile, zlib and Python raise over a damaged file
+    except UNREADABLE as error:
         raise ImageError(f"{path}: damaged, or no .npz file: {error}") from error
     if not all(isinstance(array, np.ndarray) for array in found.values()):
         raise ImageError(f"{path}: {' and '.join(map(repr, found))} must be NumPy arrays, one .npy each")
@@ -61,7 +61,7 @@ def read_array(path: str | Path) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
     except MemoryError as error:
         raise ImageError(f"{path}: its array does not fit into memory") from error
-    except Exception as error:  # as above
+    except UNREADABLE as error:
         raise ImageError(f"{path}: no NumPy array: {error}") from error
     if not isinstance(array, np.ndarray):
         array.close()

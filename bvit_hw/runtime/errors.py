@@ -1,5 +1,19 @@
 """What can go wrong between the processor and the accelerator. All are DeviceError; the driver is usable after each."""
 
+import lzma
+import struct
+import tokenize
+import zipfile
+import zlib
+
+#: What the parsers of NumPy, Pillow and Python's archives raise over a file that is damaged or none of theirs. Neither
+#: library lists it; fuzzed files in tests/runtime/test_damaged_files.py and the parsers' sources gave it. Not in it:
+#: MemoryError, which is asked for apart, and what says nothing about the file (KeyboardInterrupt, ImportError).
+UNREADABLE = (
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, SyntaxError,
+    AssertionError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tokenize.TokenError,
+)  # fmt: skip
+
 
 class DeviceError(Exception):
     """Base: the accelerator did not do what it was asked."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .archive import read_archive, read_array
-from .errors import ImageError
+from .errors import UNREADABLE, ImageError
 from .images import to_bytes
 from .labels import check_labels
 
@@ -110,8 +110,20 @@ def read_picture(path: str | Path) -> Image:
         raise ImageError(f"{path}: no such file") from error
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error
-    except Exception as error:  # whatever Pillow's parsers raise over a damaged file
+    except MemoryError as error:
+        raise ImageError(f"{path}: the picture does not fit into memory") from error
+    except pillow_errors() as error:
         raise ImageError(f"{path}: damaged, or no picture that Pillow can read: {error}") from error
+
+
+def pillow_errors() -> tuple[type[Exception], ...]:
+    """What Pillow raises over a picture that is damaged, too large (its guard against bombs), or none; Pillow is there.
+
+    MemoryError is not among them.
+    """
+    from PIL import Image
+
+    return (*UNREADABLE, Image.DecompressionBombError)
 
 
 def array_of(picture: Any) -> np.ndarray:
@@ -120,7 +132,9 @@ def array_of(picture: Any) -> np.ndarray:
         return np.asarray(plain(picture))
     except ImageError:
         raise
-    except Exception as error:  # a picture is decoded only now
+    except MemoryError as error:
+        raise ImageError("the picture does not fit into memory") from error
+    except pillow_errors() as error:  # a picture is decoded only now
         raise ImageError(f"damaged picture: {error}") from error
 
 
@@ -155,7 +169,7 @@ def plain(picture: Image) -> Image:
 def _orientation(picture: Image) -> int:
     try:
         value = picture.getexif().get(_ORIENTATION, 1)
-    except Exception:  # EXIF that cannot be read says nothing
+    except pillow_errors():  # EXIF that cannot be read says nothing about how the camera was held; the pixels are there
         return 1
     return value if isinstance(value, int) else 1
 

@@ -13,8 +13,8 @@ def test_the_driver_needs_numpy_and_pynq_only(tmp_path: Path) -> None:
     allowed = {"numpy", "pynq", "pynqmetadata", "PIL"}
     standard = {
         "__future__", "abc", "argparse", "collections", "contextlib", "ctypes", "dataclasses", "fcntl", "functools",
-        "hashlib", "importlib", "json", "math", "os", "pathlib", "pkgutil", "struct",
-        "sys", "tempfile", "threading", "time", "types", "typing", "weakref",
+        "hashlib", "importlib", "json", "lzma", "math", "os", "pathlib", "pkgutil", "struct",
+        "sys", "tempfile", "threading", "time", "tokenize", "types", "typing", "weakref",
         "zipfile", "zlib",
     }  # fmt: skip
     files = list(write_driver(tmp_path).rglob("*.py"))

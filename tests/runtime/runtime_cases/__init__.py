@@ -1,15 +1,15 @@
 """What the driver must do on a simulated device, good days and bad ones: the same cases run with and without pynq.
 
 Imports nothing of bvit_hw but the driver, so that a notebook's environment can run it as a programme:
-``python -m runtime_cases PACKAGE`` runs every case and prints one line each.
+``python -m runtime_cases PACKAGE`` runs every case and prints a line each.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-import time
-import traceback
+import unittest
+from functools import partial
 from pathlib import Path
 
 from . import corruption, failures, owners, serving
@@ -26,15 +26,9 @@ __all__ = ["CASES", "Path", "main", "opened", "runtime"]
 
 def main() -> int:
     """Run every case on the package named; exit code 1 if one fails."""
-    package = Path(sys.argv[1])
-    failed = 0
+    suite = unittest.TestSuite()
     for name, case in CASES.items():
-        start = time.perf_counter()
-        try:
-            case(package)
-            print(f"passed {name} {time.perf_counter() - start:.2f} s")
-        except Exception:
-            failed += 1
-            print(f"FAILED {name}")
-            traceback.print_exc(file=sys.stdout)
-    return min(failed, 1)
+        bound = partial(case, Path(sys.argv[1]))
+        bound.__name__ = name  # type: ignore[attr-defined]  # what unittest prints
+        suite.addTest(unittest.FunctionTestCase(bound))
+    return int(not unittest.TextTestRunner(sys.stdout, verbosity=2).run(suite).wasSuccessful())
