@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.contract.interval import bits_of, signed_bits
+from bvit_hw.contract.interval import Interval, bits_of
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import (
     CostTerms,
@@ -35,22 +35,6 @@ SUM_LIMIT = 25
 #: the contract's width of the value that the slope multiplies
 MID_LIMIT = 17
 MAX_INPUTS = 4
-
-Interval = tuple[int, int]
-
-
-def _span(bits: int) -> Interval:
-    """Range of a two's-complement number."""
-    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-
-
-def _times(a: Interval, b: Interval) -> Interval:
-    products = [x * y for x in a for y in b]
-    return min(products), max(products)
-
-
-def _plus(a: Interval, b: Interval) -> Interval:
-    return a[0] + b[0], a[1] + b[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +156,13 @@ class ChannelAffine(HwOp):
     @cached_property
     def sum_bits(self) -> int:
         """Width of t: what the types allow, but no more than the contract promises."""
-        total = _span(self.bias_bits)
+        total = Interval.twos_complement(self.bias_bits)
         for bits, multiply, shift in zip(self.in_bits, self.multiply, self.shift, strict=True):
-            low, high = _times(_span(bits), _span(self.coef_bits)) if multiply else _span(bits)
-            total = _plus(total, (low << shift, high << shift))
-        return min(signed_bits(*total), SUM_LIMIT, MID_LIMIT + self.mid_shift if self.prelu else SUM_LIMIT)
+            term = Interval.twos_complement(bits)
+            if multiply:
+                term = term.times(Interval.twos_complement(self.coef_bits))
+            total += term.scaled(1 << shift)
+        return min(total.bits, SUM_LIMIT, MID_LIMIT + self.mid_shift if self.prelu else SUM_LIMIT)
 
     @cached_property
     def mid_bits(self) -> int:
@@ -193,10 +179,10 @@ class ChannelAffine(HwOp):
         """Width of the value before the output's shift: t, or with prelu v."""
         if not self.prelu:
             return self.sum_bits
-        low, high = _span(self.mid_bits)
-        negative = _times((low, -1), _span(self.slope_bits))
-        result = min(negative[0], 0), max(negative[1], high << self.slope_shift)
-        return min(signed_bits(*_plus(result, _span(self.bias2_bits))), SUM_LIMIT)
+        mid = Interval.twos_complement(self.mid_bits)
+        negative = mid.clipped(None, 0).times(Interval.twos_complement(self.slope_bits))
+        result = negative.joined(mid.clipped(0, None).scaled(1 << self.slope_shift))
+        return min((result + Interval.twos_complement(self.bias2_bits)).bits, SUM_LIMIT)
 
     @property
     def beats(self) -> int:
@@ -311,15 +297,15 @@ class ChannelAffine(HwOp):
             slope = np.asarray(params["slope"], dtype=np.int64)
             v = np.where(m >= 0, m << self.slope_shift, slope * m) + np.asarray(params["bias2"], dtype=np.int64)
             self._check_fits("v", v, self.result_bits)
-        low, high = _span(self.out_bits)
-        return (np.clip(v >> self.out_shift, low, high),)
+        allowed = Interval.twos_complement(self.out_bits)
+        return (np.clip(v >> self.out_shift, allowed.low, allowed.high),)
 
     def _check_fits(self, name: str, values: IntArray, bits: int) -> None:
-        low, high = _span(bits)
-        if values.min() < low or values.max() > high:
+        allowed = Interval.twos_complement(bits)
+        if values.min() < allowed.low or values.max() > allowed.high:
             raise ConfigError(
                 f"ChannelAffine: {name} reaches {values.min()} .. {values.max()}; the contract and the types allow "
-                f"{low} .. {high} ({bits} bits)"
+                f"{allowed.low} .. {allowed.high} ({bits} bits)"
             )
 
     def rtl(self, params: Params) -> RtlInstance:

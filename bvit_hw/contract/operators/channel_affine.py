@@ -66,10 +66,8 @@ def affine_rest(node: FrozenNode, total: Interval) -> Iterator[tuple[str, Interv
     """The intermediates of a ChannelAffine with RPReLU after its sum ``t``: ``m``, then those of the slope."""
     mid = total.shifted_right(node.attrs["mid_shift"])
     yield "m", mid
-    positive = Interval(np.maximum(mid.low, 0), np.maximum(mid.high, 0)).scaled(1 << node.attrs["slope_shift"])
-    slope = node.params["slope"].astype(np.int64)
-    negative = Interval(np.minimum(mid.low, 0), np.minimum(mid.high, 0)).scaled(slope)
-    both = Interval(np.minimum(positive.low, negative.low), np.maximum(positive.high, negative.high))
+    positive = mid.clipped(0, None).scaled(1 << node.attrs["slope_shift"])
+    both = positive.joined(mid.clipped(None, 0).scaled(node.params["slope"].astype(np.int64)))
     yield "slope product", both
     # PRelu with slope / 2**slope_shift is exact only if the product in units of 2**-slope_shift is.
     bias = Interval.of_constant(node.params["bias2"])

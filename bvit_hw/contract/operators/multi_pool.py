@@ -31,7 +31,7 @@ class MultiPool(Operator):
         """See :class:`Operator`."""
         x, total = inputs[0], None
         for row, (rows, cols) in zip(node.params["coef"].astype(np.int64), WINDOWS.values(), strict=True):
-            product = Interval(np.minimum(x.low, 0), np.maximum(x.high, 0)).scaled(rows * cols).scaled(row)
+            product = x.joined(Interval(0, 0)).scaled(rows * cols).scaled(row)
             total = product if total is None else total + product
             yield "partial sum", total
         assert total is not None
