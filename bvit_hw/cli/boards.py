@@ -7,9 +7,10 @@ from rich.console import Console
 
 from bvit_hw.boards import board_names, load_board
 from bvit_hw.cli.tables import print_table
+from bvit_hw.cli.words import Command
 
 
-@click.command("boards")
+@click.command("boards", cls=Command)
 def boards_command() -> None:
     """List the boards that can be built for, with part, clock and what an accelerator may take of each."""
     rows = []

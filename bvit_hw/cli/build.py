@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bvit_hw.cli.words import Command
 from bvit_hw.pipeline.progress import Progress
 from bvit_hw.threads import usable_cores
 
 
-@click.command("build")
+@click.command("build", cls=Command)
 @click.option("--board", required=True, help="What to build for: a name of `bvit-hw boards`, or a .toml file.")
 @click.option("--preset", help="A shipped checkpoint by name (default tiny-digits).")
 @click.option(

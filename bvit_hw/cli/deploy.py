@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from bvit_hw.cli.words import Command
 
-@click.command("deploy")
+
+@click.command("deploy", cls=Command)
 @click.option("--host", required=True, help="The board as ssh knows it: user@address.")
 @click.option("--path", default="", help="Where to (default: bvit_hw-BOARD in jupyter_notebooks, or home).")
 @click.option("--build", "build", type=click.Path(path_type=Path), help="A build's folder (default build/pynq-z2).")

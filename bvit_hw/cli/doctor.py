@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bvit_hw.cli.words import Command
 from bvit_hw.doctor import examine
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 def doctor_command() -> None:
     """List each tool: found or not, what it is for, how to get it. Exits with 2 if a required one is missing."""
     findings = examine()

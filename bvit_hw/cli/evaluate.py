@@ -9,9 +9,10 @@ import click
 from rich.console import Console
 
 from bvit_hw.cli.tables import print_table
+from bvit_hw.cli.words import Command
 
 
-@click.command("evaluate")
+@click.command("evaluate", cls=Command)
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @click.option("--data", help="digits, cifar10=DIR, cifar100=DIR, imagenet=DIR, a folder with val/, or an .npz file.")
 @click.option("--forms", help="Which of qat, frozen and qonnx, separated by commas; default: all that there are.")

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from bvit_hw.cli.words import Command, OutputFile
 
-@click.command("export")
+
+@click.command("export", cls=Command)
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+@click.option("-o", "--out", type=OutputFile(), required=True, help="The .onnx file to write.")
 @click.option(
     "--calibrate", "source", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where it has none."
 )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bvit_hw.cli.words import Command, OutputFile
+
 if TYPE_CHECKING:
     from bvit_hw.models import BinaryViTConfig
 
@@ -68,9 +70,9 @@ def _describe(config: BinaryViTConfig, assumed: list[str]) -> list[str]:
     return lines
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("paper", type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The file to write (.safetensors).")
+@click.option("-o", "--out", type=OutputFile(), required=True, help="The file to write (.safetensors).")
 @click.option("--heads", type=NumberList(), help="Attention heads of each stage; default: the paper's 1,2,4,8.")
 @click.option(
     "--reduction", type=NumberList(), help="Key/value pooling of each stage, 1 for none; default: the paper's 8,4,1,1."

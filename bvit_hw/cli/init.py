@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from bvit_hw.cli.words import Command
+
 #: names that are the same file, folder and word in a report everywhere
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@click.command("init")
+@click.command("init", cls=Command)
 @click.argument("name")
 @click.option("--preset", default="cifar10", show_default=True, help="The network to begin with (`bvit-hw models`).")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write it in (default: this one).")

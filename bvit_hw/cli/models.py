@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from bvit_hw.cli.tables import print_table
+from bvit_hw.cli.words import Command
 
 if TYPE_CHECKING:
     from bvit_hw.models.cost import NetworkCost
@@ -29,7 +30,7 @@ def _cells(cost: NetworkCost) -> tuple[str, ...]:
     )
 
 
-@click.command("models")
+@click.command("models", cls=Command)
 @click.option(
     "--network", type=click.Path(path_type=Path), help="A network's .toml file: this one alone (docs/models.md)."
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bvit_hw.cli.words import Command
 from bvit_hw.errors import BvitError
 
 
@@ -13,7 +14,7 @@ class DeviceFailure(BvitError):
     """The device, simulated or not, could not be used; the driver's own words."""
 
 
-@click.command("run")
+@click.command("run", cls=Command)
 @click.option("--build", "build", type=click.Path(path_type=Path), help="A build's folder (default build/pynq-z2).")
 @click.option("--device", type=click.Choice(["sim", "board"]), default="sim", show_default=True)
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bvit_hw.cli.words import Command
 from bvit_hw.threads import choose_threads, usable_cores
 
 if TYPE_CHECKING:  # PyTorch is imported when a run begins: help and mistakes must not wait for it
@@ -96,7 +97,7 @@ def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, downlo
     return recipe
 
 
-@click.command("train")
+@click.command("train", cls=Command)
 @click.option("--preset", help="The network (`bvit-hw models` lists them; default tiny-digits).")
 @click.option(
     "--network",

@@ -10,15 +10,22 @@ from .errors import DeviceError
 from .package import self_test
 
 
+def _given(text: str) -> str:
+    """A text that is not empty: a shell makes an empty one of a variable that is not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is empty; give it a value, or leave it out")
+    return text
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0: done; 1: the self-test failed or the device did; 2: wrong arguments."""
     parser = argparse.ArgumentParser(prog="python3 -m bvit_hw_runtime", description="BinaryViT accelerator")
-    parser.add_argument("--package", default=".", help="folder of the package (default: this one)")
+    parser.add_argument("--package", type=_given, default=".", help="folder of the package (default: this one)")
     parser.add_argument("--device", choices=("auto", "board", "sim"), help="default: the board where there is one")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("selftest", help="check files, identity, and the logits of the test images")
     run = commands.add_parser("run", help="classify pictures")
-    run.add_argument("--images", required=True, help="folder of pictures, a picture, or an .npz with images")
+    run.add_argument("--images", type=_given, required=True, help="folder of pictures, one picture, an .npz")
     run.add_argument("--batch", type=int, help="images a transfer")
     chosen = parser.parse_args(arguments)
     reconfigure = getattr(sys.stdout, "reconfigure", None)

@@ -48,3 +48,12 @@ def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[st
         Image.fromarray(frames[0]).save(tmp_path / "tree" / folder / "0.png")
         assert main(["--package", str(package), "run", "--images", str(tmp_path / "tree")]) == 0
         assert told in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [["--package", "", "selftest"], ["run", "--images", " "], ["run", "--images="]])
+def test_empty_words_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    from bvit_hw.runtime.__main__ import main
+
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2 and "is empty; give it a value" in capsys.readouterr().err
