@@ -7,6 +7,9 @@ import collections
 import pathlib
 import pickle
 import re
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,14 +49,43 @@ _HARMLESS: tuple[Any, ...] = (
 )
 
 
+#: how a zip archive begins, and so what torch.save writes since PyTorch 1.6
+_ZIP = b"PK\x03\x04"
+#: the mark of a folder among a member's attributes
+_FOLDER = 0x10
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the members of PyTorch's archive with their CRC-32, which PyTorch does not; older files have no sums.
+
+    A file written with ``torch.serialization.set_crc32_options(False)`` holds zeros in their place: nothing to compare.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_ZIP)) != _ZIP:
+            return
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            for member in members:
+                if member.external_attr & _FOLDER and not member.is_dir():  # of which PyTorch would read nothing
+                    raise zipfile.BadZipFile(f"{member.filename!r} is marked a folder")
+            if any(member.CRC for member in members):
+                for member in members:
+                    with archive.open(member) as stream:
+                        while stream.read(1 << 20):
+                            pass
+
+
 def _unpickle(path: Path) -> object:
     try:
+        _check_sums(path)
         with torch.serialization.safe_globals(list(_HARMLESS)):
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file") from error
     except IsADirectoryError as error:
         raise CheckpointError(f"{path}: is a folder; name the checkpoint file in it") from error
+    except (zipfile.BadZipFile, zlib.error, struct.error) as error:
+        raise CheckpointError(f"{path}: damaged, or no PyTorch checkpoint: {_first_line(str(error))}") from error
     except pickle.UnpicklingError as error:
         # PyTorch's message names the class and then advises to allow it, which is not for us to repeat.
         found = re.search(r"\bGLOBAL\s+([\w.]+)|but got <class '([\w.]+)'>", str(error))

@@ -103,3 +103,34 @@ def test_damaged_files(paper: Path, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(CheckpointError, match="no safetensors file"):
         read_state(path)
+
+
+def test_no_bit_of_an_archive_changes_a_value_unseen(tmp_path: Path) -> None:
+    path = tmp_path / "paper.pth"
+    torch.save({"model": {"a": torch.arange(40.0), "b": torch.ones(3)}, "epoch": 3}, path)
+    whole, wanted = path.read_bytes(), {k: v.clone() for k, v in read_state(path).items()}
+    attributes = [n + 38 for n in range(len(whole)) if whole[n : n + 4] == b"PK\x01\x02"]
+    refusals = []
+    # One bit of each byte, and of each member the bit that makes it a folder, of which PyTorch reads nothing.
+    for place, bit in [*((n, n % 8) for n in range(len(whole))), *((n, 4) for n in attributes)]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << bit
+        path.write_bytes(damaged)
+        try:
+            found = read_state(path)
+        except CheckpointError as error:
+            assert str(error).startswith(f"{path}: "), error
+            refusals.append(str(error))
+        else:
+            assert found.keys() == wanted.keys() and all(torch.equal(found[k], wanted[k]) for k in wanted), place
+    assert sum("Bad CRC-32 for file" in text for text in refusals) > 40 * 4
+    assert sum("is marked a folder" in text for text in refusals) >= len(attributes)
+
+
+def test_an_archive_written_without_sums_is_read(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.arange(4.0)}, tmp_path / "paper.pth")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_state(tmp_path / "paper.pth")["a"].tolist() == [0, 1, 2, 3]
