@@ -1,7 +1,7 @@
 """What the driver must do on a simulated device, good days and bad ones: the same cases run with and without pynq.
 
 Imports nothing of bvit_hw but the driver, so that a notebook's environment can run it as a programme:
-``python -m runtime_cases PACKAGE`` runs every case and prints a line each.
+``python -m runtime_cases PACKAGE`` runs them by unittest, which prints a line each.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ __all__ = ["CASES", "Path", "main", "opened", "runtime"]
 
 
 def main() -> int:
-    """Run every case on the package named; exit code 1 if one fails."""
+    """Run every case on the package named, up to the first that fails; exit code 1 if one does."""
     suite = unittest.TestSuite()
     for name, case in CASES.items():
         bound = partial(case, Path(sys.argv[1]))
         bound.__name__ = name  # type: ignore[attr-defined]  # what unittest prints
         suite.addTest(unittest.FunctionTestCase(bound))
-    return int(not unittest.TextTestRunner(sys.stdout, verbosity=2).run(suite).wasSuccessful())
+    runner = unittest.TextTestRunner(sys.stdout, descriptions=False, verbosity=2, failfast=True)
+    return int(not runner.run(suite).wasSuccessful())
