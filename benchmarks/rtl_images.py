@@ -19,7 +19,7 @@ import numpy as np
 from machine import processor
 
 from bvit_hw.contract.file import load_frozen
-from bvit_hw.data.folder import spread_classes
+from bvit_hw.data.choice import spread_classes
 from bvit_hw.data.labelled import LabelledImages, accuracy_of, generated_images, load_images
 from bvit_hw.errors import BvitError
 from bvit_hw.execute.packed import PackedBinaryViT

@@ -19,7 +19,7 @@ from bvit_hw.cli.words import Command
 @click.option(
     "--calibrate", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where the checkpoint has none."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first images; qonnx is slow at full size.")
+@click.option("--limit", type=click.IntRange(min=1), help="So many images, of all classes; qonnx is slow at full size.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at once.")
 @click.option("--device", default="cpu", show_default=True, help="Of PyTorch: cpu, cuda, cuda:1, ...")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Default: all cores, one where the images are small.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from bvit_hw.data.datasets import Labels
 from bvit_hw.data.record import DataRecord, kind_of, lasting
-from bvit_hw.data.sources import Split, open_data
+from bvit_hw.data.sources import Split, labels_of, open_data
 from bvit_hw.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ class Relabelled:
 
     def __len__(self) -> int:
         return len(self.split)
+
+    @property
+    def labels(self) -> Labels:
+        """All labels, without the pictures."""
+        return np.asarray(self.table[labels_of(self.split)], np.int64)
 
     def __getitem__(self, index: int) -> tuple[Image | Tensor, int]:
         image, label = self.split[index]

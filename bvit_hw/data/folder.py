@@ -7,16 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bvit_hw.data.datasets import Images, Labels, no_folder
+from bvit_hw.data.datasets import Images, no_folder
 from bvit_hw.errors import DatasetError
 from bvit_hw.runtime.errors import ImageError
 from bvit_hw.runtime.pictures import read_picture
 from bvit_hw.runtime.preprocess import Preprocessing
 
-#: images that a build simulates unless told otherwise
-_BEGINNING = 32
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
@@ -75,22 +72,3 @@ def load_folder(
     """
     files = find_pictures(path)
     return read_pictures([files[i] for i in spread(len(files), limit)], how, batch_size)
-
-
-def spread_classes(labels: Labels) -> NDArray[np.int64]:
-    """An order of labelled images whose beginning, however long, holds all classes as evenly as can be.
-
-    It is their own where the first 32 hold every class already, none of them much too rarely (all 32 different, where
-    there are more classes), unless they lie class by class, so that a shorter beginning would hold one class alone.
-    """
-    if not len(labels):
-        return np.arange(0)
-    classes, beginning = len(np.unique(labels)), labels[:_BEGINNING]
-    seen = np.unique(beginning, return_counts=True)[1]
-    mixed = bool(np.any(np.diff(labels) < 0)) and len(seen) >= min(classes, len(beginning))
-    if mixed and 4 * seen.min() >= len(beginning) // classes:
-        return np.arange(len(labels))
-    by_class = np.argsort(labels, kind="stable")
-    sizes = np.unique(labels, return_counts=True)[1]
-    turn = np.concatenate([np.arange(size) for size in sizes])  # how many of its class come before it
-    return by_class[np.argsort(turn, kind="stable")]

@@ -10,9 +10,9 @@ import numpy as np
 from torch.utils.data import Subset
 
 from bvit_hw.data.archive import archive_names, has_test_part, load_archive
-from bvit_hw.data.classes import match_classes, open_matched, other_data
+from bvit_hw.data.choice import sample
+from bvit_hw.data.classes import Relabelled, match_classes, open_matched, other_data
 from bvit_hw.data.datasets import Images, Labels
-from bvit_hw.data.folder import spread
 from bvit_hw.data.record import DataRecord, default_preprocessing, lasting
 from bvit_hw.data.sources import Split, evaluation_images, open_data
 from bvit_hw.errors import DatasetError
@@ -43,7 +43,7 @@ def load_images(
 
     An .npz file with a test part, or the very one that the network was trained on, is a data set.
     Labels are the network's class numbers, told by the names in ``record``. Of data that are not in memory at the
-    network's size at most ``most`` images are taken, evenly spread. Raises :class:`DatasetError` where there is no such
+    network's size at most ``most`` are taken, of all classes. Raises :class:`DatasetError` where there is no such
     data, or where images, labels or classes do not fit the network.
     """
     record = record or DataRecord(default_preprocessing(config))
@@ -53,7 +53,7 @@ def load_images(
     matched = open_matched(data, record, config.classes)
     part: Split = matched.test
     if most is not None and open_data(data).size != config.image_size:
-        part = Subset(matched.test, spread(len(matched.test), most))  # type: ignore[arg-type,assignment]
+        part = _some(matched.test, most)
     batches = list(_batches(data, part, config, record, 256))
     images, labels = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
     return LabelledImages(data, images, labels, class_names_of(config, record, matched.class_names), matched.notes)
@@ -62,24 +62,24 @@ def load_images(
 def image_batches(
     data: str, config: BinaryViTConfig, batch_size: int, limit: int | None = None, record: DataRecord | None = None
 ) -> Iterator[tuple[Images, Labels]]:
-    """The images and labels of :func:`load_images` in batches, in order, at most ``limit`` of them."""
-    left = limit
-    for images, labels in _all_batches(data, config, batch_size, record or DataRecord(default_preprocessing(config))):
-        yield images[:left], labels[:left]
-        left = None if left is None else left - len(labels)
-        if left is not None and left <= 0:
-            return
-
-
-def _all_batches(
-    data: str, config: BinaryViTConfig, batch_size: int, record: DataRecord
-) -> Iterator[tuple[Images, Labels]]:
+    """The images and labels of :func:`load_images` in batches, in order; at most ``limit`` of them, of all classes."""
+    record = record or DataRecord(default_preprocessing(config))
     if not _is_archive(data, record):
-        yield from _batches(data, open_matched(data, record, config.classes).test, config, record, batch_size)
+        part = _some(open_matched(data, record, config.classes).test, limit)
+        yield from _batches(data, part, config, record, batch_size)
         return
     images, labels, _ = _archive(data, config, record)
-    for start in range(0, len(images), batch_size):
-        yield images[start : start + batch_size], labels[start : start + batch_size]
+    chosen = sample(labels, limit)
+    for start in range(0, len(chosen), batch_size):
+        batch = chosen[start : start + batch_size]
+        yield images[batch], labels[batch]
+
+
+def _some(split: Relabelled, most: int | None) -> Split:
+    """A split, or ``most`` of its pictures, of all classes."""
+    if most is None or most >= len(split):
+        return split
+    return Subset(split, sample(split.labels, most).tolist())  # type: ignore[arg-type,return-value]
 
 
 def survey(data: str, config: BinaryViTConfig, record: DataRecord) -> tuple[int, tuple[str, ...]]:

@@ -49,6 +49,12 @@ class ArraySplit:
         return torch.from_numpy(self.images[index]).permute(2, 0, 1), int(self.labels[index])
 
 
+def labels_of(split: Split) -> Labels:
+    """The labels of a data set's split, without its pictures."""
+    found = split.labels if isinstance(split, ArraySplit) else split.targets  # type: ignore[attr-defined]  # a tree's
+    return np.asarray(found, np.int64)
+
+
 @dataclass(frozen=True)
 class ImageData:
     """A dataset's two splits; ``size`` is the side of its pictures where all have one, ``arrays`` where in memory."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.file import load_frozen
-from bvit_hw.data.folder import spread_classes
+from bvit_hw.data.choice import spread_classes
 from bvit_hw.data.labelled import LabelledImages, class_names_of, generated_images, load_images
 from bvit_hw.data.record import DataRecord
 from bvit_hw.execute.frozen import FrozenBinaryViT

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bvit_hw.data.folder import spread_classes
+from bvit_hw.data.choice import spread_classes
 from bvit_hw.data.labelled import generated_images, image_batches, load_images
 from bvit_hw.data.record import DataRecord, default_preprocessing, record_of
 from bvit_hw.errors import CheckpointError, DatasetError
