@@ -28,6 +28,8 @@ from bvit_hw.pipeline.progress import Progress
 MANIFEST = "manifest.json"
 #: what the manifest holds for a step
 _ENTRY = {"key": str, "files": dict, "results": dict}
+#: its digest: results are reported, and believed, long after the step has run
+_SUM = "sum"
 
 
 class StepNotRun(Exception):
@@ -80,9 +82,17 @@ class Step:
     needs: tuple[str, ...] = ()
 
 
+def _sum(entry: Mapping[str, Any]) -> str:
+    """The digest of a manifest's entry, whether it has been through JSON yet or not."""
+    content = json.loads(json.dumps({key: value for key, value in entry.items() if key != _SUM}))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def _is_entry(entry: object) -> bool:
-    """Whether a manifest's entry is one that a step left; any other has the step run again."""
-    return isinstance(entry, dict) and all(isinstance(entry.get(k), t) for k, t in _ENTRY.items())
+    """Whether a manifest's entry is as a step left it; any other has the step run again."""
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(k), t) for k, t in _ENTRY.items()):
+        return False
+    return bool(entry.get(_SUM) == _sum(entry))
 
 
 def _named(value: object, file: object) -> str:
@@ -221,8 +231,9 @@ class BuildFolder:
             if damaged or all(name.startswith(".tmp-") for name in content):
                 return
             if not self._overwrite:
+                why = f", or its {MANIFEST} is damaged" if manifest.is_file() else ""
                 raise OutputError(
-                    f"{self.path}: is not empty and was not written by bvit-hw (found {', '.join(content[:5])}); "
+                    f"{self.path}: is not empty and was not written by bvit-hw{why} (found {', '.join(content[:5])}); "
                     "choose another --out, or pass --overwrite to build there all the same"
                 )
             return
@@ -303,7 +314,8 @@ class BuildFolder:
                 temporary.rename(final)
                 seconds = time.monotonic() - start
                 files = {str(f.relative_to(final)): _sha256(f) for f in sorted(final.rglob("*")) if f.is_file()}
-                self._steps[step.name] = {"key": key, "files": files, "results": result, "seconds": round(seconds, 2)}
+                entry = {"key": key, "files": files, "results": result, "seconds": round(seconds, 2)}
+                self._steps[step.name] = entry | {_SUM: _sum(entry)}
                 self._write_manifest()
                 results[step.name] = result
                 outcomes.append(StepOutcome(step.name, "done", seconds))

@@ -15,10 +15,10 @@ from .errors import ImageError, PackageError
 
 # On the board a copy of the contract lies in the driver's folder.
 if __package__ == "bvit_hw.runtime":
-    from ..contract.header import FROZEN_KEY, graph_of
+    from ..contract.header import FROZEN_KEY, graph_of, model_hash
     from ..contract.reference import Reference as _Reference
 else:
-    from .contract.header import FROZEN_KEY, graph_of
+    from .contract.header import FROZEN_KEY, graph_of, model_hash
     from .contract.reference import Reference as _Reference
 
 _KINDS = {
@@ -57,6 +57,8 @@ class Reference(_Reference):
             self.model_hash: str = content["model_hash"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PackageError(f"{path}: no frozen model ({error}); copy the package again") from error
+        if model_hash(graph) != self.model_hash:
+            raise PackageError(f"{path}: its content has not the hash that it says: damaged; copy the package again")
         try:
             super().__init__(graph)
         except ValueError as error:

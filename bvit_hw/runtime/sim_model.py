@@ -18,6 +18,7 @@ from .errors import DeviceError, PackageError
 from .sums import differences
 
 _PAGE = 4096
+_LOADED = ("device.json", "libaccelerator.so")
 
 #: faults by name: what happens, and what ``after`` counts from now on
 FAULTS = {
@@ -56,7 +57,7 @@ class SimulatedModel:
         self.folder = Path(folder).resolve()
         try:
             # Before it is loaded: a damaged library ends the process without a word.
-            wrong = differences(self.folder)
+            wrong = differences(self.folder) or differences(self.folder, set(_LOADED))
             if wrong:
                 raise PackageError("; ".join(wrong))
             self.description: dict[str, Any] = json.loads((self.folder / "device.json").read_text())

@@ -73,3 +73,19 @@ def test_reference_beside_the_driver(tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_bit_that_was_flipped_is_noticed(tmp_path: Path) -> None:
+    from bvit_hw.contract.file import save_frozen
+    from bvit_hw.freeze import random_frozen
+    from tests.frozen_factory import CONFIGS
+
+    path = tmp_path / "frozen.safetensors"
+    save_frozen(random_frozen(CONFIGS["plain"], seed=5), path)
+    whole = path.read_bytes()
+    for place in np.linspace(len(whole) // 2, len(whole) - 1, 9).astype(int):
+        damaged = bytearray(whole)
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        with pytest.raises(runtime.PackageError, match="copy the package again"):
+            runtime.Reference(path)
