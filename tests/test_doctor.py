@@ -32,3 +32,22 @@ def test_doctor_says_what_is_missing_to_the_letter(
     out = capsys.readouterr().out
     assert ended.value.code == 2
     assert "'bvit-hw[test]'" in out and "compiles [a] lot" in out and "1.0 [gcc]" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"\0\1", "Exec format error"), (b"#!/no/such/sh\n", "No such file"), (b"#!/bin/sh\necho torn >&2; exit 9\n",
+      "exit code 9: torn")],
+)  # fmt: skip
+def test_a_program_that_does_not_run_is_not_found(
+    content: bytes, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("make", "git"):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = bvit("doctor", cwd=tmp_path)
+    assert done.returncode == 2
+    text = " ".join(done.stdout.split())
+    assert done.stdout.count("does not run") == 2 and "missing, required" in text  # g++ is not there at all
+    assert all(word in text for word in says.split())

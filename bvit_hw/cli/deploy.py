@@ -21,14 +21,19 @@ def deploy_command(host: str, path: str, build: Path | None, program: str) -> No
     The copy is checked by its hashes on the board and put in place by one rename; what was there before is kept beside
     it, and whatever goes wrong leaves it as it was.
     """
+    from bvit_hw.errors import ConfigError
     from bvit_hw.flows.ssh import deploy
     from bvit_hw.pipeline.board_package import BITSTREAMS, release_files, sums
     from bvit_hw.runtime.model_info import ModelInfo
 
+    try:
+        command = shlex.split(program)
+    except ValueError as error:
+        raise ConfigError(f"--ssh {program}: {error}; allowed: a program with options, quoted for a shell") from error
     folder = build or Path("build") / "pynq-z2"
     files = release_files(folder)
     board = ModelInfo.read(folder / "package" / "model.json").board
-    done = deploy(host, files, sums(files), path=path, fallback=f"bvit_hw-{board}", ssh=shlex.split(program))
+    done = deploy(host, files, sums(files), path=path, fallback=f"bvit_hw-{board}", ssh=command)
     click.echo(f"{done.files} files, {done.bytes / 1e6:.1f} MB, at {done.host}:{done.path}")
     if not any(name in files for name in BITSTREAMS):
         click.echo("no bitstream among them: Vivado has not built one yet (docs/vivado.md)", err=True)

@@ -20,7 +20,10 @@ def doctor_command() -> None:
         table.add_column(heading, overflow="fold")
     for finding in findings:
         tool = finding.tool
-        missing = "[bold red]missing, required[/]" if tool.required else "[yellow]not found[/]"
+        text = f"does not run: {finding.fault}" if finding.fault else "not found"
+        missing = Text(text, style="yellow")
+        if tool.required:
+            missing = Text(text if finding.fault else "missing, required", style="bold red")
         # Texts as they are: rich would take the brackets of 'bvit-hw[test]' for markup.
         found = missing if finding.version is None else Text(finding.version)
         remedy = Text("" if finding.version else tool.how_to_get)

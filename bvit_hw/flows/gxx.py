@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +17,7 @@ from bvit_hw.codegen.hls import HlsUnit, csim_text, stream_bytes, stream_frames,
 from bvit_hw.disk import full_disk, scratch
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.cache import cached, digest_of
-from bvit_hw.flows.tool import find_tool, run_tool
+from bvit_hw.flows.tool import ask, run_tool
 from bvit_hw.ops.base import IntArray
 from bvit_hw.ops.hls import MAX_BEAT_BITS
 from bvit_hw.resources import data_path
@@ -53,8 +52,7 @@ def ap_types() -> Path:
 @cache
 def compiler_version(compiler: str) -> str:
     """First line of what the compiler says of itself; ToolError when it is not there."""
-    program = find_tool(compiler)
-    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    done = ask(compiler, [compiler, "--version"])
     return (done.stdout or done.stderr).split("\n")[0]
 
 

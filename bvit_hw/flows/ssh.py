@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bvit_hw.errors import ToolError
+from bvit_hw.flows.tool import cannot_run
 
 #: exit codes of the script below
 _FOREIGN, _DAMAGED = 41, 42
@@ -91,6 +92,8 @@ def deploy(
         done = subprocess.run(argv, input=_tar(contents), capture_output=True, timeout=timeout, check=False)
     except FileNotFoundError as error:
         raise ToolError(f"ssh: program {ssh[0]!r} was not found. To get it: apt install openssh-client") from error
+    except OSError as error:
+        raise cannot_run("ssh", ssh[0], error) from error
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"ssh: {host} did not finish within {timeout:g} s") from error
     words = done.stderr.decode(errors="replace").strip()
@@ -103,6 +106,8 @@ def deploy(
         raise ToolError(f"{host}: the copy does not match its hashes; nothing was changed there. {answer} {words}")
     if done.returncode != 0:
         raise ToolError(f"ssh to {host}: exit code {done.returncode}: {words or 'no message'}")
+    if not answer.rpartition("\n")[2].startswith("/"):
+        raise ToolError(f"{shlex.join(ssh)} to {host}: does not say where the copy lies; it answered {answer!r}")
     return Deployed(
         host=host, path=answer.splitlines()[-1], files=len(contents), bytes=sum(len(c) for c in contents.values())
     )

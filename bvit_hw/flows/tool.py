@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shlex
 import shutil
@@ -58,6 +59,24 @@ def _missing(name: str, program: str) -> str:
     return f"{where}. It is for: {tool.purpose}. To get it: {tool.how_to_get}."
 
 
+def cannot_run(name: str, program: str | Path, error: OSError) -> ToolError:
+    """What to raise for a program that is there, and that the system does not start."""
+    reason = "the interpreter in its first line is missing" if error.errno == errno.ENOENT else error.strerror or error
+    return ToolError(f"{name}: {program} cannot be run: {reason}")
+
+
+def ask(name: str, argv: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    """Run a program that answers at once, such as for its version; its output is in the result.
+
+    Raises ToolError where it is missing or cannot be run; its exit code is for the caller to look at.
+    """
+    program = find_tool(str(argv[0]))
+    try:
+        return subprocess.run([program, *argv[1:]], capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise cannot_run(name, program, error) from error
+
+
 def stop_running_tools() -> None:
     """End every program that :func:`run_tool` has running in any thread (for callers that keep a pool of them)."""
     with _running_lock:
@@ -108,16 +127,19 @@ def run_tool(
             raise ToolError(_missing(name, words[0]))
         if not cwd.is_dir():
             raise ToolError(f"{name}: cannot run in {cwd}: no such folder")
-        process = subprocess.Popen(
-            words,
-            executable=program,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                words,
+                executable=program,
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise cannot_run(name, program, error) from error
         with _running_lock:
             _running.add(process)
         try:

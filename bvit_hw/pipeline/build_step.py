@@ -19,7 +19,8 @@ class BuildStep:
 
     ``run`` writes files into ``context.folder`` and gives JSON-ready results. It runs again when one of these changed:
     ``inputs``; the text of ``code`` (in the package), of ``data`` (folders beside the package, see resources.py) or of
-    its own module; a step named in ``after``. ``needs`` are tools, by the names that ``bvit-hw doctor`` has for them.
+    its own module; a step named in ``after``. ``needs`` and ``may_need`` are tools, as in
+    the engine's step.
     """
 
     name: str
@@ -30,6 +31,7 @@ class BuildStep:
     code: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     needs: Callable[[BuildOptions], tuple[str, ...]] = lambda options: ()
+    may_need: Callable[[BuildOptions], tuple[str, ...]] = lambda options: ()
     #: whether a build with these options has the step at all
     wanted: Callable[[BuildOptions], bool] = lambda options: True
 

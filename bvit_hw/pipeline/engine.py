@@ -13,7 +13,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 from bvit_hw import __version__, interruption
 from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason, write_aside
-from bvit_hw.doctor import missing_tools
+from bvit_hw.doctor import Finding, missing_tools
 from bvit_hw.errors import OutputError, ToolError
 from bvit_hw.pipeline.progress import Progress
 
@@ -70,7 +70,8 @@ class Step:
 
     ``inputs`` is JSON-ready data that the step depends on besides the steps named in ``after``; ``code`` are the source
     files or folders whose text it depends on, so that a changed pass runs again. ``needs`` are tools that it cannot do
-    without, by the names that ``bvit-hw doctor`` has for them.
+    without, by the names that ``bvit-hw doctor`` has for them; ``may_need`` those that it wants where something that it
+    uses is not there yet.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Step:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     code: tuple[Path, ...] = ()
     needs: tuple[str, ...] = ()
+    may_need: tuple[str, ...] = ()
 
 
 def _sum(entry: Mapping[str, Any]) -> str:
@@ -129,17 +131,29 @@ def _keys(steps: Sequence[Step]) -> dict[str, str]:
     return keys
 
 
-def _require(steps: Sequence[Step]) -> None:
-    """ToolError that names every tool that one of ``steps`` needs and that is not here."""
-    missing = missing_tools(name for step in steps for name in step.needs)
-    if missing:
-        lines = [
-            f"{tool.name}, for the {'steps' if len(users) > 1 else 'step'} {', '.join(users)}: {tool.purpose}. "
+def _lines(missing: Iterable[Finding], users: Callable[[str], list[str]]) -> list[str]:
+    """A line for each tool that is missing: how that shows, which steps want it, how to get it."""
+    lines = []
+    for finding in missing:
+        tool, steps = finding.tool, users(finding.tool.name)
+        fault = f" (does not run: {finding.fault})" if finding.fault else ""
+        lines.append(
+            f"{tool.name}{fault}, for the step{'s' * (len(steps) > 1)} {', '.join(steps)}: {tool.purpose}. "
             f"To get it: {tool.how_to_get}"
-            for tool in missing
-            for users in [[step.name for step in steps if tool.name in step.needs]]
-        ]
+        )
+    return lines
+
+
+def _require(steps: Sequence[Step], say: Callable[[str], None]) -> None:
+    """ToolError that names every tool that one of ``steps`` needs and that is not here; what may be wanted is said."""
+    needed = {name for step in steps for name in step.needs}
+    lines = _lines(missing_tools(needed), lambda name: [step.name for step in steps if name in step.needs])
+    if lines:
         raise ToolError("missing here, so that nothing was begun:\n  " + "\n  ".join(lines))
+    perhaps = {name for step in steps for name in step.may_need} - needed
+    lines = _lines(missing_tools(perhaps), lambda name: [step.name for step in steps if name in step.may_need])
+    if lines:
+        say("missing here, and the build ends at what the cache does not hold:\n  " + "\n  ".join(lines))
 
 
 def _remove(path: Path) -> None:
@@ -281,7 +295,7 @@ class BuildFolder:
         results: dict[str, Mapping[str, Any]] = {}
         keys = _keys(steps)
         whole = {step.name for step in steps if self._intact(step.name, keys[step.name])}
-        _require([step for step in steps if step.name not in whole])
+        _require([step for step in steps if step.name not in whole], progress.say)
         for stale in self.path.glob(".tmp-*"):
             _remove(stale)
         for step in steps:

@@ -53,6 +53,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
                 *(_data(name) for name in step.data),
             ),
             needs=step.needs(options),
+            may_need=step.may_need(options),
         )
         for step in wanted
     ]

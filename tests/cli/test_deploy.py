@@ -189,3 +189,21 @@ def test_a_damaged_package_is_not_sealed_anew(build: Path) -> None:
     (build / "package" / "bvit_hw_runtime" / "more.py").write_text("")
     with pytest.raises(OutputError, match=r"bvit_hw_runtime/more\.py is not in SHA256SUMS"):
         release_files(build)
+
+
+@pytest.mark.parametrize(
+    ("ssh", "says"),
+    [
+        ("ssh 'x", "--ssh ssh 'x: No closing quotation; allowed: a program with options"),
+        ("true", "true to pynq: does not say where the copy lies; it answered ''"),
+        ("echo no:", "does not say where the copy lies; it answered 'no: pynq"),
+        ("{}/torn", "torn cannot be run: Exec format error"),
+        ("{}", "cannot be run: Permission denied"),
+        ("{}/none", "was not found. To get it: apt install openssh-client"),
+    ],
+)
+def test_programs_that_are_no_ssh(build: Path, tmp_path: Path, ssh: str, says: str) -> None:
+    (tmp_path / "torn").write_bytes(b"\0\1")
+    (tmp_path / "torn").chmod(0o755)
+    done = bvit("deploy", "--host", "pynq", "--build", build, "--ssh", ssh.format(tmp_path), cwd=tmp_path)
+    refused(done, says)

@@ -202,3 +202,16 @@ def test_models_are_cached_by_contents(tmp_path: Path) -> None:
     source.write_text(_MODULE.replace("assign", "asign"))
     with pytest.raises(ToolError, match=r"verilator: exit code 1; log: .*verilate\.log"):
         build(5)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"\0\1", "Exec format error"), (b"#!/no/such/sh\n", "the interpreter in its first line")]
+)
+def test_programs_that_the_system_does_not_start(content: bytes, says: str, tmp_path: Path) -> None:
+    program = tmp_path / "torn"
+    program.write_bytes(content)
+    program.chmod(0o755)
+    with pytest.raises(ToolError, match=f"compiler: .*torn cannot be run: {says}"):
+        run_tool("compiler", [program], cwd=tmp_path, log=tmp_path / "log")
+    with pytest.raises(ToolError, match=f"compiler: .*torn cannot be run: {says}"):
+        tool.ask("compiler", [program, "--version"])

@@ -76,6 +76,23 @@ def test_all_missing_tools_are_told_before_anything_runs(tmp_path: Path, monkeyp
     assert build(tmp_path / "out", [first, second, third]) == ["a:cached", "b:cached", "c:cached"], "none is needed"
 
 
+def test_tools_that_may_be_needed_are_told_at_once_and_those_that_do_not_run_count_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = Recorder()
+    step = replace(recorder.step("a"), may_need=("g++", "make"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with BuildFolder(tmp_path / "out", {"board": "x"}) as folder:
+        folder.run([step], Progress())
+    told = capsys.readouterr().err
+    assert told.index("the build ends at what the cache does not hold") < told.index("apt install g++") < told.index(
+        "a ...") and recorder.ran == ["a"]  # fmt: skip
+    (tmp_path / "g++").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "g++").chmod(0o755)
+    with pytest.raises(ToolError, match=r"g\+\+ \(does not run: .*exit code 3\), for the step b: "):
+        build(tmp_path / "out2", [replace(recorder.step("b"), needs=("g++",))])
+
+
 @pytest.mark.parametrize("damage", ["edit", "delete"])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: str) -> None:
     recorder = Recorder()

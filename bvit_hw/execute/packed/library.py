@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
 from functools import cache
 from pathlib import Path
 
 from bvit_hw.flows.cache import cached, digest_of
-from bvit_hw.flows.tool import find_tool, run_tool
+from bvit_hw.flows.tool import ask, find_tool, run_tool
 
 _SOURCE = Path(__file__).with_name("kernels.cpp")
 _LIBRARY = "libbvit_packed.so"
@@ -66,8 +65,8 @@ _SIGNATURES = {
 def _target(compiler: Path) -> str:
     """Version of the compiler and what it takes this processor for: a cache may be shared between machines."""
     argv = [str(compiler), "-march=native", "-Q", "--help=target"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    version = subprocess.run([str(compiler), "--version"], capture_output=True, text=True, check=False)
+    done = ask("g++", argv)
+    version = ask("g++", [str(compiler), "--version"])
     return version.stdout + done.stdout
 
 

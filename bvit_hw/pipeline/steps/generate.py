@@ -20,6 +20,7 @@ from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.rtl_library import source_paths
 
+COMPILERS = ("g++", "make")
 TOP = "bvit_accelerator"
 SIZING_FRAMES = 16
 SIZING_IMAGES = 4
@@ -27,8 +28,8 @@ SIZING_IMAGES = 4
 
 def verilator_and_compilers(options: BuildOptions) -> tuple[str, ...]:
     """What simulating needs. Models that were compiled before need no compiler; whether they are those of this build
-    is seen in the step."""
-    return ("verilator",) if any_cached("models") else ("verilator", "g++", "make")
+    is seen in the step (which may need COMPILERS, then)."""
+    return ("verilator",) if any_cached("models") else ("verilator", *COMPILERS)
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
@@ -92,4 +93,5 @@ STEP = BuildStep(
     code=("codegen", "flows"),
     data=("rtl",),
     needs=verilator_and_compilers,
+    may_need=lambda options: COMPILERS,
 )

@@ -93,5 +93,6 @@ STEP = BuildStep(
     code=("codegen", "flows"),
     data=("hls",),
     needs=lambda options: () if any_cached("csim") else ("g++",),
+    may_need=lambda options: ("g++",),
     wanted=wants_hls,
 )

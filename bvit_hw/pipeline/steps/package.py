@@ -16,7 +16,7 @@ from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.board_package import write_board_files
 from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.engine import StepContext
-from bvit_hw.pipeline.steps.generate import verilator_and_compilers
+from bvit_hw.pipeline.steps.generate import COMPILERS, verilator_and_compilers
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.registers import VERSION_VALUE
 from bvit_hw.sums import seal
@@ -101,4 +101,5 @@ STEP = BuildStep(
     code=("contract", "runtime", "pipeline/board_package.py"),
     data=("boards/notebooks", "hls/movers"),
     needs=lambda options: verilator_and_compilers(options) if options.simulated_device else (),
+    may_need=lambda options: COMPILERS if options.simulated_device else (),
 )

@@ -14,7 +14,7 @@ from bvit_hw.graph.fifo_sizing import TOLERANCE, check_logits
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.engine import StepContext
-from bvit_hw.pipeline.steps.generate import verilator_and_compilers
+from bvit_hw.pipeline.steps.generate import COMPILERS, verilator_and_compilers
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
@@ -56,4 +56,5 @@ STEP = BuildStep(
     after=("checkpoint", "freeze", "lower", "fold", "generate"),
     inputs=lambda options: {"images": options.simulated_images},
     needs=verilator_and_compilers,
+    may_need=lambda options: COMPILERS,
 )
