@@ -7,7 +7,7 @@ import zipfile
 import zlib
 
 #: What the parsers of NumPy, Pillow and Python's archives raise over a file that is damaged or none of theirs. Neither
-#: library lists it; fuzzed files in tests/runtime/test_damaged_files.py and the parsers' sources gave it. Not in it:
+#: library lists it; fuzzed files in tests/runtime/test_errors_unreadable.py and the parsers' sources gave it. Not in it:
 #: MemoryError, which is asked for apart, and what says nothing about the file (KeyboardInterrupt, ImportError).
 UNREADABLE = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, SyntaxError,
