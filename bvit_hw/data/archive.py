@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bvit_hw.data.datasets import Dataset, Images, Labels
+from bvit_hw.data.datasets import Dataset, Images, Labels, path_of
 from bvit_hw.errors import DatasetError
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.runtime.archive import read_archive, read_arrays
@@ -28,7 +28,7 @@ def load_archive(path: str, config: BinaryViTConfig, *, labelled: bool = True) -
     Without ``labelled`` there may be no labels. Raises :class:`DatasetError` naming the file and what is wrong.
     """
     try:
-        images, labels = read_archive(Path(path), labelled=labelled)
+        images, labels = read_archive(path_of(path), labelled=labelled)
     except ImageError as error:
         raise DatasetError(str(error)) from error
     size, channels = config.image_size, config.in_channels
@@ -50,7 +50,7 @@ def load_archive(path: str, config: BinaryViTConfig, *, labelled: bool = True) -
 def archive_names(path: str | Path) -> tuple[str, ...] | None:
     """The classes' names in an .npz file, None where it has none; :class:`DatasetError` names file and array."""
     try:
-        given = read_arrays(path, (), (_NAMES,)).get(_NAMES)
+        given = read_arrays(path_of(path), (), (_NAMES,)).get(_NAMES)
     except ImageError as error:
         raise DatasetError(str(error)) from error
     if given is None:
@@ -66,7 +66,7 @@ def archive_names(path: str | Path) -> tuple[str, ...] | None:
 def has_test_part(path: str | Path) -> bool:
     """Whether an .npz file says which images are to measure on: ``test_images``."""
     try:
-        return bool(read_arrays(path, (), _TEST))
+        return bool(read_arrays(path_of(path), (), _TEST))
     except ImageError as error:
         raise DatasetError(str(error)) from error
 

@@ -58,7 +58,7 @@ def load_calibration(
     large = config.image_size > _LARGE
     limit = limit or (_LARGE_CALIBRATION_IMAGES if large else CALIBRATION_IMAGES)
     check = check or (_LARGE_CHECK_IMAGES if large else CHECK_IMAGES)
-    if text.endswith(".npz"):
+    if text.lower().endswith(".npz"):
         found = _from_npz(text, config, limit, check)
     elif is_dir(text) or ("/" in text and "=" not in text):
         found = _from_folder(text, Path(text).expanduser(), config, record, limit, check)

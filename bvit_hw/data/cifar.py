@@ -151,5 +151,11 @@ def load_cifar(name: str, folder: Path, *, download: bool = False) -> Dataset:
     test_images, test_labels = _read(home() / layout.test_file, layout, layout.test_records)
     images = np.concatenate([images for images, _ in parts])
     labels = np.concatenate([labels for _, labels in parts])
+    empty = np.flatnonzero(np.bincount(labels, minlength=layout.classes) == 0)
+    if len(empty) and len(labels) >= layout.classes:  # fewer records cannot hold every class; they were warned of
+        raise DatasetError(
+            f"{home()}: {', '.join(layout.train_files)}: no record has label {empty[0]}; {layout.name} has "
+            f"0..{layout.classes - 1}"
+        )
     names = _class_names(home() / layout.names_file, layout.classes)
     return Dataset(name, layout.classes, images, labels, test_images, test_labels, names)

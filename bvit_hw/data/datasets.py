@@ -34,6 +34,16 @@ class Dataset:
         return self.class_names or tuple(map(str, range(self.classes)))
 
 
+def path_of(text: str | Path) -> Path:
+    """The file or folder of that name, ``~`` resolved; a name that none can have raises :class:`ConfigError`."""
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"{str(text)[:200]!r} cannot be a file or folder: {error}") from error
+    return path
+
+
 def no_folder(folder: Path) -> str:
     """In what way ``folder`` is no folder, in words."""
     return "is no folder" if folder.exists() else "no such folder"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Subset
@@ -115,7 +114,7 @@ def _is_archive(data: str, record: DataRecord) -> bool:
     """Whether all of an .npz file is to measure on."""
     if not data.lower().endswith(".npz"):
         return False
-    return lasting(data) != record.dataset and not has_test_part(Path(data).expanduser())
+    return lasting(data) != record.dataset and not has_test_part(data)
 
 
 def _archive(data: str, config: BinaryViTConfig, record: DataRecord) -> tuple[Images, Labels, tuple[str, ...]]:

@@ -7,6 +7,7 @@ big-endian, and the values. Source: http://yann.lecun.com/exdb/mnist/, "FILE FOR
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
@@ -25,7 +26,8 @@ FASHION_CLASSES = (
 _UINT8 = 8
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> tuple[Path, bytes]:
+    """The file that is there, ``path`` or ``path``.gz, and what it holds unpacked."""
     for file in (path, path.with_name(f"{path.name}.gz")):
         try:
             raw = file.read_bytes()
@@ -34,9 +36,9 @@ def _content(path: Path) -> bytes:
         except OSError as error:
             raise DatasetError(f"{file}: cannot be read: {error}") from error
         if not raw.startswith(b"\x1f\x8b"):
-            return raw
+            return file, raw
         try:
-            return gzip.decompress(raw)
+            return file, gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
             raise DatasetError(f"{file}: damaged gzip file: {error}") from error
     raise DatasetError(f"{path}: no such file, nor {path.name}.gz; MNIST-format data are four IDX files in one folder")
@@ -47,7 +49,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
     Raises :class:`DatasetError` naming file and field for anything but an array of bytes with so many ``dimensions``.
     """
-    raw = _content(path)
+    path, raw = _content(path)
     if len(raw) < 4 or raw[:2] != b"\0\0":
         raise DatasetError(f"{path}: starts with {raw[:4].hex() or 'nothing'}; an IDX file starts with 0000")
     if raw[2] != _UINT8:
@@ -58,10 +60,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if len(raw) < start:
         raise DatasetError(f"{path}: {len(raw)} bytes, its sizes alone take {start}: truncated")
     shape = tuple(int(size) for size in np.frombuffer(raw[4:start], ">u4"))
-    if len(raw) - start != int(np.prod(shape, dtype=np.int64)):
+    if len(raw) - start != math.prod(shape):
         raise DatasetError(
-            f"{path}: {len(raw) - start:,} bytes of values; its sizes {shape} ask for "
-            f"{int(np.prod(shape, dtype=np.int64)):,}: truncated or damaged"
+            f"{path}: {len(raw) - start:,} bytes of values; its sizes {shape} ask for {math.prod(shape):,}: "
+            "truncated or damaged"
         )
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
@@ -74,7 +76,7 @@ def _part(folder: Path, prefix: str) -> tuple[Images, Labels]:
             f"{folder / prefix}-images-idx3-ubyte, {prefix}-labels-idx1-ubyte: {len(images):,} {prefix} images, "
             f"{len(labels):,} {prefix} labels"
         )
-    if not len(images) or images.shape[1] != images.shape[2]:
+    if not images.size or images.shape[1] != images.shape[2]:
         raise DatasetError(
             f"{folder / prefix}-images-idx3-ubyte: {prefix} images have shape {images.shape}; expected at least one, "
             "square"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bvit_hw.data.archive import open_archive
 from bvit_hw.data.cifar import CIFAR_NAMES, load_cifar
-from bvit_hw.data.datasets import DATASETS, Dataset, Images, Labels, load_dataset
+from bvit_hw.data.datasets import DATASETS, Dataset, Images, Labels, load_dataset, path_of
 from bvit_hw.data.mnist import FASHION_CLASSES, FASHION_FOLDER, load_mnist
 from bvit_hw.errors import ConfigError
 
@@ -112,7 +112,7 @@ def parse_data(text: str) -> tuple[str, Path | None]:
         is_dir(folder)
         return kind, Path(folder).expanduser()
     if text.lower().endswith(".npz"):
-        return "npz", Path(text).expanduser()
+        return "npz", path_of(text)
     is_folder = is_dir(text)
     if is_folder or ("/" in text and kind not in KINDS):
         return "tree", Path(text).expanduser()

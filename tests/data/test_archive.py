@@ -13,6 +13,7 @@ from PIL import Image
 
 from bvit_hw.data import open_data
 from bvit_hw.data.archive import open_archive
+from bvit_hw.data.calibration import load_calibration
 from bvit_hw.data.colours import with_channels
 from bvit_hw.data.labelled import load_images
 from bvit_hw.data.record import DataRecord, default_preprocessing
@@ -103,6 +104,20 @@ def test_what_is_wrong_is_said_with_file_and_array(tmp_path: Path, arrays: dict[
     with pytest.raises(DatasetError) as caught:
         open_archive(packed(tmp_path / "set.npz", **arrays))
     assert told in str(caught.value) and "set.npz" in str(caught.value)
+
+
+def test_any_command_finds_an_archive_by_any_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """~ for the home folder, and capitals in the suffix: as a data set, to measure on and to calibrate with."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    packed(tmp_path / "set.npz", images=IMAGES[:, :, :20]).rename(tmp_path / "Set.NPZ")
+    config = BinaryViTConfig.create(
+        image_size=20, channels=(8,), depths=(1,), heads=(1,), mlp_widths=(16,), reductions=(1,), classes=3
+    )
+    assert open_data("~/Set.NPZ").classes == 3
+    assert len(load_images("~/Set.NPZ", config).images) == len(load_calibration("~/Set.NPZ", config).images) + 7 == 15
+    for opens in (open_data, lambda text: load_images(text, config), lambda text: load_calibration(text, config)):
+        with pytest.raises(ConfigError, match=r"~nobody-here/set\.npz.* cannot be a"):
+            opens("~nobody-here/set.npz")
 
 
 def test_names_decide_which_class_is_measured(tmp_path: Path) -> None:

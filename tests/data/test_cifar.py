@@ -95,6 +95,16 @@ def test_damaged_cifar_names_the_file(tmp_path: Path, caplog: pytest.LogCaptureF
         open_data(f"cifar10={tmp_path / 'nowhere'}")
 
 
+def test_a_class_without_training_records_is_named(tmp_path: Path) -> None:
+    write_cifar(tmp_path, "cifar10")
+    for path in (tmp_path / "cifar-10-batches-bin").glob("data_batch_*.bin"):
+        records = np.fromfile(path, np.uint8).reshape(-1, 3073)
+        records[records[:, 0] == 7, 0] = 6
+        path.write_bytes(records.tobytes())
+    with pytest.raises(DatasetError, match=r"data_batch_5\.bin: no record has label 7; cifar10 has 0\.\.9"):
+        open_data(f"cifar10={tmp_path}")
+
+
 def test_download_is_checked_against_the_published_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetched from this machine: a foreign archive is refused, an absent one is an error."""
     write_cifar(tmp_path / "source", "cifar100")

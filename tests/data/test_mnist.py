@@ -62,6 +62,9 @@ def test_fashion_mnist_has_names() -> None:
         ("train-labels-idx1-ubyte", lambda b: b[:8] + bytes([0, 2, 0, 2, 0, 2]), "no training picture of class 1"),
         ("train-labels-idx1-ubyte", lambda b: b[:7] + b"\x05" + b[8:-1], "6 train images, 5 train labels"),
         ("t10k-images-idx3-ubyte.gz", lambda b: b[:-9], "damaged gzip file"),
+        ("t10k-images-idx3-ubyte.gz", lambda b: gzip.compress(gzip.decompress(b)[:-1]), "ubyte.gz: 191 bytes of"),
+        ("train-images-idx3-ubyte", lambda b: b[:8] + bytes(8), "shape (6, 0, 0); expected at least one, square"),
+        ("train-images-idx3-ubyte", lambda b: b[:4] + b"\xff" * 12 + b[16:], "ask for 79,228,162,458,924"),
         ("t10k-images-idx3-ubyte.gz", lambda b: b[:20] + bytes([b[20] ^ 255]) + b[21:], "t10k"),
     ],
 )
