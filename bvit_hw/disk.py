@@ -39,6 +39,11 @@ def reason(error: OSError) -> str:
     return os.strerror(number) if number else error.strerror or str(error)
 
 
+def no_folder(error: OSError) -> str:
+    """Why a folder could not be made, in words: mkdir calls a file in its place something that exists."""
+    return "it is a file, no folder" if error.errno == errno.EEXIST else reason(error)
+
+
 def says_full(output: str) -> bool:
     """Whether a program's output tells of a full disk."""
     return _FULL.search(output) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,15 @@ def test_a_program_that_does_not_run_is_not_found(
     text = " ".join(done.stdout.split())
     assert done.stdout.count("does not run") == 2 and "missing, required" in text  # g++ is not there at all
     assert all(word in text for word in says.split())
+
+
+@pytest.mark.parametrize("width", ["40", "80", "159"])
+def test_on_a_narrow_terminal_every_text_keeps_its_line(
+    width: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which makes rich take it for a terminal
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in bvit("doctor", cwd=tmp_path).stdout.splitlines()]
+    assert "  how to get it: apt install g++  (Debian, Ubuntu)" in lines and "  found: missing, required" in lines
+    assert "  for: FINN: the dataflow compiler our operators register with" in lines

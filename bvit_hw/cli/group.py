@@ -65,11 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     make_printable()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     # Remarks of libraries about themselves: a CUDA toolkit without a GPU (Brevitas looks for one), experimental API,
-    # DistributedDataParallel's options.
+    # DistributedDataParallel's options, more readers than cores.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     wait_passively()
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
+    warnings.filterwarnings("ignore", message="This DataLoader will create .* worker processes")
     try:
         with interruptible():
             # A command that ends with a code of its own (click's Exit) has it handed back as the result.

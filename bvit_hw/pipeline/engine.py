@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bvit_hw import __version__, interruption
-from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, reason, write_aside
+from bvit_hw.disk import NO_SPACE, UNUSABLE, error_number, no_folder, reason, write_aside
 from bvit_hw.doctor import Finding, missing_tools
 from bvit_hw.errors import OutputError, ToolError
 from bvit_hw.pipeline.progress import Progress
@@ -212,7 +212,7 @@ class BuildFolder:
         except OSError as error:
             if error.errno in NO_SPACE:
                 raise OutputError(f"{self.path}: {error.strerror}; free some space or choose another --out") from error
-            raise OutputError(f"{self.path}: cannot be used as output folder: {error.strerror}") from error
+            raise OutputError(f"{self.path}: cannot be used as output folder: {no_folder(error)}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

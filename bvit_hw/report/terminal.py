@@ -40,7 +40,8 @@ def print_report(report: Report, console: Console) -> None:
 
     table = Table(box=None, pad_edge=False)
     for heading in ("resource", "model", "Yosys", "budget", "on chip"):
-        table.add_column(heading, justify="left" if heading == "resource" else "right")
+        first = heading == "resource"
+        table.add_column(heading, justify="left" if first else "right", overflow="fold", min_width=8 if first else None)
     for name, r in report.resources.items():
         if r.available:
             synthesized = "not run" if r.synthesized is None else f"{r.synthesized:,.0f}"
@@ -50,7 +51,7 @@ def print_report(report: Report, console: Console) -> None:
 
     steps = Table(box=None, pad_edge=False)
     for heading in ("step", "status", "seconds"):
-        steps.add_column(heading, justify="right" if heading == "seconds" else "left")
+        steps.add_column(heading, justify="right" if heading == "seconds" else "left", overflow="fold")
     for step in report.steps:
         if step.status == "left out":
             steps.add_row(step.name, Text(f"left out ({step.note})"), "")

@@ -16,6 +16,7 @@ import torch.utils.deterministic
 
 from bvit_hw.data import ImageData, open_data
 from bvit_hw.data.record import DataRecord, default_preprocessing, lasting
+from bvit_hw.disk import no_folder
 from bvit_hw.errors import OutputError
 from bvit_hw.models import save_checkpoint
 from bvit_hw.threads import choose_threads
@@ -177,7 +178,7 @@ def _prepare(out: Path, overwrite: bool) -> Path:
         if overwrite:
             remove_states(state_path)
     except OSError as error:
-        raise OutputError(f"output folder {out} cannot be used: {error}") from error
+        raise OutputError(f"output folder {out} cannot be used: {no_folder(error)}; choose another --out") from error
     return state_path
 
 

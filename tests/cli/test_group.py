@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,17 @@ def test_importing_the_package_says_nothing(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "CUDA" not in done.stderr and "Named tensors" not in done.stderr
+
+
+def test_more_readers_than_cores_are_no_warning_of_pytorch(tmp_path: Path) -> None:
+    from torch.utils.data import DataLoader
+
+    with warnings.catch_warnings(record=True) as seen:
+        DataLoader([1], num_workers=10_000)  # type: ignore[arg-type]
+        before = len(seen)
+        bvit("--version", cwd=tmp_path)
+        DataLoader([2], num_workers=10_001)  # type: ignore[arg-type]
+    assert before == 1 == len(seen)
 
 
 @pytest.mark.parametrize(

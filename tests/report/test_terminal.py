@@ -1,0 +1,37 @@
+"""The report on terminals of any width."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from bvit_hw.report.model import Accuracy
+from bvit_hw.report.terminal import print_report
+
+RESOURCES = {
+    name: SimpleNamespace(model=912_345.0, synthesized=known, budget=1_303_680.0, available=2_607_360.0)
+    for name, known in (("lut", None), ("bram18", 812_345.0))
+}
+REPORT = SimpleNamespace(
+    accuracy=Accuracy(
+        data="digits", rtl=1.0, rtl_images=32, rtl_equal_to_frozen=True, qat=1.0, frozen=1.0, images=360
+    ),
+    board_title="AMD Alveo U280 (8 GB HBM2, 32 GB DDR4)", part="xcu280-fsvh2892-2L-e", clock_mhz=250.0,
+    clock_note="assumed", summary=lambda: {"frames/s": "97,656"}, limited_by="stem.acc", resources=RESOURCES, hls=None,
+    steps=[SimpleNamespace(name="checkpoint", status="done", seconds=3.0, note=""),
+           SimpleNamespace(name="synthesize", status="left out", seconds=0.0, note="--skip synthesize")],
+    bitstream=SimpleNamespace(built=True, note="", implementation=None, command=""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_nothing_is_cut_off(width: int) -> None:
+    out = io.StringIO()
+    print_report(REPORT, Console(width=width, file=out))  # type: ignore[arg-type]
+    text = out.getvalue()
+    assert "…" not in text and all(word in text for word in ("resource", "bram18", "budget", "seconds", "left out"))
+    digits = "".join(sign for sign in text if sign.isdigit())
+    assert width < 80 or ("912345" in digits and "2607360" in digits)
