@@ -7,8 +7,8 @@ import zipfile
 import zlib
 
 #: What the parsers of NumPy, Pillow and Python's archives raise over a file that is damaged or none of theirs. Neither
-#: library lists it; fuzzed files in tests/runtime/test_errors_unreadable.py and the parsers' sources gave it. Not in it:
-#: MemoryError, which is asked for apart, and what says nothing about the file (KeyboardInterrupt, ImportError).
+#: library lists it; fuzzed files (tests/runtime/test_errors_unreadable.py) and the parsers' sources gave it. Not in
+#: it: MemoryError, which is asked for apart, and what says nothing about the file (KeyboardInterrupt, ImportError).
 UNREADABLE = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, SyntaxError,
     AssertionError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tokenize.TokenError,
