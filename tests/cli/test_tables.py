@@ -77,6 +77,18 @@ def test_any_text_can_be_printed(encoding: str, said: bytes) -> None:
     assert done.stdout.strip() == said
 
 
+def test_the_locale_c_without_utf_8() -> None:
+    """Python prints names of files byte by byte there, and refuses all other signs."""
+    says = "from bvit_hw.cli.printable import make_printable\nmake_printable()\nprint('\\udcff: 168.1 \\xb5s')"
+    done = subprocess.run(
+        [sys.executable, "-c", says],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, b"\xff: 168.1 us"), done.stderr
+
+
 def test_the_driver_prints_figures_on_an_ascii_terminal() -> None:
     code = (
         "import sys\nfrom bvit_hw.runtime import __main__ as m\n"
