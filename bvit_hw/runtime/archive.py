@@ -45,6 +45,8 @@ def read_arrays(path: str | Path, needed: tuple[str, ...], optional: tuple[str, 
         raise
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
+    except PermissionError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
     except MemoryError as error:
         raise ImageError(f"{path}: its arrays do not fit into memory") from error
     except UNREADABLE as error:
@@ -59,6 +61,8 @@ def read_array(path: str | Path) -> np.ndarray:
     path = Path(path)
     try:
         array = np.load(path, allow_pickle=False)
+    except PermissionError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
     except MemoryError as error:
         raise ImageError(f"{path}: its array does not fit into memory") from error
     except UNREADABLE as error:

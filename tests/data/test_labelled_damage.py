@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -92,3 +93,15 @@ def test_archives_of_other_things(tmp_path: Path) -> None:
     path.unlink()
     path.mkdir()
     assert "set.npz" in refusal(lambda: load_images(str(path), CONFIG), DatasetError)
+
+
+def test_an_archive_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    (tmp_path / "set.npz").write_bytes(b"PK")
+    monkeypatch.setattr(np, "load", refuse)  # root may read everything
+    message = refusal(lambda: load_images(str(tmp_path / "set.npz"), CONFIG), DatasetError)
+    assert "set.npz: cannot be read: Permission denied" in message and "damaged" not in message
