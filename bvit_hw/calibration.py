@@ -26,9 +26,7 @@ def calibrate_from(
     )
 
 
-def load_ready(
-    path: Path | str, source: str | None = None, images: int | None = None
-) -> tuple[BinaryViT, CalibrationReport | None]:
+def load_ready(path: Path | str, source: str | None = None) -> tuple[BinaryViT, CalibrationReport | None]:
     """The model of a checkpoint in ``quant`` mode, and what calibration did where ``source`` asked for one.
 
     A float-residual checkpoint without ``source`` raises :class:`FreezeError` saying what to do, one that has its
@@ -45,4 +43,4 @@ def load_ready(
             "scales with, --calibrate DIR or --calibrate DATASET, or train it further with quantized epochs"
         )
     record = record_of(checkpoint_info(path), model.config, path)
-    return model, calibrate_from(model, source, images, record)
+    return model, calibrate_from(model, source, record=record)

@@ -42,12 +42,11 @@ def load_calibration(
     config: BinaryViTConfig,
     *,
     limit: int | None = None,
-    check: int | None = None,
     record: DataRecord | None = None,
 ) -> CalibrationImages:
     """Images for ``config`` out of a folder, an .npz file, or a dataset as ``--data`` names it (``digits``, ...).
 
-    At most ``limit`` images calibrate and ``check`` measure, by default fewer where the network's images are large.
+    At most ``limit`` images calibrate; by default, as with those that measure, fewer where the network's are large.
 
     A dataset calibrates with its training split and measures on its test split. So does a folder with ``train`` and
     ``val``; any other folder's pictures are dealt to both in turn, a single picture does both. Class folders are
@@ -57,7 +56,7 @@ def load_calibration(
     record = record or DataRecord(default_preprocessing(config))
     large = config.image_size > _LARGE
     limit = limit or (_LARGE_CALIBRATION_IMAGES if large else CALIBRATION_IMAGES)
-    check = check or (_LARGE_CHECK_IMAGES if large else CHECK_IMAGES)
+    check = _LARGE_CHECK_IMAGES if large else CHECK_IMAGES
     if text.lower().endswith(".npz"):
         found = _from_npz(text, config, limit, check)
     elif is_dir(text) or ("/" in text and "=" not in text):

@@ -45,10 +45,10 @@ def lower_model(
     return model
 
 
-def hw_graph(model: ModelWrapper, name: str = "bvit") -> HwGraph:
+def hw_graph(model: ModelWrapper) -> HwGraph:
     """The hardware graph of a lowered model; raises LoweringError where it is not sound."""
     nodes = tuple(hw_node_of(node, model) for node in model.graph.node)
-    graph = HwGraph(name=name, nodes=nodes, input=model.graph.input[0].name, output=model.graph.output[0].name)
+    graph = HwGraph(name="bvit", nodes=nodes, input=model.graph.input[0].name, output=model.graph.output[0].name)
     graph.check()
     return graph
 
@@ -58,11 +58,6 @@ def save_lowered(model: ModelWrapper, path: Path) -> None:
     onnx.save_model(model.model, str(path))
 
 
-def load_hw_graph(path: Path) -> HwGraph:
-    """The hardware graph of a file of :func:`save_lowered`."""
-    return hw_graph(ModelWrapper(onnx.load_model(str(path))))
-
-
-def lower(model: ModelWrapper, *, images: np.ndarray | None = None, name: str = "bvit") -> HwGraph:
+def lower(model: ModelWrapper, *, images: np.ndarray | None = None) -> HwGraph:
     """:func:`lower_model`, then :func:`hw_graph`."""
-    return hw_graph(lower_model(model, images=images), name)
+    return hw_graph(lower_model(model, images=images))

@@ -61,7 +61,6 @@ def build_device(
     clock_mhz: float,
     vlnv: str,
     jobs: int = 2,
-    work: Path | None = None,
 ) -> None:
     """Write the simulated device of the accelerator ``top`` into ``folder``, which is made.
 
@@ -69,7 +68,6 @@ def build_device(
     of the pixels' stream. The compiled library is cached by content. Raises ToolError when Verilator or g++ fails.
     """
     folder.mkdir(parents=True)
-    work = work or folder
     values = {
         "version": __version__,
         "top": top,
@@ -81,7 +79,7 @@ def build_device(
         "output_bits": OUTPUT_BITS,
         "length_bits": LENGTH_BITS,
     }
-    main = work / "device.cpp"
+    main = folder / "device.cpp"
     write_aside(main, TEMPLATES.get_template("device.cpp.j2").render(values))
     # Position-independent code, and a library instead of a program: that is all that tells it from other models.
     library = build_model(

@@ -159,10 +159,10 @@ class CSim:
         return list(zip(*outputs, strict=True))
 
 
-def build_csim(units: Sequence[HlsUnit], toolchain: Toolchain | None = None, *, root: Path | None = None) -> CSim:
+def build_csim(units: Sequence[HlsUnit], toolchain: Toolchain | None = None) -> CSim:
     """Compile (cached) a program of all ``units``, equal ones once; tables' values are no part of it."""
     distinct = tuple({unit.key: unit for unit in units}.values())
-    return CSim(executable=compile_program(csim_text(distinct), "csim", toolchain, root=root), units=distinct)
+    return CSim(executable=compile_program(csim_text(distinct), "csim", toolchain), units=distinct)
 
 
 def clang() -> str | None:

@@ -75,13 +75,7 @@ def parameter_flags(parameters: Mapping[str, int | str]) -> list[str]:
     return [f"-G{name}={json.dumps(v) if isinstance(v, str) else int(v)}" for name, v in parameters.items()]
 
 
-def lint(
-    sources: Sequence[Path],
-    top: str,
-    parameters: Mapping[str, int | str] | None = None,
-    *,
-    flags: Sequence[str] = (),
-) -> None:
+def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None) -> None:
     """Check ``top`` with ``--lint-only -Wall``; raises ToolError, with Verilator's own words, on any warning."""
     env = verilator_environment()
     with scratch("bvit-lint-") as work:
@@ -89,7 +83,7 @@ def lint(
         run = run_tool(
             "verilator",
             [
-                *(*_VERILATOR, "--lint-only", "-Wall", "-sv", "--top-module", top, *flags),
+                *(*_VERILATOR, "--lint-only", "-Wall", "-sv", "--top-module", top),
                 *(*parameter_flags(parameters or {}), *names),
             ],
             cwd=work,

@@ -36,12 +36,12 @@ def build_op(node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> tuple[HwO
     return op, params
 
 
-def hw_graph_of(frozen: FrozenGraph, name: str = "bvit") -> HwGraph:
+def hw_graph_of(frozen: FrozenGraph) -> HwGraph:
     """The hardware graph straight from a frozen one, without QONNX between (lowering gives the same; tests say so)."""
     nodes = []
     for node in frozen.nodes:
         op, params = build_op(node, frozen.tensors)
         nodes.append(HwNode(name=node.output, op=op, inputs=node.inputs, outputs=(node.output,), params=params))
-    graph = HwGraph(name=name, nodes=tuple(nodes), input=frozen.input, output=frozen.output)
+    graph = HwGraph(name="bvit", nodes=tuple(nodes), input=frozen.input, output=frozen.output)
     graph.check()
     return graph

@@ -17,12 +17,11 @@ def fifo_name(tensor: str) -> str:
     return f"{tensor}.fifo"
 
 
-def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> HwGraph:
+def insert_fifos(graph: HwGraph) -> HwGraph:
     """The graph with a FIFO on every stream, also at its input and output; the one on ``x`` writes ``x.fifo``.
 
-    ``depths`` are in beats, by the FIFO's name; 2 where there is none. An operator whose input flows follows its
-    producer at once and has no FIFO before it: the one behind it serves both. One that splits its beats takes them
-    slowly and has none behind it.
+    They are 2 beats deep until they are sized. An operator whose input flows follows its producer at once and has no
+    FIFO before it: the one behind it serves both. One that splits its beats takes them slowly and has none behind it.
     """
 
     def buffer(edge: Edge) -> HwNode | None:
@@ -36,7 +35,7 @@ def insert_fifos(graph: HwGraph, depths: Mapping[str, int] | None = None) -> HwG
         name = fifo_name(edge.tensor)
         return HwNode(
             name=name,
-            op=fifo_op(edge.source_stream, (depths or {}).get(name, 2), target=graph.target),
+            op=fifo_op(edge.source_stream, 2, target=graph.target),
             inputs=(edge.tensor,),
             outputs=(name,),
         )

@@ -47,10 +47,3 @@ class _Presets(Mapping[str, BinaryViTConfig]):
 
 
 PRESETS: Mapping[str, BinaryViTConfig] = _Presets()
-
-
-def named_network(name: str | None, file: Path | None, default: str = "tiny-digits") -> NetworkDescription:
-    """The network that ``--preset name`` or ``--network file`` says, ``default`` where neither is given."""
-    if name is not None and file is not None:
-        raise ConfigError(f"--preset {name} and --network {file}: give one of them")
-    return preset_network(name or default) if file is None else read_network(file)

@@ -55,11 +55,6 @@ class ChannelPool(PoolOp):
         return [p for p in divisors(self.channels) if p % self.group == 0 or self.group % p == 0]
 
     @property
-    def folded_channels(self) -> int:
-        """The input's channels."""
-        return self.channels
-
-    @property
     def out_lanes(self) -> int:
         """Groups a beat, at least one."""
         return max(self.pe // self.group, 1)
@@ -79,11 +74,6 @@ class ChannelPool(PoolOp):
         """tokens x (channels / group), signed."""
         channels = self.channels // self.group
         return (Stream(tokens=self.tokens, channels=channels, lanes=self.out_lanes, bits=self.sum_bits, signed=True),)
-
-    @property
-    def cycles(self) -> int:
-        """One an input beat."""
-        return self.tokens * self.channels // self.pe
 
     def foldings(self) -> Iterator[Self]:
         """Divisors of the channels that are a multiple or a divisor of the group, slowest first."""

@@ -47,11 +47,6 @@ class ChannelRepeat(PoolOp):
         self.check_pe()
 
     @property
-    def folded_channels(self) -> int:
-        """The input's channels."""
-        return self.channels
-
-    @property
     def inputs(self) -> tuple[Stream, ...]:
         """tokens x channels."""
         return (self._stream(self.channels),)
@@ -65,11 +60,6 @@ class ChannelRepeat(PoolOp):
         return Stream(
             tokens=self.tokens, channels=channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed)
         )
-
-    @property
-    def cycles(self) -> int:
-        """One an output beat."""
-        return self.tokens * self.repeat * self.channels // self.pe
 
     @property
     def words(self) -> int:

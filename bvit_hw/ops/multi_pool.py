@@ -71,11 +71,6 @@ class MultiPool(PoolOp):
         self.check_pe()
 
     @property
-    def folded_channels(self) -> int:
-        """The channels, which stay the same."""
-        return self.channels
-
-    @property
     def inputs(self) -> tuple[Stream, ...]:
         """(height * width) x channels, signed."""
         return (self._stream(self.in_bits),)
@@ -89,11 +84,6 @@ class MultiPool(PoolOp):
         return Stream(
             tokens=self.height * self.width, channels=self.channels, lanes=self.pe, bits=bits, signed=True
         )
-
-    @property
-    def cycles(self) -> int:
-        """One a beat."""
-        return self.height * self.width * self.channels // self.pe
 
     @property
     def lag(self) -> float:

@@ -57,11 +57,6 @@ class PatchGather(PoolOp):
         self.check_pe()
 
     @property
-    def folded_channels(self) -> int:
-        """The input's channels."""
-        return self.channels
-
-    @property
     def inputs(self) -> tuple[Stream, ...]:
         """(height * width) x channels."""
         return (self._stream(self.height * self.width, self.channels),)
@@ -74,11 +69,6 @@ class PatchGather(PoolOp):
 
     def _stream(self, tokens: int, channels: int) -> Stream:
         return Stream(tokens=tokens, channels=channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed))
-
-    @property
-    def cycles(self) -> int:
-        """One a beat."""
-        return self.height * self.width * self.channels // self.pe
 
     @property
     def lag(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
@@ -13,17 +12,19 @@ from bvit_hw.ops.base import HwOp, divisors, require_divisor
 
 @dataclass(frozen=True, kw_only=True)
 class PoolOp(HwOp):
-    """Base of these operators: they are folded by ``pe`` alone, and have no parameters unless they say so."""
+    """Base of these operators: ``pe`` of their input's ``channels`` go side by side, and a beat takes a cycle.
 
-    #: channels that ``pe`` lanes have to divide
+    They are folded by ``pe`` alone, and have no parameters, unless they say so.
+    """
+
     @property
-    @abstractmethod
-    def folded_channels(self) -> int:
-        """The number of channels of a token, of which ``pe`` go side by side."""
+    def cycles(self) -> int:
+        """One a beat of the stream that has more of them."""
+        return max(stream.beats for stream in (*self.inputs, *self.outputs))
 
     def foldings(self) -> Iterator[Self]:
         """One for each divisor of the channels, slowest first."""
-        for pe in divisors(self.folded_channels):
+        for pe in divisors(self.fold_value("channels")):
             yield self.fold(pe=pe)
 
     def check_flag(self, name: str) -> None:
@@ -34,7 +35,7 @@ class PoolOp(HwOp):
 
     def check_pe(self) -> None:
         """Raise FoldingError unless ``pe`` divides the channels."""
-        require_divisor(self.op_type, "pe", self.fold_value("pe"), self.folded_channels, "channels")
+        require_divisor(self.op_type, "pe", self.fold_value("pe"), self.fold_value("channels"), "channels")
 
     def check_window(self) -> None:
         """Raise ConfigError unless ``window_h x window_w`` divides the grid ``height x width``."""
@@ -45,5 +46,5 @@ class PoolOp(HwOp):
                                   f"allowed: {divisors(size)}")  # fmt: skip
 
     def fold_value(self, name: str) -> int:
-        """The value of a folding field."""
+        """The value of a field that they all have."""
         return int(getattr(self, name))

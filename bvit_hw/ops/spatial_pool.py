@@ -48,11 +48,6 @@ class SpatialPool(PoolOp):
         self.check_pe()
 
     @property
-    def folded_channels(self) -> int:
-        """The channels, which stay the same."""
-        return self.channels
-
-    @property
     def sum_bits(self) -> int:
         """Width of a sum."""
         return self.in_bits + clog2(self.window_h * self.window_w)
@@ -68,11 +63,6 @@ class SpatialPool(PoolOp):
         """(height/window_h * width/window_w) x channels, signed."""
         tokens = (self.height // self.window_h) * (self.width // self.window_w)
         return (Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.sum_bits, signed=True),)
-
-    @property
-    def cycles(self) -> int:
-        """One an input beat."""
-        return self.height * self.width * self.channels // self.pe
 
     @property
     def lag(self) -> float:

@@ -57,11 +57,6 @@ class Upsample(PoolOp):
         self.check_pe()
 
     @property
-    def folded_channels(self) -> int:
-        """The channels, which stay the same."""
-        return self.channels
-
-    @property
     def inputs(self) -> tuple[Stream, ...]:
         """(height/factor * width/factor) x channels."""
         return (self._stream(self.height * self.width // self.factor**2),)
@@ -75,11 +70,6 @@ class Upsample(PoolOp):
         return Stream(
             tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed)
         )
-
-    @property
-    def cycles(self) -> int:
-        """One an output beat."""
-        return self.height * self.width * self.channels // self.pe
 
     @property
     def words(self) -> int:
