@@ -18,8 +18,9 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("duplicate[COPIES=3]", "bvit_duplicate.sv", "s_axis_tready ? '0 : has", "has"),
     ("duplicate[COPIES=3]", "bvit_duplicate.sv", "{COPIES{s_axis_tvalid}} & ~taken_q", "{COPIES{s_axis_tvalid}}"),
     # replay
-    ("replay[BEATS=1,CHUNKS=1,INNER=1,OUTER=2]", "bvit_replay.sv", "raddr_q != waddr_q || full", "raddr_q != waddr_q"),
-    ("replay[BEATS=1,CHUNKS=2,INNER=2,OUTER=2]", "bvit_replay.sv", "half_q == last_outer", "half_q != last_outer"),
+    ("replay[BEATS=1,CHUNKS=1,INNER=1,OUTER=2]", "bvit_replay.sv", "raddr != waddr || full", "raddr != waddr"),
+    ("replay[BEATS=1,CHUNKS=2,INNER=2,OUTER=2]", "bvit_replay.sv", "if (group_end) read_bank", "if (step) read_bank"),
+    ("replay[BEATS=2,CHUNKS=1,INNER=1,OUTER=2,SHORT=1]", "bvit_replay.sv", "fresh_d != '0;", "fresh_d != '0 || write;"),
     # delays: a word too many
     ("delay[STEPS=5]", "bvit_delay.sv", "WORDS = STEPS - 1", "WORDS = STEPS"),
     ("delay[STEPS=3]", "bvit_delay.sv", "q = line_q[STEPS-1]", "q = line_q[0]"),

@@ -49,6 +49,13 @@ TASKS: tuple[Task, ...] = (
     *(Task(top="fv_duplicate", parameters={"COPIES": copies}, quick=copies == 3) for copies in (2, 3, 4, 5, 8)),
     *(Task(top="fv_replay", parameters=_replay(*numbers), quick=numbers == (1, 1, 1, 2)) for numbers in _REPLAYS),
     Task(top="fv_replay", parameters=_replay(2, 2, 1, 2, BLOCK=1)),
+    Task(top="fv_replay", parameters=_replay(2, 1, 1, 2, SHORT=1), quick=True),
+    Task(top="fv_replay", parameters=_replay(3, 1, 1, 2, SHORT=1)),
+    Task(top="fv_replay", parameters=_replay(1, 2, 2, 2, SHORT=1)),
+    Task(top="fv_replay", parameters=_replay(2, 1, 1, 2, ADDER=0)),
+    Task(top="fv_replay", parameters=_replay(3, 1, 1, 2, ADDER=0)),
+    # chunks that are no power of two: the jump back at the end of one
+    Task(top="fv_replay", parameters=_replay(3, 2, 2, 1), bound=18),
     Task(top="fv_replay", parameters=_replay(1, 2, 2, 2, OPERATOR=1)),
     Task(top="fv_replay", parameters=_replay(2, 1, 1, 3, OPERATOR=2)),
     *(Task(top="fv_delay", parameters={"STEPS": steps}, quick=steps == 5) for steps in (1, 2, 3, 4, 5, 8)),

@@ -47,14 +47,16 @@ def test_full_size(tokens: int, channels: int, times: int, pe: int) -> None:
 
 
 MUTATIONS = [
-    ("bvit_replay.sv", "read && last_inner && last_outer", "read && last_inner"),
+    ("bvit_replay.sv", "step && last_inner && last_outer", "step && last_inner"),
     ("bvit_replay.sv", "s_axis_tready = !full", "s_axis_tready = 1'b1"),
-    ("bvit_replay.sv", "(raddr_q != waddr_q || full)", "1'b1"),
-    ("bvit_replay.sv", "raddr_q != waddr_q || full", "raddr_q != waddr_q"),
-    ("bvit_replay.sv", "half_q == last_outer", "half_q != last_outer"),
-    ("bvit_replay.sv", "!valid_q || m_axis_tready", "1'b1"),
-    ("bvit_replay.sv", "      half_q <= 1'b0;\n", ""),
-    ("bvit_replay.sv", "      used_q <= '0;\n", ""),
+    ("bvit_replay.sv", "raddr != waddr || full", "1'b1"),
+    ("bvit_replay.sv", "raddr != waddr || full", "raddr != waddr"),
+    ("bvit_replay.sv", "if (group_end) read_bank_q", "if (step_outer) read_bank_q"),
+    ("bvit_channel_repeat.sv", ".en(!m_axis_tvalid || m_axis_tready)", ".en(1'b1)"),
+    ("bvit_replay.sv", "if (rst) valid <= 1'b0;\n    else if", "if"),
+    ("bvit_replay.sv", "        read_bank_q <= 1'b0;\n", ""),
+    ("bvit_replay.sv", "        write_bank_q <= 1'b0;\n", ""),
+    ("bvit_replay.sv", "        used_q <= '0;\n", ""),
 ]
 
 

@@ -100,6 +100,21 @@ def affine_by_token() -> Material:
     return op, op.random_params(np.random.default_rng(1))
 
 
+def through() -> Material:
+    """All rows at once: nothing is stored, a beat goes straight through."""
+    return mvau(cols=12, simd=3, rows=2)
+
+
+def six_beats_times_six() -> Material:
+    """Six beats, six times: the address of a weight is no two fields of bits."""
+    op = IntMVAU(tokens=4, cols=12, rows=12, in_bits=8, acc_bits=20, simd=2, pe=2, use_dsp=0)
+    return op, op.random_params(np.random.default_rng(1))
+
+
+def six_beats_repeated() -> Material:
+    return ChannelRepeat(tokens=9, channels=12, repeat=3, bits=8, signed=1, pe=2), {}
+
+
 def six_beats_up() -> Material:
     return Upsample(height=4, width=6, channels=12, factor=2, bits=8, signed=1, pe=2), {}
 
@@ -138,15 +153,20 @@ def converter() -> Material:
 MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     ("bvit_binary_mvau.sv", "done && (!out_valid_q || m_axis_tready)", "done", shared),
     ("bvit_binary_mvau.sv", "if (rst) out_valid_q <= 1'b0;\n    else if", "if", single),
-    ("bvit_binary_mvau_replay.sv", "held_d != COUNT'(2 * SF)", "1'b1", shared),
-    ("bvit_binary_mvau_replay.sv", "      pass_q <= '0;\n", "", shared),
-    ("bvit_binary_mvau_replay.sv", "if (rst) tags_q <= '0;\n    else if", "if", single),
+    ("bvit_binary_mvau.sv", "if (en) addr_q <= addr", "addr_q <= addr", shared),
+    ("bvit_replay.sv", "used_d != COUNT_BITS'(WORDS)", "1'b1", shared),
+    ("bvit_replay.sv", "          fresh_q <= '0;\n", "", shared),
+    ("bvit_replay.sv", "          there_q <= 1'b0;\n", "", shared),
+    ("bvit_replay.sv", "if (rst) valid <= 1'b0;\n    else if", "if", single),
+    ("bvit_replay.sv", "if (en) x <= s_axis_tdata", "x <= s_axis_tdata", through),
+    ("bvit_loop_counter.sv", "if (rst) index_q <= '0;\n      else if", "if", shared),
     (
         "bvit_rom.sv",
         "if (en) data_q <= mem[addr];\n  end else begin : gen_tables",
         "data_q <= mem[addr];\n  end else begin : gen_tables",
         shared,
     ),
+    ("bvit_popcount_pkg.sv", "(parities < n / 8) ? parities : n / 8", "parities", shared),
     ("bvit_popcount_parity.sv", " ^ levels[FROM+2*G+:G]", "", shared),
     ("bvit_popcount_majority.sv", "(a & b) | (a & c) | (b & c)", "(a & b) | (a & c)", shared),
     ("bvit_popcount_compress.sv", "low_carry ^ high_carry ^ carry", "low_carry ^ high_carry", shared),
@@ -187,15 +207,18 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     # What holds for a power of two only.
     ("bvit_beat_counter.sv", "FRAME && (1 << BEAT_BITS) == BEATS", "FRAME", affine_by_token),
     ("bvit_beat_counter.sv", "frame_q == FRAME_BITS'(ROUNDS * BEATS - 1)", "1'b0", affine_by_token),
-    ("bvit_replay.sv", "raddr_q - ADDR_BITS'(BEATS - 1)", "raddr_q & ~ADDR_BITS'(BEATS - 1)", six_beats_up),
-    ("bvit_replay.sv", "(waddr_q == ADDR_BITS'(WORDS - 1)) ? '0 : ", "", six_beats_up),
+    ("bvit_replay.sv", "place_q - PLACE_BITS'(BEATS - 1)", "place_q & ~PLACE_BITS'(BEATS - 1)", six_beats_up),
+    ("bvit_replay.sv", "(1 << RUN_BITS) == RUN", "1'b1", six_beats_up),
+    ("bvit_replay.sv", "((1 << PLACE_BITS) == GROUP) begin", "(1'b1) begin", six_beats_times_six),
+    ("bvit_replay.sv", "OUTER > 1 && (1 << PLACE_BITS) == GROUP", "OUTER > 1", six_beats_repeated),
     ("bvit_spatial_pool.sv", "addr_q - ADDR_BITS'(BEATS - 1)", "addr_q & ~ADDR_BITS'(BEATS - 1)", six_beats_pooled),
     ("bvit_patch_gather.sv", "(waddr_q == ADDR_BITS'(WORDS - 1)) ? '0 : ", "", gathered),
     ("bvit_loop_counter.sv", "last ? '0 : ", "", six_beats_up),
+    ("bvit_loop_counter.sv", "^ (&index_q[i-1:0])", "^ (|index_q[i-1:0])", six_beats_times_six),
     ("bvit_fifo.sv", "Wraps = Size != 1 << AddrW", "Wraps = 1'b0", hundred),
     # Full one beat early: as fast as ever, but it holds less than it should.
     ("bvit_replay.sv", "s_axis_tready = !full", "s_axis_tready = used_q < COUNT_BITS'(WORDS - 1)", repeat),
-    ("bvit_binary_mvau_replay.sv", "held_d != COUNT'(2 * SF)", "held_d < COUNT'(2 * SF - 1)", shared),
+    ("bvit_replay.sv", "used_d != COUNT_BITS'(WORDS)", "used_d < COUNT_BITS'(WORDS - 1)", shared),
     ("bvit_patch_gather.sv", "span_q != COUNT_BITS'(WORDS)", "span_q < COUNT_BITS'(WORDS - 1)", gathered),
     ("bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d != CountW'(DEPTH + 1)", fifo),
     ("bvit_duplicate.sv", "s_axis_tready = &has", "s_axis_tready = |has", duplicate),

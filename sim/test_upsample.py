@@ -46,9 +46,10 @@ def test_full_size(side: int, channels: int, factor: int, pe: int) -> None:
 
 
 MUTATIONS = [
-    ("bvit_replay.sv", "raddr_q - ADDR_BITS'(BEATS - 1)", "raddr_q - ADDR_BITS'(BEATS)"),
-    ("bvit_replay.sv", "read && last_inner && last_outer", "read && last_outer"),
+    ("bvit_replay.sv", "place_q - PLACE_BITS'(BEATS - 1)", "place_q - PLACE_BITS'(BEATS)"),
+    ("bvit_replay.sv", "step && last_inner && last_outer", "step && last_outer"),
     ("bvit_replay.sv", "if (last_beat && !last_inner)", "if (last_beat && !last_chunk)"),
+    ("bvit_replay.sv", "else if (last_beat && last_chunk) place_q", "else if (group_end) place_q"),
     ("bvit_upsample.sv", ".CHUNKS(WIDTH / FACTOR)", ".CHUNKS(WIDTH)"),
 ]
 
@@ -56,6 +57,6 @@ MUTATIONS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new"), MUTATIONS)
 def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
-    op = upsample(4, 6, 4, 2, 2)
+    op = upsample(4, 6, 6, 2, 2)  # three beats a token
     rng = np.random.default_rng(1)
     assert_caught(op, {}, [random_frame(op, rng) for _ in range(4)], mutant(tmp_path, file, old, new))

@@ -62,6 +62,7 @@ class BinaryAttention(HwOp):
     zero_fields: ClassVar[tuple[str, ...]] = ("table_bits", "table_shift")  # not 0 either: they have a most as well
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "kp", "mp", "pe")
     rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_popcount_pkg.sv",
         "bvit_popcount_parity.sv",
         "bvit_popcount_majority.sv",
         "bvit_popcount_compress.sv",

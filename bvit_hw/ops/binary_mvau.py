@@ -95,6 +95,7 @@ class BinaryMVAU(HwOp):
     zero_fields: ClassVar[tuple[str, ...]] = ("primitives",)
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_bram")
     rtl_sources: ClassVar[tuple[str, ...]] = (
+        "bvit_popcount_pkg.sv",
         "bvit_popcount_parity.sv",
         "bvit_popcount_majority.sv",
         "bvit_popcount_compress.sv",
@@ -103,7 +104,9 @@ class BinaryMVAU(HwOp):
         "bvit_popcount_plain.sv",
         "bvit_popcount_accumulate.sv",
         "bvit_rom.sv",
-        "bvit_binary_mvau_replay.sv",
+        "bvit_loop_counter.sv",
+        "bvit_ram.sv",
+        "bvit_replay.sv",
         "bvit_binary_mvau.sv",
     )
 
@@ -213,7 +216,7 @@ class BinaryMVAU(HwOp):
         counter = self.depth.bit_length()
         weights = memories.rom(word_positions(self.simd) * self.pe, self.depth, block=bool(self.use_bram))
         # two input tokens, unless there is only one neuron fold
-        words = 0 if self.pe == self.rows else 2 << clog2(self.cols // self.simd)
+        words = 0 if self.pe == self.rows else 2 * (self.cols // self.simd)
         return CostTerms(
             circuit="BinaryMVAU",
             lut={"lane": self.pe * lane, "plain": self.pe * plain, "parity": common, "control": counter},

@@ -47,11 +47,12 @@ class IntMVAU(HwOp):
     zero_fields: ClassVar[tuple[str, ...]] = ("in_signed",)
     folding_fields: ClassVar[tuple[str, ...]] = ("simd", "pe", "use_dsp", "serial")
     rtl_sources: ClassVar[tuple[str, ...]] = (
-        "bvit_beat_counter.sv",
+        "bvit_loop_counter.sv",
+        "bvit_ram.sv",
+        "bvit_replay.sv",
         "bvit_rom.sv",
         "bvit_booth_mul.sv",
         "bvit_affine_mul.sv",
-        "bvit_vector_replay.sv",
         "bvit_adder_tree.sv",
         "bvit_int_mvau.sv",
     )
@@ -185,8 +186,8 @@ class IntMVAU(HwOp):
 
     @property
     def buffer_shape(self) -> tuple[int, int]:
-        """Width and depth of the input buffer: two vectors, each filled up to a power of two; none for one round."""
-        return self.simd * self.in_bits, 0 if self.row_folds == 1 else 2 << clog2(self.col_folds)
+        """Width and depth of the input buffer: two vectors; none for one round."""
+        return self.simd * self.in_bits, 0 if self.row_folds == 1 else 2 * self.col_folds
 
     @property
     def buffer_block(self) -> bool:

@@ -17,9 +17,9 @@ from bvit_hw.targets.cost import Resources
 class Join(Enum):
     """How the banks of a LUT RAM deeper than one cell are joined, and its words filled into cells."""
 
-    #: a multiplexer, four banks a LUT6 (bvit_fifo.sv, bvit_vector_replay.sv)
+    #: a multiplexer, four banks a LUT6 (bvit_fifo.sv, bvit_replay.sv in bvit_int_mvau.sv)
     SELECT = "select"
-    #: the same, and from the third bank on a decoder in front (the replay of bvit_binary_mvau.sv)
+    #: the same, and from the third bank on a decoder in front (bvit_replay.sv in bvit_binary_mvau.sv)
     DECODE = "decode"
     #: as bvit_ram.sv does it: fitted
     LINE = "line"

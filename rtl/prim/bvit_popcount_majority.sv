@@ -28,49 +28,15 @@ module bvit_popcount_majority #(
   output wire logic [LSBS*LANES-1:0] rest
 );
 
-  function automatic int level_size(input int level);
-    int n;
-    n = N;
-    for (int i = 0; i < level; i++) n = n / 3 + n % 3;
-    return n;
-  endfunction
-
-  function automatic int level_offset(input int level);
-    int total;
-    total = 0;
-    for (int i = 0; i < level; i++) total = total + level_size(i);
-    return total;
-  endfunction
-
-  // Groups of the levels from 1 up to and without `level`.
-  function automatic int upper_groups(input int level);
-    int total;
-    total = 0;
-    for (int i = 1; i < level; i++) total = total + level_size(i) / 3;
-    return total;
-  endfunction
-
-  function automatic int level_count();
-    int n;
-    int count;
-    n = N;
-    count = 0;
-    while (n > 2) begin
-      n = n / 3 + n % 3;
-      count = count + 1;
-    end
-    return count;
-  endfunction
-
-  localparam int LEVELS = level_count();
+  localparam int LEVELS = bvit_popcount_pkg::last_level(N);
   localparam int G0 = N / 3;
   localparam int EXTRA = WORD - N;
 
-  if (TOTAL != level_offset(LEVELS + 1) || LSBS != level_size(LEVELS)
-      || MAJS != G0 + upper_groups(LEVELS)) begin : gen_bad_sizes
+  if (TOTAL != bvit_popcount_pkg::level_offset(N, LEVELS + 1) || LSBS != bvit_popcount_pkg::level_size(N, LEVELS)
+      || MAJS != G0 + bvit_popcount_pkg::upper_groups(N, LEVELS)) begin : gen_bad_sizes
     $error("bvit_popcount_majority: TOTAL, MAJS or LSBS does not follow from N");
   end
-  if (EXTRA < 0 || EXTRA > upper_groups(LEVELS)) begin : gen_bad_word
+  if (EXTRA < 0 || EXTRA > bvit_popcount_pkg::upper_groups(N, LEVELS)) begin : gen_bad_word
     $error("bvit_popcount_majority: WORD holds fewer than N or more than all parities");
   end
 
@@ -95,12 +61,12 @@ module bvit_popcount_majority #(
   assign w[N*LANES+:(G0+N%3)*LANES] = word[2*G0*LANES+:(G0+N%3)*LANES];
 
   for (genvar l = 0; l < LEVELS; l++) begin : gen_level
-    localparam int SIZE = level_size(l);
+    localparam int SIZE = bvit_popcount_pkg::level_size(N, l);
     localparam int G = SIZE / 3;
     localparam int REST = SIZE % 3;
-    localparam int FROM = level_offset(l);
+    localparam int FROM = bvit_popcount_pkg::level_offset(N, l);
     localparam int TO = FROM + SIZE;
-    localparam int OUT = (l == 0) ? 0 : G0 + upper_groups(l);
+    localparam int OUT = (l == 0) ? 0 : G0 + bvit_popcount_pkg::upper_groups(N, l);
 
     wire logic [G*LANES-1:0] a = product[FROM*LANES+:G*LANES];
     wire logic [G*LANES-1:0] b = product[(FROM+G)*LANES+:G*LANES];
@@ -108,7 +74,7 @@ module bvit_popcount_majority #(
     assign majority[OUT*LANES+:G*LANES] = (a & b) | (a & c) | (b & c);
 
     if (l > 0) begin : gen_next
-      localparam int SEEN = upper_groups(l);
+      localparam int SEEN = bvit_popcount_pkg::upper_groups(N, l);
       localparam int LEFT = (EXTRA > SEEN) ? EXTRA - SEEN : 0;
       localparam int STORED = (LEFT > G) ? G : LEFT;
       localparam int MADE = G - STORED;

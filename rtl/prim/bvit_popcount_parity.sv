@@ -16,48 +16,22 @@ module bvit_popcount_parity #(
   output wire logic [TOTAL-1:0] levels
 );
 
-  function automatic int level_size(input int level);
-    int n;
-    n = N;
-    for (int i = 0; i < level; i++) n = n / 3 + n % 3;
-    return n;
-  endfunction
-
-  function automatic int level_offset(input int level);
-    int total;
-    total = 0;
-    for (int i = 0; i < level; i++) total = total + level_size(i);
-    return total;
-  endfunction
-
-  function automatic int level_count();
-    int n;
-    int count;
-    n = N;
-    count = 0;
-    while (n > 2) begin
-      n = n / 3 + n % 3;
-      count = count + 1;
-    end
-    return count;
-  endfunction
-
-  localparam int LEVELS = level_count();
+  localparam int LEVELS = bvit_popcount_pkg::last_level(N);
 
   if (N < 3) begin : gen_bad_n
     $error("bvit_popcount_parity: N is below 3; a group needs three bits");
   end
-  if (TOTAL != level_offset(LEVELS + 1)) begin : gen_bad_total
+  if (TOTAL != bvit_popcount_pkg::level_offset(N, LEVELS + 1)) begin : gen_bad_total
     $error("bvit_popcount_parity: TOTAL is not the sum of the level sizes");
   end
 
   assign levels[N-1:0] = x;
 
   for (genvar l = 0; l < LEVELS; l++) begin : gen_level
-    localparam int SIZE = level_size(l);
+    localparam int SIZE = bvit_popcount_pkg::level_size(N, l);
     localparam int G = SIZE / 3;
     localparam int REST = SIZE % 3;
-    localparam int FROM = level_offset(l);
+    localparam int FROM = bvit_popcount_pkg::level_offset(N, l);
     localparam int TO = FROM + SIZE;
     assign levels[TO+:G] = levels[FROM+:G] ^ levels[FROM+G+:G] ^ levels[FROM+2*G+:G];
     if (REST > 0) begin : gen_rest

@@ -33,29 +33,10 @@ module bvit_popcount_shared #(
   // A heap is described by the heights of its columns, column c (weight 2^c) in bits [c*16 +: 16].
   localparam int COLUMNS = 16;
 
-  // Products left at the end of the recursion, and the sizes of all its levels together.
-  function automatic int left_over();
-    int n;
-    n = N;
-    while (n > 2) n = n / 3 + n % 3;
-    return n;
-  endfunction
-
-  function automatic int level_sizes();
-    int n;
-    int total;
-    n = N;
-    total = N;
-    while (n > 2) begin
-      n = n / 3 + n % 3;
-      total = total + n;
-    end
-    return total;
-  endfunction
-
-  localparam int LSBS = left_over();
+  localparam int LAST_LEVEL = bvit_popcount_pkg::last_level(N);
+  localparam int LSBS = bvit_popcount_pkg::level_size(N, LAST_LEVEL);  // products left at the end of the recursion
   localparam int MAJS = (N - LSBS) / 2;
-  localparam int TOTAL = level_sizes();
+  localparam int TOTAL = bvit_popcount_pkg::level_offset(N, LAST_LEVEL + 1);
 
   function automatic bit [COLUMNS*16-1:0] next_heap(input bit [COLUMNS*16-1:0] heap);
     bit [COLUMNS*16-1:0] next;

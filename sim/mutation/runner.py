@@ -56,7 +56,7 @@ class Result:
 
 
 def modules() -> dict[str, Path]:
-    """Name -> file of every module that is ours (not the vendor's models, not packages, which are generated)."""
+    """Name -> file of every module that is ours (not the vendor's models, nor packages, which are no circuits)."""
     files = sorted((benches.ROOT / "rtl").rglob("*.sv"))
     return {path.stem: path for path in files if path.parent.name != "models" and not path.stem.endswith("_pkg")}
 

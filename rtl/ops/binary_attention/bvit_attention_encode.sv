@@ -11,42 +11,13 @@ module bvit_attention_encode #(
   output wire logic [WORD-1:0] word
 );
 
-  // Sizes and places of the levels, as in bvit_popcount_parity.
-  function automatic int level_size(input int level);
-    int n;
-    n = N;
-    for (int i = 0; i < level; i++) n = n / 3 + n % 3;
-    return n;
-  endfunction
-
-  function automatic int level_offset(input int level);
-    int total;
-    total = 0;
-    for (int i = 0; i < level; i++) total = total + level_size(i);
-    return total;
-  endfunction
-
-  function automatic int upper_groups(input int level);
-    int total;
-    total = 0;
-    for (int i = 1; i < level; i++) total = total + level_size(i) / 3;
-    return total;
-  endfunction
-
-  function automatic int level_count();
-    int count;
-    count = 0;
-    while (level_size(count) > 2) count = count + 1;
-    return count;
-  endfunction
-
-  localparam int LEVELS = level_count();
-  localparam int TOTAL = level_offset(LEVELS + 1);
+  localparam int LEVELS = bvit_popcount_pkg::last_level(N);
+  localparam int TOTAL = bvit_popcount_pkg::level_offset(N, LEVELS + 1);
   localparam int GROUPS = N / 3;
 
-  if (WORD < N || WORD > N + upper_groups(LEVELS)) begin : gen_bad_word
+  if (WORD < N || WORD > N + bvit_popcount_pkg::upper_groups(N, LEVELS)) begin : gen_bad_word
     $error("bvit_attention_encode: WORD=%0d must lie in %0d..%0d",
-           WORD, N, N + upper_groups(LEVELS));
+           WORD, N, N + bvit_popcount_pkg::upper_groups(N, LEVELS));
   end
 
   /* verilator lint_off UNUSEDSIGNAL */
@@ -68,9 +39,9 @@ module bvit_attention_encode #(
     end
   end
   for (genvar l = 1; l < LEVELS; l++) begin : gen_level
-    for (genvar i = 0; i < level_size(l) / 3; i++) begin : gen_group
-      if (N + upper_groups(l) + i < WORD) begin : gen_stored
-        assign word[N+upper_groups(l)+i] = levels[level_offset(l+1)+i];
+    for (genvar i = 0; i < bvit_popcount_pkg::level_size(N, l) / 3; i++) begin : gen_group
+      if (N + bvit_popcount_pkg::upper_groups(N, l) + i < WORD) begin : gen_stored
+        assign word[N+bvit_popcount_pkg::upper_groups(N, l)+i] = levels[bvit_popcount_pkg::level_offset(N, l+1)+i];
       end
     end
   end

@@ -86,21 +86,8 @@ module bvit_binary_attention #(
   localparam int CHUNK_BITS = (CHUNKS > 1) ? $clog2(CHUNKS) : 1;
 
   // Several keys at once share the query's parities; see bvit_attention_score.
-  function automatic int upper_parities();
-    int n;
-    int total;
-    n = HEAD_DIM / 3 + HEAD_DIM % 3;
-    total = 0;
-    while (n > 2) begin
-      total = total + n / 3;
-      n = n / 3 + n % 3;
-    end
-    return total;
-  endfunction
-
   localparam bit SHARED = KP > 1 && HEAD_DIM >= 16;
-  localparam int UPPER = (upper_parities() < HEAD_DIM / 8) ? upper_parities() : HEAD_DIM / 8;
-  localparam int K_WORD = SHARED ? HEAD_DIM + UPPER : HEAD_DIM;
+  localparam int K_WORD = SHARED ? bvit_popcount_pkg::word_bits(HEAD_DIM) : HEAD_DIM;
 
   // ---------------------------------------------------------------------------------- score phase
   // Each phase moves or stands as a whole; a row of attended bits passes from this one to the next.

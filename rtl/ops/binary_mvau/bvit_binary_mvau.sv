@@ -51,26 +51,11 @@ module bvit_binary_mvau #(
     $error("bvit_binary_mvau: SHARED needs SIMD of 3 or more");
   end
 
-  // Parities of the levels above the first, all groups together (see bvit_popcount_majority).
-  function automatic int upper_parities();
-    int n;
-    int total;
-    n = SIMD / 3 + SIMD % 3;
-    total = 0;
-    while (n > 2) begin
-      total = total + n / 3;
-      n = n / 3 + n % 3;
-    end
-    return total;
-  endfunction
-
   localparam int SF = COLS / SIMD;
   localparam int NF = ROWS / PE;
   localparam int DEPTH = SF * NF;
   localparam int ADDRESS = (DEPTH > 1) ? $clog2(DEPTH) : 1;
-  // One bit in nine is a parity: block RAM has these bits anyway.
-  localparam int UPPER = (upper_parities() < SIMD / 8) ? upper_parities() : SIMD / 8;
-  localparam int WORD = SHARED ? SIMD + UPPER : SIMD;
+  localparam int WORD = SHARED ? bvit_popcount_pkg::word_bits(SIMD) : SIMD;
   localparam int BITS = $clog2(SIMD + 1);
   // The accumulator holds popcount - ceil(COLS / 2): the dot product without its constant low bit.
   localparam int SUM = $clog2(COLS + 1);
@@ -79,7 +64,8 @@ module bvit_binary_mvau #(
   wire logic en;
   wire logic [2:0] beat_tags;
   wire logic [SIMD-1:0] beat_bits;
-  wire logic [ADDRESS-1:0] address;
+  wire logic [ADDRESS-1:0] addr;
+  logic [ADDRESS-1:0] addr_q;
   wire logic [WORD*PE-1:0] word;
   wire logic [2:0] row_tags;
   wire logic [BITS*PE-1:0] row_a;
@@ -90,11 +76,12 @@ module bvit_binary_mvau #(
   logic [SUM*PE-1:0] out_q;
   logic out_valid_q;
 
-  bvit_binary_mvau_replay #(
+  bvit_replay #(
     .WIDTH(SIMD),
-    .SF(SF),
-    .NF(NF),
-    .ADDRESS(ADDRESS)
+    .BEATS(SF),
+    .OUTER(NF),
+    .SHORT(1'b1),
+    .STORE(NF > 1)
   ) u_replay (
     .clk,
     .rst,
@@ -102,12 +89,14 @@ module bvit_binary_mvau #(
     .s_axis_tdata,
     .s_axis_tvalid,
     .s_axis_tready,
-    .m_valid(beat_tags[2]),
-    .m_first(beat_tags[1]),
-    .m_last(beat_tags[0]),
-    .m_bits(beat_bits),
-    .address
+    .addr,
+    .x(beat_bits),
+    .valid(beat_tags[2]),
+    .first(beat_tags[1]),
+    .last(beat_tags[0])
   );
+  // The weights come a stage later than the bits.
+  always_ff @(posedge clk) if (en) addr_q <= addr;
 
   bvit_rom #(
     .WIDTH(WORD * PE),
@@ -117,7 +106,7 @@ module bvit_binary_mvau #(
   ) u_rom (
     .clk,
     .en,
-    .addr(address),
+    .addr(addr_q),
     .data(word)
   );
 

@@ -38,7 +38,9 @@ module bvit_channel_pool #(
     else if (en) valid_q <= take && last;
   end
 
-  bvit_loop_counter #(.COUNT(BEATS)) u_beat (.clk, .rst, .step(take), .first, .last);
+  /* verilator lint_off PINCONNECTEMPTY */
+  bvit_loop_counter #(.COUNT(BEATS)) u_beat (.clk, .rst, .step(take), .index(), .first, .last);
+  /* verilator lint_on PINCONNECTEMPTY */
 
   for (genvar lane = 0; lane < OUT_LANES; lane++) begin : gen_lane
     // A balanced tree in heap order: node n is the sum of nodes 2n and 2n+1, the leaves follow TERMS-1.

@@ -60,11 +60,13 @@ module bvit_int_mvau #(
   logic [ADDR_BITS-1:0] addr;
   logic [SUM_STAGE:0] valid, first, last;  // bit k belongs to stage k
 
-  bvit_vector_replay #(
+  bvit_replay #(
     .WIDTH(SIMD * IN_BITS),
     .BEATS(COL_FOLDS),
-    .ROUNDS(ROW_FOLDS),
-    .BLOCK(BUFFER_BLOCK)
+    .OUTER(ROW_FOLDS),
+    .BLOCK(BUFFER_BLOCK),
+    .ADDER(WEIGHT_BLOCK),
+    .STORE(ROW_FOLDS > 1)
   ) u_replay (
     .clk(clk),
     .rst(rst),

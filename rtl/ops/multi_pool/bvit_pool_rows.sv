@@ -62,10 +62,11 @@ module bvit_pool_rows #(
   assign step = take || (en && row_start_q) || (en && clear_q);
 
   logic last_write_row, last_read_row;
-  logic unused_first_write_row;
+  /* verilator lint_off PINCONNECTEMPTY */
   bvit_loop_counter #(.COUNT(HEIGHT)) u_write_row (
-    .clk, .rst, .step(write && last_waddr), .first(unused_first_write_row), .last(last_write_row)
+    .clk, .rst, .step(write && last_waddr), .index(), .first(), .last(last_write_row)
   );
+  /* verilator lint_on PINCONNECTEMPTY */
   always_ff @(posedge clk) begin
     if (rst) begin
       waddr_q <= '0;

@@ -105,16 +105,17 @@ module bvit_patch_gather #(
     logic step_y, step_column;
     assign step_y = read && last_beat;
     assign step_column = step_y && last_y;
-    logic unused_first_beat, unused_first_column;
+    /* verilator lint_off PINCONNECTEMPTY */
     bvit_loop_counter #(.COUNT(CHUNK)) u_beat (
-      .clk, .rst, .step(read), .first(unused_first_beat), .last(last_beat)
+      .clk, .rst, .step(read), .index(), .first(), .last(last_beat)
     );
     bvit_loop_counter #(.COUNT(WINDOW_H)) u_y (
-      .clk, .rst, .step(step_y), .first(first_y), .last(last_y)
+      .clk, .rst, .step(step_y), .index(), .first(first_y), .last(last_y)
     );
     bvit_loop_counter #(.COUNT(COLUMNS)) u_column (
-      .clk, .rst, .step(step_column), .first(unused_first_column), .last(last_column)
+      .clk, .rst, .step(step_column), .index(), .first(), .last(last_column)
     );
+    /* verilator lint_on PINCONNECTEMPTY */
 
     bvit_ram #(
       .DEPTH(WORDS),

@@ -49,19 +49,20 @@ module bvit_spatial_pool #(
   assign step_x = take && last_beat;
   assign step_column = step_x && last_x;
   assign step_y = step_column && last_column;
-  logic unused_first_beat, unused_first_column;
+  /* verilator lint_off PINCONNECTEMPTY */
   bvit_loop_counter #(.COUNT(BEATS)) u_beat (
-    .clk, .rst, .step(take), .first(unused_first_beat), .last(last_beat)
+    .clk, .rst, .step(take), .index(), .first(), .last(last_beat)
   );
   bvit_loop_counter #(.COUNT(WINDOW_W)) u_x (
-    .clk, .rst, .step(step_x), .first(first_x), .last(last_x)
+    .clk, .rst, .step(step_x), .index(), .first(first_x), .last(last_x)
   );
   bvit_loop_counter #(.COUNT(COLUMNS)) u_column (
-    .clk, .rst, .step(step_column), .first(unused_first_column), .last(last_column)
+    .clk, .rst, .step(step_column), .index(), .first(), .last(last_column)
   );
   bvit_loop_counter #(.COUNT(WINDOW_H)) u_y (
-    .clk, .rst, .step(step_y), .first(first_y), .last(last_y)
+    .clk, .rst, .step(step_y), .index(), .first(first_y), .last(last_y)
   );
+  /* verilator lint_on PINCONNECTEMPTY */
   always_ff @(posedge clk) begin
     if (rst) valid_q <= 1'b0;
     else if (en) valid_q <= take && last_x && last_y;

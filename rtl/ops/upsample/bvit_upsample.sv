@@ -39,12 +39,17 @@ module bvit_upsample #(
   ) u_replay (
     .clk,
     .rst,
+    .en(!m_axis_tvalid || m_axis_tready),
     .s_axis_tdata,
     .s_axis_tvalid,
     .s_axis_tready,
-    .m_axis_tdata,
-    .m_axis_tvalid,
-    .m_axis_tready
+    /* verilator lint_off PINCONNECTEMPTY */
+    .addr(),
+    .x(m_axis_tdata),
+    .valid(m_axis_tvalid),
+    .first(),
+    .last()
+    /* verilator lint_on PINCONNECTEMPTY */
   );
 endmodule
 
