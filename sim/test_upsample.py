@@ -27,7 +27,7 @@ def check(op: Upsample, frames: int = 3, **options: object) -> None:
 @pytest.mark.parametrize("pe", [1, 6])
 @pytest.mark.parametrize(
     ("height", "width", "factor", "bits", "signed"),
-    [(4, 4, 2, 8, 1), (6, 3, 3, 5, 1), (2, 6, 2, 1, 0), (4, 4, 4, 8, 0), (3, 2, 1, 8, 1)],
+    [(4, 4, 2, 8, 1), (6, 3, 3, 5, 1), (2, 6, 2, 1, 0), (4, 4, 4, 8, 0), (3, 2, 1, 8, 1), (2, 8, 2, 8, 1)],
 )
 def test_grids(height: int, width: int, factor: int, bits: int, signed: int, pe: int) -> None:
     check(upsample(height, width, 6, factor, pe, bits, signed))
