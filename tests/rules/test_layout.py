@@ -43,7 +43,6 @@ ELSEWHERE_TESTED = {
     "flows.yosys": "ops/test_popcount.py and sim/: counts of the mapped RTL",
     "graph.implementation": "hls/",
     "pipeline.report": "pipeline/test_pipeline.py: the report of a build, made by the command",
-    "report.terminal": "pipeline/test_pipeline.py: what a build prints",
     "sums": "cli/test_deploy.py: sums seal what is copied",
     "templates": "codegen/, flows/: all generated text",
 }
