@@ -17,7 +17,8 @@ from bvit_hw.graph.fifo_sizing import CoreRun
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.rtl_library import source_paths
 
-_FLAGS = (
+#: of Verilator
+FLAGS = (
     "-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "fast", "--x-initial", "fast", "+define+BVIT_MEASURE",
     "--output-split", "20000",
 )  # fmt: skip
@@ -60,7 +61,7 @@ class CoreSimulator:
         main = folder / "core_main.cpp"
         write_aside(main, TEMPLATES.get_template("core_main.cpp.j2").render())
         sources = [*source_paths((*core.cell_models, *core.library)), text]
-        return build_model(sources, core.module, cpp=[main], flags=_FLAGS, optimize="-O1", jobs=self.jobs)
+        return build_model(sources, core.module, cpp=[main], flags=FLAGS, optimize="-O1", jobs=self.jobs)
 
     def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
         core = stitch(graph)

@@ -1,0 +1,199 @@
+"""One case of the fuzz, from the frozen network to RTL logits; what must hold is asserted, what was seen is returned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bvit_hw.boards import Board, load_board
+from bvit_hw.codegen.accelerator import accelerator
+from bvit_hw.codegen.stitch import stitch
+from bvit_hw.contract import FrozenGraph
+from bvit_hw.contract.file import load_frozen, save_frozen
+from bvit_hw.errors import FreezeError, LoweringError
+from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.finn.lower import lower
+from bvit_hw.flows.verilator import lint
+from bvit_hw.freeze.random_frozen import random_frozen, random_images
+from bvit_hw.graph.border import border_of
+from bvit_hw.graph.fifo_sizing import CoreRun, SizedGraph, check_logits, size_fifos
+from bvit_hw.graph.file import load_graph, save_graph
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.insert_fifos import with_depths
+from bvit_hw.graph.stitch_plan import add_glue
+from bvit_hw.graph.vendor_cells import with_vendor_cells
+from bvit_hw.ops.base import HwOp, IntArray
+from bvit_hw.qonnx import execute_qonnx, to_qonnx
+from bvit_hw.rtl_library import source_paths
+
+from .cases import Case
+from .simulators import FuzzSimulator, LimitedSimulator, SizingSimulator, own_cache
+
+IMAGES, FRAMES = 3, 8
+#: what a FIFO one beat less deep than it was found to need did to the core
+OUTCOMES = ("stuck", "slower", "as fast")
+Facts = dict[str, object]
+
+
+def judge(case: Case, folder: Path) -> Facts:
+    """Run ``case``, leaving in ``folder`` all that is made on the way; raises what is wrong with it.
+
+    A network that freezing refuses, and one with a class token, which has no hardware, are "refused".
+    """
+    torch.set_num_threads(1)
+    try:
+        frozen = random_frozen(case.config, case.weights, coef_bits=case.coef_bits, slope_bits=case.slope_bits)
+    except FreezeError as error:
+        return {"outcome": "refused", "why": str(error)}
+    images = random_images(case.config, IMAGES, case.images)
+    digest = save_frozen(frozen, folder / "frozen.safetensors")
+    np.save(folder / "images.npy", images)
+    wanted = FrozenBinaryViT(load_frozen(folder / "frozen.safetensors"))(torch.from_numpy(images)).numpy()
+    wanted = wanted.reshape(IMAGES, -1).astype(np.int64)
+    model = to_qonnx(frozen)
+    logits = execute_qonnx(model, images)[frozen.output].reshape(IMAGES, -1)
+    assert np.array_equal(logits, wanted), f"QONNX gives {logits.tolist()}, frozen PyTorch {wanted.tolist()}"
+    if case.config.class_token:
+        try:
+            lower(model)
+        except LoweringError as error:
+            return {"outcome": "refused", "why": str(error)}
+        raise AssertionError("a network with a class token was lowered")
+    graph = lower(model, images=images[:1])
+    direct = {node.name: node.op for node in hw_graph_of(frozen).nodes}
+    assert {node.name: node.op for node in graph.nodes} == direct, "lowered through QONNX it is another graph"
+    board = load_board(case.board)
+    folded = folded_graph(case, graph, board)
+    save_graph(folded, folder / "folded.safetensors")
+    return core_facts(case, frozen, digest, load_graph(folder / "folded.safetensors"), board, images, wanted, folder)
+
+
+def folded_graph(case: Case, graph: HwGraph, board: Board) -> HwGraph:
+    """The graph in the case's folding, on the board's target."""
+    graph = with_vendor_cells(graph, board)
+    fastest = max(min(op.cycles for op in node.op.foldings()) for node in graph.nodes)
+    cycles = max(case.cycles, fastest)
+    if case.folding == "solver":
+        return fold(graph, board, target_fps=board.clock_mhz * 1e6 / cycles).graph
+    rng, chosen = case.rng(), dict[str, HwOp]()
+    for node in graph.nodes:
+        allowed = sorted((op for op in node.op.foldings() if op.cycles <= cycles), key=lambda op: op.resources().lut)
+        # Half of them among the smallest: it is compiling that takes the time of a case.
+        few = allowed[: max(1, len(allowed) // 4)]
+        choices = few if rng.random() < 0.5 else allowed[: max(1, len(allowed) * 3 // 4)]
+        chosen[node.name] = choices[int(rng.integers(len(choices)))]
+    return graph.with_ops(chosen)
+
+
+def core_facts(
+    case: Case, frozen: FrozenGraph, digest: str, folded: HwGraph, board: Board,
+    images: np.ndarray, wanted: IntArray, folder: Path,
+) -> Facts:  # fmt: skip
+    """Glue, FIFO depths, RTL: logits, cycles a frame, and what happens with depths that are too small."""
+    cache = own_cache(folder)
+    real = FuzzSimulator(workdir=folder / "core", cache=cache, jobs=1)
+    sizing = SizingSimulator(roomy=LimitedSimulator(workdir=folder / "limited", cache=cache, jobs=1), real=real)
+    sized = size_fifos(add_glue(folded, image=images[0]), sizing, images, bram18=case.bram18, frames=FRAMES)
+    save_graph(sized.graph, folder / "sized.safetensors")
+    check_logits(sized.run, wanted)
+    hesitant = replace(
+        real, source_chance=case.source_chance, sink_chance=case.sink_chance, seed=case.number + 1
+    )  # fmt: skip
+    check_logits(hesitant(sized.graph, images, frames=IMAGES), wanted)
+    lint_accelerator(case, frozen, digest, sized.graph, board, folder)
+    assert sizing.graph is not None
+    facts: Facts = {
+        "outcome": "passed",
+        "cycles": folded.cycles,
+        "simulated": sized.run.cycles_per_frame,
+        "operators": len(folded.nodes),
+        "fifos": len(sized.occupancy),
+    }
+    return facts | depth_facts(case, sizing, sized, images, wanted, folder)
+
+
+def lint_accelerator(
+    case: Case, frozen: FrozenGraph, digest: str, graph: HwGraph, board: Board, folder: Path
+) -> None:
+    """Write the accelerator as a build does; Verilator must have nothing to say."""
+    core = stitch(graph)
+    image = (case.config.image_size, case.config.image_size, case.config.in_channels)
+    border = border_of(graph, board.limits.bram18)
+    exponent = frozen.tensors[frozen.output].exponent
+    top = accelerator(
+        core, name="bvit_accelerator", model_hash=digest, image=image, border=border, logits_exponent=exponent
+    )
+    rtl = folder / "rtl"
+    texts = [core.write(rtl, folder / "mem"), top.write(rtl)]
+    lint([*source_paths((*top.cell_models, *top.library)), *texts], top.module)
+
+
+def depth_facts(
+    case: Case, sizing: SizingSimulator, sized: SizedGraph, images: np.ndarray, wanted: IntArray, folder: Path
+) -> Facts:
+    """Every FIFO at its found minimum, then each in turn one beat less deep.
+
+    With run-time limits first; then the RTL's own FIFOs of those depths must do the same in every cycle.
+    """
+    graph, roomy = sizing.graph, sizing.roomy
+    assert graph is not None
+    least = {name: max(2, held) for name, held in sized.occupancy.items()}
+    base = run_or_stuck(replace(roomy, limits=least), graph, images)
+    assert base is not None, f"stuck with every FIFO as deep as it got full: {least}"
+    check_logits(base, wanted)
+    assert base.cycles_per_frame <= max(graph.cycles, sized.run.cycles_per_frame), (
+        f"{base.cycles_per_frame} cycles a frame with every FIFO as deep as it got full, the model says {graph.cycles}"
+    )
+    below: dict[str, str] = {}
+    runs: dict[str, CoreRun | None] = {}
+    for name in sorted(least):
+        if least[name] == 2:
+            continue
+        run = runs[name] = run_or_stuck(replace(roomy, limits={**least, name: least[name] - 1}), graph, images)
+        below[name] = "stuck"
+        if run is not None:
+            check_logits(run, wanted)
+            below[name] = "slower" if run.cycles_per_frame > base.cycles_per_frame else "as fast"
+    tight = [name for name, outcome in below.items() if outcome != "as fast"]
+    depths, expected = least, base
+    if case.real == "below" and tight:
+        name = tight[int(case.rng().integers(len(tight)))]
+        depths, expected = {**least, name: least[name] - 1}, runs[name]
+    found = run_or_stuck(replace(sizing.real, workdir=folder / case.real), with_depths(graph, depths), images)
+    same_in_every_cycle(found, expected)
+    counts = {outcome: list(below.values()).count(outcome) for outcome in OUTCOMES}
+    return {"judged": len(below), **counts, "real": "least" if depths is least else "below"}
+
+
+def same_in_every_cycle(found: CoreRun | None, expected: CoreRun | None) -> None:
+    """The RTL's own FIFOs do what a run with limits foretold: stuck as well, or each frame in the same cycles."""
+    if found is None or expected is None:
+        assert found is expected, f"RTL stuck: {found is None}; foretold: {expected is None}"
+        return
+    assert np.array_equal(found.logits, expected.logits)
+    times = [(run.starts, run.ends) for run in (found, expected)]
+    assert times[0] == times[1], f"frames' first and last beats of the RTL: {times[0]}; foretold: {times[1]}"
+
+
+def run_or_stuck(simulate: FuzzSimulator, graph: HwGraph, images: np.ndarray) -> CoreRun | None:
+    """A run at full rate; None when the core gets stuck."""
+    try:
+        return simulate(graph, images, frames=FRAMES)
+    except LoweringError as error:
+        if ": stuck at cycle" not in str(error):
+            raise
+        return None
+
+
+def totals(results: list[Mapping[str, object]]) -> dict[str, int]:
+    """Counts over the results of many cases."""
+    found = {key: sum(result["outcome"] == key for result in results) for key in ("passed", "refused", "failed")}
+    for key in ("operators", "fifos", "judged", *OUTCOMES):
+        found[key] = sum(int(str(result.get(key, 0))) for result in results)
+    return found
