@@ -15,6 +15,8 @@ from pyslang import TextDiagnosticClient, ast, driver
 
 #: parameters other than the defaults, wherever a module has them: each set reaches what the others leave out
 PARAMETERS = ((), ("SHARED=0", "USE_DSP=0"), ("USE_PRIMITIVES=1",), ("USE_PRIMITIVES=2", "KP=2", "MP=2"))
+#: modules that are read once more by themselves, as small as they go
+LEAST = {"bvit_rom": ("DEPTH=1",), "bvit_serial_table": ("ADDR_BITS=1",), "bvit_ram": ("DEPTH=1", "LANE_BITS=1")}
 #: what is asked for beyond the language's own rules
 GROUPS = ("extra", "pedantic", "conversion")
 #: of these, what the house does on purpose
@@ -37,8 +39,9 @@ def in_order(files: Sequence[Path]) -> list[Path]:
 def findings(files: Sequence[Path]) -> str:
     """What slang says of ``files``, as text; empty where it says nothing."""
     told, reached = [], set()
-    for parameters in PARAMETERS:
-        text, modules = _elaborate(files, parameters)
+    alone = [(values, (name,)) for name, values in LEAST.items() if name in {path.stem for path in files}]
+    for parameters, tops in [*((values, ()) for values in PARAMETERS), *alone]:
+        text, modules = _elaborate(files, parameters, tops)
         told.append(text)
         reached |= modules
     unread = sorted({path.stem for path in files if not path.stem.endswith("_pkg")} - reached)
@@ -46,29 +49,35 @@ def findings(files: Sequence[Path]) -> str:
     return "".join(dict.fromkeys(told))
 
 
-def _elaborate(files: Sequence[Path], parameters: Sequence[str]) -> tuple[str, set[str]]:
-    """What slang says with these parameters, and the modules that it elaborated."""
+def _elaborate(files: Sequence[Path], parameters: Sequence[str], tops: Sequence[str]) -> tuple[str, set[str]]:
+    """What slang says with these parameters, and the modules that it elaborated; ``tops``, or all that none has."""
     front = driver.Driver()
     front.addStandardArgs()
     words = [f"-W{group}" for group in GROUPS] + [f"-Wno-{name}" for name in LEFT_OUT] + ["--color-diagnostics=false"]
-    words += [f"-G{parameter}" for parameter in parameters]
+    words += [f"-G{parameter}" for parameter in parameters] + [f"--top {top}" for top in tops]
     quoted = (f'"{path}"' for path in in_order(files))
     if not (front.parseCommandLine(" ".join(["slang", *words, *quoted])) and front.processOptions()):
         return "slang: does not take its own options; is pyslang that of constraints.txt?\n", set()
     front.parseAllSources()
     compilation = front.createCompilation()
     modules: set[str] = set()
+    single: set[str] = set()
 
     def visit(symbol: object) -> None:
         if isinstance(symbol, ast.InstanceSymbol):
             modules.add(symbol.definition.name)
+        if isinstance(symbol, ast.CallExpression) and symbol.subroutineName == "$readmemh":
+            memory = symbol.arguments[1]
+            if memory.type.fixedRange.width < 2:
+                file = front.sourceManager.getFileName(memory.sourceRange.start)
+                single.add(f"{file}: $readmemh into one word, which some tools refuse: declare two ({memory.type})\n")
 
     compilation.getRoot().visit(visit)
     told = TextDiagnosticClient()
     front.diagEngine.addClient(told)
     for found in (*compilation.getAllDiagnostics(), *front.runAnalysis(compilation).getDiagnostics()):
         front.diagEngine.issue(found)
-    return str(told.getString()), modules
+    return str(told.getString()) + "".join(sorted(single)), modules
 
 
 def main() -> int:

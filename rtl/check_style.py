@@ -22,7 +22,7 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def _line_rules(lines: list[str]) -> Iterator[tuple[int, str]]:
+def _line_rules(stem: str, lines: list[str]) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines, 1):
         code = _code(line)
         if len(line) > WIDTH:
@@ -33,6 +33,10 @@ def _line_rules(lines: list[str]) -> Iterator[tuple[int, str]]:
             yield number, "a clock enable is called en, or ends in _en"
         if re.search(r"\$(fatal|warning|info)\b", code):
             yield number, "what is illegal is told by $error"
+        if re.search(r"\{ *\(?[^(){}]*-[^(){}]*\)? *\{", code):
+            yield number, "a difference may be 0, and so no count of a replication: widen by a cast, W'(signed'(x))"
+        if re.search(r"\bmem\[[^]]*\]\[.*\] *<=", code) and stem != "bvit_ram":
+            yield number, "bvit_ram alone writes part of a word: its columns are what Vivado shares a block RAM between"
         if re.search(r"\bgenerate\b|\breg\b|\balways @|\balways_latch\b", code):
             yield number, "always_ff, always_comb and logic; no generate, no reg"
         if re.search(r"\b(input|inout) +(?!wire logic\b|int |bit )(?! )", code):
@@ -81,7 +85,7 @@ def _file_rules(stem: str, text: str, is_model: bool) -> Iterator[tuple[int, str
 def faults(path: Path) -> list[str]:
     """What breaks the style in one file, as ``path:line: rule``."""
     text = path.read_text()
-    found = [*_line_rules(text.splitlines()), *_file_rules(path.stem, text, path.parent.name == "models")]
+    found = [*_line_rules(path.stem, text.splitlines()), *_file_rules(path.stem, text, path.parent.name == "models")]
     return [f"{path}:{line}: {rule}" for line, rule in sorted(found)]
 
 

@@ -120,10 +120,8 @@ def job_of(name: str, op: HwOp, params: Params) -> SynthJob:
     memories = {}
     for parameter, memory in instance.memories.items():
         # Content-addressed file names: two instances of a bag cannot mix up their contents.
-        digits = (memory.width + 3) // 4
-        text = "".join(f"{word:0{digits}x}\n" for word in memory.words)
-        file = hashlib.sha256(text.encode()).hexdigest()[:16] + ".mem"
-        memories[file] = text
+        file = hashlib.sha256(memory.text.encode()).hexdigest()[:16] + ".mem"
+        memories[file] = memory.text
         parameters[parameter] = file
     return SynthJob(
         name=name,

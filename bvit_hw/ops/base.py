@@ -113,15 +113,24 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Contents of one memory that RTL loads with ``$readmemh``: one word a line, address 0 first."""
+    """Contents of one memory that RTL loads with ``$readmemh``: one word a line, address 0 first.
+
+    A single word is written twice, and the RTL declares two: some tools refuse or warn of a memory of one word.
+    """
 
     width: int
     words: Sequence[int]
 
     def write(self, path: Path) -> None:
         """Write the hexadecimal text atomically."""
+        write_aside(path, self.text)
+
+    @property
+    def text(self) -> str:
+        """What the file holds."""
         digits = (self.width + 3) // 4
-        write_aside(path, "".join(f"{word:0{digits}x}\n" for word in self.words))
+        words = [*self.words] * (2 if len(self.words) == 1 else 1)
+        return "".join(f"{word:0{digits}x}\n" for word in words)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@
 // Reading the word that is being written gives the old one. The read is registered, one cycle of
 // latency; its register holds the word while `re` is low. BLOCK chooses block RAM, whose byte enables
 // serve the lanes, otherwise LUT RAM; one word is a register.
+// Vivado shares a block RAM between lanes of whole bytes alone (UG901: columns of a multiple of 8 or 9
+// bits), so that in block RAM a lane is filled up to such a width. Yosys takes whole bytes anyway.
 `default_nettype none
 
 module bvit_ram #(
@@ -29,13 +31,22 @@ module bvit_ram #(
     // Up to 4096 words a block RAM has a power of two of them anyway; asking for fewer makes Yosys
     // put together unequal ones with multiplexers between.
     localparam int WORDS = (ADDR_BITS <= 12) ? 2 ** ADDR_BITS : DEPTH;
-    (* ram_style = "block" *) logic [LANES*LANE_BITS-1:0] mem[WORDS];
+    localparam int BY8 = (LANE_BITS + 7) / 8 * 8;
+    localparam int BY9 = (LANE_BITS + 8) / 9 * 9;
+    localparam int COLUMN = (LANES == 1) ? LANE_BITS : (BY8 < BY9) ? BY8 : BY9;
+    (* ram_style = "block" *) logic [LANES*COLUMN-1:0] mem[WORDS];
+    logic [LANES-1:0][COLUMN-1:0] word_q;
     always_ff @(posedge clk) begin
       for (int lane = 0; lane < LANES; lane++) begin
-        if (we[lane]) mem[waddr][lane*LANE_BITS+:LANE_BITS] <= wdata;
+        if (we[lane]) mem[waddr][lane*COLUMN+:COLUMN] <= COLUMN'(wdata);
       end
-      if (re) rdata <= mem[raddr];
+      if (re) word_q <= mem[raddr];
     end
+    for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
+      assign rdata[lane*LANE_BITS+:LANE_BITS] = word_q[lane][LANE_BITS-1:0];
+    end
+    logic unused;
+    assign unused = ^word_q;
   end else begin : gen_lanes
     // One memory a lane: LUT RAM has no enables within a word.
     for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane

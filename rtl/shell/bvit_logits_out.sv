@@ -56,7 +56,7 @@ module bvit_logits_out #(
     .s_axis_tdata({last_class && last_frame, last_class, s_axis_tdata}), .s_axis_tvalid, .s_axis_tready,
     .m_axis_tdata({m_axis_tlast, frame_end, logit}), .m_axis_tvalid, .m_axis_tready
   );
-  assign m_axis_tdata = {{(W - BITS){logit[BITS-1]}}, logit};
+  assign m_axis_tdata = W'(signed'(logit));
   assign m_axis_tkeep = '1;
 
   logic [StallW-1:0] stall_q;

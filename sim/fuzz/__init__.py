@@ -1,1 +1,1 @@
-"""Whole networks of random configurations, from the frozen network to the logits of the RTL; see ../fuzz_networks.py."""
+"""Whole networks of random configurations, from the frozen network to RTL logits; see ../fuzz_networks.py."""

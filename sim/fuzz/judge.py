@@ -1,4 +1,4 @@
-"""One case of the fuzz, from the frozen network to RTL logits; what must hold is asserted, what was seen is returned."""
+"""One case of the fuzz, from the frozen network to RTL logits: asserts what must hold, returns what was seen."""
 
 from __future__ import annotations
 

@@ -33,6 +33,8 @@ def test_packages_come_first() -> None:
         ("bvit_fifo.sv", "input  wire logic         rst,", "input  wire logic reset,", "rst"),
         ("bvit_delay.sv", "output      logic [WIDTH-1:0] q", "output      logic [WIDTH:0] q", "width"),
         ("bvit_rom.sv", "assign data = data_q;", "assign data = data_q; assign data = '0;", "multiple"),
+        ("bvit_rom.sv", "(DEPTH > 1) ? DEPTH : 2;", "DEPTH;", "one word"),
+        ("bvit_attention_choice.sv", "threshold[2]", "threshold[1]", "one word"),
         ("bvit_xilinx_carry.sv", "input  wire logic [WIDTH-1:0] propagate,\n", "", "propagate"),
     ],
 )

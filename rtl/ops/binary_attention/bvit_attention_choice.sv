@@ -9,7 +9,7 @@
 // `en`; `m_attended` is combinational on registers.
 //
 // TABLE_FILE holds HEAD_DIM+1 words of TABLE_BITS bits, THRESHOLD_FILE one word T of TABLE_SHIFT+1
-// bits.
+// bits, twice: some tools refuse a memory of one word.
 `default_nettype none
 
 module bvit_attention_choice #(
@@ -84,7 +84,7 @@ module bvit_attention_choice #(
 `else
   (* rom_style = "distributed" *) logic [TABLE_BITS-1:0] exp_table[HEAD_DIM+1];
 `endif
-  logic [T_BITS-1:0] threshold[1];
+  logic [T_BITS-1:0] threshold[2];
   initial begin
     if (TABLE_FILE != "") $readmemh(TABLE_FILE, exp_table);
     if (THRESHOLD_FILE != "") $readmemh(THRESHOLD_FILE, threshold);

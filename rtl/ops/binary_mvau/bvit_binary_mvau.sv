@@ -190,8 +190,8 @@ module bvit_binary_mvau #(
   assign m_axis_tvalid = out_valid_q;
 
   for (genvar j = 0; j < PE; j++) begin : gen_output
-    wire logic [SUM:0] product = {out_q[j*SUM+:SUM], 1'(COLS % 2)};
-    assign m_axis_tdata[j*ACC_W+:ACC_W] = {{(ACC_W - SUM) {product[SUM]}}, product[SUM-1:0]};
+    wire logic signed [SUM:0] product = {out_q[j*SUM+:SUM], 1'(COLS % 2)};
+    assign m_axis_tdata[j*ACC_W+:ACC_W] = ACC_W'(product);
   end
 
 `ifndef SYNTHESIS

@@ -186,7 +186,7 @@ module bvit_serial_mvau #(
         end else begin : gen_add
           // subtracted, since that settles which operand the carry multiplexer takes: not the table
           always_ff @(posedge clk) begin
-            if (en) sum_q[k][p] <= sum_q[k-1][p] - {{(SUM_BITS - BITS) {1'b1}}, entry[p]};
+            if (en) sum_q[k][p] <= sum_q[k-1][p] - SUM_BITS'(signed'({1'b1, entry[p]}));
           end
         end
       end
