@@ -7,7 +7,7 @@ NOTEBOOK_VENV ?= .venv-notebook
 BOARD  ?= pynq-z2
 JOBS   ?= $(shell nproc)
 
-.PHONY: build test test-slow prove mutants notebook-env registers lint env clean help
+.PHONY: build test test-slow prove mutants fuzz notebook-env registers lint env clean help
 
 help:
 	@echo "make build      environment, then bvit-hw build --board $(BOARD)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-slow  the slow suites: all test images, full sizes, mutations"
 	@echo "make prove      formal proofs of rtl/: all of them (docs/verification.md)"
 	@echo "make mutants    small faults in rtl/, each of which a bench has to notice (docs/verification.md)"
+	@echo "make fuzz       random networks, from frozen to RTL logits, for a night; SEED=S goes on (docs/verification.md)"
 	@echo "make notebook-env  an environment with pynq and JupyterLab, for the notebooks on the simulated device"
 	@echo "make lint       ruff, import rules, style of rtl/, registers, mypy"
 	@echo "make registers  what follows from rtl/shell/registers.toml: RTL package, driver's map, table of the page"
@@ -45,6 +46,10 @@ prove: env
 
 mutants: env
 	$(BIN)/python sim/mutate.py --jobs $(JOBS)
+
+# Without SEED a new one, which it prints.
+fuzz: env
+	$(BIN)/python sim/fuzz_networks.py $(if $(SEED),--seed $(SEED)) --count $(or $(COUNT),400)
 
 notebook-env:
 	$(PYTHON) -m venv $(NOTEBOOK_VENV)

@@ -96,7 +96,8 @@ def stitch(graph: HwGraph) -> Stitched:
             parameter = f"DEPTH_{identifier.removeprefix('u_')}"
             depth = int(rtl.parameters["DEPTH"])
             parameters = [(name, parameter if name == "DEPTH" else value) for name, value in parameters]
-            fifos.append({"name": node.name, "id": identifier, "parameter": parameter, "depth": depth})
+            entry = {"name": node.name, "id": identifier, "parameter": parameter, "depth": depth}
+            fifos.append({**entry, "input": stream_ids[node.inputs[0]]})
         ports = rtl.ports([stream_ids[t] for t in node.inputs], [stream_ids[t] for t in node.outputs])
         instances.append(
             {

@@ -81,6 +81,7 @@ class CoreSimulator:
         starts = tuple(int(words[1]) for words in lines if words[:1] == ["in"])
         ends = tuple(int(words[1]) for words in lines if words[:1] == ["out"])
         fifos = {words[1]: (int(words[2]), int(words[3])) for words in lines if words[:1] == ["fifo"]}
+        needed = {words[1]: int(words[4]) for words in lines if words[:1] == ["fifo"]}
         end = next((words for words in lines if words[:1] == ["end"]), None)
         if end is None:
             raise ToolError(f"{core.module}: the simulation left no result; log: {done.log}")
@@ -90,7 +91,8 @@ class CoreSimulator:
         raw = np.frombuffer((folder / "logits.bin").read_bytes(), dtype="<u8")
         per_frame = raw.reshape(frames, core.output.beats)
         logits = np.stack([core.output.unpack([int(b) for b in frame]).reshape(-1) for frame in per_frame])
-        return CoreRun(logits=logits, starts=starts, ends=ends, occupancy={n: held for n, (held, _) in fifos.items()})
+        occupancy = {name: held for name, (held, _) in fifos.items()}
+        return CoreRun(logits=logits, starts=starts, ends=ends, occupancy=occupancy, needed=needed)
 
 
 def _stuck(

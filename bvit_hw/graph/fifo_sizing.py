@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -33,13 +33,15 @@ class CoreRun:
     """What a simulation of the core showed, in clock cycles. ``logits`` is frames x classes.
 
     ``starts`` are the cycles of each frame's first input beat, ``ends`` those of its last output beat, ``occupancy``
-    the most beats ever held by each FIFO, by its name.
+    the most beats ever held by each FIFO, by its name. ``needed`` is the least depth with which it would have taken
+    every beat when it did: a FIFO that is full takes none, even in a cycle in which one leaves it.
     """
 
     logits: IntArray
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     occupancy: Mapping[str, int]
+    needed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def intervals(self) -> tuple[int, ...]:
@@ -66,11 +68,12 @@ class Simulate(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SizedGraph:
-    """The graph with its final FIFO depths and the run that proves them; ``occupancy`` is what was measured."""
+    """The graph with its final FIFO depths and the run that proves them; ``occupancy`` and ``needed`` were measured."""
 
     graph: HwGraph
     depths: Mapping[str, int]
     occupancy: Mapping[str, int]
+    needed: Mapping[str, int]
     run: CoreRun
 
 
@@ -131,15 +134,21 @@ def size_fifos(
     wanted = golden_logits(graph, images)
     first = measure(graph, simulate, images, frames=frames)
     check_logits(first, wanted)
-    depths = {name: round_depth(first.occupancy[name], graph.target.memories) for name in _fifo_streams(graph)}
+    memories = graph.target.memories
+    depths = {name: round_depth(first.occupancy[name], memories) for name in _fifo_streams(graph)}
     without = removable_fifos(graph, first.occupancy)
-    try:
-        return _prove(graph, simulate, images, wanted, depths | dict.fromkeys(without, 0), first, bram18, frames)
-    except LoweringError as error:
-        if not without:
-            raise
-        log.warning("FIFO sizing: %d FIFOs that seemed unnecessary are needed after all (%s)", len(without), error)
-    return _prove(graph, simulate, images, wanted, depths, first, bram18, frames)
+    # Seldom does it matter that a full FIFO takes nothing while it gives: the depth for that costs more, mostly for
+    # FIFOs that never held more than two beats.
+    deeper = {name: max(depth, round_depth(first.needed.get(name, 0), memories)) for name, depth in depths.items()}
+    tries = [(depths | dict.fromkeys(without, 0), f"{len(without)} FIFOs that seemed unnecessary are needed after all")]
+    tries += [(depths, "FIFOs as deep as they got full wait for each other")] if without else []
+    tries += [(deeper, "")] if deeper != depths else []
+    for chosen, lesson in tries[:-1]:
+        try:
+            return _prove(graph, simulate, images, wanted, chosen, first, bram18, frames)
+        except LoweringError as error:
+            log.warning("FIFO sizing: %s (%s)", lesson, error)
+    return _prove(graph, simulate, images, wanted, tries[-1][0], first, bram18, frames)
 
 
 def _prove(
@@ -163,4 +172,6 @@ def _prove(
         )
     kept = sum(1 for depth in depths.values() if depth)
     log.info("sized %d FIFOs: %.1f cycles a frame (model %d), latency %d", kept, found, model, run.latency)
-    return SizedGraph(graph=sized, depths=depths, occupancy=dict(first.occupancy), run=run)
+    return SizedGraph(
+        graph=sized, depths=depths, occupancy=dict(first.occupancy), needed=dict(first.needed), run=run
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +35,8 @@ from .cases import Case
 from .simulators import FuzzSimulator, LimitedSimulator, SizingSimulator, own_cache
 
 IMAGES, FRAMES = 3, 8
+#: FIFOs that are tried one beat less deep
+_ONE_BELOW = 8
 #: what a FIFO one beat less deep than it was found to need did to the core
 OUTCOMES = ("stuck", "slower", "as fast")
 Facts = dict[str, object]
@@ -137,38 +138,48 @@ def lint_accelerator(
 def depth_facts(
     case: Case, sizing: SizingSimulator, sized: SizedGraph, images: np.ndarray, wanted: IntArray, folder: Path
 ) -> Facts:
-    """Every FIFO at its found minimum, then each in turn one beat less deep.
+    """Every FIFO at its found minimum, then some in turn one beat less deep, then a deep one as far down as it goes.
 
-    With run-time limits first; then the RTL's own FIFOs of those depths must do the same in every cycle.
+    With run-time limits first; then the RTL's own FIFOs of such depths must do the same in every cycle.
     """
     graph, roomy = sizing.graph, sizing.roomy
     assert graph is not None
-    least = {name: max(2, held) for name, held in sized.occupancy.items()}
+    least = {name: max(2, depth) for name, depth in sized.needed.items()}
     base = run_or_stuck(replace(roomy, limits=least), graph, images)
-    assert base is not None, f"stuck with every FIFO as deep as it got full: {least}"
+    assert base is not None, f"stuck with every FIFO as deep as it needs: {least}"
     check_logits(base, wanted)
-    assert base.cycles_per_frame <= max(graph.cycles, sized.run.cycles_per_frame), (
-        f"{base.cycles_per_frame} cycles a frame with every FIFO as deep as it got full, the model says {graph.cycles}"
+    assert base.cycles_per_frame <= graph.cycles, (
+        f"{base.cycles_per_frame} cycles a frame with every FIFO as deep as it needs, the model says {graph.cycles}"
     )
-    below: dict[str, str] = {}
-    runs: dict[str, CoreRun | None] = {}
-    for name in sorted(least):
-        if least[name] == 2:
-            continue
-        run = runs[name] = run_or_stuck(replace(roomy, limits={**least, name: least[name] - 1}), graph, images)
-        below[name] = "stuck"
-        if run is not None:
-            check_logits(run, wanted)
-            below[name] = "slower" if run.cycles_per_frame > base.cycles_per_frame else "as fast"
-    tight = [name for name, outcome in below.items() if outcome != "as fast"]
-    depths, expected = least, base
-    if case.real == "below" and tight:
-        name = tight[int(case.rng().integers(len(tight)))]
-        depths, expected = {**least, name: least[name] - 1}, runs[name]
-    found = run_or_stuck(replace(sizing.real, workdir=folder / case.real), with_depths(graph, depths), images)
+
+    def outcome_at(name: str, depth: int) -> tuple[str, CoreRun | None]:
+        run = run_or_stuck(replace(roomy, limits={**least, name: depth}), graph, images)
+        if run is None:
+            return "stuck", run
+        check_logits(run, wanted)
+        return "slower" if run.cycles_per_frame > base.cycles_per_frame else "as fast", run
+
+    rng, deep = case.rng(), sorted(name for name in least if least[name] > 2)
+    judged = [str(name) for name in rng.permutation(deep)[:_ONE_BELOW]]
+    below = [outcome_at(name, least[name] - 1)[0] for name in judged]
+    facts: Facts = {"judged": len(judged), **{outcome: below.count(outcome) for outcome in OUTCOMES}}
+    depths, expected, kind = least, base, "least"
+    if deep and case.real == "below":
+        deepest = sorted(deep, key=lambda name: -least[name])[:3]
+        name = deepest[int(rng.integers(len(deepest)))]
+        # the least depth that is as fast; one less is noticed
+        low, high = 1, least[name]
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if outcome_at(name, middle)[0] == "as fast" else (middle, high)
+        if low > 1:
+            (outcome, expected), kind = outcome_at(name, low), "below"
+            assert outcome != "as fast"
+            depths = {**least, name: low}
+            facts |= {"tight": 1, f"tight {outcome}": 1, "tight depth": high, "found depth": least[name]}
+    found = run_or_stuck(replace(sizing.real, workdir=folder / kind), with_depths(graph, depths), images)
     same_in_every_cycle(found, expected)
-    counts = {outcome: list(below.values()).count(outcome) for outcome in OUTCOMES}
-    return {"judged": len(below), **counts, "real": "least" if depths is least else "below"}
+    return facts | {"real": kind}
 
 
 def same_in_every_cycle(found: CoreRun | None, expected: CoreRun | None) -> None:
@@ -189,11 +200,3 @@ def run_or_stuck(simulate: FuzzSimulator, graph: HwGraph, images: np.ndarray) ->
         if ": stuck at cycle" not in str(error):
             raise
         return None
-
-
-def totals(results: list[Mapping[str, object]]) -> dict[str, int]:
-    """Counts over the results of many cases."""
-    found = {key: sum(result["outcome"] == key for result in results) for key in ("passed", "refused", "failed")}
-    for key in ("operators", "fifos", "judged", *OUTCOMES):
-        found[key] = sum(int(str(result.get(key, 0))) for result in results)
-    return found

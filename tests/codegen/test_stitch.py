@@ -104,6 +104,7 @@ def test_sized_core_runs_at_the_models_rate() -> None:
     assert set(found.depths) == {n.name for n in glued().fifos}
     assert 0 in found.depths.values(), "no FIFO was found unnecessary"
     for name, held in found.occupancy.items():
+        assert held <= found.needed[name] <= held + 1, name
         assert found.depths[name] >= held or (found.depths[name] == 0 and held <= 1), name
 
 
@@ -146,16 +147,20 @@ def test_wrong_weights_are_seen() -> None:
 # ------------------------------------------------------------------ sizing, without simulation
 
 
-def _fake(occupancy: int, cycles: float, calls: list[HwGraph]) -> object:
+def _fake(occupancy: int, cycles: float, calls: list[HwGraph], needed: int = 0) -> object:
+    """A core of ``cycles``, or of the model's where all FIFOs are as deep as ``needed``, unless that is 0."""
+
     def simulate(graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun:
         calls.append(graph)
         logits = golden_logits(glued(), images)
-        step = interval or cycles
+        deep = needed and all(n.op.fifo_depth >= needed for n in graph.fifos)
+        step = interval or (graph.cycles if deep else cycles)
         return CoreRun(
             logits=np.stack([logits[i % len(logits)] for i in range(frames)]),
             starts=tuple(int(i * step) for i in range(frames)),
             ends=tuple(int((i + 3) * step) for i in range(frames)),
             occupancy={n.name: occupancy for n in graph.fifos},
+            needed={n.name: needed for n in graph.fifos},
         )
 
     return simulate
@@ -166,6 +171,13 @@ def test_too_slow_a_core_is_refused() -> None:
     with pytest.raises(LoweringError, match=r"cycles a frame with sized FIFOs, the model says"):
         size_fifos(glued(), _fake(1, 1.05 * glued().cycles, calls), IMAGES, bram18=224, frames=8)  # type: ignore[arg-type]
     assert len(calls) == 3, "measured, tried with few FIFOs, then with all"
+
+
+def test_fifos_that_have_to_take_while_they_give_are_made_deeper() -> None:
+    """Two beats held at most, one of them while another came: a depth of 2 refuses that one, and 3 is 33."""
+    calls: list[HwGraph] = []
+    found = size_fifos(glued(), _fake(2, 1.05 * glued().cycles, calls, 3), IMAGES, bram18=224, frames=8)  # type: ignore[arg-type]
+    assert set(found.depths.values()) == {33} and len(calls) == 3
 
 
 def test_a_core_within_two_percent_is_accepted() -> None:
