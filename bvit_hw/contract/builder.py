@@ -192,7 +192,8 @@ class Builder:
             params={"weights": np.asarray(weights).astype(dtype)},
         )  # fmt: skip
         ((_, bound),) = intermediates(node, self._tensors)
-        width = signed_bits(int(np.min(bound.low)), int(np.max(bound.high)))
+        # Weights of few bits may all be 0; a tensor of one bit would be +-1.
+        width = max(2, signed_bits(int(np.min(bound.low)), int(np.max(bound.high))))
         self._tensor(name, x.height, x.width, rows, width, exponent=exponent)
         return self._append(node)
 

@@ -15,6 +15,8 @@ from bvit_hw.data import load_dataset, normalize
 from bvit_hw.errors import FreezeError
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.freeze import freeze
+from bvit_hw.freeze.random_frozen import random_frozen
+from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.models import BinaryViT, load_checkpoint, shipped_checkpoint
 from tests.frozen_factory import ALL_CONFIGS, CLASS_TOKEN, calibrated_model, random_pixels
 
@@ -187,3 +189,13 @@ def test_constants_lose_nothing_by_their_own_rounding(slope: float | None) -> No
     found = OPERATORS[node.op].run(node, out, integers)
     wanted = np.floor((integers * 2.0**-5 + bias) * 4 + 0.5).astype(np.int64)
     assert np.array_equal(found, wanted)
+
+
+def test_weights_that_are_all_zero_leave_integers() -> None:
+    """Two columns of 2-bit weights, both 0: what they give is a number of two bits, not +-1, and goes into hardware."""
+    sizes = {"channels": (2,), "mlp_widths": (2,), "classes": 1, "weight_bits": 2}
+    config = ALL_CONFIGS["plain"].model_copy(update=sizes)
+    graphs = (random_frozen(config, seed) for seed in range(40))
+    zero = next(g for g in graphs if not any(n.params["weights"].any() for n in g.nodes if n.output == "head.acc"))
+    assert (zero.tensors["head.acc"].bits, zero.tensors["head.acc"].signed) == (2, True)
+    assert hw_graph_of(zero).node("logits").op.inputs[0].bits == 2
