@@ -33,6 +33,15 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     # the join: a result without its inputs
     ("join[DEPTH0=2,DEPTH1=2]", "bvit_channel_affine.sv", "STAGES-2:0], all_valid", "STAGES-2:0], 1'b1"),
     ("join[DEPTH0=2,DEPTH1=3]", "bvit_channel_affine.sv", "fire = en & all_valid", "fire = en"),
+    # counters: a carry too many, one beat short
+    ("beat_counter[BEATS=3,ROUNDS=2,FRAME=1]", "bvit_beat_counter.sv", "frame_q[i] ^ (&frame_q[i-1:0])", "~frame_q[i]"),
+    ("beat_counter[BEATS=3,ROUNDS=400,FRAME=1]", "bvit_beat_counter.sv", "frame_q + 1'b1", "frame_q + 1'b0"),
+    ("beat_counter[BEATS=5,ROUNDS=1,FRAME=0]", "bvit_beat_counter.sv", "_BITS'(BEATS - 1)", "_BITS'(BEATS - 2)"),
+    # the registers: a second write while an answer is owed, a flag that does not stay, a strobe that is not looked at
+    ("axi_lite_regs[RESET_CYCLES=3]", "bvit_axi_lite_regs.sv", "!write_q && !s_axi_bvalid", "!write_q"),
+    ("axi_lite_regs[RESET_CYCLES=3]", "bvit_axi_lite_regs.sv", "flags_q <= flags_q | events", "flags_q <= events"),
+    ("axi_lite_regs[RESET_CYCLES=3]", "bvit_axi_lite_regs.sv", "if (s_axi_wstrb[1])", "if (s_axi_wstrb[0])"),
+    ("axi_lite_regs[RESET_CYCLES=3]", "bvit_axi_lite_regs.sv", "reset_left_q - 1'b1", "reset_left_q >> 1"),
     # arithmetic
     ("arithmetic[UNIT=0,N=4,M=4]", "bvit_booth_mul.sv", "{above, 1'b1}", "{above, 1'b0}"),
     ("arithmetic[UNIT=3,N=8,M=4,SHIFT=2]", "bvit_saturate.sv", "= w[W_BITS-1];", "= 1'b0;"),

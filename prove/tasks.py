@@ -15,7 +15,7 @@ _ARITHMETIC: dict[int, tuple[dict[str, int], ...]] = {
     2: ({"N": 4, "M": 3, "STEPS": 1},),
     3: (
         {"N": 8, "M": 4, "SHIFT": 2}, {"N": 8, "M": 8}, {"N": 8, "M": 1, "SHIFT": 1}, {"N": 6, "M": 8, "SHIFT": 3},
-        {"N": 4, "M": 4, "SHIFT": 5},
+        {"N": 4, "M": 4, "SHIFT": 5}, {"N": 4, "M": 4, "SHIFT": 4},
     ),
     4: ({"N": 1, "M": 3}, {"N": 2, "M": 3, "STEPS": 1}, {"N": 3, "M": 3, "STEPS": 2}, {"N": 5, "M": 2, "STEPS": 3}),
     5: ({"N": 3, "M": 1, "STEPS": 2}, {"N": 5, "M": 1, "STEPS": 2}),
@@ -74,6 +74,13 @@ TASKS: tuple[Task, ...] = (
         )
         for unit, several in _ARITHMETIC.items()
         for n, parameters in enumerate(several)
+    ),
+    Task(top="fv_axi_lite_regs", parameters={"RESET_CYCLES": 3}),
+    *(
+        Task(
+            top="fv_beat_counter", parameters={"BEATS": beats, "ROUNDS": rounds, "FRAME": frame}, quick=beats == 3
+        )
+        for beats, rounds, frame in ((1, 1, 0), (1, 5, 1), (3, 2, 1), (4, 3, 1), (5, 1, 0), (3, 400, 1))
     ),
     Task(top="fv_frame_guard", parameters={"BEATS": 1, "DEPTH": 5, "FRAMES": 2}),
     Task(top="fv_frame_guard", parameters={"BEATS": 2, "DEPTH": 6, "FRAMES": 2}, bound=16),

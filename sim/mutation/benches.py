@@ -105,8 +105,8 @@ def digest(tree: Path = ROOT) -> str:
     total = hashlib.sha256()
     for part in ("sim", "bvit_hw"):
         for path in sorted((tree / part).rglob("*")):
-            kept = path.suffix in (".py", ".sv", ".vlt", ".j2", ".cpp") and "mutation" not in path.parts
-            if kept and path.name not in ("mutate.py", "test_mutate.py"):
+            kept = path.suffix in (".py", ".sv", ".vlt", ".j2", ".cpp") and not {"mutation", "fuzz"} & {*path.parts}
+            if kept and path.name not in ("mutate.py", "test_mutate.py", "fuzz_networks.py", "test_fuzz_networks.py"):
                 total.update(str(path.relative_to(tree)).encode() + path.read_bytes())
     return total.hexdigest()[:16]
 
@@ -130,11 +130,11 @@ def record(server: Server, among: Sequence[str], timeout: float = 1200) -> dict[
     }
 
 
-def tests_of(file: str, models: Mapping[str, Models]) -> list[str]:
-    """The tests that may notice a fault in ``file``, those first that say so soonest.
+def tests_of(file: str, models: Mapping[str, Models]) -> tuple[list[str], list[str]]:
+    """The tests that may notice a fault in ``file``, those first that say so soonest; and those left over.
 
     Where the file's module is itself what tests run, those; else tests of what it is a part of. Those of full size,
-    which take minutes, run what the small ones run.
+    which take minutes, run what the small ones run. What is left over is for a fault that the others do not build.
     """
     covering = [test for test, m in models.items() if file in m.files and not m.long]
     direct = [test for test in covering if file in models[test].direct]
@@ -143,4 +143,4 @@ def tests_of(file: str, models: Mapping[str, Models]) -> list[str]:
     for test in chosen:
         benches.setdefault(test.partition("::")[0], []).append(test)
     turns = [t for turn in itertools.zip_longest(*benches.values()) for t in turn if t is not None]
-    return turns if direct else turns[:INDIRECT]
+    return (turns, []) if direct else (turns[:INDIRECT], turns[INDIRECT:])
