@@ -28,7 +28,7 @@ def main(network: str, device: str, batch: int, threads: int, variant: str, rows
     step()
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
     with profile(activities=activities) as recorded:
-        seconds = step()
+        seconds, _ = step()
     own = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
     events = sorted(recorded.key_averages(), key=lambda event: getattr(event, own), reverse=True)
     total = sum(getattr(event, own) for event in events)

@@ -1,4 +1,4 @@
-"""Images a second and peak memory of a training step: ours against a plain eager implementation, in one run.
+"""Images a second and peak memory of a training step: ours against a plain eager implementation, or against a commit.
 
 Forward, cross-entropy against a given softmax (a teacher's cost is not counted), backward, AdamW. Every variant lives
 in a process of its own, so that peak memory is its own. On a CPU they take turns step by step, which shares out what
@@ -8,33 +8,57 @@ AdamW as it comes; `plain, kept memory` has our allocator setting. Prints one JS
 
     python benchmarks/train_throughput.py --batch 4 --steps 5
     python benchmarks/train_throughput.py --device cuda --batch 64 --steps 20
+
+With --against COMMIT whole steps of bvit_hw.train.Trainer are measured instead, as the preset's recipe trains on a CPU,
+augmentation included, on random pictures: this tree with --fuse against that of COMMIT, taking turns step by step.
+Beside seconds by the clock it tells those of the processor, which other programs disturb less, and the median of the
+ratios of neighbouring steps:
+
+    python benchmarks/train_throughput.py --against 264e8fd --preset cifar10 --batch 128 --steps 9 --threads 1
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, os.environ.get("BVIT_HW_BENCHMARK_TREE", str(Path(__file__).resolve().parents[1])))
 
 from machine import processor
 from plain_binaryvit import PlainBinaryViT, PlainSizes
 
+from bvit_hw.data.datasets import Dataset
+from bvit_hw.data.sources import _from_arrays
 from bvit_hw.models import BinaryViT, BinaryViTConfig, preset
+from bvit_hw.train import Trainer, training_recipe
 from bvit_hw.train.memory import keep_freed_memory
+
+try:
+    from bvit_hw.models.fusing import fusing
+except ImportError:  # the tree of a commit before it
+    fusing = nullcontext  # type: ignore[assignment]
+
+ROOT = Path(__file__).resolve().parents[1]
+#: where a child finds the package, when that is another commit's
+TREE = "BVIT_HW_BENCHMARK_TREE"
 
 #: name to (implementation, options)
 VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
@@ -43,6 +67,7 @@ VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
     "plain compiled": ("plain", frozenset({"compile"})),
     "plain, kept memory": ("plain", frozenset({"keep"})),
     "ours": ("ours", frozenset({"fused", "keep"})),
+    "ours, steps fused": ("ours", frozenset({"fused", "keep", "steps"})),
     "ours, memory not kept": ("ours", frozenset({"fused"})),
     "ours, AdamW not fused": ("ours", frozenset({"keep"})),
     "ours, images channels-last": ("ours", frozenset({"fused", "keep", "channels_last"})),
@@ -50,6 +75,9 @@ VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
     "ours compiled": ("ours", frozenset({"fused", "keep", "compile"})),
     "ours compiled bf16": ("ours", frozenset({"fused", "keep", "compile", "bf16"})),
 }
+
+#: phases of the recipe, each measured on this tree and on the commit's
+PHASES = ("float", "quantized")
 
 
 def sizes_of(config: BinaryViTConfig) -> PlainSizes:
@@ -95,19 +123,20 @@ class Step:
             self.images = self.images.contiguous(memory_format=torch.channels_last)
         self.target = torch.randn(batch, config.classes, device=self.device).softmax(dim=1)
 
-    def __call__(self) -> float:
-        """Seconds of one step, and it is over when they are."""
-        start = time.perf_counter()
+    def __call__(self) -> tuple[float, float]:
+        """Seconds of one step by the clock and by the processor, and it is over when they are."""
+        start, worked = time.perf_counter(), time.process_time()
         cast = torch.autocast(self.device.type, dtype=torch.bfloat16) if "bf16" in self.options else nullcontext()
         self.optimizer.zero_grad(set_to_none=True)
-        with cast:
-            loss: Tensor = F.cross_entropy(self.model(self.images).float(), self.target)
-        loss.backward()
+        with fusing(self.device.type) if "steps" in self.options else nullcontext():
+            with cast:
+                loss: Tensor = F.cross_entropy(self.model(self.images).float(), self.target)
+            loss.backward()
         self.optimizer.step()
         loss.item()
         if self.device.type == "cuda":
             torch.cuda.synchronize()
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - worked
 
     def peak(self) -> float:
         """Peak memory in GiB: the device's allocations on a GPU, the whole process on a CPU."""
@@ -116,21 +145,64 @@ class Step:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+class RecipeStep:
+    """A run of a preset's recipe on random pictures; calling it trains one step."""
+
+    def __init__(self, phase: str, network: str, batch: int, options: list[str]) -> None:
+        keep_freed_memory()
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        config = preset(network)
+        random, count = np.random.default_rng(0), 50_000  # as many as CIFAR-10 has
+        images = random.integers(0, 256, (count, config.image_size, config.image_size, config.in_channels), np.uint8)
+        labels = np.arange(count) % config.classes
+        data = Dataset("random", config.classes, images, labels, images[:batch], labels[:batch])
+        asked = {"fuse": True} if "fuse" in options else {}
+        recipe = training_recipe(network, data="./random", batch_size=batch, calibration_images=batch, **asked)
+        self.trainer = Trainer(recipe, _from_arrays(data))
+        if phase == "quantized":
+            self.trainer.epoch = recipe.epochs - recipe.quant_epochs
+
+    def __call__(self) -> tuple[float, float]:
+        """Seconds of one step by the clock and by the processor."""
+        if self.trainer.step == self.trainer.steps:
+            self.trainer.end_epoch()
+        start, worked = time.perf_counter(), time.process_time()
+        self.trainer.run_step()
+        return time.perf_counter() - start, time.process_time() - worked
+
+    def peak(self) -> float:
+        """Peak memory of the process in GiB."""
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
 def _child(pipe: Connection, name: str, network: str, device: str, batch: int, threads: int) -> None:
     torch.set_num_threads(threads)
     torch.backends.cuda.matmul.allow_tf32 = True
-    step = Step(name, network, device, batch)
+    phase, *more = name.split(", ")
+    step = RecipeStep(phase, network, batch, more) if phase in PHASES else Step(name, network, device, batch)
     while (order := pipe.recv()) is not None:
         pipe.send([step() for _ in range(order)])
     pipe.send(step.peak())
 
 
 def measure(
-    names: list[str], network: str, device: str, batch: int, steps: int, warm_up: int, threads: int, patience: float
-) -> dict[str, tuple[list[float], float]]:
-    """Seconds of every measured step, and peak GiB, of each variant; fewer steps once ``patience`` seconds are over."""
+    names: list[str],
+    network: str,
+    device: str,
+    batch: int,
+    steps: int,
+    warm_up: int,
+    threads: int,
+    patience: float,
+    trees: dict[str, Path] | None = None,
+) -> dict[str, tuple[list[tuple[float, float]], float]]:
+    """Seconds (clock, processor) of every measured step, and peak GiB, of each variant.
+
+    Fewer steps once ``patience`` seconds are over. ``trees`` are variants whose package is another one.
+    """
     context = multiprocessing.get_context("spawn")
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     peaks: dict[str, float] = {}
     groups = [names] if device == "cpu" else [[name] for name in names]
     for group in groups:
@@ -139,6 +211,7 @@ def measure(
         for name in group:
             pipes[name], theirs = context.Pipe()
             child = context.Process(target=_child, args=(theirs, name, network, device, batch, threads), daemon=True)
+            os.environ[TREE] = str((trees or {}).get(name, ROOT))
             child.start()
             theirs.close()
             children.append(child)
@@ -161,6 +234,15 @@ def measure(
     return {name: (seconds[name], peaks[name]) for name in names}
 
 
+@contextmanager
+def tree_of(commit: str) -> Iterator[Path]:
+    """The files of ``commit`` in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        packed = subprocess.run(["git", "-C", str(ROOT), "archive", commit], check=True, stdout=subprocess.PIPE)
+        subprocess.run(["tar", "-x", "-C", folder], check=True, input=packed.stdout)
+        yield Path(folder)
+
+
 @click.command()
 @click.option("--preset", "network", default="small-224", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cuda" if torch.cuda.is_available() else "cpu")
@@ -170,6 +252,8 @@ def measure(
 @click.option("--threads", default=1, show_default=True, help="CPU threads of each variant.")
 @click.option("--patience", default=600.0, show_default=True, help="Seconds after which no further round is begun.")
 @click.option("--variant", "names", multiple=True, help="Some of: " + "; ".join(VARIANTS) + ". All by default.")
+@click.option("--against", help="A commit: measure the recipe's steps on a CPU, in this tree and in that one.")
+@click.option("--phase", type=click.Choice(PHASES), multiple=True, help="With --against; the first one by default.")
 def main(
     network: str,
     device: str,
@@ -179,14 +263,38 @@ def main(
     threads: int,
     patience: float,
     names: tuple[str, ...],
+    against: str | None,
+    phase: tuple[str, ...],
 ) -> None:
     """Measure and print."""
+    if against is not None:
+        device = "cpu"
+        with tree_of(against) as tree:
+            for one in phase or PHASES[:1]:
+                before = f"{one}, {against}"
+                names = (before, f"{one}, fuse")
+                found = measure(list(names), network, device, batch, steps, warm_up, threads, patience, {before: tree})
+                _tell(found, before, network, device, batch, threads)
+        return
     chosen = ["plain", *(name for name in (names or VARIANTS) if name != "plain")]
     found = measure(chosen, network, device, batch, steps, warm_up, threads, patience)
-    plain = statistics.median(found["plain"][0])
+    _tell(found, "plain", network, device, batch, threads)
+
+
+def _tell(
+    found: dict[str, tuple[list[tuple[float, float]], float]],
+    first: str,
+    network: str,
+    device: str,
+    batch: int,
+    threads: int,
+) -> None:
     where = torch.cuda.get_device_name() if device == "cuda" else processor()
     for name, (seconds, peak) in found.items():
-        median = statistics.median(seconds)
+        median, worked = (statistics.median(each) for each in zip(*seconds, strict=True))
+        ratios = [
+            statistics.median([a[i] / b[i] for a, b in zip(found[first][0], seconds, strict=True)]) for i in (0, 1)
+        ]
         line = {
             "variant": name,
             "preset": network,
@@ -196,7 +304,9 @@ def main(
             "steps": len(seconds),
             "seconds_a_step": round(median, 4),
             "images_a_second": round(batch / median, 2),
-            "ratio_to_plain": round(plain / median, 2),
+            "processor_seconds_a_step": round(worked, 4),
+            f"ratio_to_{first}": round(ratios[0], 2),
+            "ratio_of_processor_seconds": round(ratios[1], 2),
             "peak_gib": round(peak, 2),
             "torch": torch.__version__,
             "date": time.strftime("%Y-%m-%d"),

@@ -138,6 +138,12 @@ def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, downlo
     default=None,
     help="torch.compile the blocks (by default on GPUs, but for the digits).",
 )
+@click.option(
+    "--fuse/--no-fuse",
+    "fused",
+    default=None,
+    help="Compile what stands between products (by default on GPUs, where blocks are not compiled).",
+)
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads of a process.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -182,6 +188,7 @@ def train_command(
     mixup: float | None,
     precision: str | None,
     compiled: bool | None,
+    fused: bool | None,
     threads: int | None,
     seed: int,
     device: str,
@@ -223,6 +230,7 @@ def train_command(
         mixup=mixup,
         precision=precision,
         compile=compiled,
+        fuse=fused,
         threads=threads,
         seed=seed,
     )

@@ -20,9 +20,11 @@ from bvit_hw.contract.attention_rule import TABLE_SHIFT, score_table, threshold_
 from bvit_hw.contract.builder import Builder
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.contract.operators.multi_pool import WINDOWS
+from bvit_hw.models import grid_steps
 from bvit_hw.models.config import BinaryViTConfig
-from bvit_hw.models.elementwise import fuses, pool_affines
-from bvit_hw.models.grid import gather_patches, pool_channels, pool_grid, repeat_channels, upsample_grid
+from bvit_hw.models.elementwise import pool_affines
+from bvit_hw.models.fusing import fuses, fuses_on_cpu
+from bvit_hw.models.grid import gather_patches, pool_channels, pool_grid, upsample_grid
 from bvit_hw.models.layers import (
     Affine,
     BinaryUnit,
@@ -36,6 +38,14 @@ from bvit_hw.models.layers import (
     placed,
 )
 from bvit_hw.models.quant import ActQuant, WeightQuant
+
+
+def _pooled_grid(x: Tensor, side: int, window: int) -> Tensor:
+    return grid_steps.pool_grid(x, window) if fuses_on_cpu(x) else pool_grid(x, side, window)
+
+
+def _pooled_channels(x: Tensor, group: int) -> Tensor:
+    return grid_steps.pool_channels(x, group) if fuses_on_cpu(x) else pool_channels(x, group)
 
 
 class Stem(nn.Module):
@@ -150,20 +160,25 @@ class Attention(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         g = h
         if self.r is not None:
-            pooled = pool_grid(h, self.side, self.reduction)
+            pooled = _pooled_grid(h, self.side, self.reduction)
             g = self.r(pooled, pooled)
         q, k, v = self.q(h, h), self.k(g, g), self.v(g, g)
         query, key, value = (
             self._split(self.inputs(x, move)) for x, move in ((q, self.move_q), (k, self.move_k), (v, self.move_v))
         )
         context = self._probabilities(query @ key.transpose(-1, -2)) @ value
-        context = self.norm_ctx(context.transpose(1, 2).flatten(2)) + q
-        if self.r is None:
-            context, last = context + k, v
-        else:
-            last = upsample_grid(k + v, self.side // self.reduction, self.reduction)
-        context = self.quant_ctx(self.rprelu_ctx.of_sum(context, last))
+        context = self.quant_ctx(self._activated(context.transpose(1, 2).flatten(2), q, k, v))
         return self.o(context, context)
+
+    def _activated(self, context: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """The attended values' norm, the three shortcuts, RPReLU."""
+        if self.norm_ctx.fuses(context):
+            shortcut = q + k + v if self.r is None else grid_steps.upsampled_onto(q, k + v, self.reduction)
+            return self.rprelu_ctx.of_norm(self.norm_ctx, context, shortcut)
+        total = self.norm_ctx(context) + q
+        if self.r is None:
+            return self.rprelu_ctx.of_sum(total + k, v)
+        return self.rprelu_ctx.of_sum(total, upsample_grid(k + v, self.side // self.reduction, self.reduction))
 
     def quantizers(self) -> dict[str, ActQuant]:
         """By the name that :meth:`freeze` gives the tensor."""
@@ -256,8 +271,8 @@ class Block(nn.Module):
         h = self.quant_h(self.norm_before(x))
         y = self.quant_y(self.affine_1.onto(x, self.attn(h)))
         h2 = self.quant_h2(self.norm_after(y))
-        f = self.f(h2, repeat_channels(h2, self.expansion))
-        out = self.affine_2.onto(y, self.z(f, pool_channels(f, self.expansion)))
+        f = self.f(h2, h2)
+        out = self.affine_2.onto(y, self.z(f, _pooled_channels(f, self.expansion)))
         if self.pools is not None:
             out = out + self.pools(h2)
         return self.quant_x(out)
@@ -303,9 +318,8 @@ class Merge(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.quant_h(self.norm_0(x))
-        short = repeat_channels(pool_grid(h, self.side, 2), self.copies)
-        x = self.norm(self.linear(gather_patches(self.inputs(h, self.move), self.side, 2)))
-        return self.quant_x(placed(self.rprelu.of_sum(x, short), self.position))
+        x = self.linear(gather_patches(self.inputs(h, self.move), self.side, 2))
+        return self.quant_x(placed(self.rprelu.of_norm(self.norm, x, _pooled_grid(h, self.side, 2)), self.position))
 
     def freeze(self, b: Builder, x: FrozenTensor) -> FrozenTensor:
         """The next stage's tokens as nodes of the contract."""

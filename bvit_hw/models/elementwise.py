@@ -1,37 +1,37 @@
 """The element-wise steps between a network's products, each as one function with a gradient written out.
 
 They are bound by memory: eagerly each arithmetic operator is a pass over the activations. Written as one function, with
-its gradient, a step can be compiled into one kernel forward and one backward (:func:`fusing`), in seconds and for every
-shape at once, where compiling whole blocks takes minutes.
+its gradient, a step can be compiled into one kernel forward and one backward (bvit_hw.models.fusing), in seconds and
+for every shape at once, where compiling whole blocks takes minutes.
 
 Values are computed in the type of the activations; gradients of per-channel parameters are summed in float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_Kernel = Callable[..., Any]
+from bvit_hw.models.fusing import kernel
 
 
+@kernel
 def _sign_forward(x: Tensor, move: Tensor) -> Tensor:
     one = torch.ones((), dtype=x.dtype, device=x.device)
     return torch.where(x + move.to(x.dtype) >= 0, one, -one)
 
 
+@kernel
 def _sign_backward(grad: Tensor, x: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
     slope = (2 - 2 * (x + move.to(x.dtype)).abs()).clamp(min=0)
     out = grad * slope
     return out, _over_rows(out)
 
 
+@kernel
 def _rprelu_forward(
     x: Tensor, shortcut: Tensor, move_1: Tensor, slope: Tensor, move_2: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -40,6 +40,7 @@ def _rprelu_forward(
     return torch.where(shifted > 0, shifted, shifted * slope.to(kind)) + move_2.to(kind), shifted
 
 
+@kernel
 def _rprelu_backward(grad: Tensor, shifted: Tensor, slope: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     positive = shifted > 0
     out = torch.where(positive, grad, grad * slope.to(grad.dtype))
@@ -47,6 +48,7 @@ def _rprelu_backward(grad: Tensor, shifted: Tensor, slope: Tensor) -> tuple[Tens
     return out, -_over_rows(out), _over_rows(into_slope), _over_rows(grad)
 
 
+@kernel
 def _fixed_point_forward(x: Tensor, scale: Tensor, high: int) -> tuple[Tensor, Tensor]:
     # A power of two divides exactly, in whatever type.
     factor = scale.to(x.dtype)
@@ -54,15 +56,18 @@ def _fixed_point_forward(x: Tensor, scale: Tensor, high: int) -> tuple[Tensor, T
     return rounded.clamp(-high, high - 1) * factor, (rounded >= -high) & (rounded < high)
 
 
+@kernel
 def _masked(grad: Tensor, inside: Tensor) -> Tensor:
     return grad * inside.to(grad.dtype)
 
 
+@kernel
 def _affine_forward(x: Tensor, inner: Tensor, alpha: Tensor, move: Tensor) -> Tensor:
     kind = x.dtype
     return x + (inner.to(kind) * alpha.to(kind) + move.to(kind))
 
 
+@kernel
 def _affine_backward(grad: Tensor, inner: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return grad * alpha.to(grad.dtype), _over_rows(grad * inner.to(grad.dtype)), _over_rows(grad)
 
@@ -79,6 +84,7 @@ def _neighbours(grid: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return rows, columns, rows + at(-2, 0) + at(2, 0), columns + at(0, -2) + at(0, 2)
 
 
+@kernel
 def _pools_forward(grid: Tensor, alphas: Tensor, move: Tensor) -> Tensor:
     kind = grid.dtype
     h3, w3, h5, w5 = _neighbours(grid)
@@ -86,6 +92,7 @@ def _pools_forward(grid: Tensor, alphas: Tensor, move: Tensor) -> Tensor:
     return (h3 * a[0] + w3 * a[1]) / 3 + (h5 * a[2] + w5 * a[3]) / 5 + move.to(kind)
 
 
+@kernel
 def _pools_backward(grad: Tensor, grid: Tensor, alphas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # The windows are symmetric, so each pool is its own transpose.
     a = alphas.to(grad.dtype)
@@ -95,74 +102,60 @@ def _pools_backward(grad: Tensor, grid: Tensor, alphas: Tensor) -> tuple[Tensor,
     return out, torch.stack(into), _over_rows(grad)
 
 
+@kernel
+def _branches_forward(means: list[Tensor], alphas: Tensor, move: Tensor) -> Tensor:
+    h3, w3, h5, w5 = means
+    return h3 * alphas[0] + w3 * alphas[1] + h5 * alphas[2] + w5 * alphas[3] + move
+
+
+@kernel
+def _branches_backward(
+    grad: Tensor, means: list[Tensor], grid: Tensor, alphas: Tensor
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    h3, w3, h5, w5 = means
+    out = h3 * alphas[0] + w3 * alphas[1] + h5 * alphas[2] + w5 * alphas[3]
+    return out, [_over_rows(mean * grid) for mean in means], _over_rows(grad)
+
+
+def _means(grid: Tensor) -> list[Tensor]:
+    """Means over 3 rows, 3 columns, 5 rows, 5 columns by PyTorch's pools, which are fast on CPUs."""
+    channels_first = grid.permute(0, 3, 1, 2)
+    sizes = ((3, 1), (1, 3), (5, 1), (1, 5))
+    return [
+        F.avg_pool2d(channels_first, size, stride=1, padding=(size[0] // 2, size[1] // 2)).permute(0, 2, 3, 1)
+        for size in sizes
+    ]
+
+
 def _over_rows(x: Tensor) -> Tensor:
+    if x.device.type == "cpu" and x.ndim > 2:
+        # Picture by picture first, which stays in a core's cache.
+        return x.flatten(1, -2).sum(dim=1).sum(dim=0)
     return x.flatten(0, -2).sum(dim=0, dtype=torch.float32)
-
-
-_PLAIN: dict[str, _Kernel] = {
-    kernel.__name__: kernel
-    for kernel in (
-        _sign_forward, _sign_backward, _rprelu_forward, _rprelu_backward, _fixed_point_forward, _masked,
-        _affine_forward, _affine_backward, _pools_forward, _pools_backward,
-    )
-}  # fmt: skip
-#: what the autograd functions below call: the functions above, or compiled ones
-_KERNELS = dict(_PLAIN)
-_fusing = False
-
-
-def fuses() -> bool:
-    """Whether the network goes through this module's functions just now."""
-    return _fusing
-
-
-@cache
-def _compiled() -> dict[str, _Kernel]:
-    # One of each for any size; what is left to tell apart are types and layouts, a few for each function. The limit
-    # goes with each function: PyTorch's configuration is a thread's own, and gradients are computed by other threads.
-    return {
-        name: torch.compile(kernel, dynamic=True, fullgraph=True, recompile_limit=64)
-        for name, kernel in _PLAIN.items()
-    }
-
-
-@contextmanager
-def fusing(*, compiled: bool = True) -> Iterator[None]:
-    """Within it a training network goes through the functions of this module, compiled for all shapes at once."""
-    global _fusing
-    before, was = dict(_KERNELS), _fusing
-    if compiled:
-        _KERNELS.update(_compiled())
-    _fusing = True
-    try:
-        yield
-    finally:
-        _KERNELS.update(before)
-        _fusing = was
 
 
 class _SignOfSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, move: Tensor) -> Tensor:
         ctx.save_for_backward(x, move)
-        return _KERNELS["_sign_forward"](x, move)
+        return _sign_forward(x, move)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        return _KERNELS["_sign_backward"](grad, *ctx.saved_tensors)
+        return _sign_backward(grad, *ctx.saved_tensors)
 
 
 class _RPReLUOfSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, shortcut: Tensor, move_1: Tensor, slope: Tensor, move_2: Tensor) -> Tensor:
-        out, shifted = _KERNELS["_rprelu_forward"](x, shortcut, move_1, slope, move_2)
+        out, shifted = _rprelu_forward(x, shortcut, move_1, slope, move_2)
         ctx.save_for_backward(shifted, slope)
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         shifted, slope = ctx.saved_tensors
-        out, into_move_1, into_slope, into_move_2 = _KERNELS["_rprelu_backward"](grad, shifted, slope)
+        out, into_move_1, into_slope, into_move_2 = _rprelu_backward(grad, shifted, slope)
         return out, out, into_move_1, into_slope, into_move_2
 
 
@@ -170,34 +163,40 @@ class _AffineOnto(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, inner: Tensor, alpha: Tensor, move: Tensor) -> Tensor:
         ctx.save_for_backward(inner, alpha)
-        return _KERNELS["_affine_forward"](x, inner, alpha, move)
+        return _affine_forward(x, inner, alpha, move)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return grad, *_KERNELS["_affine_backward"](grad, *ctx.saved_tensors)
+        return grad, *_affine_backward(grad, *ctx.saved_tensors)
 
 
 class _Pools(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, grid: Tensor, alphas: Tensor, move: Tensor) -> Tensor:
         ctx.save_for_backward(grid, alphas)
-        return _KERNELS["_pools_forward"](grid, alphas, move)
+        if grid.device.type == "cpu":
+            return _branches_forward(_means(grid), alphas, move)
+        return _pools_forward(grid, alphas, move)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return _KERNELS["_pools_backward"](grad, *ctx.saved_tensors)
+        grid, alphas = ctx.saved_tensors
+        if grad.device.type == "cpu":
+            out, into_alphas, into_move = _branches_backward(grad, _means(grad), grid, alphas)
+            return out, torch.stack(into_alphas), into_move
+        return _pools_backward(grad, grid, alphas)
 
 
 class _FixedPoint(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, bits: int) -> Tensor:
-        out, inside = _KERNELS["_fixed_point_forward"](x, scale, 2 ** (bits - 1))
+        out, inside = _fixed_point_forward(x, scale, 2 ** (bits - 1))
         ctx.save_for_backward(inside)
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _KERNELS["_masked"](grad, *ctx.saved_tensors), None, None
+        return _masked(grad, *ctx.saved_tensors), None, None
 
 
 def sign_of_sum(x: Tensor, move: Tensor) -> Tensor:

@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from bvit_hw.contract import FrozenTensor
 from bvit_hw.contract.builder import Builder
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
-from bvit_hw.models.elementwise import affine_onto, fuses, rprelu_of_sum, sign_of_sum
+from bvit_hw.models import norm_steps
+from bvit_hw.models.elementwise import affine_onto, rprelu_of_sum, sign_of_sum
+from bvit_hw.models.fusing import fuses, fuses_on_cpu
+from bvit_hw.models.grid import repeat_channels
 from bvit_hw.models.quant import ActQuant, WeightQuant
 
 
@@ -150,7 +153,13 @@ class ChannelNorm(nn.BatchNorm1d):
     """BatchNorm over the last axis of a token tensor, statistics over batch and tokens, eps 1e-5."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.fuses(x):
+            return norm_steps.norm_of(self, x)
         return super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
+
+    def fuses(self, x: Tensor) -> bool:
+        """Whether :mod:`bvit_hw.models.norm_steps` computes this norm of B x N x C."""
+        return fuses_on_cpu(x) and self.training and x.dtype in norm_steps.TYPES and x.ndim == 3
 
     def scale_shift(self) -> tuple[Tensor, Tensor]:
         """What the norm does in eval mode, as scale * x + shift, each per channel, without gradient."""
@@ -206,6 +215,12 @@ class RPReLU(nn.Module):
         shifted = (x - self.move_1).reshape(-1, x.shape[-1])
         prelu = _PReLU.apply if self.training and _asks_cheaply(x) else F.prelu
         return prelu(shifted, self.slope).view(x.shape) + self.move_2
+
+    def of_norm(self, norm: ChannelNorm, x: Tensor, shortcut: Tensor) -> Tensor:
+        """The unit's value at norm(x) + shortcut, whose channels are repeated where x has more."""
+        if norm.fuses(x):
+            return norm_steps.rprelu_of_norm(norm, self, x, shortcut)
+        return self.of_sum(norm(x), repeat_channels(shortcut, x.shape[-1] // shortcut.shape[-1]))
 
     def of_sum(self, x: Tensor, shortcut: Tensor) -> Tensor:
         """The unit's value at x + shortcut."""
@@ -314,7 +329,7 @@ class BinaryUnit(nn.Module):
         self.quant = ActQuant(bits)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        return self.quant(self.rprelu.of_sum(self.norm(self.linear(self.inputs(x, self.move))), shortcut))
+        return self.quant(self.rprelu.of_norm(self.norm, self.linear(self.inputs(x, self.move)), shortcut))
 
     def freeze(self, b: Builder, names: tuple[str, str, str], x: FrozenTensor, shortcut: FrozenTensor) -> FrozenTensor:
         """The whole unit; ``names`` of the bits, their product and the result."""

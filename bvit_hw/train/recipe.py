@@ -59,7 +59,7 @@ class Recipe(BaseModel):
     precision: Precision = "32"
     #: torch.compile the blocks; None: on GPUs, where they are bound by memory and Inductor fuses their passes
     compile: bool | None = False
-    #: compile the element-wise steps alone, in seconds instead of minutes; None: on GPUs, where ``compile`` is False
+    #: compile what stands between products (bvit_hw.models.fusing); None: on GPUs, where ``compile`` is False
     fuse: bool | None = None
     #: CPU threads of one process, which sums depend on; None: PyTorch's choice. The digits' tensors are so small that
     #: more than one mostly wait for each other

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from bvit_hw.models.layers import ChannelNorm
+from bvit_hw.models.norm_steps import track
 
 
 def _moments(x: Tensor) -> Tensor:
@@ -69,6 +70,9 @@ class _SyncedNorm(torch.autograd.Function):
 class SyncedChannelNorm(ChannelNorm):
     """A :class:`ChannelNorm` whose training statistics are those of the global batch."""
 
+    def fuses(self, x: Tensor) -> bool:
+        return False
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
@@ -76,10 +80,7 @@ class SyncedChannelNorm(ChannelNorm):
         rows = x.reshape(-1, x.shape[-1])
         y, mean, var = _SyncedNorm.apply(rows, self.weight, self.bias, self.eps, world)
         count = world * rows.shape[0]
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(var * (count / max(1, count - 1)), self.momentum)
+        track(self, mean, var, count)
         return y.view(x.shape)
 
 

@@ -17,7 +17,7 @@ from bvit_hw.data.loading import Share
 from bvit_hw.errors import BvitError
 from bvit_hw.inductor import missing_for_gpu
 from bvit_hw.models import BinaryViT
-from bvit_hw.models.elementwise import fusing
+from bvit_hw.models.fusing import compiler_fault, fusing
 from bvit_hw.train.batches import Batch, open_batches
 from bvit_hw.train.device_batches import DeviceBatches
 from bvit_hw.train.distill import Teacher, loss_of
@@ -65,10 +65,18 @@ def compiles(recipe: Recipe, device: torch.device) -> bool:
 
 
 def fuses_steps(recipe: Recipe, device: torch.device) -> bool:
-    """Whether element-wise steps are fused (bvit_hw.models.elementwise): by default on GPUs, with blocks uncompiled."""
-    if recipe.fuse is not None or device.type != "cuda":
-        return bool(recipe.fuse)
-    return recipe.compile is False and not missing_for_gpu(device)
+    """Whether the steps between products are fused (bvit_hw.models.fusing): by default on GPUs, with blocks uncompiled.
+
+    On a CPU where the recipe asks for it and something can be compiled.
+    """
+    if device.type == "cuda":
+        return recipe.compile is False and not missing_for_gpu(device) if recipe.fuse is None else recipe.fuse
+    if not recipe.fuse:
+        return False
+    fault = compiler_fault()
+    if fault is not None:
+        log.warning("steps between products are not fused, and train more slowly: %s", fault)
+    return fault is None
 
 
 @torch.no_grad()
@@ -213,7 +221,8 @@ class Trainer:
         told = torch.zeros(3, dtype=torch.float64, device=self.place.device)
         for part, (images, labels) in enumerate(seen):
             waits = isinstance(network, DistributedDataParallel) and part + 1 < parts
-            with network.no_sync() if waits else nullcontext(), fusing() if self.fuses else nullcontext():
+            fused = fusing(self.place.device.type) if self.fuses else nullcontext()
+            with network.no_sync() if waits else nullcontext(), fused:
                 loss = self._loss(images, labels, network)
                 (loss if parts == 1 else loss / parts).backward()
             told[0] += loss.detach() / parts

@@ -106,6 +106,16 @@ def test_a_kill_inside_the_write_leaves_a_whole_state(whole: Path, tmp_path: Pat
     same_run(whole, tmp_path)
 
 
+@pytest.mark.slow
+def test_with_fused_steps_too(tmp_path: Path) -> None:
+    """Kernels are compiled anew in each process, in the order in which the phase meets them."""
+    fused = {"options": {"save_steps": 3}, "patience": 1500.0, "fuse": True}
+    assert finish(start(tmp_path / "whole", **fused)) == [0]
+    assert finish(start(tmp_path / "killed", death=(3, "renamed"), **fused)) == [-signal.SIGKILL]
+    assert finish(start(tmp_path / "killed", **fused)) == [0]
+    same_run(tmp_path / "whole", tmp_path / "killed")
+
+
 def test_a_kill_inside_the_very_first_write_starts_afresh(whole: Path, tmp_path: Path) -> None:
     assert finish(start(tmp_path, death=(1, "half"), options={"save_steps": 1})) == [-signal.SIGKILL]
     assert read_state(tmp_path / STATE_FILE) is None

@@ -241,6 +241,15 @@ def test_bf16_runs_close_to_float32() -> None:
     assert losses[0] == pytest.approx(losses[1], rel=0.1) and losses[0] != losses[1]
 
 
+def test_without_a_compiler_nothing_is_fused(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("bvit_hw.train.trainer.compiler_fault", lambda: "no C++ compiler")
+    asked = Trainer(SHORT.changed(fuse=True), open_data("some"))
+    assert not asked.fuses and "train more slowly: no C++ compiler" in caplog.text
+    monkeypatch.setattr("bvit_hw.train.trainer.compiler_fault", lambda: None)
+    assert Trainer(SHORT.changed(fuse=True), open_data("some")).fuses
+    assert not Trainer(SHORT.changed(fuse=None), open_data("some")).fuses
+
+
 def test_recipes_are_checked() -> None:
     short = training_recipe("tiny-digits", epochs=10, seed=3)
     assert (short.epochs, short.quant_epochs, short.seed) == (10, 3, 3)
