@@ -57,3 +57,26 @@ def test_a_handler_of_somebody_else_is_left_alone() -> None:
     with interruptible():
         press_ctrl_c()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_what_is_held_back_comes_at_the_end() -> None:
+    reached = []
+    with pytest.raises(KeyboardInterrupt), interruption.held_back():
+        press_ctrl_c()
+        reached.append("to the end")
+    assert reached == ["to the end"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_is_held_back_gives_way_to_an_error() -> None:
+    """The error ends the block as well, and says more."""
+    with pytest.raises(ValueError, match="said"), interruption.held_back():
+        raise ValueError("said")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_nothing_is_held_back_that_is_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruption.held_back():
+        press_ctrl_c()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

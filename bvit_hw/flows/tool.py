@@ -18,6 +18,7 @@ from pathlib import Path
 from bvit_hw.disk import full_disk
 from bvit_hw.doctor import TOOLS
 from bvit_hw.errors import ToolError
+from bvit_hw.interruption import held_back
 
 _GRACE = 5.0  # seconds between asking a process group to end and killing it
 _LOG_TAIL = 15  # lines of the log that an error message repeats
@@ -127,34 +128,37 @@ def run_tool(
             raise ToolError(_missing(name, words[0]))
         if not cwd.is_dir():
             raise ToolError(f"{name}: cannot run in {cwd}: no such folder")
+        process: subprocess.Popen[bytes] | None = None
         try:
-            process = subprocess.Popen(
-                words,
-                executable=program,
-                cwd=cwd,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise cannot_run(name, program, error) from error
-        with _running_lock:
-            _running.add(process)
-        try:
+            # Started and known at once: whoever stops all tools, or Ctrl-C, finds it.
+            with held_back(), _running_lock:
+                process = subprocess.Popen(
+                    words,
+                    executable=program,
+                    cwd=cwd,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                _running.add(process)
             returncode = process.wait(timeout)
         except subprocess.TimeoutExpired:
+            assert process is not None
             _end_group(process)
             stream.write(f"\n[stopped after {timeout:g} s]\n".encode())
             raise ToolError(f"{name}: not finished after {timeout:g} s, stopped; log: {log}") from None
-        except BaseException:
-            _end_group(process)
+        except BaseException as error:
+            if process is None and isinstance(error, OSError):
+                raise cannot_run(name, program, error) from error
+            if process is not None:
+                _end_group(process)
             stream.write(b"\n[interrupted]\n")
             raise
         finally:
             with _running_lock:
-                _running.discard(process)
+                _running.difference_update((process,) if process else ())
         stream.write(f"[exit code {returncode}]\n".encode())
     if check and returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL - 1 : -1])

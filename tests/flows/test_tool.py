@@ -126,6 +126,42 @@ def test_ctrl_c_ends_the_whole_group(tmp_path: Path) -> None:
     assert "[interrupted]" in (tmp_path / "family.log").read_text()
 
 
+def test_ctrl_c_while_a_program_starts_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs, but run_tool does not know it yet."""
+    started: list[subprocess.Popen[bytes]] = []
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def start(*args, **options):  # type: ignore[no-untyped-def]
+        started.append(popen(*args, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(tool.subprocess, "Popen", start)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_tool("slow", ["sleep", "300"], cwd=tmp_path, log=tmp_path / "slow.log")
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert started[0].returncode is not None and "[interrupted]" in (tmp_path / "slow.log").read_text()
+
+
+def test_tools_are_stopped_that_are_being_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopper = threading.Thread(target=stop_running_tools)
+
+    def start(*args, **options):  # type: ignore[no-untyped-def]
+        process = popen(*args, **options)
+        stopper.start()
+        stopper.join(0.5)  # it has to wait for the program to be known
+        return process
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(tool.subprocess, "Popen", start)
+    with pytest.raises(ToolError, match="exit code -15"):
+        run_tool("slow", ["sleep", "20"], cwd=tmp_path, log=tmp_path / "slow.log")
+    stopper.join()
+
+
 def test_tools_of_other_threads_can_be_stopped(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(run_tool, "pool", ["sh", "-c", _FAMILY], cwd=tmp_path, log=tmp_path / "pool.log")
