@@ -111,7 +111,7 @@ def test_with_fused_steps_too(tmp_path: Path) -> None:
     """Kernels are compiled anew in each process, in the order in which the phase meets them."""
     fused = {"options": {"save_steps": 3}, "patience": 1500.0, "fuse": True}
     assert finish(start(tmp_path / "whole", **fused)) == [0]
-    assert finish(start(tmp_path / "killed", death=(3, "renamed"), **fused)) == [-signal.SIGKILL]
+    assert finish(start(tmp_path / "killed", death=(3, "half"), **fused)) == [-signal.SIGKILL]
     assert finish(start(tmp_path / "killed", **fused)) == [0]
     same_run(tmp_path / "whole", tmp_path / "killed")
 
