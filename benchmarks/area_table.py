@@ -16,11 +16,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bvit_hw.boards import Board, load_board
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.file import load_graph
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.graph.stitch_plan import planned
-from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
 from bvit_hw.pipeline.artefacts import GRAPH_FILE
 
@@ -83,7 +84,7 @@ def main() -> int:
 
     lowered = load_graph(arguments.build / "lower" / GRAPH_FILE)
     roomy = larger(board)
-    plain = with_vendor_cells(lowered, board)
+    plain = run_passes(lowered, board_passes(board))
     columns: dict[int, dict[str, tuple[int, Resources]]] = {}
     totals: dict[int, Resources] = {}
     for cycles in arguments.cycles:

@@ -15,9 +15,10 @@ from machine import processor
 from bvit_hw.boards import board_names, load_board
 from bvit_hw.errors import FoldingError
 from bvit_hw.freeze import random_frozen
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.from_contract import hw_graph_of
-from bvit_hw.graph.vendor_cells import with_vendor_cells
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.models.presets import preset
 
 
@@ -30,7 +31,7 @@ def main(name: str) -> None:
     for board in map(load_board, board_names()):
         start = time.process_time()
         try:
-            result = fold(with_vendor_cells(graph, board), board)
+            result = fold(run_passes(graph, board_passes(board)), board)
         except FoldingError as error:
             print(f"| {board.name} | {board.clock_mhz:g} | {str(error).removeprefix('bvit: ')} |", flush=True)
             continue

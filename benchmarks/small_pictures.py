@@ -20,9 +20,10 @@ from pathlib import Path
 from bvit_hw.boards import load_board
 from bvit_hw.errors import FoldingError
 from bvit_hw.freeze import freeze
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.from_contract import hw_graph_of
-from bvit_hw.graph.vendor_cells import with_vendor_cells
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
 from bvit_hw.models.cost import network_cost
 from bvit_hw.models.presets import preset
@@ -86,7 +87,7 @@ def _recorded(name: str) -> tuple[float | None, str]:
 def predicted(name: str, board_name: str) -> Row | None:
     """The row of the cost model; None where the network does not fit."""
     board, path = load_board(board_name), shipped_checkpoint(name)
-    graph = with_vendor_cells(hw_graph_of(freeze(load_checkpoint(path))), board)
+    graph = run_passes(hw_graph_of(freeze(load_checkpoint(path))), board_passes(board))
     budget = board.budget.model_copy(update={"lut": board.budget.lut * (1 - FOLDING_MARGIN)})
     try:
         found = fold(graph, board.model_copy(update={"budget": budget}))

@@ -175,12 +175,13 @@ def test_alveo_clocks_are_whole() -> None:
 )
 def test_every_board_has_a_folding_in_its_budget(name: str) -> None:
     from bvit_hw.freeze import random_frozen
+    from bvit_hw.graph.board_passes import board_passes
     from bvit_hw.graph.folding import fold
     from bvit_hw.graph.from_contract import hw_graph_of
-    from bvit_hw.graph.vendor_cells import with_vendor_cells
+    from bvit_hw.graph.passes import run_passes
     from tests.frozen_factory import CONFIGS
 
     board = load_board(name)
-    result = fold(with_vendor_cells(hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=1)), board), board)
+    result = fold(run_passes(hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=1)), board_passes(board)), board)
     for kind, share in result.utilisation.items():
         assert 0 <= share <= 1, kind

@@ -8,7 +8,7 @@ never waits: cycles a frame must be those of the model within 2 %, logits those 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from bvit_hw.errors import LoweringError
 from bvit_hw.graph.direct_links import removable_fifos
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_fifos import with_block_ram, with_depths
+from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import IntArray, Stream
 from bvit_hw.targets import XC7
 from bvit_hw.targets.memories import Memories
@@ -26,6 +27,12 @@ log = logging.getLogger(__name__)
 
 #: what the simulated cycles a frame may differ from the model's
 TOLERANCE = 0.02
+#: beats of a FIFO that is to hold its producer back
+SMALL_DEPTH = 2
+
+
+class WrongLogitsError(LoweringError):
+    """A simulated core computes something else than the golden functions: no depth of a FIFO mends that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,23 +102,35 @@ def golden_logits(graph: HwGraph, images: np.ndarray) -> IntArray:
 
 
 def check_logits(run: CoreRun, wanted: IntArray) -> None:
-    """Raise LoweringError at the first frame whose logits are not those wanted (``wanted`` repeats)."""
+    """Raise WrongLogitsError at the first frame whose logits are not those wanted (``wanted`` repeats)."""
     for frame, logits in enumerate(run.logits):
         reference = wanted[frame % len(wanted)]
         if not np.array_equal(logits, reference):
-            raise LoweringError(
+            raise WrongLogitsError(
                 f"simulation: frame {frame} gives logits {logits.tolist()}, golden {reference.tolist()}"
             )
 
 
-def measure(graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: int) -> CoreRun:
-    """A run of ``graph`` with FIFOs that never fill, one frame every ``graph.cycles`` cycles."""
+def held_back(graph: HwGraph) -> frozenset[str]:
+    """FIFOs of a stitched graph behind operators that the plan lets start late (:mod:`bvit_hw.graph.waiting`).
+
+    They stay two deep: full, they hold their producers back, so that streams wait where they hold fewer bits.
+    """
+    plan = plan_waiting(graph)
+    names = {node.name for node in graph.fifos if node.name in plan.delayed}
+    return frozenset(names - {sink for (_, sink, _), frames in plan.held.items() if frames > 0})
+
+
+def measure(
+    graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: int, small: Collection[str] = ()
+) -> CoreRun:
+    """A run of ``graph`` with FIFOs that never fill, but for the ``small`` ones; a frame every ``graph.cycles``."""
     streams = _fifo_streams(graph)
     frames_held = 4
     while True:
-        depths = {name: frames_held * stream.beats + 16 for name, stream in streams.items()}
+        depths = {n: SMALL_DEPTH if n in small else frames_held * s.beats + 16 for n, s in streams.items()}
         run = simulate(with_depths(graph, depths), images, frames=frames, interval=graph.cycles)
-        full = [name for name, depth in depths.items() if run.occupancy[name] >= depth]
+        full = [name for name, depth in depths.items() if name not in small and run.occupancy[name] >= depth]
         if not full:
             return run
         if frames_held > 8:
@@ -132,7 +151,28 @@ def size_fifos(
     model by more than 2 %.
     """
     wanted = golden_logits(graph, images)
-    first = measure(graph, simulate, images, frames=frames)
+    small = held_back(graph)
+    if small:
+        try:
+            return _size(graph, simulate, images, wanted, small, bram18, frames)
+        except WrongLogitsError:
+            raise
+        except LoweringError as error:
+            log.warning("FIFO sizing: streams wait where they join, which takes more memory (%s)", error)
+    return _size(graph, simulate, images, wanted, frozenset(), bram18, frames)
+
+
+def _size(
+    graph: HwGraph,
+    simulate: Simulate,
+    images: np.ndarray,
+    wanted: IntArray,
+    small: frozenset[str],
+    bram18: float,
+    frames: int,
+) -> SizedGraph:
+    """Measure with the ``small`` FIFOs as they are, then prove: the fewest and shallowest first."""
+    first = measure(graph, simulate, images, frames=frames, small=small)
     check_logits(first, wanted)
     memories = graph.target.memories
     depths = {name: round_depth(first.occupancy[name], memories) for name in _fifo_streams(graph)}
@@ -146,6 +186,8 @@ def size_fifos(
     for chosen, lesson in tries[:-1]:
         try:
             return _prove(graph, simulate, images, wanted, chosen, first, bram18, frames)
+        except WrongLogitsError:
+            raise
         except LoweringError as error:
             log.warning("FIFO sizing: %s (%s)", lesson, error)
     return _prove(graph, simulate, images, wanted, tries[-1][0], first, bram18, frames)

@@ -16,8 +16,8 @@ from bvit_hw.graph.border import OUTPUT_LANES, Border, border_of, values_of
 from bvit_hw.graph.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, vector
 from bvit_hw.graph.glue import duplicate_op, link_costs
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
-from bvit_hw.graph.lag import held_fractions
 from bvit_hw.graph.programme import Programme
+from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 
 #: nodes of the search tree at most; the shipped networks are solved at the first one
@@ -53,7 +53,7 @@ class Solver:
         self.border = tuple((np.array(vector(self.edge.resources)) + sum(least)).tolist())
         self.limits = tuple(limit - part for limit, part in zip(vector(limits), self.border, strict=True))
         self.weights = unit_prices(self.limits)
-        self.held = held_fractions(graph)
+        self.held = plan_waiting(graph).own(graph)
         self.consumers = graph.consumers()
         self.shapes: dict[HwOp, int] = {}
         for node in graph.nodes:

@@ -42,8 +42,8 @@ def link_costs(
 ) -> tuple[Resources, ...]:
     """Costs of carrying a stream to a consumer of ``lanes``: a FIFO, and a width converter where the lanes differ.
 
-    ``held`` is how many frames wait in the FIFO; where not ``buffered`` there is one only before a converter to fewer
-    lanes (see insert_fifos). A deep FIFO has two costs, in LUT RAM and in block RAM.
+    ``held`` is how many frames wait in the FIFO; where none do and not ``buffered`` there is one only before a
+    converter to fewer lanes (see insert_fifos). A deep FIFO has two costs, in LUT RAM and in block RAM.
     """
     total, fifo_stream = Resources(), source
     if lanes != source.lanes:
@@ -53,7 +53,7 @@ def link_costs(
             buffered = True
         else:
             fifo_stream = converter.outputs[0]
-    if not buffered:
+    if not buffered and not held:
         return (total,)
     depth = depth_for(fifo_stream, held)
     styles = (SMALL, LARGE) if depth >= target.memories.cell_words else (SMALL,)

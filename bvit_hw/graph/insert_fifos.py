@@ -9,6 +9,7 @@ from bvit_hw.errors import LoweringError
 from bvit_hw.graph.edges import insert_on_edges
 from bvit_hw.graph.glue import LARGE, fifo_op
 from bvit_hw.graph.hw_graph import Edge, HwGraph, HwNode
+from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import Intake
 
 
@@ -21,14 +22,17 @@ def insert_fifos(graph: HwGraph) -> HwGraph:
     """The graph with a FIFO on every stream, also at its input and output; the one on ``x`` writes ``x.fifo``.
 
     They are 2 beats deep until they are sized. An operator whose input flows follows its producer at once and has no
-    FIFO before it: the one behind it serves both. One that splits its beats takes them slowly and has none behind it.
+    FIFO before it, unless it has to wait there: the one behind it serves both. One that splits its beats takes them
+    slowly and has none behind it.
     """
+    held = plan_waiting(graph).held
 
     def buffer(edge: Edge) -> HwNode | None:
         source, sink = edge.source.op if edge.source else None, edge.sink.op if edge.sink else None
         if any(op is not None and op.fifo_depth for op in (source, sink)):
             return None
-        if sink is not None and sink.intake is Intake.FLOWS:
+        waits = edge.sink is not None and held[edge.tensor, edge.sink.name, edge.sink_port] > 0
+        if sink is not None and sink.intake is Intake.FLOWS and not waits:
             return None
         if source is not None and source.intake is Intake.SPLITS:
             return None

@@ -9,6 +9,7 @@ import numpy as np
 
 from bvit_hw.errors import LoweringError
 from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.ops.base import IntArray
 
 #: gives a new graph (or the same one, where it has nothing to do) and leaves the given one as it is
 GraphPass = Callable[[HwGraph], HwGraph]
@@ -21,11 +22,13 @@ def run_passes(graph: HwGraph, passes: Sequence[GraphPass], image: np.ndarray | 
     there with equal values: LoweringError, naming pass and tensor, where not. Folding plans hundreds of graphs and
     gives none.
     """
-    reference = None if image is None else graph.execute(image.reshape(1, -1))
+    reference: dict[str, IntArray] | None = None
     for step in passes:
-        graph = step(graph)
-        if reference is None or image is None:
+        before, graph = graph, step(graph)
+        if image is None or graph is before:
             continue
+        if reference is None:
+            reference = before.execute(image.reshape(1, -1))
         graph.check()
         found = graph.execute(image.reshape(1, -1))
         for tensor, wanted in reference.items():

@@ -13,8 +13,8 @@ from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_duplicates import insert_duplicates
 from bvit_hw.graph.insert_fifos import insert_fifos, with_block_ram, with_depths
 from bvit_hw.graph.insert_width_converters import insert_width_converters
-from bvit_hw.graph.lag import held_fractions
 from bvit_hw.graph.passes import run_passes
+from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import Intake
 
 
@@ -29,16 +29,11 @@ def add_glue(graph: HwGraph, image: np.ndarray | None = None) -> HwGraph:
 
 def estimated_depths(graph: HwGraph) -> dict[str, int]:
     """Depth of each FIFO of a graph with glue, from the operators' lags alone."""
-    held, producers = held_fractions(graph), graph.producers()
-    depths = {node.name: 2 for node in graph.fifos}
-    for (tensor, _, _), waiting in held.items():
-        source, _ = producers.get(tensor, (None, 0))
-        # What waits before an operator waits in the FIFO in front of it, perhaps through a converter to fewer lanes.
-        while source is not None and source.op.intake is Intake.SPLITS:
-            source, _ = producers.get(source.inputs[0], (None, 0))
-        if source is not None and source.op.fifo_depth:
-            depths[source.name] = max(depths[source.name], depth_for(source.op.outputs[0], waiting))
-    return depths
+    held = plan_waiting(graph).held
+    return {
+        node.name: depth_for(node.op.inputs[0], held[node.inputs[0], node.name, 0])
+        for node in graph.fifos
+    }
 
 
 def expected_direct(graph: HwGraph, depths: Mapping[str, int]) -> list[str]:

@@ -275,9 +275,12 @@ class HwOp(ABC):
         return Intake.WAITS
 
     @property
-    def lag(self) -> float:
-        """Part of a frame that passes between its first input and its first output, whatever the folding."""
-        return 0.0
+    def lags(self) -> tuple[float, ...]:
+        """For each input the part of a frame that passes between its first value and the first output.
+
+        Whatever the folding; what an operator's pipeline takes is not counted.
+        """
+        return (0.0,) * len(self.inputs)
 
     @property
     def fifo_depth(self) -> int:

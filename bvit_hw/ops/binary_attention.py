@@ -172,9 +172,9 @@ class BinaryAttention(HwOp):
         return max(self.queries * self.heads * self.row_cycles, self.load_cycles)
 
     @property
-    def lag(self) -> float:
-        """Queries wait until all keys and values are in."""
-        return 1.0
+    def lags(self) -> tuple[float, ...]:
+        """A token of queries, but all keys and values: queries are taken once those are in."""
+        return (1.0 / self.queries, 1.0, 1.0)
 
     def foldings(self) -> Iterator[Self]:
         """For each speed a row can have: the least ``kp`` and ``simd``, and the least ``pe`` for every ``mp``.

@@ -180,9 +180,9 @@ class BinaryMVAU(HwOp):
         return Intake.STORES
 
     @property
-    def lag(self) -> float:
+    def lags(self) -> tuple[float, ...]:
         """A token."""
-        return 1.0 / self.tokens
+        return (1.0 / self.tokens,)
 
     def foldings(self) -> Iterator[Self]:
         """Every pe and simd, weights in block RAM, and in LUTs where a LUT holds a word's bit (64 words)."""

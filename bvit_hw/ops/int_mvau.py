@@ -223,9 +223,9 @@ class IntMVAU(HwOp):
         return Intake.STORES
 
     @property
-    def lag(self) -> float:
+    def lags(self) -> tuple[float, ...]:
         """A token."""
-        return 1.0 / self.tokens
+        return (1.0 / self.tokens,)
 
     def foldings(self) -> Iterator[Self]:
         """Every pe and simd, slowest first, multipliers in LUTs and in DSP blocks; then the serial ones."""

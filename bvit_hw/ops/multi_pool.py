@@ -86,9 +86,9 @@ class MultiPool(PoolOp):
         )
 
     @property
-    def lag(self) -> float:
+    def lags(self) -> tuple[float, ...]:
         """Two rows and two tokens, which its windows look ahead."""
-        return min(1.0, (2 * self.width + 2) / (self.height * self.width))
+        return (min(1.0, (2 * self.width + 2) / (self.height * self.width)),)
 
     def foldings(self) -> Iterator[Self]:
         """Every divisor of the channels, with multipliers in lookup tables and in DSP blocks, slowest first."""

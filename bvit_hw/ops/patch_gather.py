@@ -71,9 +71,9 @@ class PatchGather(PoolOp):
         return Stream(tokens=tokens, channels=channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed))
 
     @property
-    def lag(self) -> float:
+    def lags(self) -> tuple[float, ...]:
         """A row of windows."""
-        return self.window_h / self.height
+        return (self.window_h / self.height,)
 
     @property
     def words(self) -> int:

@@ -65,9 +65,9 @@ class SpatialPool(PoolOp):
         return (Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.sum_bits, signed=True),)
 
     @property
-    def lag(self) -> float:
+    def lags(self) -> tuple[float, ...]:
         """A row of windows."""
-        return self.window_h / self.height
+        return (self.window_h / self.height,)
 
     @property
     def words(self) -> int:

@@ -16,7 +16,15 @@ from bvit_hw.errors import LoweringError
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.flows.verilator import lint
 from bvit_hw.freeze import random_frozen
-from bvit_hw.graph.fifo_sizing import CoreRun, SizedGraph, check_logits, golden_logits, measure, size_fifos
+from bvit_hw.graph.fifo_sizing import (
+    CoreRun,
+    SizedGraph,
+    check_logits,
+    golden_logits,
+    held_back,
+    measure,
+    size_fifos,
+)
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.hw_graph import HwGraph
@@ -172,7 +180,10 @@ def test_too_slow_a_core_is_refused() -> None:
     calls: list[HwGraph] = []
     with pytest.raises(LoweringError, match=r"cycles a frame with sized FIFOs, the model says"):
         size_fifos(glued(), _fake(1, 1.05 * glued().cycles, calls), IMAGES, bram18=224, frames=8)  # type: ignore[arg-type]
-    assert len(calls) == 3, "measured, tried with few FIFOs, then with all"
+    small = held_back(glued())
+    assert len(calls) == 6, "measured, tried with few FIFOs, then with all; then again with no FIFO held small"
+    depths = [{n.op.fifo_depth for n in calls[i].fifos if n.name in small} for i in (0, 3)]
+    assert depths[0] == {2} and min(depths[1]) > 2
 
 
 def test_fifos_that_have_to_take_while_they_give_are_made_deeper() -> None:

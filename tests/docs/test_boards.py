@@ -13,9 +13,10 @@ from bvit_hw.boards import load_board
 from bvit_hw.cli.boards import boards_command
 from bvit_hw.flows import vitis, vivado
 from bvit_hw.freeze import random_frozen
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.from_contract import hw_graph_of
-from bvit_hw.graph.vendor_cells import with_vendor_cells
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.vendor_releases import RELEASES
 from tests.accelerator_package import write_accelerator
 from tests.frozen_factory import CONFIGS
@@ -47,7 +48,7 @@ def test_they_are_listed() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_network_is_folded_within_their_budget(name: str) -> None:
     board = load_board(name)
-    result = fold(with_vendor_cells(hw_graph_of(random_frozen(CONFIGS["plain"], seed=1)), board), board)
+    result = fold(run_passes(hw_graph_of(random_frozen(CONFIGS["plain"], seed=1)), board_passes(board)), board)
     assert {node.op.target for node in result.graph.nodes} == {board.target}
     assert all(0 <= share <= 1 for share in result.utilisation.values())
 

@@ -183,9 +183,9 @@ def test_unknown_parameters_are_refused_by_name(op: HwOp) -> None:
 def test_facts_for_the_graph(op: HwOp) -> None:
     """What passes ask: lag, intake, glue and depth agree with the streams."""
     busiest = max(stream.beats for stream in (*op.inputs, *op.outputs))
-    assert 0 <= op.lag <= 1
+    assert len(op.lags) == len(op.inputs) and all(0 <= lag <= 1 for lag in op.lags)
     if op.intake is Intake.FLOWS:
-        assert op.cycles == busiest and op.lag == 0 and len(op.inputs) == 1
+        assert op.cycles == busiest and not any(op.lags) and len(op.inputs) == 1
     if op.intake is Intake.SPLITS:
         assert op.outputs[0].beats > op.inputs[0].beats and op.outputs[0].beats % op.inputs[0].beats == 0
     if op.is_glue:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from bvit_hw.freeze.random_frozen import random_images
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.folding import fold
-from bvit_hw.graph.vendor_cells import with_vendor_cells
+from bvit_hw.graph.passes import run_passes
+from bvit_hw.graph.recompute_late import recompute_late
 from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
 from bvit_hw.pipeline.build_step import BuildStep, write_json
 from bvit_hw.pipeline.engine import StepContext
@@ -18,7 +21,7 @@ FOLDING_MARGIN = 0.04
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
-    """Solve the folding for the board's budget, or for the frame rate asked for.
+    """Let streams wait where that takes fewest bits, then solve the folding for the budget or the rate asked for.
 
     Beside the graph there is folding.json, to read and to compare: each operator's folding, and what else of its
     fields is other than as lowered.
@@ -27,9 +30,10 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     budget = options.board.budget
     reduced = budget.model_copy(update={"lut": budget.lut * (1 - FOLDING_MARGIN)})
     board = options.board.model_copy(update={"budget": reduced})
-    result = fold(with_vendor_cells(build.lowered, board), board, target_fps=options.target_fps)
+    graph = run_passes(build.lowered, board_passes(board), random_images(build.config, 1)[0])
+    result = fold(graph, board, target_fps=options.target_fps)
     save_graph(result.graph, context.folder / GRAPH_FILE)
-    plain = {n.name: n.op.attributes() for n in build.lowered.nodes}
+    plain = {n.name: n.op.attributes() for n in recompute_late(build.lowered).nodes}
     folding = {
         n.name: {f: int(v) for f, v in n.op.attributes().items() if f in n.op.folding_fields or v != plain[n.name][f]}
         for n in result.graph.nodes

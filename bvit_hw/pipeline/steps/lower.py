@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.folding import require_fit
 from bvit_hw.graph.from_contract import hw_graph_of
-from bvit_hw.graph.vendor_cells import with_vendor_cells
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
 from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.engine import StepContext
@@ -25,7 +26,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
 
     # Comparing takes minutes where a network is large; whether it is too large is known at once.
     board = build.options.board
-    require_fit(with_vendor_cells(hw_graph_of(build.frozen), board), board)
+    require_fit(run_passes(hw_graph_of(build.frozen), board_passes(board)), board)
     model = load_qonnx(context.earlier["export"] / "model.onnx")
     images = build.images.images[:1]
     lowered = lower_model(model, images=images)
