@@ -96,13 +96,13 @@ def _arm(write: int, moment: str) -> None:
 
 
 def _patch(moment: str) -> None:
-    from bvit_hw.train import state
+    from bvit_hw import disk
 
     if moment == "half":
         genuine_open = Path.open
         Path.open = lambda self, *a, **k: _DiesWhileWriting(genuine_open(self, *a, **k))  # type: ignore[assignment,method-assign,return-value]
     elif moment == "written":
-        state.os.fsync = _die  # type: ignore[assignment]
+        disk.os.fsync = _die  # type: ignore[assignment]
     elif moment in ("first rename", "second rename"):
         genuine = Path.replace
         left = ["second rename"] if moment == "second rename" else []
@@ -115,7 +115,7 @@ def _patch(moment: str) -> None:
 
         Path.replace = replace  # type: ignore[method-assign,assignment]
     elif moment == "renamed":
-        state._sync = _die
+        disk._sync_names = _die
 
 
 MOMENTS = ("half", "written", "first rename", "second rename", "renamed")
