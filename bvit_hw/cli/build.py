@@ -20,6 +20,7 @@ from bvit_hw.threads import usable_cores
 )
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="A checkpoint file instead.")
 @click.option("--data", help="Test images: a dataset's name, or an .npz with images (uint8 N x H x W x C) and labels.")
+@click.option("--convert-colours", is_flag=True, help="Grey pictures for a colour network, or the reverse; see train.")
 @click.option("--target-fps", type=float, help="Least area at this frame rate; default: the fastest that fits.")
 @click.option(
     "--impl",
@@ -54,6 +55,7 @@ def build_command(
     network: Path | None,
     checkpoint: Path | None,
     data: str | None,
+    convert_colours: bool,
     target_fps: float | None,
     impl: str,
     impl_of: tuple[str, ...],
@@ -85,6 +87,7 @@ def build_command(
         network=network,
         checkpoint=checkpoint,
         data=data,
+        convert_colours=convert_colours,
         clock_mhz=clock_mhz,
         target_fps=target_fps,
         simulated_images=images,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from bvit_hw.cli.words import Command
 @click.option(
     "--calibrate", metavar="DIR|DATA", help="Images to choose fixed-point scales with, where the checkpoint has none."
 )
+@click.option("--convert-colours", is_flag=True, help="Grey pictures for a colour network, or the reverse; see train.")
 @click.option("--limit", type=click.IntRange(min=1), help="So many images, of all classes; qonnx is slow at full size.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at once.")
 @click.option("--device", default="cpu", show_default=True, help="Of PyTorch: cpu, cuda, cuda:1, ...")
@@ -30,6 +32,7 @@ def evaluate_command(
     data: str | None,
     forms: str | None,
     calibrate: str | None,
+    convert_colours: bool,
     limit: int | None,
     batch_size: int,
     device: str,
@@ -77,7 +80,7 @@ def evaluate_command(
             click.echo("\n".join(report.lines()), err=True)
     else:
         model = load_checkpoint(path)
-    config, record = network_config(path), network_record(path)
+    config, record = network_config(path), replace(network_record(path), converts=convert_colours)
     mode = "quant" if isinstance(model, FrozenGraph) else model.mode
     chosen = choose_threads(threads, config.image_size)
     if not quiet and device == "cpu":

@@ -103,9 +103,15 @@ def open_matched(data: str, record: DataRecord, classes: int) -> MatchedData:
     table, notes = match_classes(data, opened.class_names, record, classes)
     names = record.class_names or opened.class_names
     wanted = record.preprocessing.channels
+    # A network that was trained on converted pictures is measured on them.
     if opened.channels != wanted and lasting(data) != record.dataset:
-        kinds = {1: "grey", 3: "coloured"}
-        notes += (f"{data}: {kinds[opened.channels]} pictures, converted for a network of {wanted} channels",)
+        kind = {1: "grey", 3: "coloured"}[opened.channels]
+        if not record.converts:
+            raise DatasetError(
+                f"{data}: {kind} pictures; the network takes {wanted} channel{'s' * (wanted > 1)}, --convert-colours "
+                "converts them"
+            )
+        notes += (f"{data}: {kind} pictures, converted for a network of {wanted} channels",)
     return MatchedData(
         data, Relabelled(opened.train, table), Relabelled(opened.test, table), names, other_data(data, record) + notes
     )

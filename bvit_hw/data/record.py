@@ -37,6 +37,8 @@ class DataRecord:
     accuracy: float | None = None
     #: how many images that split has
     images: int | None = None
+    #: whether the user wants grey pictures converted for a colour network, or the reverse; not kept in a file
+    converts: bool = False
 
     def as_info(self) -> dict[str, object]:
         """The entries of a checkpoint's free data that :func:`record_of` reads; what is not known is left out."""

@@ -71,7 +71,7 @@ class Artefacts:
     @cached_property
     def record(self) -> DataRecord:
         """What the network's file says of its data."""
-        return network_record(self.options.checkpoint)
+        return replace(network_record(self.options.checkpoint), converts=self.options.convert_colours)
 
     @cached_property
     def images(self) -> LabelledImages:

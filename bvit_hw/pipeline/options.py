@@ -36,6 +36,8 @@ class BuildOptions:
     simulated_images: int
     jobs: int
     not_measured: str = ""
+    #: whether pictures of ``data`` that are grey are converted for a colour network, and the reverse; else refused
+    convert_colours: bool = False
     #: images to choose the scales of a float-residual checkpoint with: a folder, an .npz, a dataset
     calibrate: str | None = None
     #: RTL or HLS flavour of the operators (graph/implementation.py), for all and for single ones by name
@@ -63,6 +65,7 @@ def resolve(
     network: Path | None = None,
     checkpoint: Path | None,
     data: str | None,
+    convert_colours: bool = False,
     clock_mhz: float | None,
     target_fps: float | None,
     simulated_images: int,
@@ -110,6 +113,7 @@ def resolve(
         checkpoint=checkpoint,
         data=measured,
         not_measured=reason,
+        convert_colours=convert_colours,
         clock_mhz=clock,
         target_fps=target_fps,
         simulated_images=simulated_images,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from PIL import Image
 from bvit_hw.data import open_data
 from bvit_hw.data.archive import open_archive
 from bvit_hw.data.calibration import load_calibration
+from bvit_hw.data.classes import open_matched
 from bvit_hw.data.colours import with_channels
 from bvit_hw.data.labelled import load_images
 from bvit_hw.data.record import DataRecord, default_preprocessing
 from bvit_hw.errors import ConfigError, DatasetError
 from bvit_hw.models import BinaryViTConfig, checkpoint_info
 from bvit_hw.network_file import network_record
-from bvit_hw.runtime.preprocess import luma
+from bvit_hw.runtime.preprocess import Preprocessing, luma
 from tests.command import Done, bvit, refused
 from tests.data.test_mnist import write
 from tests.models.test_network_toml import written
@@ -174,6 +176,38 @@ def test_grey_folders_are_for_grey_networks_and_converted_where_asked(tmp_path: 
     Image.fromarray(IMAGES[0]).save(root / "train" / "class 0" / "9.png")
     assert open_data(str(root)).channels == 3, "one coloured picture makes it coloured"
     refused(trained(tmp_path, grey, root, "--overwrite"), "pictures have 3 channels", "in_channels=1")
+
+
+def test_pictures_of_other_colours_are_measured_where_asked(tmp_path: Path) -> None:
+    """evaluate and build: refused, unless the user or the training asked for them."""
+    root = str(grey_tree(tmp_path / "grey"))
+    record = DataRecord(Preprocessing(16, 16, 3), class_names=open_data(root).class_names)
+    with pytest.raises(DatasetError, match="grey pictures; the network takes 3 channels, --convert-colours converts"):
+        open_matched(root, record, 2)
+    asked = open_matched(root, replace(record, converts=True), 2)
+    assert any("grey pictures, converted for a network of 3 channels" in note for note in asked.notes)
+    assert not open_matched(root, replace(record, dataset=root), 2).notes, "it was trained on them"
+    Image.fromarray(IMAGES[0]).save(tmp_path / "grey" / "train" / "class 0" / "9.png")
+    grey = replace(record, preprocessing=Preprocessing(16, 16, 1))
+    with pytest.raises(DatasetError, match="coloured pictures; the network takes 1 channel, --convert"):
+        open_matched(root, grey, 2)
+
+
+def test_evaluate_and_build_ask_before_they_convert(tmp_path: Path) -> None:
+    """The shipped network takes three channels; its classes by name, in grey."""
+    for split in ("train", "val"):
+        for digit in range(10):
+            folder = tmp_path / "grey" / split / str(digit)
+            folder.mkdir(parents=True)
+            Image.fromarray(np.full((8, 8), 25 * digit, np.uint8)).save(folder / "0.png")
+    data = ["--data", str(tmp_path / "grey")]
+    words = ("grey pictures", "takes 3 channels", "--convert-colours")
+    refused(bvit("evaluate", *data, "--forms", "frozen", cwd=tmp_path), *words)
+    asked = bvit("evaluate", *data, "--forms", "frozen", "--convert-colours", cwd=tmp_path)
+    assert asked.returncode == 0 and "converted for a network of 3 channels" in asked.stderr
+    build = ("build", "--board", "pynq-z2", "--until", "checkpoint", "--out", "out", *data)
+    refused(bvit(*build, cwd=tmp_path), *words)
+    assert bvit(*build, "--convert-colours", cwd=tmp_path).returncode == 0
 
 
 def test_converted_pictures_are_those_of_the_driver(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def _inputs(options: BuildOptions) -> Mapping[str, Any]:
     chosen = {
         "checkpoint": options.checkpoint_digest,
         "data": "none" if options.data is None else _content(options.data),
+        "convert_colours": options.convert_colours,
     }
     return chosen if options.calibrate is None else chosen | {"calibrate": _content(options.calibrate)}
 
