@@ -175,7 +175,7 @@ MUTATIONS = [
     ("bvit_frame_guard.sv", "      drop_q <= 1'b0;\n", ""),
     ("bvit_axi_lite_regs.sv", "PACKET_SHORT_BIT] = packet_short", "PACKET_SHORT_BIT] = 1'b0"),
     ("bvit_logits_out.sv", "class_q == ClassW'(CLASSES - 1)", "class_q == ClassW'(CLASSES - 2)"),
-    ("bvit_logits_out.sv", "logit[BITS-1]", "1'b0"),
+    ("bvit_logits_out.sv", "signed'(logit)", "logit"),
     ("bvit_logits_out.sv", "    if (rst) begin\n      class_q <= '0;\n      frame_q <= '0;\n    end else if", "    if"),
     ("bvit_logits_out.sv", "stall_q == StallW'(STALL_CYCLES)", "stall_q == StallW'(STALL_CYCLES / 2)"),
     ("bvit_axi_lite_regs.sv", "flags_q | events", "events"),
