@@ -171,7 +171,8 @@ def test_init_writes_an_example_and_never_over_a_file(tmp_path: Path) -> None:
     assert bvit("init", "mine", "--preset", "fashion-mnist", "--overwrite", cwd=tmp_path).returncode == 0
     assert read_network(path).config == PRESETS["fashion-mnist"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.toml"]
-    for name in ("a/b", "../a", "", "-a", ".toml", "a b", "a" * 65):
+    refused(bvit("init", "--", "", cwd=tmp_path), "NAME", "empty")
+    for name in ("a/b", "../a", "-a", ".toml", "a b", "a" * 65):
         refused(bvit("init", "--", name, cwd=tmp_path), "letters, digits")
     refused(bvit("init", "cifar10", cwd=tmp_path), "is a preset's")
     refused(bvit("init", "other", "--preset", "huge", cwd=tmp_path), "'huge'", "tiny-digits")
