@@ -9,7 +9,6 @@ from typing import ClassVar, Self
 import numpy as np
 
 from bvit_hw.contract import FrozenNode, FrozenTensor
-from bvit_hw.contract.interval import signed_bits
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import (
     CostTerms,
@@ -20,16 +19,13 @@ from bvit_hw.ops.base import (
     Resources,
     RtlInstance,
     Stream,
-    clog2,
     divisors,
     require_divisor,
 )
 from bvit_hw.ops.circuits import booth_luts, tree_bits
 from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.params import ParamSpec
-
-#: address bits of a table of bvit_serial_mvau: a LUT6 has one input more, the adder's
-TABLE_ADDRESS_BITS = 5
+from bvit_hw.ops.serial_mvau import SerialMVAU, serial_lanes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,64 +101,20 @@ class IntMVAU(HwOp):
                 f"IntMVAU: serial={self.serial} with use_dsp={self.use_dsp}; allowed: serial 0, or 1 with use_dsp=0"
             )
         if self.serial:
-            self._check_serial()
+            self.serial_unit.check()
 
-    def _check_serial(self) -> None:
-        if self.in_bits < 2:
-            raise FoldingError(f"IntMVAU: serial with in_bits={self.in_bits}; allowed: 2 or more bits, or serial 0")
-        if self.rows % (self.pe * self.in_bits):
-            raise FoldingError(
-                f"IntMVAU: serial with pe={self.pe}: {self.rows} rows are no multiple of pe * in_bits = "
-                f"{self.pe * self.in_bits}; allowed: pe {self.serial_lanes(self.rows, self.in_bits) or 'none'}"
-            )
-        if self.phase_bits >= TABLE_ADDRESS_BITS:
-            raise FoldingError(
-                f"IntMVAU: serial with pe={self.pe} takes {self.phases} phases a token; allowed: up to "
-                f"{1 << TABLE_ADDRESS_BITS - 1}"
-            )
-        if self.col_folds > self.in_bits * self.phases:
-            raise FoldingError(
-                f"IntMVAU: serial with simd={self.simd}: the {self.col_folds} beats of a token take longer than its "
-                f"{self.in_bits * self.phases} cycles"
-            )
-
-    @staticmethod
-    def serial_lanes(rows: int, in_bits: int) -> list[int]:
-        """Values of pe that the serial unit may have."""
-        phases = [p for p in divisors(rows // in_bits) if clog2(p) < TABLE_ADDRESS_BITS] if rows % in_bits == 0 else []
-        return sorted(rows // in_bits // p for p in phases)
+    @property
+    def serial_unit(self) -> SerialMVAU:
+        """What it is with ``serial``."""
+        return SerialMVAU(
+            cols=self.cols, rows=self.rows, in_bits=self.in_bits, in_signed=self.in_signed,
+            weight_bits=self.weight_bits, acc_bits=self.acc_bits, simd=self.simd, pe=self.pe,
+        )  # fmt: skip
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The serial unit is another module."""
         return self.serial_sources if self.serial else self.rtl_sources
-
-    @property
-    def phases(self) -> int:
-        """Times that the serial unit goes through a token."""
-        return self.rows // (self.pe * self.in_bits)
-
-    @property
-    def phase_bits(self) -> int:
-        """Address bits of a table that say which phase it is."""
-        return clog2(self.phases)
-
-    @property
-    def cols_a_stage(self) -> int:
-        """Columns whose bits address one table of the serial unit."""
-        return TABLE_ADDRESS_BITS - self.phase_bits
-
-    @property
-    def stages(self) -> int:
-        """Tables of a row of the serial unit."""
-        return -(-self.cols // self.cols_a_stage)
-
-    @property
-    def plane_bits(self) -> int:
-        """Width of a bit plane's sum over all columns, from the widths alone: results fit acc_bits for every input."""
-        most = (1 << (self.acc_bits - 1)) // ((1 << (self.in_bits - self.in_signed)) - 1)
-        limit = self.cols << (self.weight_bits - 1)
-        return signed_bits(-min(most, limit), min(most, limit))
 
     @property
     def row_folds(self) -> int:
@@ -215,7 +167,7 @@ class IntMVAU(HwOp):
     @property
     def cycles(self) -> int:
         """One for each row fold and column fold of a token; serial: one for each bit plane and phase."""
-        return self.tokens * (self.in_bits * self.phases if self.serial else self.row_folds * self.col_folds)
+        return self.tokens * (self.serial_unit.cycles if self.serial else self.row_folds * self.col_folds)
 
     @property
     def intake(self) -> Intake:
@@ -233,14 +185,14 @@ class IntMVAU(HwOp):
         for pe, simd in sorted(pairs, key=lambda pair: (pair[0] * pair[1], pair[1])):
             for use_dsp in (0, 1):
                 yield replace(self, pe=pe, simd=simd, use_dsp=use_dsp, serial=0)
-        for pe in self.serial_lanes(self.rows, self.in_bits) if self.in_bits > 1 else []:
+        for pe in serial_lanes(self.rows, self.in_bits):
             period = self.rows // pe
             for simd in (s for s in divisors(self.cols) if self.cols // s <= period):
                 yield replace(self, pe=pe, simd=simd, use_dsp=0, serial=1)
 
     def cost_terms(self) -> CostTerms:
         """Of the form that it has; the control is about the same in all foldings."""
-        return self._serial_terms() if self.serial else self._folded_terms()
+        return self.serial_unit.cost_terms() if self.serial else self._folded_terms()
 
     def _folded_terms(self) -> CostTerms:
         memories = self.target.memories
@@ -276,22 +228,6 @@ class IntMVAU(HwOp):
             },
             exact=Resources(bram18=halves, dsp=self.pe * self.simd if self.use_dsp else 0),
         )
-
-    def _serial_terms(self) -> CostTerms:
-        rows = self.pe * self.in_bits
-        # Entries are about as wide as sums over a stage's columns can be; weights as large as that allows are rare.
-        entry = min(self.weight_bits + clog2(self.cols_a_stage), self.plane_bits - clog2(self.stages) + 2)
-        return CostTerms(
-            circuit="SerialMVAU",
-            lut={
-                "one": 1, "entry": rows * (self.plane_bits + (self.stages - 1) * entry),
-                "plane": rows * (self.plane_bits + 1), "column": self.cols, "out": self.pe * self.acc_bits,
-            },
-            ff={
-                "one": 1, "input": 2 * self.cols * self.in_bits, "tap": self.cols * (self.in_bits + 2),
-                "sum": rows * self.stages * self.plane_bits, "total": rows * (2 * (self.plane_bits + self.in_bits)),
-            },
-        )  # fmt: skip
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:
@@ -333,7 +269,7 @@ class IntMVAU(HwOp):
         """An instance of bvit_int_mvau or bvit_serial_mvau."""
         self.check_params(params)
         if self.serial:
-            return self._serial_rtl(np.asarray(params["weights"], dtype=np.int64))
+            return self.serial_unit.rtl(np.asarray(params["weights"], dtype=np.int64))
         # words: row fold, column fold; fields: lanes, in each the columns, both ascending from the low bits
         folded = np.asarray(params["weights"]).reshape(self.row_folds, self.pe, self.col_folds, self.simd)
         words = folded.transpose(0, 2, 1, 3).reshape(-1, self.pe * self.simd)
@@ -354,48 +290,3 @@ class IntMVAU(HwOp):
             },
             memories={"WEIGHT_FILE": pack_words(words, self.weight_bits)},
         )
-
-    def _serial_rtl(self, weights: IntArray) -> RtlInstance:
-        # A bit plane's sum may reach all positive or all negative weights of a row.
-        low, high = np.minimum(weights, 0).sum(axis=1).min(), np.maximum(weights, 0).sum(axis=1).max()
-        sum_bits = signed_bits(int(low), int(high))
-        first, others = self._tables(weights)
-        table_bits = clog2(-int(others.min(initial=-2)))
-        entries = np.concatenate([first, others], axis=1)
-        widths = (sum_bits,) * first.shape[1] + (table_bits,) * others.shape[1]
-        return RtlInstance(
-            module="bvit_serial_mvau",
-            parameters={
-                "PE": self.pe,
-                "SIMD": self.simd,
-                "COLS": self.cols,
-                "PHASES": self.phases,
-                "IN_BITS": self.in_bits,
-                "IN_SIGNED": self.in_signed,
-                "ACC_BITS": self.acc_bits,
-                "COLS_A_STAGE": self.cols_a_stage,
-                "TABLE_BITS": table_bits,
-                "SUM_BITS": sum_bits,
-            },
-            memories={"TABLE_FILE": pack_words(entries, widths)},
-        )
-
-    def _tables(self, weights: IntArray) -> tuple[IntArray, IntArray]:
-        """Entries of the first stage (address x row at once) and of the others (address x (stage, row at once)).
-
-        An address is the phase above the bits of the stage's columns; the highest comes first. Entries of the first
-        stage are the sum of the columns' weights and what the others lack; theirs, subtracted, are all below zero.
-        """
-        together = self.pe * self.in_bits
-        padded = np.zeros((self.rows, self.stages * self.cols_a_stage), dtype=np.int64)
-        padded[:, : self.cols] = weights
-        # phase x row x stage x column of the stage
-        split = padded.reshape(self.phases, together, self.stages, self.cols_a_stage)
-        sets = (np.arange(1 << self.cols_a_stage)[:, np.newaxis] >> np.arange(self.cols_a_stage)) & 1
-        sums = np.einsum("prsc,ac->pasr", split, sets)
-        least = sums.min(axis=1, keepdims=True)
-        entries = np.zeros((1 << self.phase_bits, *sums.shape[1:]), dtype=np.int64)
-        entries[: self.phases] = least - sums - 1
-        entries[: self.phases, :, 0] = sums[:, :, 0] + (least[:, :, 1:] - 1).sum(axis=2)
-        words = entries.reshape(-1, self.stages, together)[::-1]
-        return words[:, 0], words[:, 1:].reshape(len(words), -1)
