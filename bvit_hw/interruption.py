@@ -52,8 +52,8 @@ def interruptible() -> Iterator[None]:
 def held_back() -> Iterator[None]:
     """Signals that end a programme (SIGINT, SIGTERM, SIGHUP) and come during the block take effect at its end.
 
-    For what must not be cut in two: a process that runs, and whom its end is known to. Changes nothing outside the main
-    thread, nor for signals that nobody handles.
+    For what must not be cut in two: a program is started, and noted for whoever has to end it. Changes nothing outside
+    the main thread, nor for signals that nobody handles.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from bvit_hw.disk import full_disk
 from bvit_hw.doctor import TOOLS
@@ -95,6 +96,24 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             process.wait(patience)
 
 
+def _started(
+    name: str, words: Sequence[str], program: str, cwd: Path, env: Mapping[str, str], stream: BinaryIO
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            words,
+            executable=program,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise cannot_run(name, program, error) from error
+
+
 def run_tool(
     name: str,
     argv: Sequence[str | Path],
@@ -132,16 +151,7 @@ def run_tool(
         try:
             # Started and known at once: whoever stops all tools, or Ctrl-C, finds it.
             with held_back(), _running_lock:
-                process = subprocess.Popen(
-                    words,
-                    executable=program,
-                    cwd=cwd,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=stream,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+                process = _started(name, words, program, cwd, environment, stream)
                 _running.add(process)
             returncode = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -149,16 +159,15 @@ def run_tool(
             _end_group(process)
             stream.write(f"\n[stopped after {timeout:g} s]\n".encode())
             raise ToolError(f"{name}: not finished after {timeout:g} s, stopped; log: {log}") from None
-        except BaseException as error:
-            if process is None and isinstance(error, OSError):
-                raise cannot_run(name, program, error) from error
+        except BaseException:
             if process is not None:
                 _end_group(process)
-            stream.write(b"\n[interrupted]\n")
+                stream.write(b"\n[interrupted]\n")
             raise
         finally:
-            with _running_lock:
-                _running.difference_update((process,) if process else ())
+            if process is not None:
+                with _running_lock:
+                    _running.discard(process)
         stream.write(f"[exit code {returncode}]\n".encode())
     if check and returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL - 1 : -1])

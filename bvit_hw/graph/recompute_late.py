@@ -30,13 +30,15 @@ def recompute_late(graph: HwGraph) -> HwGraph:
         late = [readers[0] for (_, readers), frames in zip(each, taken, strict=True) if frames > middle]
         if not late:  # all at the same time
             continue
-        again = _with_copies(graph, [(_copy(graph.node(name), "late"), late)])
+        again = _with_copies(graph, [(_copy(graph.node(name), LATE), late)])
         if plan_waiting(graph).bits - plan_waiting(again).bits >= LEAST_SAVING:
             graph = again
     return graph
 
 
 _Reader = tuple[str, int]
+#: what the name of a copy ends with
+LATE = ".late"
 
 
 def _may(graph: HwGraph, node: HwNode) -> bool:
@@ -51,11 +53,11 @@ def _may(graph: HwGraph, node: HwNode) -> bool:
 
 def _for_each_reader(graph: HwGraph, node: HwNode) -> list[tuple[HwNode, list[_Reader]]]:
     readers = [(reader.name, port) for reader, port in graph.consumers()[node.outputs[0]]]
-    return [(_copy(node, f"for{i}"), [reader]) for i, reader in enumerate(readers)]
+    return [(_copy(node, f".for{i}"), [reader]) for i, reader in enumerate(readers)]
 
 
 def _copy(node: HwNode, suffix: str) -> HwNode:
-    return replace(node, name=f"{node.name}.{suffix}", outputs=tuple(f"{t}.{suffix}" for t in node.outputs))
+    return replace(node, name=f"{node.name}{suffix}", outputs=tuple(f"{t}{suffix}" for t in node.outputs))
 
 
 def _with_copies(graph: HwGraph, copies: Sequence[tuple[HwNode, Sequence[_Reader]]]) -> HwGraph:

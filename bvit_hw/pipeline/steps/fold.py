@@ -11,7 +11,7 @@ from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.passes import run_passes
-from bvit_hw.graph.recompute_late import recompute_late
+from bvit_hw.graph.recompute_late import LATE
 from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
 from bvit_hw.pipeline.build_step import BuildStep, write_json
 from bvit_hw.pipeline.engine import StepContext
@@ -33,11 +33,12 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     graph = run_passes(build.lowered, board_passes(board), random_images(build.config, 1)[0])
     result = fold(graph, board, target_fps=options.target_fps)
     save_graph(result.graph, context.folder / GRAPH_FILE)
-    plain = {n.name: n.op.attributes() for n in recompute_late(build.lowered).nodes}
-    folding = {
-        n.name: {f: int(v) for f, v in n.op.attributes().items() if f in n.op.folding_fields or v != plain[n.name][f]}
-        for n in result.graph.nodes
-    }
+    plain = {n.name: n.op.attributes() for n in build.lowered.nodes}
+    folding = {}
+    for node in result.graph.nodes:
+        before, fields = plain[node.name.removesuffix(LATE)], node.op.attributes()
+        shown = {name for name in fields if name in node.op.folding_fields or fields[name] != before[name]}
+        folding[node.name] = {name: int(value) for name, value in fields.items() if name in shown}
     write_json(context.folder / "folding.json", folding)
     return {
         "cycles": result.cycles,
