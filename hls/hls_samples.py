@@ -33,6 +33,7 @@ SAMPLES: tuple[HwOp, ...] = (
     BinaryAttention(queries=17, keys=17, heads=1, head_dim=8),
     BinaryAttention(queries=9, keys=9, heads=2, head_dim=6, simd=6, kp=9, mp=9, pe=6),
     BinaryAttention(queries=12, keys=6, heads=3, head_dim=8, simd=4, kp=2, mp=3, pe=2),
+    BinaryAttention(queries=6, keys=17, heads=2, head_dim=8, simd=2, kp=4, mp=6, pe=4),
 )
 
 
@@ -109,8 +110,7 @@ def binary_attentions(draw: st.DrawFn) -> BinaryAttention:
     return BinaryAttention(
         queries=draw(st.integers(1, 20)), keys=keys, heads=draw(st.integers(1, 3)), head_dim=head_dim,
         table_bits=draw(st.integers(4, 15)), table_shift=draw(st.integers(6, 16)), simd=simd,
-        pe=draw(st.sampled_from(pes)), kp=draw(st.sampled_from(divisors(keys))),
-        mp=draw(st.sampled_from(divisors(keys))),
+        pe=draw(st.sampled_from(pes)), kp=draw(st.integers(1, keys)), mp=draw(st.integers(1, keys)),
     )  # fmt: skip
 
 

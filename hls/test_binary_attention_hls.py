@@ -55,6 +55,7 @@ SHAPES = [
     attention(5, 17, 3, 12, 4, 17, 1, 4),
     attention(25, 17, 1, 8, 2, 1, 17, 2),
     attention(3, 6, 6, 16, 16, 3, 2, 2),  # v comes wider than it is kept
+    attention(5, 17, 2, 8, 4, 4, 6, 2),  # of the last group of keys one is there, of that of values five
     attention(3, 3, 1, 12, 1, 1, 3, 12),
     attention(2, 40, 2, 6, 3, 1, 8, 6),  # storing takes longer than working
     attention(1, 1, 1, 1, 1, 1, 1, 1),
@@ -154,6 +155,7 @@ def test_clang() -> None:
 
 
 _SHAPE = "BinaryAttention: queries, keys, heads and head_dim must be 1 or more."
+_KEYS = "BinaryAttention: {} must be 1 to the number of keys."
 _RATIO = "BinaryAttention: simd must divide pe, or pe must divide simd."
 _BITS = "BinaryAttention: table_bits must be 1 to 24."
 _SHIFT = "BinaryAttention: table_shift must be 1 to 24."
@@ -169,8 +171,8 @@ REFUSED: list[tuple[dict[str, int], type[BvitError], str, str]] = [
     ({"simd": 5}, FoldingError, "simd=5 does not divide head_dim=36", "BinaryAttention: simd must divide head_dim."),
     ({"pe": 24}, FoldingError, "pe=24 does not divide head_dim=36", "BinaryAttention: pe must divide head_dim."),
     ({"simd": 6, "pe": 4}, FoldingError, "one of them divides the other", _RATIO),
-    ({"kp": 4}, FoldingError, "kp=4 does not divide keys=17", "BinaryAttention: kp must divide the keys."),
-    ({"mp": 16}, FoldingError, "mp=16 does not divide keys=17", "BinaryAttention: mp must divide the keys."),
+    ({"kp": 18}, FoldingError, "kp=18; allowed: 1 to 17, the keys", _KEYS.format("kp")),
+    ({"mp": 0}, FoldingError, "mp=0; allowed: 1 to 17, the keys", _KEYS.format("mp")),
 ]
 
 
@@ -226,6 +228,9 @@ MUTATIONS = [
     ("frame_memory.hpp", "current = !current;", ""),
     ("frame_memory.hpp", "next_words = 0;", ""),
     ("frame_memory.hpp", "if (++group == groups) group = 0;", "++group;"),
+    ("frame_memory.hpp", "++lane < lanes && next_words < words", "++lane < lanes"),
+    ("binary_attention.hpp", "there ? found :", "true ? found :"),
+    ("binary_attention.hpp", "last_keys = Cfg::keys - (key_groups - 1)", "last_keys = Cfg::keys - key_groups"),
 ]  # fmt: skip
 
 
@@ -233,5 +238,5 @@ MUTATIONS = [
 def test_mutations_are_caught(tmp_path: Path) -> None:
     """Cases like those above find every one of these faults."""
     (ties, _) = tie_case(4, 8)
-    cases = [ties, *(softmax_case(op) for op in (SHAPES[3], SHAPES[6]))]
+    cases = [ties, *(softmax_case(op) for op in (SHAPES[3], SHAPES[6], SHAPES[7]))]
     assert mutants_caught(cases, MUTATIONS, tmp_path) == MUTATIONS

@@ -37,8 +37,8 @@ WRONG = (
     Wrong("MultiPool", {"pe": 4}, "pe must divide the channels", "pe=4 does not divide 6 channels"),
     Wrong("MultiPool", {"height": 0}, "height and width of the grid must be 1 or more", "height=0; allowed: 1 or more"),
     Wrong("MultiPool", {"out_shift": -1}, "out_shift must not be negative", "out_shift=-1; allowed: 0 or more"),
-    Wrong("BinaryAttention", {"kp": 3}, "kp must divide the keys", "kp=3 does not divide keys=17"),
-    Wrong("BinaryAttention", {"mp": 4}, "mp must divide the keys", "mp=4 does not divide keys=17"),
+    Wrong("BinaryAttention", {"kp": 18}, "kp must be 1 to the number of keys", "kp=18; allowed: 1 to 17, the keys"),
+    Wrong("BinaryAttention", {"mp": 0}, "mp must be 1 to the number of keys", "mp=0; allowed: 1 to 17, the keys"),
     Wrong("BinaryAttention", {"table_bits": 25}, "table_bits must be 1 to 24", "table_bits=25; allowed: 1 to 24"),
 )
 

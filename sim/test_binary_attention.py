@@ -38,6 +38,15 @@ ODD = [
     {"queries": 1, "keys": 1, "heads": 1, "head_dim": 1, "simd": 1, "kp": 1, "mp": 1, "pe": 1},
     {"queries": 2, "keys": 5, "heads": 2, "head_dim": 2, "simd": 1, "kp": 5, "mp": 5, "pe": 2},
 ]
+#: a last group that lacks one key, all but one, keys or values alone; with shared parities and without
+SHORT = [
+    {"queries": 17, "keys": 17, "heads": 2, "head_dim": 16, "simd": 4, "kp": 6, "mp": 9, "pe": 4},
+    {"queries": 6, "keys": 17, "heads": 1, "head_dim": 12, "simd": 4, "kp": 4, "mp": 16, "pe": 2},
+    {"queries": 5, "keys": 5, "heads": 3, "head_dim": 8, "simd": 2, "kp": 1, "mp": 3, "pe": 4},
+    {"queries": 4, "keys": 7, "heads": 2, "head_dim": 32, "simd": 8, "kp": 5, "mp": 1, "pe": 8},
+    {"queries": 3, "keys": 2, "heads": 1, "head_dim": 4, "simd": 4, "kp": 1, "mp": 2, "pe": 1},
+    {"queries": 1, "keys": 50, "heads": 1, "head_dim": 4, "simd": 1, "kp": 3, "mp": 7, "pe": 1},
+]
 #: small/4/224, every key; ``queries`` reduced from 3136, 784, 196 and 49 where the test says so
 FULL_SIZE = [
     {"queries": 3136, "keys": 49, "heads": 1, "head_dim": 64, "simd": 8, "kp": 7, "mp": 49, "pe": 8},
@@ -45,6 +54,8 @@ FULL_SIZE = [
     {"queries": 196, "keys": 196, "heads": 4, "head_dim": 64, "simd": 8, "kp": 7, "mp": 49, "pe": 8},
     {"queries": 49, "keys": 49, "heads": 8, "head_dim": 64, "simd": 1, "kp": 1, "mp": 49, "pe": 1},
 ]
+#: DeiT-S with a class token: a prime number of keys
+CLASS_TOKEN = {"queries": 197, "keys": 197, "heads": 6, "head_dim": 64, "simd": 8, "kp": 11, "mp": 66, "pe": 8}
 
 
 def build(shape: dict[str, int]) -> BinaryAttention:
@@ -71,7 +82,7 @@ def mixed_frame(op: BinaryAttention, rng: np.random.Generator) -> tuple[np.ndarr
     return q, k, v
 
 
-@pytest.mark.parametrize("shape", [*TINY, *ODD], ids=label)
+@pytest.mark.parametrize("shape", [*TINY, *ODD, *SHORT], ids=label)
 def test_patterns(shape: dict[str, int]) -> None:
     op = build(shape)
     rng = np.random.default_rng(op.queries * 1000 + op.keys)
@@ -79,9 +90,9 @@ def test_patterns(shape: dict[str, int]) -> None:
     assert measured.cycles_per_frame == op.cycles
 
 
-@pytest.mark.parametrize("shape", FULL_SIZE, ids=label)
+@pytest.mark.parametrize("shape", [*FULL_SIZE, CLASS_TOKEN], ids=label)
 def test_full_size_all_keys(shape: dict[str, int]) -> None:
-    """Full-size keys, heads, head size and folding; an eighth of the queries, at least 7: 392, 98, 24, 7."""
+    """Full-size keys, heads, head size and folding; an eighth of the queries, at least 7: 392, 98, 24, 7, 24."""
     op = build({**shape, "queries": max(shape["queries"] // 8, 7)})
     rng = np.random.default_rng(op.keys)
     frames = [mixed_frame(op, rng) for _ in range(3)]
@@ -89,7 +100,7 @@ def test_full_size_all_keys(shape: dict[str, int]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", FULL_SIZE, ids=label)
+@pytest.mark.parametrize("shape", [*FULL_SIZE, CLASS_TOKEN], ids=label)
 def test_full_size(shape: dict[str, int]) -> None:
     op = build(shape)
     rng = np.random.default_rng(op.queries)
@@ -120,7 +131,7 @@ def test_thresholds(threshold: int, kp: int) -> None:
 
 
 @pytest.mark.parametrize("table_shift", [1, 16])
-@pytest.mark.parametrize("keys,kp,mp", [(4, 1, 4), (6, 6, 3), (6, 2, 6)])
+@pytest.mark.parametrize("keys,kp,mp", [(4, 1, 4), (6, 6, 3), (6, 2, 6), (7, 3, 4)])
 def test_exact_ties(keys: int, kp: int, mp: int, table_shift: int) -> None:
     """A key whose E * 2**shift equals T * sum is not attended. Small tables make such rows frequent."""
     op = BinaryAttention(
@@ -173,8 +184,8 @@ def test_late_keys_and_values() -> None:
 @pytest.mark.parametrize(
     "illegal,sentence",
     [
-        ({"KP": 3}, "KP=3 does not divide KEYS=4"),
-        ({"MP": 3}, "MP=3 does not divide KEYS=4"),
+        ({"KP": 5}, "KP=5 must lie in 1..KEYS=4"),
+        ({"MP": 5}, "MP=5 must lie in 1..KEYS=4"),
         ({"SIMD": 5}, "SIMD=5 does not divide HEAD_DIM=32"),
         ({"PE": 64}, "PE=64 does not divide HEAD_DIM=32"),
         ({"HEAD_DIM": 36, "SIMD": 6, "PE": 4}, "neither of SIMD=6 and PE=4 divides the other"),
@@ -188,13 +199,23 @@ def test_illegal_parameters_stop_elaboration(illegal: dict[str, int], sentence: 
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize("shape", [*TINY, *ODD, *FULL_SIZE], ids=label)
+@pytest.mark.parametrize("shape", [*TINY, *ODD, *SHORT, *FULL_SIZE, CLASS_TOKEN], ids=label)
 def test_lint(shape: dict[str, int]) -> None:
     """Verilator -Wall has nothing to say in any configuration."""
     op = build(shape)
     lint(find_sources(op.rtl_sources), "bvit_binary_attention", op.rtl(softmax_params(op)).parameters)
 
 
+#: faults of groups that the keys do not fill
+SHORT_MUTATIONS = [
+    ("bvit_attention_choice.sv", "if (last_q[0]) e_q <= '0;\n          else ", ""),
+    ("bvit_attention_choice.sv", "if (last_q[0]) e_q", "if (last_q[1]) e_q"),
+    ("bvit_attention_choice.sv", "lane < LAST_KEYS)", "lane <= LAST_KEYS)"),
+    ("bvit_attention_slots.sv", "rst || (SHORT && frame_done)", "rst"),
+    ("bvit_attention_slots.sv", "(SHORT && frame_done);", "1'b0;"),
+    ("bvit_attention_slots.sv", "lane_q[LAST] &&", "lane_q[LANES-1] &&"),
+    ("bvit_attention_row.sv", "(KEYS + KP - 1) / KP * KP", "KEYS"),
+]
 MUTATIONS = [
     ("bvit_binary_attention.sv", ".s_axis_tvalid(s2_axis_tvalid)", ".s_axis_tvalid(1'b1)"),
     ("bvit_attention_keys.sv", ".step (take && last)", ".step (take)"),
@@ -228,6 +249,17 @@ def test_mutations_are_caught(number: int, tmp_path: Path) -> None:
     params = {"table": np.array([0, 3, 2, 0, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}
     frames = [mixed_frame(op, rng) for _ in range(12)]
     assert_caught(op, params, frames, mutant(tmp_path, name, old, new))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(SHORT_MUTATIONS)))
+def test_mutations_of_short_groups_are_caught(number: int, tmp_path: Path) -> None:
+    """Of five keys three at once, of their values four."""
+    name, old, new = SHORT_MUTATIONS[number]
+    op = BinaryAttention(queries=5, keys=5, heads=2, head_dim=8, table_bits=2, table_shift=2, simd=2, kp=3, mp=4, pe=2)
+    rng = np.random.default_rng(3)
+    params = {"table": np.array([3, 3, 2, 1, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}
+    assert_caught(op, params, [mixed_frame(op, rng) for _ in range(12)], mutant(tmp_path, name, old, new))
 
 
 def test_cost_model(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.contract.interval import signed_bits
 from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.attention_folding import attention_foldings
 from bvit_hw.ops.base import (
     CostTerms,
     HwOp,
@@ -50,8 +51,8 @@ class BinaryAttention(HwOp):
     ``table_shift`` the number of fraction bits of the threshold.
 
     Folding: ``simd`` channels a beat of q, k and v; ``kp`` keys scored at once; ``mp`` keys at once and ``pe`` output
-    channels at once in the second product. ``simd`` and ``pe`` divide ``head_dim`` and one of them the other, ``kp``
-    and ``mp`` divide ``keys``.
+    channels at once in the second product. ``simd`` and ``pe`` divide ``head_dim`` and one of them the other. ``kp``
+    and ``mp`` are at most ``keys``; where one does not divide them, the last group of a row has fewer.
 
     Parameters: ``table`` (head_dim + 1 entries E[p], 0 <= E < 2**table_bits) and ``threshold`` (scalar T >= 0). Key j
     is attended iff E[p_j] * 2**table_shift > T * sum_j E[p_j], p_j the number of equal bits of query and key.
@@ -115,11 +116,17 @@ class BinaryAttention(HwOp):
         for name, most in (("table_bits", MAX_TABLE_BITS), ("table_shift", MAX_TABLE_SHIFT)):
             if not 1 <= getattr(self, name) <= most:
                 raise ConfigError(f"BinaryAttention: {name}={getattr(self, name)}; allowed: 1 to {most}")
-        for name, whole in (("simd", "head_dim"), ("pe", "head_dim"), ("kp", "keys"), ("mp", "keys")):
-            part, total = getattr(self, name), getattr(self, whole)
-            if part < 1 or total % part:
+        for name in ("simd", "pe"):
+            part = getattr(self, name)
+            if part < 1 or self.head_dim % part:
                 raise FoldingError(
-                    f"BinaryAttention: {name}={part} does not divide {whole}={total}; allowed: {divisors(total)}"
+                    f"BinaryAttention: {name}={part} does not divide head_dim={self.head_dim}; "
+                    f"allowed: {divisors(self.head_dim)}"
+                )
+        for name in ("kp", "mp"):
+            if not 1 <= getattr(self, name) <= self.keys:
+                raise FoldingError(
+                    f"BinaryAttention: {name}={getattr(self, name)}; allowed: 1 to {self.keys}, the keys"
                 )
         if self.simd % self.pe and self.pe % self.simd:
             raise FoldingError(
@@ -153,12 +160,22 @@ class BinaryAttention(HwOp):
         )
 
     @property
+    def key_groups(self) -> int:
+        """Cycles of a row's score phase."""
+        return -(-self.keys // self.kp)
+
+    @property
+    def value_groups(self) -> int:
+        """Cycles of an output beat."""
+        return -(-self.keys // self.mp)
+
+    @property
     def row_cycles(self) -> int:
         """Cycles of one query and head: the longest of its query's beats, its score phase and its output phase."""
         return max(
             self.head_dim // self.simd,
-            self.keys // self.kp,
-            self.head_dim // self.pe * (self.keys // self.mp),
+            self.key_groups,
+            self.head_dim // self.pe * self.value_groups,
         )
 
     @property
@@ -177,35 +194,8 @@ class BinaryAttention(HwOp):
         return (1.0 / self.queries, 1.0, 1.0)
 
     def foldings(self) -> Iterator[Self]:
-        """For each speed a row can have: the least ``kp`` and ``simd``, and the least ``pe`` for every ``mp``.
-
-        ``simd`` equal to ``pe`` is offered too where it is more: it saves its neighbours a width converter.
-        """
-        lanes, groups = divisors(self.head_dim), divisors(self.keys)
-        speeds = {self.keys // kp for kp in groups} | {self.head_dim // s for s in lanes}
-        speeds |= {self.head_dim // pe * (self.keys // mp) for pe in lanes for mp in groups}
-        found: set[tuple[int, int, int, int]] = set()
-        for speed in speeds:
-            kp = min(kp for kp in groups if self.keys // kp <= speed)
-            for mp in groups:
-                fitting = [pe for pe in lanes if self.head_dim // pe * (self.keys // mp) <= speed]
-                if not fitting:
-                    continue
-                pe = fitting[0]
-                load = max(self.queries * self.heads * speed, self.keys * self.channels // pe)
-                simd = min(
-                    (
-                        s
-                        for s in lanes
-                        if self.head_dim // s <= speed
-                        and self.keys * self.channels // min(s, pe) <= load
-                        and (s % pe == 0 or pe % s == 0)
-                    ),
-                    default=self.head_dim,
-                )
-                found.add((simd, kp, mp, pe))
-                if pe > simd:
-                    found.add((pe, kp, mp, pe))
+        """Those of :func:`attention_foldings`."""
+        found = attention_foldings(self.queries, self.keys, self.heads, self.head_dim)
         candidates = [self.fold(simd=simd, kp=kp, mp=mp, pe=pe) for simd, kp, mp, pe in sorted(found)]
         yield from sorted(candidates, key=lambda op: -op.cycles)
 
@@ -262,7 +252,7 @@ class BinaryAttention(HwOp):
     @property
     def delay_cycles(self) -> int:
         """How long a table entry waits for its row's threshold."""
-        return self.keys // self.kp + clog2(self.kp) + 3
+        return self.key_groups + clog2(self.kp) + 3
 
     def memory_shapes(self) -> dict[str, tuple[int, int, int]]:
         """Depth, lanes and bits a lane of the memories: keys, values, and entries that wait (where not in SRLs)."""
@@ -270,8 +260,8 @@ class BinaryAttention(HwOp):
         key_bits = word_positions(self.head_dim, "shared_parity") if self.shares_parities else self.head_dim
         chunks = clog2(self.head_dim // self.pe)
         shapes = {
-            "keys": (2 << clog2(self.keys // self.kp) + heads, self.kp, key_bits),
-            "values": (2 << clog2(self.keys // self.mp) + heads + chunks, self.mp, self.pe),
+            "keys": (2 << clog2(self.key_groups) + heads, self.kp, key_bits),
+            "values": (2 << clog2(self.value_groups) + heads + chunks, self.mp, self.pe),
         }
         if self.delay_cycles > SHIFT_LENGTH:
             shapes["entries"] = (self.delay_cycles, 1, self.kp * self.table_bits)
@@ -282,8 +272,8 @@ class BinaryAttention(HwOp):
             2 * clog2(self.head_dim // self.simd)
             + clog2(max(self.pe // self.simd, self.simd // self.pe))
             + 4 * clog2(self.heads)
-            + 3 * clog2(self.keys // self.kp)
-            + 2 * clog2(self.keys // self.mp)
+            + 3 * clog2(self.key_groups)
+            + 2 * clog2(self.value_groups)
             + 2 * clog2(self.head_dim // self.pe)
             + clog2(self.queries)
         )
@@ -308,10 +298,10 @@ class BinaryAttention(HwOp):
             "parity": size.shared_parities + self.head_dim // 3 if size else 0,
             # a table, a comparator and, unless in a memory, a delay for each bit of an entry
             "entry": entry_bits * (3 if self.delay_cycles <= SHIFT_LENGTH else 2),
-            "sum": tree_bits(kp, self.table_bits) + (sum_bits if self.keys // kp > 1 else 0),
+            "sum": tree_bits(kp, self.table_bits) + (sum_bits if self.key_groups > 1 else 0),
             "value": pe * count_luts(mp) + count_luts(kp),
             "acc": pe * out_bits,
-            "choice": mp * -(-(self.keys // mp - 1) // 3),
+            "choice": mp * -(-(self.value_groups - 1) // 3),
             "split": pe * -(-(self.simd // pe - 1) // 3) if self.simd > pe else 0,
         }
         triples, ones = self.head_dim // 3, self.head_dim // 3 + self.head_dim % 3
@@ -326,7 +316,7 @@ class BinaryAttention(HwOp):
             "score": kp * lane_registers,
             "parity": size.shared_parities if size else 0,
             "entry": entry_bits + tree_registers(kp, self.table_bits) + sum_bits + self.table_bits,
-            "row": 2 * self.keys + 3 * kp + 3 * -(-kp // 6) + clog2(kp + 1),
+            "row": self.keys + self.key_groups * kp + 3 * kp + 3 * -(-kp // 6) + clog2(kp + 1),
             "value": pe * (mp + 3 * -(-mp // 6) + clog2(mp + 1)) + mp,
             "acc": pe * (out_bits - 1) + 6 * out_bits,
         }
@@ -372,7 +362,7 @@ class BinaryAttention(HwOp):
     def hls(self, params: Params) -> HlsInstance:
         """``binary_attention`` with the table and the threshold, which is cut as in :meth:`rtl`."""
         self.check_params(params)
-        if max(self.kp * self.table_bits, self.keys + self.kp) > MAX_BEAT_BITS:
+        if max(self.kp * self.table_bits, (self.key_groups + 1) * self.kp) > MAX_BEAT_BITS:
             raise ConfigError(
                 f"BinaryAttention: kp={self.kp} entries of {self.table_bits} bits side by side, keys={self.keys}; "
                 f"the HLS template takes up to {MAX_BEAT_BITS} bits; fold further, or choose the RTL"

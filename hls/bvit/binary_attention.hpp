@@ -18,8 +18,9 @@
 // done, it waits for at the start of the next call.
 //
 // Cycles a frame: the slowest process, which is
-//   max(queries * heads * max(head_dim / simd, keys / kp, head_dim / pe * keys / mp),
+//   max(queries * heads * max(head_dim / simd, ceil(keys / kp), head_dim / pe * ceil(keys / mp)),
 //       keys * heads * head_dim / min(simd, pe)).
+// Where kp or mp does not divide the keys, the last group of a row has fewer; the entries of those missing are 0.
 // What bounds the II: one read and one write of a memory a cycle, one addition to the row's sum.
 #ifndef BVIT_BINARY_ATTENTION_HPP
 #define BVIT_BINARY_ATTENTION_HPP
@@ -40,15 +41,16 @@ struct BinaryAttentionShape {
   static_assert(divides(Cfg::pe, Cfg::head_dim), "BinaryAttention: pe must divide head_dim.");
   static_assert(divides(Cfg::simd, Cfg::pe) || divides(Cfg::pe, Cfg::simd),
                 "BinaryAttention: simd must divide pe, or pe must divide simd.");
-  static_assert(divides(Cfg::kp, Cfg::keys), "BinaryAttention: kp must divide the keys.");
-  static_assert(divides(Cfg::mp, Cfg::keys), "BinaryAttention: mp must divide the keys.");
-  static_assert(Cfg::kp * Cfg::table_bits <= AP_INT_MAX_W && Cfg::keys + Cfg::kp <= AP_INT_MAX_W,
-                "BinaryAttention: kp entries, and a row's keys with kp more, must fit a word of AP_INT_MAX_W bits.");
+  static_assert(Cfg::kp > 0 && Cfg::kp <= Cfg::keys, "BinaryAttention: kp must be 1 to the number of keys.");
+  static_assert(Cfg::mp > 0 && Cfg::mp <= Cfg::keys, "BinaryAttention: mp must be 1 to the number of keys.");
 
   static constexpr int rows = Cfg::queries * Cfg::heads;
   static constexpr int key_rows = Cfg::keys * Cfg::heads;
-  static constexpr int key_groups = Cfg::keys / Cfg::kp;    // steps of a row's scores
-  static constexpr int value_groups = Cfg::keys / Cfg::mp;  // steps of an output beat
+  static constexpr int key_groups = groups_of(Cfg::kp, Cfg::keys);    // steps of a row's scores
+  static constexpr int value_groups = groups_of(Cfg::mp, Cfg::keys);  // steps of an output beat
+  static constexpr int last_keys = Cfg::keys - (key_groups - 1) * Cfg::kp;  // of a row's last group
+  static_assert(Cfg::kp * Cfg::table_bits <= AP_INT_MAX_W && (key_groups + 1) * Cfg::kp <= AP_INT_MAX_W,
+                "BinaryAttention: kp entries, and a row's groups with one more, must fit a word of AP_INT_MAX_W bits.");
   static constexpr int chunks = Cfg::head_dim / Cfg::pe;    // output beats of a row
   static constexpr int row_beats = Cfg::head_dim / Cfg::simd;
 
@@ -76,6 +78,8 @@ struct BinaryAttentionShape {
   using Sum = ap_uint<sum_bits>;
   using Bound = ap_uint<sum_bits + 1>;
   using Chosen = ap_uint<Cfg::keys>;                     // a row: bit j says whether key j is attended
+  using ChosenGroups = ap_uint<key_groups * Cfg::kp>;    // the same, as its groups of kp keys fill it
+  using UsedGroups = ap_uint<value_groups * Cfg::mp>;    // and of mp keys
   using Acc = ap_int<out_bits>;
 
   using Table = Entry[Cfg::head_dim + 1];
@@ -170,7 +174,7 @@ void score_rows(hls::stream<typename BinaryAttentionShape<Cfg>::Head>& rows,
                 hls::stream<typename BinaryAttentionShape<Cfg>::Sum>& sums,
                 const typename BinaryAttentionShape<Cfg>::Table& table) {
   using Shape = BinaryAttentionShape<Cfg>;
-  static FrameMemory<typename Shape::Head, Cfg::kp, Shape::key_groups, Cfg::heads> memory;
+  static FrameMemory<typename Shape::Head, Cfg::kp, Cfg::keys, Cfg::heads> memory;
 
 missing_keys:
   while (!memory.next_complete()) {
@@ -199,7 +203,9 @@ queries:
         for (int lane = 0; lane < Cfg::kp; ++lane) {
 #pragma HLS unroll
           const typename Shape::Head key = memory.read(lane, group, head);
-          const typename Shape::Entry entry = table[popcount<Cfg::head_dim>(~(row ^ key))];
+          const bool there = lane < Shape::last_keys || group < Shape::key_groups - 1;
+          const typename Shape::Entry found = table[popcount<Cfg::head_dim>(~(row ^ key))];
+          const typename Shape::Entry entry = there ? found : typename Shape::Entry(0);
           set_lane(scored, lane, entry);
           sum += entry;
         }
@@ -218,7 +224,7 @@ void choose_keys(hls::stream<typename BinaryAttentionShape<Cfg>::Entries>& entri
                  const typename BinaryAttentionShape<Cfg>::Threshold& threshold) {
   using Shape = BinaryAttentionShape<Cfg>;
   typename Shape::Bound bound = 0;
-  typename Shape::Chosen row = 0;
+  typename Shape::ChosenGroups row = 0;
 rows:
   for (int r = 0; r < Shape::rows; ++r) {
   groups:
@@ -233,7 +239,7 @@ rows:
         flags[l] = lane<Cfg::table_bits>(scored, l) > bound;
       }
       row = shift_in(row, flags);
-      if (group == Shape::key_groups - 1) chosen.write(row);
+      if (group == Shape::key_groups - 1) chosen.write(typename Shape::Chosen(row));
     }
   }
 }
@@ -244,7 +250,7 @@ void sum_values(hls::stream<typename BinaryAttentionShape<Cfg>::Chosen>& chosen,
                 hls::stream<typename BinaryAttentionShape<Cfg>::Value>& values,
                 hls::stream<typename BinaryAttentionShape<Cfg>::Out>& out) {
   using Shape = BinaryAttentionShape<Cfg>;
-  static FrameMemory<typename Shape::Value, Cfg::mp, Shape::value_groups, Cfg::heads * Shape::chunks> memory;
+  static FrameMemory<typename Shape::Value, Cfg::mp, Cfg::keys, Cfg::heads * Shape::chunks> memory;
 
 missing_values:
   while (!memory.next_complete()) {
@@ -254,7 +260,7 @@ missing_values:
   }
   memory.turn();
 
-  typename Shape::Chosen row = 0;
+  typename Shape::UsedGroups row = 0;
   typename Shape::Acc acc[Cfg::pe];
 #pragma HLS array_partition variable = acc complete
 queries:

@@ -49,8 +49,11 @@ constexpr Range operator*(Range a, Range b) { return join(a * b.low, a * b.high)
 constexpr int max_of(int a, int b) { return a > b ? a : b; }
 constexpr int min_of(int a, int b) { return a < b ? a : b; }
 
-/// Whether `part` lanes, keys or rows at once cover `whole` of them without a remainder.
+/// Whether `part` lanes or rows at once cover `whole` of them without a remainder.
 constexpr bool divides(int part, int whole) { return part > 0 && whole % part == 0; }
+
+/// Groups of `size` that `count` things make, the last of them perhaps short; 0 where there is no such size.
+constexpr int groups_of(int size, int count) { return size > 0 ? (count + size - 1) / size : 0; }
 
 /// Lane `index` of a beat, as an unsigned number of `bits` bits.
 template <int bits, int width>

@@ -1,7 +1,7 @@
 // FrameMemory: two frames of words; while one is read at will, the next is stored as it comes.
 //
-// A frame is a matrix of words, `columns` to a row; `lanes` rows are read side by side, so lane l holds the
-// rows l, lanes + l, .. and a group is one row of each lane. Words come in row by row.
+// A frame is a matrix of words, `rows` by `columns`; `lanes` rows are read side by side, so lane l holds the
+// rows l, lanes + l, .. and a group is one row of each lane; the last group may lack some. Words come in row by row.
 #ifndef BVIT_FRAME_MEMORY_HPP
 #define BVIT_FRAME_MEMORY_HPP
 
@@ -10,11 +10,12 @@
 namespace bvit {
 
 /// To be declared static: it keeps its contents from frame to frame.
-template <typename Word, int lanes, int groups, int columns>
+template <typename Word, int lanes, int rows, int columns>
 class FrameMemory {
  public:
+  static constexpr int groups = (rows + lanes - 1) / lanes;
   /// Words of a frame.
-  static constexpr int words = lanes * groups * columns;
+  static constexpr int words = rows * columns;
 
   /// Whether the next frame is there as a whole.
   bool next_complete() const { return next_words == words; }
@@ -31,7 +32,7 @@ class FrameMemory {
     ++next_words;
     if (++column < columns) return;
     column = 0;
-    if (++lane < lanes) return;
+    if (++lane < lanes && next_words < words) return;
     lane = 0;
     if (++group == groups) group = 0;
   }
@@ -43,7 +44,7 @@ class FrameMemory {
     next_words = 0;
   }
 
-  /// A word of the frame at work: of row from_group * lanes + from_lane.
+  /// A word of the frame at work: of row from_group * lanes + from_lane, anything where there is no such row.
   Word read(int from_lane, int from_group, int from_column) const {
 #pragma HLS inline
 #pragma HLS array_partition variable = memory complete dim = 1

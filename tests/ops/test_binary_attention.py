@@ -33,8 +33,8 @@ def shapes(draw: st.DrawFn) -> BinaryAttention:
         table_bits=draw(st.integers(1, 15)),
         table_shift=draw(st.integers(1, 16)),
         simd=simd,
-        kp=draw(st.sampled_from(divisors(keys))),
-        mp=draw(st.sampled_from(divisors(keys))),
+        kp=draw(st.integers(1, keys)),
+        mp=draw(st.integers(1, keys)),
         pe=pe,
     )
 
@@ -169,8 +169,8 @@ def test_thresholds_beyond_one_attend_to_nothing(threshold: int, seed: int) -> N
         ({"table_shift": 25}, ConfigError, "table_shift=25; allowed: 1 to 24"),
         ({"simd": 5}, FoldingError, "simd=5 does not divide head_dim=32; allowed: [1, 2, 4, 8, 16, 32]"),
         ({"pe": 64}, FoldingError, "pe=64 does not divide head_dim=32"),
-        ({"kp": 3}, FoldingError, "kp=3 does not divide keys=4; allowed: [1, 2, 4]"),
-        ({"mp": 0}, FoldingError, "mp=0 does not divide keys=4"),
+        ({"kp": 5}, FoldingError, "kp=5; allowed: 1 to 4, the keys"),
+        ({"mp": 0}, FoldingError, "mp=0; allowed: 1 to 4, the keys"),
         ({"head_dim": 36, "simd": 6, "pe": 4}, FoldingError, "one of them divides the other"),
     ],
 )
@@ -221,6 +221,8 @@ def test_rtl_carries_the_memories() -> None:
         ({"simd": 8, "kp": 1, "mp": 4, "pe": 16}, 32 * 4),  # score phase and load
         ({"simd": 2, "kp": 4, "mp": 4, "pe": 32}, 32 * 16),  # queries
         ({"simd": 32, "kp": 4, "mp": 4, "pe": 32}, 32),
+        ({"simd": 32, "kp": 3, "mp": 4, "pe": 32}, 32 * 2),  # the last group has one key
+        ({"simd": 32, "kp": 4, "mp": 3, "pe": 16}, 32 * 4),
     ],
 )
 def test_cycles(folding: Mapping[str, int], cycles: int) -> None:

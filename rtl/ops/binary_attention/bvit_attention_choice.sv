@@ -3,7 +3,8 @@
 //
 // A row's groups of KP keys enter one after another without a gap, `s_group_last` with the last
 // one, and leave so. `query` and the flags enter an enabled cycle before the keys' words, which are
-// being read then. `s_frame_last` belongs to the row and comes out beside each of its groups.
+// being read then. In the lanes that a row's last group has no keys for, E is 0: they add nothing and
+// are never attended. `s_frame_last` belongs to the row and comes out beside each of its groups.
 // One group a cycle, no bubbles from row to row; latency from a row's last group to its first one
 // out: that of bvit_attention_score and $clog2(KP) + 5 enabled cycles. The whole stands without
 // `en`; `m_attended` is combinational on registers.
@@ -39,7 +40,8 @@ module bvit_attention_choice #(
 
   // Stages of the pipeline: 0 scores, 1 E, SUM_STAGE sum over the lanes; then the row's sum, twice
   // the product, and the bound that E is compared with.
-  localparam int GROUPS = KEYS / KP;
+  localparam int GROUPS = (KEYS + KP - 1) / KP;
+  localparam int LAST_KEYS = KEYS - (GROUPS - 1) * KP;  // of a row's last group
   localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1;
   localparam int SUM_STAGE = 1 + $clog2(KP);
   localparam int FLAG_STAGES = SUM_STAGE + 3;
@@ -96,7 +98,17 @@ module bvit_attention_choice #(
 
   for (genvar lane = 0; lane < KP; lane++) begin : gen_lane
     logic [TABLE_BITS-1:0] e_q;
-    always_ff @(posedge clk) if (en) e_q <= exp_table[scores[lane*SCORE_BITS+:SCORE_BITS]];
+    if (lane < LAST_KEYS) begin : gen_always
+      always_ff @(posedge clk) if (en) e_q <= exp_table[scores[lane*SCORE_BITS+:SCORE_BITS]];
+    end else begin : gen_but_last
+      // A reset rather than an AND gate: it costs no LUT.
+      always_ff @(posedge clk) begin
+        if (en) begin
+          if (last_q[0]) e_q <= '0;
+          else e_q <= exp_table[scores[lane*SCORE_BITS+:SCORE_BITS]];
+        end
+      end
+    end
     assign e[lane*TABLE_BITS+:TABLE_BITS] = e_q;
     assign m_attended[lane] = e_old[lane*TABLE_BITS+:TABLE_BITS] > bound_q;
   end

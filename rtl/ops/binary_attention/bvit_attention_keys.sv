@@ -3,9 +3,9 @@
 // s_axis: SIMD channels a beat, one beat a cycle, all heads of a token one after another. Ready
 // comes from registers and is low while both frames are held. ENCODED stores what
 // bvit_attention_encode makes of a key, otherwise WORD is HEAD_DIM.
-// A group is the keys group*KP .. group*KP+KP-1; its words are there one cycle after `re` and stay
-// until the next one. Nothing may be read before the frame is `there`; `free` in the cycle of its
-// last read gives it back.
+// A group is the keys group*KP .. group*KP+KP-1, of which the last one may lack some; its words are
+// there one cycle after `re` and stay until the next one. Nothing may be read before the frame is
+// `there`; `free` in the cycle of its last read gives it back.
 `default_nettype none
 
 module bvit_attention_keys #(
@@ -16,7 +16,7 @@ module bvit_attention_keys #(
   parameter int KP = 1,
   parameter bit ENCODED = 1'b0,
   parameter int WORD = 32,
-  localparam int GROUPS = KEYS / KP,
+  localparam int GROUPS = (KEYS + KP - 1) / KP,
   localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
   localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1
 ) (
@@ -73,9 +73,9 @@ module bvit_attention_keys #(
   end
 
   bvit_attention_slots #(
-    .HEADS (HEADS),
-    .LANES (KP),
-    .GROUPS(GROUPS)
+    .KEYS (KEYS),
+    .HEADS(HEADS),
+    .LANES(KP)
   ) u_slots (
     .clk,
     .rst,

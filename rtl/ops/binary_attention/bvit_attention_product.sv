@@ -1,7 +1,8 @@
 // The second product: for each row and channel the attended keys with v = 1 less those with v = 0.
 //
-// A row takes HEAD_DIM/PE * KEYS/MP cycles, no bubbles from row to row when the next one is there;
-// latency KEYS/MP + 5 cycles from taking a row to its first beat. The pipeline stands while a beat
+// A row takes HEAD_DIM/PE * ceil(KEYS/MP) cycles, no bubbles from row to row when the next one is
+// there; latency ceil(KEYS/MP) + 5 cycles from taking a row to its first beat. Of the last group's
+// values those behind the last key do not matter. The pipeline stands while a beat
 // is offered and not taken, so `v_re` and `s_ready` are combinational on m_axis_tready.
 // `v_group`, `v_head` and `v_chunk` say what is read of the values, `v_bits` holds it a cycle after
 // `v_re`; `v_frame_done` marks the last read of a frame's values.
@@ -13,7 +14,7 @@ module bvit_attention_product #(
   parameter int HEAD_DIM = 32,
   parameter int MP = 4,
   parameter int PE = 4,
-  localparam int GROUPS = KEYS / MP,     // cycles of an output beat
+  localparam int GROUPS = (KEYS + MP - 1) / MP,  // cycles of an output beat
   localparam int CHUNKS = HEAD_DIM / PE,  // output beats of a row
   localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
   localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
@@ -84,13 +85,15 @@ module bvit_attention_product #(
   // ------------------------------------------------------------------------------------- the sums
   // Stages: 1 values read and the keys' bits beside them, 2 values of attended keys, 4 counts, then
   // the accumulators, which offer the beat themselves: the pipeline stands while it waits.
+  localparam int ROW_BITS = GROUPS * MP;
+  wire logic [ROW_BITS-1:0] row = ROW_BITS'(row_q);  // no key behind the last one is attended
   logic [MP-1:0] keys_q;
   logic [4:1] valid_q, first_q, last_q;
   logic signed [4:1][OUT_BITS-1:0] minus_at_q;  // of the row whose group is in the stage
   logic m_valid_q;
   always_ff @(posedge clk) begin
     if (en) begin
-      keys_q <= row_q[group_q*MP+:MP];
+      keys_q <= row[group_q*MP+:MP];
       first_q <= {first_q[3:1], group_first};
       last_q <= {last_q[3:1], group_last};
       minus_at_q <= {minus_at_q[3:1], minus_q};

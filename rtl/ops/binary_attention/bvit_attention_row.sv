@@ -1,4 +1,5 @@
-// Puts a row's attended bits together, group by group, and counts them.
+// Puts a row's attended bits together, group by group, and counts them. Bits of the last group that
+// belong to no key must be 0.
 //
 // One group a cycle; a row is there 4 enabled cycles after its last group entered. `en` is the
 // enable of this unit and of whatever feeds it: low while a group would follow a row that has not
@@ -52,20 +53,21 @@ module bvit_attention_row #(
   );
 
   // The row's bits shift in group by group.
-  logic [KEYS-1:0] row_q;
+  localparam int ROW_BITS = (KEYS + KP - 1) / KP * KP;
+  logic [ROW_BITS-1:0] row_q;
   logic signed [MINUS_BITS-1:0] minus_q;
   logic full_q, first_q, final_q;
   wire logic take = m_valid && m_ready;
   wire logic row_in = got_valid_q[2] && en;
   /* verilator lint_off UNUSEDSIGNAL */
-  wire logic [KEYS+KP-1:0] shifted_row = {got2_q, row_q};  // the lowest group falls out
+  wire logic [ROW_BITS+KP-1:0] shifted_row = {got2_q, row_q};  // the lowest group falls out
   /* verilator lint_on UNUSEDSIGNAL */
 
   assign en = !got_valid_q[2] || !full_q || take;
 
   always_ff @(posedge clk) begin
     if (row_in) begin
-      row_q <= shifted_row[KEYS+KP-1:KP];
+      row_q <= shifted_row[ROW_BITS+KP-1:KP];
       minus_q <= (first_q ? '0 : minus_q) - MINUS_BITS'(got_count);
       final_q <= got_final_q[2];
     end
@@ -80,7 +82,7 @@ module bvit_attention_row #(
   end
 
   assign m_valid = full_q;
-  assign m_row = row_q;
+  assign m_row = row_q[KEYS-1:0];
   assign m_minus = minus_q;
   assign m_frame_last = final_q;
 

@@ -1,15 +1,17 @@
 // Write address and occupancy of a two-frame buffer of keys or values.
 //
-// Tokens come in order, all HEADS heads of a token one after another; token j lies in lane j mod
-// LANES of group j div LANES. `step` says that one head of one token is written. A frame is `there`
-// from the cycle after its last step on, and makes room again when the reader says `free` in the
-// cycle of its last read. One step a cycle; every output is a function of registers.
+// Tokens come in order, all HEADS heads of a token one after another; token j of KEYS lies in lane j
+// mod LANES of group j div LANES. The last group's lanes behind the last token are never written.
+// `step` says that one head of one token is written. A frame is `there` from the cycle after its last
+// step on, and makes room again when the reader says `free` in the cycle of its last read. One step a
+// cycle; every output is a function of registers.
 `default_nettype none
 
 module bvit_attention_slots #(
+  parameter int KEYS = 4,
   parameter int HEADS = 1,
   parameter int LANES = 4,
-  parameter int GROUPS = 1,
+  localparam int GROUPS = (KEYS + LANES - 1) / LANES,
   localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
   localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1
 ) (
@@ -32,14 +34,17 @@ module bvit_attention_slots #(
   logic wslot_q, rslot_q;
   logic [1:0] count_q;  // whole frames held
 
+  localparam int LAST = KEYS - (GROUPS - 1) * LANES - 1;  // lane of a frame's last token
+  localparam bit SHORT = LAST != LANES - 1;
+
   logic token_done, group_done, frame_done;
   assign token_done = step && head_q == HEAD_BITS'(HEADS - 1);
-  assign group_done = token_done && lane_q[LANES-1];
-  assign frame_done = group_done && group_q == GROUP_BITS'(GROUPS - 1);
+  assign frame_done = token_done && lane_q[LAST] && group_q == GROUP_BITS'(GROUPS - 1);
+  assign group_done = (token_done && lane_q[LANES-1]) || (SHORT && frame_done);
 
   if (LANES > 1) begin : gen_lanes
     always_ff @(posedge clk) begin
-      if (rst) lane_q <= LANES'(1);
+      if (rst || (SHORT && frame_done)) lane_q <= LANES'(1);
       else if (token_done) lane_q <= {lane_q[LANES-2:0], lane_q[LANES-1]};
     end
   end else begin : gen_lane

@@ -4,9 +4,10 @@
 // s_axis: SIMD channels a beat, all heads of a token one after another; a beat takes SIMD/PE cycles
 // where that is more than one. Ready comes from registers, with SIMD > PE from a counter, and is
 // low while both frames are held.
-// A group is the keys group*MP .. group*MP+MP-1, a chunk the channels chunk*PE .. of a head; their
-// word is there one cycle after `re` and stays until the next one. Nothing may be read before the
-// frame is `there`; `free` in the cycle of its last read gives it back.
+// A group is the keys group*MP .. group*MP+MP-1, of which the last one may lack some, a chunk the
+// channels chunk*PE .. of a head; their word is there one cycle after `re` and stays until the next
+// one. Nothing may be read before the frame is `there`; `free` in the cycle of its last read gives it
+// back.
 `default_nettype none
 
 module bvit_attention_values #(
@@ -16,7 +17,7 @@ module bvit_attention_values #(
   parameter int SIMD = 8,
   parameter int MP = 4,
   parameter int PE = 4,
-  localparam int GROUPS = KEYS / MP,
+  localparam int GROUPS = (KEYS + MP - 1) / MP,
   localparam int CHUNKS = HEAD_DIM / PE,
   localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
   localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1,
@@ -86,9 +87,9 @@ module bvit_attention_values #(
   end
 
   bvit_attention_slots #(
-    .HEADS (HEADS),
-    .LANES (MP),
-    .GROUPS(GROUPS)
+    .KEYS (KEYS),
+    .HEADS(HEADS),
+    .LANES(MP)
   ) u_slots (
     .clk,
     .rst,

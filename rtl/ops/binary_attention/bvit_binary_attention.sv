@@ -6,15 +6,16 @@
 // of a token one after another (head h owns channels h*HEAD_DIM ..); m_axis PE channels a beat,
 // each signed, $clog2(KEYS+1)+1 bits wide.
 //
-// Throughput: a row (one query, one head) takes max(HEAD_DIM/SIMD, KEYS/KP, HEAD_DIM/PE * KEYS/MP)
-// cycles, no bubbles from row to row, nor from frame to frame when the next frame's k and v are
-// there: they are stored while this frame's queries are worked on (two buffers each). A v beat
-// takes SIMD/PE cycles where that is more than one. A frame's first row waits for all of the
-// frame's k, its first output for all of its v; so q needs a buffer before it where q, k and v come
-// from one source. Latency from a row's last q beat to its first output beat, k and v being there:
-// 2 * KEYS/KP + KEYS/MP + $clog2(KP) + 18 cycles, a few more or less with shared parities. Readies:
-// s1 comes from registers; s2 too, or with SIMD > PE from a counter; s0 is combinational on
-// m_axis_tready.
+// Throughput: a row (one query, one head) takes
+// max(HEAD_DIM/SIMD, ceil(KEYS/KP), HEAD_DIM/PE * ceil(KEYS/MP)) cycles; where KP or MP does not
+// divide KEYS, the last group leaves lanes without a key. No bubbles from row to row, nor from frame
+// to frame when the next frame's k and v are there: they are stored while this frame's queries are
+// worked on (two buffers each). A v beat takes SIMD/PE cycles where that is more than one. A frame's
+// first row waits for all of the frame's k, its first output for all of its v; so q needs a buffer
+// before it where q, k and v come from one source. Latency from a row's last q beat to its first
+// output beat, k and v being there: 2 * ceil(KEYS/KP) + ceil(KEYS/MP) + $clog2(KP) + 18 cycles, a few
+// more or less with shared parities. Readies: s1 comes from registers; s2 too, or with SIMD > PE from
+// a counter; s0 is combinational on m_axis_tready.
 //
 // TABLE_FILE holds HEAD_DIM+1 words of TABLE_BITS bits, THRESHOLD_FILE one word T of TABLE_SHIFT+1
 // bits, T <= 2**TABLE_SHIFT (any greater T attends to nothing, as that one does).
@@ -70,16 +71,16 @@ module bvit_binary_attention #(
   if (PE % SIMD != 0 && SIMD % PE != 0) begin : gen_bad_ratio
     $error("bvit_binary_attention: neither of SIMD=%0d and PE=%0d divides the other", SIMD, PE);
   end
-  if (KP < 1 || KEYS % KP != 0) begin : gen_bad_kp
-    $error("bvit_binary_attention: KP=%0d does not divide KEYS=%0d", KP, KEYS);
+  if (KP < 1 || KP > KEYS) begin : gen_bad_kp
+    $error("bvit_binary_attention: KP=%0d must lie in 1..KEYS=%0d", KP, KEYS);
   end
-  if (MP < 1 || KEYS % MP != 0) begin : gen_bad_mp
-    $error("bvit_binary_attention: MP=%0d does not divide KEYS=%0d", MP, KEYS);
+  if (MP < 1 || MP > KEYS) begin : gen_bad_mp
+    $error("bvit_binary_attention: MP=%0d must lie in 1..KEYS=%0d", MP, KEYS);
   end
 
-  localparam int K_GROUPS = KEYS / KP;    // cycles of a row's score phase
-  localparam int V_GROUPS = KEYS / MP;    // cycles of an output beat
-  localparam int CHUNKS = HEAD_DIM / PE;  // output beats of a row
+  localparam int K_GROUPS = (KEYS + KP - 1) / KP;  // cycles of a row's score phase
+  localparam int V_GROUPS = (KEYS + MP - 1) / MP;  // cycles of an output beat
+  localparam int CHUNKS = HEAD_DIM / PE;           // output beats of a row
   localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1;
   localparam int K_GROUP_BITS = (K_GROUPS > 1) ? $clog2(K_GROUPS) : 1;
   localparam int V_GROUP_BITS = (V_GROUPS > 1) ? $clog2(V_GROUPS) : 1;
