@@ -19,10 +19,12 @@ from bvit_hw.ops.binary_mvau import BinaryMVAU
 from bvit_hw.ops.channel_affine import ChannelAffine
 from bvit_hw.ops.channel_pool import ChannelPool
 from bvit_hw.ops.channel_repeat import ChannelRepeat
+from bvit_hw.ops.first_token import FirstToken
 from bvit_hw.ops.int_mvau import IntMVAU
 from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.ops.patch_gather import PatchGather
 from bvit_hw.ops.pool_common import PoolOp
+from bvit_hw.ops.prepend_token import PrependToken
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
 
@@ -94,7 +96,8 @@ def attentions() -> Iterator[BinaryAttention]:
         ((784, 49, 2, 64), [(2, 1, 49, 2), (4, 7, 7, 16)]),
         ((196, 196, 4, 64), [(4, 7, 49, 8), (2, 2, 28, 4)]),
         ((49, 49, 8, 64), [(1, 1, 49, 1), (4, 1, 7, 8)]),
-        ((197, 197, 6, 64), [(1, 1, 197, 1)]),
+        ((197, 197, 6, 64), [(1, 1, 197, 1), (8, 11, 66, 8), (4, 3, 33, 4)]),
+        ((17, 17, 2, 16), [(4, 6, 9, 4)]),
     ]
     for (queries, keys, heads, head_dim), foldings in shapes:
         for simd, kp, mp, pe in foldings:
@@ -132,6 +135,12 @@ def pools() -> Iterator[PoolOp]:
         yield PatchGather(
             height=height, width=width, channels=channels, window_h=h, window_w=w, bits=bits, signed=0, pe=pe
         )
+    with_class_token = ((16, 16, 1), (16, 16, 8), (49, 64, 2), (49, 192, 4), (64, 32, 32), (196, 384, 1), (196, 384, 4),
+                        (196, 384, 24))  # fmt: skip
+    for tokens, channels, pe in with_class_token:
+        yield PrependToken(tokens=tokens, channels=channels, bits=8, signed=1, pe=pe)
+    for tokens, channels, pe in with_class_token:
+        yield FirstToken(tokens=tokens + 1, channels=channels, bits=8, signed=1, pe=pe)
 
 
 def binary_mvaus(most: int = 2048) -> Iterator[BinaryMVAU]:

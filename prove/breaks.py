@@ -17,6 +17,13 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     # the fork: who has taken is forgotten, an output that waits for another one
     ("duplicate[COPIES=3]", "bvit_duplicate.sv", "s_axis_tready ? '0 : has", "has"),
     ("duplicate[COPIES=3]", "bvit_duplicate.sv", "{COPIES{s_axis_tvalid}} & ~taken_q", "{COPIES{s_axis_tvalid}}"),
+    # the class token: a second token let through, a drop that waits for the sink; a frame's beat swallowed, no frame
+    # waited for, the stored token's end missed
+    ("first_token[TOKENS=2,BEATS=3]", "bvit_first_token.sv", "take && last_beat", "take"),
+    ("first_token[TOKENS=2,BEATS=3]", "bvit_first_token.sv", "m_axis_tready || !wanted", "m_axis_tready"),
+    ("prepend_token[TOKENS=2,BEATS=3]", "bvit_prepend_token.sv", "s_axis_tready = en && !own", "s_axis_tready = en"),
+    ("prepend_token[TOKENS=2,BEATS=3]", "bvit_prepend_token.sv", "valid_q <= s_axis", "valid_q <= own || s_axis"),
+    ("prepend_token[TOKENS=2,BEATS=3]", "bvit_prepend_token.sv", "own_q ? stored", "own ? stored"),
     # replay
     ("replay[BEATS=1,CHUNKS=1,INNER=1,OUTER=2]", "bvit_replay.sv", "raddr != waddr || full", "raddr != waddr"),
     ("replay[BEATS=1,CHUNKS=2,INNER=2,OUTER=2]", "bvit_replay.sv", "if (group_end) read_bank", "if (step) read_bank"),

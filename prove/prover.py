@@ -48,6 +48,8 @@ write_aiger -zinit -ywmap model.json -map model.map -symbols model.aig
 """
 #: what may be a module of ours, or a cell of the vendor that we have a model of
 _MODULE = re.compile(r"\b(?:(?:bvit|fv)_\w+|LUT6(?:_2)?|CARRY[48])\b")
+#: contents of a read-only memory, which a wrapper names; without any, every read of it would give what it likes
+_MEMORY = re.compile(r"\"(\w+\.mem)\"")
 _YOSYS = """\
 import sys
 from pyosys import libyosys
@@ -107,7 +109,7 @@ class Outcome:
 
 def sources_of(top: str, override: Mapping[str, str] | None = None) -> dict[str, str]:
     """File name -> text of all files that ``top`` is built of; a text in ``override`` comes before the file."""
-    files = {path.name: path for path in (*RTL.rglob("*.sv"), *PROVE.glob("*.sv"))}
+    files = {path.name: path for path in (*RTL.rglob("*.sv"), *PROVE.glob("*.sv"), *PROVE.glob("*.mem"))}
     found: dict[str, str] = {}
     wanted = [f"{top}.sv"]
     while wanted:
@@ -116,7 +118,7 @@ def sources_of(top: str, override: Mapping[str, str] | None = None) -> dict[str,
             continue
         text = (override or {}).get(name) or files[name].read_text()
         found[name] = text
-        wanted += [f"{word}.sv" for word in _MODULE.findall(text)]
+        wanted += [f"{word}.sv" for word in _MODULE.findall(text)] + _MEMORY.findall(text)
     if f"{top}.sv" not in found:
         there = ", ".join(sorted(path.stem for path in PROVE.glob("*.sv")))
         raise ProofError(f"there is no {top}.sv in {PROVE}; there are {there}")
@@ -210,7 +212,7 @@ def _elaborate(task: Task, sources: Mapping[str, str], folder: Path, *, covering
             prove=PROVE,
             defines="-D FV_COVER" if covering else "",
             parameters=" ".join(f"-G {name}={value}" for name, value in task.parameters.items()),
-            sources=" ".join(sorted(sources)),
+            sources=" ".join(sorted(name for name in sources if name.endswith(".sv"))),
         )
     )
     _pyosys()

@@ -47,6 +47,11 @@ TASKS: tuple[Task, ...] = (
         for i, o in _RATIOS
     ),
     *(Task(top="fv_duplicate", parameters={"COPIES": copies}, quick=copies == 3) for copies in (2, 3, 4, 5, 8)),
+    *(
+        Task(top=f"fv_{name}_token", parameters={"TOKENS": tokens, "BEATS": beats}, quick=(tokens, beats) == (2, 3))
+        for name in ("first", "prepend")
+        for tokens, beats in ((1, 1), (1, 2), (2, 1), (2, 3), (4, 2))
+    ),
     *(Task(top="fv_replay", parameters=_replay(*numbers), quick=numbers == (1, 1, 1, 2)) for numbers in _REPLAYS),
     Task(top="fv_replay", parameters=_replay(2, 2, 1, 2, BLOCK=1)),
     Task(top="fv_replay", parameters=_replay(2, 1, 1, 2, SHORT=1), quick=True),

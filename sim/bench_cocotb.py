@@ -114,9 +114,10 @@ class Run:
     async def play(self, chosen: Traffic, frames: int) -> None:
         """Run until the beats of ``frames`` are out, of all frames then long enough to see a surplus one.
 
-        Fails on a hang.
+        Of all frames every input must be taken as well, also what adds to no output. Fails on a hang.
         """
         goal = [frames * beats for beats in self.out_beats]
+        due = self.in_total if frames == self.frames else [0] * len(self.in_total)
         slow = self.slowness(chosen)
         patience = int((4 * self.cycles + 1000) * slow)
         step = max(32, min(patience // 8, self.cycles * frames // 20))
@@ -126,7 +127,7 @@ class Run:
         for elapsed in range(0, limit + step, step):
             await self.sleep(step)
             now = self.counts()
-            if all(n >= g for n, g in zip(now[1], goal, strict=True)):
+            if all(n >= g for n, g in zip((*now[0], *now[1]), (*due, *goal), strict=True)):
                 break
             quiet = 0 if now != last else quiet + step
             last = now

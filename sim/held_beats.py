@@ -9,9 +9,11 @@ from bvit_hw.ops.binary_mvau import BinaryMVAU
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
+from bvit_hw.ops.first_token import FirstToken
 from bvit_hw.ops.int_mvau import IntMVAU
 from bvit_hw.ops.patch_gather import PatchGather
 from bvit_hw.ops.popcount import is_shared, popcount_size
+from bvit_hw.ops.prepend_token import PrependToken
 from bvit_hw.ops.upsample import Upsample
 from bvit_hw.ops.width_converter import WidthConverter
 
@@ -24,7 +26,7 @@ def held_beats(op: HwOp) -> tuple[int, ...] | None:
     match op:
         case Fifo():
             return (op.depth,)
-        case Duplicate():
+        case Duplicate() | FirstToken() | PrependToken():  # the first beat waits at the input
             return (0,)
         case WidthConverter():
             wide, narrow = op.inputs[0].width, op.outputs[0].width

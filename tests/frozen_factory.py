@@ -37,10 +37,8 @@ CONFIGS = {
     "pyramid": BinaryViTConfig.create(**_PYRAMID),
     "odd": BinaryViTConfig.create(**_ODD),
     "plain": BinaryViTConfig.create(**_PLAIN),
+    "token": CLASS_TOKEN,
 }
-
-#: with what has no hardware operator: for everything in front of lowering
-ALL_CONFIGS = CONFIGS | {"token": CLASS_TOKEN}
 
 
 def random_pixels(config: BinaryViTConfig, count: int, seed: int = 0) -> np.ndarray:

@@ -11,9 +11,11 @@ from bvit_hw.ops.channel_pool import ChannelPool
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
+from bvit_hw.ops.first_token import FirstToken
 from bvit_hw.ops.int_mvau import IntMVAU
 from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.ops.patch_gather import PatchGather
+from bvit_hw.ops.prepend_token import PrependToken
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
 from bvit_hw.ops.width_converter import WidthConverter
@@ -30,11 +32,13 @@ OPS: tuple[HwOp, ...] = (
     ChannelRepeat(tokens=4, channels=6, repeat=2, bits=3, signed=1, pe=2),
     Duplicate(tokens=4, channels=6, bits=5, signed=True, copies=3, pe=2),
     Fifo(tokens=4, channels=6, bits=5, signed=False, pe=2),
+    FirstToken(tokens=5, channels=6, bits=5, signed=1, pe=2),
     IntMVAU(tokens=4, cols=6, rows=4, in_bits=5, acc_bits=16),
     MultiPool(
         height=4, width=4, channels=6, in_bits=5, coef_bits=4, bias_bits=8, out_shift=2, out_bits=6, pe=2, use_dsp=1
     ),
     PatchGather(height=4, width=4, channels=6, window_h=2, window_w=2, bits=3, signed=0, pe=2),
+    PrependToken(tokens=4, channels=6, bits=5, signed=1, pe=2),
     SpatialPool(height=4, width=4, channels=6, window_h=2, window_w=2, in_bits=5, pe=2),
     Upsample(height=4, width=4, channels=6, factor=2, bits=3, signed=0, pe=2),
     WidthConverter(tokens=4, channels=6, bits=3, signed=True, lanes_in=2, lanes_out=3),
@@ -53,11 +57,13 @@ VARIANTS: tuple[HwOp, ...] = (
     ChannelRepeat(tokens=1, channels=1, repeat=3, bits=1, signed=0, pe=1),
     Duplicate(tokens=1, channels=8, bits=1, signed=False, copies=8, pe=8),
     Fifo(tokens=64, channels=8, bits=9, signed=True, pe=4, depth=300, style="large"),
+    FirstToken(tokens=1, channels=4, bits=1, signed=0, pe=4),
     IntMVAU(tokens=2, cols=7, rows=8, in_bits=4, in_signed=1, weight_bits=5, acc_bits=12, use_dsp=0, serial=1),
     MultiPool(
         height=2, width=1, channels=4, in_bits=3, coef_bits=3, bias_bits=5, out_shift=0, out_bits=3, pe=2, use_dsp=0
     ),
     PatchGather(height=2, width=3, channels=2, window_h=2, window_w=3, bits=8, signed=0, pe=1),
+    PrependToken(tokens=3, channels=4, bits=3, signed=0, pe=1),
     SpatialPool(height=3, width=3, channels=2, window_h=3, window_w=3, in_bits=4, pe=2),
     Upsample(height=6, width=3, channels=2, factor=3, bits=5, signed=1, pe=1),
     WidthConverter(tokens=2, channels=12, bits=1, signed=False, lanes_in=12, lanes_out=3),

@@ -12,6 +12,7 @@ import numpy as np
 from bvit_hw.data import normalize
 from bvit_hw.freeze import random_images
 from bvit_hw.models import BinaryViTConfig, save_checkpoint
+from bvit_hw.models.presets import preset
 from bvit_hw.pipeline.engine import BuildFolder
 from bvit_hw.pipeline.options import resolve
 from bvit_hw.pipeline.plan import identity, make_steps
@@ -45,6 +46,25 @@ class Network:
         return BinaryViTConfig.create(**self.sizes)
 
 
+def _row(name: str, **sizes: object) -> Network:
+    """A row of the paper's ablation, by its preset's name, in other sizes: what makes the row is the preset's."""
+    return Network(preset(name).model_dump() | {"classes": 10} | sizes)
+
+
+#: DeiT with 4 x 4 tokens; with a class token they are 17, a prime number
+_DEIT = {"image_size": 32, "patch_size": 8, "channels": (16,), "depths": (2,), "heads": (2,), "mlp_widths": (32,)}
+#: four stages of 8 x 8 to 1 x 1 tokens
+_PYRAMID = {"image_size": 32, "channels": (8, 8, 16, 16), "depths": (1, 1, 1, 1), "heads": (1, 1, 2, 2),
+            "mlp_widths": (16, 16, 16, 32), "reductions": (4, 2, 1, 1)}  # fmt: skip
+#: the ablation, every row, small
+ABLATION: Mapping[str, Network] = {
+    "deit-baseline": _row("deit-baseline", **_DEIT),
+    "deit-avg_pool": _row("deit-avg_pool", **_DEIT),
+    "deit-multi_branch": _row("deit-multi_branch", **_DEIT),
+    "deit-affine": _row("deit-affine", **_DEIT),
+    "small-224": _row("small-224", **_PYRAMID),
+    "small-224-some-fp": _row("small-224-some-fp", **_PYRAMID),
+}
 #: by what is unusual about each
 NETWORKS: Mapping[str, Network] = {
     # 5 x 5 tokens, 100 bytes a frame: 4 a beat; nothing repeated in the MLP; 3 heads of 2 channels
@@ -65,7 +85,11 @@ NETWORKS: Mapping[str, Network] = {
     "side-7": Network(_ONE_STAGE | {"image_size": 28, "reductions": (7,), "mlp_widths": (128,), "heads": (2,)}),
     "narrow": Network(_ONE_STAGE | {"act_bits": 4, "residual_bits": 6, "weight_bits": 4, "table_bits": 6}),
     "wide": Network(_ONE_STAGE | {"act_bits": 9, "residual_bits": 11, "weight_bits": 8}),
+    # 49 tokens and a class token, fast enough that attention takes several keys at once, of the last group fewer
+    "class-token": Network(_ONE_STAGE | {"image_size": 28, "class_token": True, "pool_branches": False, "heads": (2,)},
+                           fps=60_000.0),
     "one-token": Network(_ONE_STAGE | {"image_size": 4, "classes": 1, "channels": (7,), "mlp_widths": (21,)}),
+    **ABLATION,
 }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from bvit_hw.train.distributed import Processes
 from bvit_hw.train.loop import MODEL_FILE
 from bvit_hw.train.trainer import compiles
 from tests.emulators.null_gpu.arithmetic import computing
-from tests.frozen_factory import ALL_CONFIGS, random_pixels
+from tests.frozen_factory import CONFIGS, random_pixels
 from tests.training_children import SHORT, finish, metrics, some_digits, start
 
 pytestmark = [
@@ -171,9 +171,9 @@ def test_evaluation_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert ("fused" in tables[1][1].engine) == fused
 
 
-@pytest.mark.parametrize("name", ALL_CONFIGS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_frozen_integers_are_the_same(name: str) -> None:
-    graph, images = random_frozen(ALL_CONFIGS[name], seed=5), torch.from_numpy(random_pixels(ALL_CONFIGS[name], 6))
+    graph, images = random_frozen(CONFIGS[name], seed=5), torch.from_numpy(random_pixels(CONFIGS[name], 6))
     want = FrozenBinaryViT(graph).trace(images)
     got = FrozenBinaryViT(graph).to(GPU).trace(images.to(GPU))
     assert all(t.is_cuda for t in got.values())
@@ -181,9 +181,9 @@ def test_frozen_integers_are_the_same(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ALL_CONFIGS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_fused_integers_are_the_same(name: str) -> None:
-    graph, images = random_frozen(ALL_CONFIGS[name], seed=5), torch.from_numpy(random_pixels(ALL_CONFIGS[name], 6))
+    graph, images = random_frozen(CONFIGS[name], seed=5), torch.from_numpy(random_pixels(CONFIGS[name], 6))
     want = FrozenBinaryViT(graph).trace(images)
     fused = FusedBinaryViT(graph).to(GPU)
     got = fused.trace(images.to(GPU))

@@ -100,7 +100,7 @@ def _sizes(rng: np.random.Generator) -> dict[str, Any]:
     channels = [int(rng.integers(1, _CHANNELS // 2 + 1))]
     while len(channels) < stages:
         channels.append(min(channels[-1] * _pick(rng, [1, 2, 2, 3]), _CHANNELS // channels[-1] * channels[-1]))
-    # one stage, no pools, no reduction: where a class token may be, which lowering has to refuse
+    # one stage, no pools, no reduction: where a class token may be
     plain = stages == 1 and rng.random() < 0.2
     sides = [side >> stage for stage in range(stages)]
     return {
@@ -115,7 +115,7 @@ def _sizes(rng: np.random.Generator) -> dict[str, Any]:
         "classes": _pick(rng, [1, 2, int(rng.integers(3, 13))]),
         "full_precision_merges": bool(rng.random() < 0.4),
         "stem_norm": bool(rng.random() < 0.7),
-        "class_token": bool(plain and rng.random() < 0.2),
+        "class_token": bool(plain and rng.random() < 0.5),
         "pool_branches": bool(not plain and rng.random() < 0.8),
         "affine": bool(rng.random() < 0.7),
         "act_bits": int(rng.integers(2, 11)),

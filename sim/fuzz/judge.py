@@ -45,7 +45,7 @@ Facts = dict[str, object]
 def judge(case: Case, folder: Path) -> Facts:
     """Run ``case``, leaving in ``folder`` all that is made on the way; raises what is wrong with it.
 
-    A network that freezing refuses, and one with a class token, which has no hardware, are "refused".
+    A network that freezing refuses is "refused".
     """
     torch.set_num_threads(1)
     try:
@@ -60,12 +60,6 @@ def judge(case: Case, folder: Path) -> Facts:
     model = to_qonnx(frozen)
     logits = execute_qonnx(model, images)[frozen.output].reshape(IMAGES, -1)
     assert np.array_equal(logits, wanted), f"QONNX gives {logits.tolist()}, frozen PyTorch {wanted.tolist()}"
-    if case.config.class_token:
-        try:
-            lower(model)
-        except LoweringError as error:
-            return {"outcome": "refused", "why": str(error)}
-        raise AssertionError("a network with a class token was lowered")
     graph = lower(model, images=images[:1])
     direct = {node.name: node.op for node in hw_graph_of(frozen).nodes}
     assert {node.name: node.op for node in graph.nodes} == direct, "lowered through QONNX it is another graph"

@@ -25,7 +25,7 @@ class Result:
 
     seed: int
     number: int
-    outcome: str  #: passed, refused (by freezing or lowering, in a sentence) or failed
+    outcome: str  #: passed, refused (by freezing, in a sentence) or failed
     why: str
     seconds: float
     code: str

@@ -11,6 +11,10 @@ import torch
 from bvit_hw.boards import load_board
 from bvit_hw.contract.file import load_frozen
 from bvit_hw.execute.frozen import FrozenBinaryViT
+from bvit_hw.flows.core_sim import CoreSimulator
+from bvit_hw.graph.fifo_sizing import check_logits
+from bvit_hw.graph.file import load_graph
+from bvit_hw.pipeline.artefacts import GRAPH_FILE
 from tests.other_networks import NETWORKS, build
 
 SMALL = "small"
@@ -25,6 +29,10 @@ def test_network(name: str, tmp_path: Path) -> None:
     with np.load(done.folder / "simulate/logits.npz", allow_pickle=False) as archive:
         assert np.array_equal(archive["logits"], wanted)
     assert len(np.unique(wanted, axis=0)) > 1, "the images must not all look alike to the network"
+    graph = load_graph(done.folder / "generate" / GRAPH_FILE)
+    for frames in (1, 2):
+        run = CoreSimulator(jobs=1)(graph, done.images[:frames], frames=frames)
+        check_logits(run, wanted[:frames].reshape(frames, -1).astype(np.int64))
     simulated = done.results["simulate"]
     assert abs(simulated["cycles_simulated"] - simulated["cycles_model"]) <= 0.02 * simulated["cycles_model"]
     board = load_board("pynq-z2")

@@ -25,7 +25,7 @@ from bvit_hw.contract.fixed_point import (
 from bvit_hw.errors import FreezeError
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.freeze import random_frozen
-from tests.frozen_factory import ALL_CONFIGS, CONFIGS
+from tests.frozen_factory import CONFIGS
 
 
 def _changed(graph: FrozenGraph, output: str, change: Callable[[FrozenNode], FrozenNode]) -> FrozenGraph:
@@ -65,10 +65,10 @@ def test_a_graph_that_may_overflow_is_refused(name: str) -> None:
         check_exact(_changed(graph, output, change))
 
 
-@pytest.mark.parametrize("name", ALL_CONFIGS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_bounds_hold_and_are_reached(name: str) -> None:
     """Extreme frames through every node stay within the proof's intervals; linears touch theirs."""
-    graph = random_frozen(ALL_CONFIGS[name], seed=4)
+    graph = random_frozen(CONFIGS[name], seed=4)
     model = FrozenBinaryViT(graph)
     rng = np.random.default_rng(0)
     for node in graph.nodes:

@@ -19,7 +19,7 @@ from bvit_hw.contract.file import load_frozen, save_frozen
 from bvit_hw.contract.header import model_hash
 from bvit_hw.errors import CheckpointError
 from bvit_hw.freeze import random_frozen
-from tests.frozen_factory import ALL_CONFIGS, CONFIGS
+from tests.frozen_factory import CONFIGS
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def graph() -> FrozenGraph:
     return random_frozen(CONFIGS["pyramid"], seed=1)
 
 
-@pytest.mark.parametrize("name", ALL_CONFIGS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_round_trip(name: str, tmp_path: Path) -> None:
-    graph = random_frozen(ALL_CONFIGS[name], seed=9)
+    graph = random_frozen(CONFIGS[name], seed=9)
     path = tmp_path / "model.safetensors"
     digest = save_frozen(graph, path)
     loaded = load_frozen(path)

@@ -11,7 +11,7 @@ from bvit_hw.errors import ConfigError, FreezeError
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.execute.fused import FusedBinaryViT
 from bvit_hw.freeze import random_frozen, random_images
-from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
+from tests.frozen_factory import CONFIGS, random_pixels
 
 
 def _run(node: FrozenNode, *tensors: FrozenTensor, frames: list[np.ndarray]) -> np.ndarray:
@@ -183,10 +183,10 @@ def test_names_of_the_contract() -> None:
     assert graph.tensors["logits"].bits == 24 and graph.tensors["logits"].exponent == graph.tensors["head.acc"].exponent
 
 
-@pytest.mark.parametrize("name", ALL_CONFIGS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_random_graphs_are_alive(name: str) -> None:
     """Tensors fit their declared shape and width, none is constant, batches do not mix, seeds repeat."""
-    config = ALL_CONFIGS[name]
+    config = CONFIGS[name]
     graph, images = random_frozen(config, seed=5), random_pixels(config, 6)
     model = FrozenBinaryViT(graph)
     trace = model.trace(torch.from_numpy(images))
@@ -209,12 +209,12 @@ def test_random_graphs_are_alive(name: str) -> None:
     assert all(same)
 
 
-@pytest.mark.parametrize("name", ALL_CONFIGS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_what_is_fused_on_gpus_computes_the_same_integers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its operators and narrow types, not compiled; tests/test_gpu.py has the generated kernels."""
     genuine, products = torch._int_mm, []
     monkeypatch.setattr(torch, "_int_mm", lambda a, b: products.append(a.shape) or genuine(a, b))
-    graph, images = random_frozen(ALL_CONFIGS[name], seed=5), torch.from_numpy(random_pixels(ALL_CONFIGS[name], 6))
+    graph, images = random_frozen(CONFIGS[name], seed=5), torch.from_numpy(random_pixels(CONFIGS[name], 6))
     want, got = FrozenBinaryViT(graph).trace(images), FusedBinaryViT(graph, compiled=False).trace(images)
     assert [key for key in want if not torch.equal(want[key], got[key])] == []
     assert products or name == "odd", "no product was one of integers"

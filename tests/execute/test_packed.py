@@ -17,7 +17,7 @@ from bvit_hw.execute.packed import PackedBinaryViT
 from bvit_hw.execute.packed.executor import pack_bits, unpack_bits
 from bvit_hw.freeze import random_frozen
 from bvit_hw.models import BinaryViTConfig
-from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
+from tests.frozen_factory import CONFIGS, random_pixels
 
 
 def differences(graph: FrozenGraph, images: np.ndarray) -> list[str]:
@@ -28,11 +28,11 @@ def differences(graph: FrozenGraph, images: np.ndarray) -> list[str]:
     return [name for name in want if not np.array_equal(got[name], want[name].numpy())]
 
 
-@pytest.mark.parametrize("name", ALL_CONFIGS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_equal_at_every_named_tensor(name: str) -> None:
-    images = random_pixels(ALL_CONFIGS[name], 5, seed=3)
+    images = random_pixels(CONFIGS[name], 5, seed=3)
     images[0], images[1] = 0, 255
-    assert differences(random_frozen(ALL_CONFIGS[name], seed=2), images) == []
+    assert differences(random_frozen(CONFIGS[name], seed=2), images) == []
 
 
 @settings(max_examples=15, deadline=None)

@@ -75,13 +75,18 @@ def test_passes_are_pure() -> None:
 
 
 def test_each_pass_replaces_its_own_patterns_only() -> None:
-    model, left = exported("pyramid"), len(exported("pyramid").graph.node)
-    for cls in PASSES:
-        model = model.transform(cls(), cleanup=False)
-        standard = [node for node in model.graph.node if not is_hw(node)]
-        assert len(standard) < left or cls.__name__ == "InferIntMVAU", cls.__name__
-        left = len(standard)
-    assert left == 0
+    busy = set()
+    for name in ("pyramid", "token"):  # together they have every kind of node
+        model, left = exported(name), len(exported(name).graph.node)
+        for cls in PASSES:
+            model = model.transform(cls(), cleanup=False)
+            standard = [node for node in model.graph.node if not is_hw(node)]
+            if len(standard) < left:
+                busy.add(cls)
+            left = len(standard)
+        assert left == 0
+    # a linear layer of integers is one standard node, which its operator takes the place of
+    assert {cls.__name__ for cls in PASSES if cls not in busy} <= {"InferIntMVAU"}
 
 
 def _set_attribute(model: ModelWrapper, node_name: str, attribute: str, value: object) -> None:
@@ -196,6 +201,7 @@ def configurations(draw: st.DrawFn) -> BinaryViTConfig:
     heads = draw(st.integers(1, 3))
     first = heads * draw(st.integers(1, 4))
     channels = [first * 2**s if stages == 2 else first for s in range(stages)]
+    class_token = stages == 1 and draw(st.booleans())
     try:
         return BinaryViTConfig.create(
             image_size=4 * side,
@@ -203,10 +209,14 @@ def configurations(draw: st.DrawFn) -> BinaryViTConfig:
             depths=(1,) * stages,
             heads=(heads,) * stages,
             mlp_widths=tuple(c * draw(st.integers(1, 3)) for c in channels),
-            reductions=tuple(draw(st.sampled_from([1, 2])) if side % 2 == 0 and s == 0 else 1 for s in range(stages)),
+            reductions=tuple(
+                draw(st.sampled_from([1, 2])) if side % 2 == 0 and s == 0 and not class_token else 1
+                for s in range(stages)
+            ),
+            class_token=class_token,
             classes=draw(st.integers(2, 6)),
             act_bits=draw(st.integers(4, 8)),
-            pool_branches=draw(st.booleans()),
+            pool_branches=not class_token and draw(st.booleans()),
             full_precision_merges=draw(st.booleans()),
         )
     except ConfigError:

@@ -18,18 +18,18 @@ from bvit_hw.freeze import freeze
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.models import BinaryViT, load_checkpoint, shipped_checkpoint
-from tests.frozen_factory import ALL_CONFIGS, CLASS_TOKEN, calibrated_model, random_pixels
+from tests.frozen_factory import CLASS_TOKEN, CONFIGS, calibrated_model, random_pixels
 
 
 def _normalized(model_name: str, pixels: np.ndarray) -> torch.Tensor:
-    config = ALL_CONFIGS[model_name]
+    config = CONFIGS[model_name]
     return normalize(pixels, config.mean, config.std)
 
 
-@pytest.fixture(scope="module", params=list(ALL_CONFIGS))
+@pytest.fixture(scope="module", params=list(CONFIGS))
 def case(request: pytest.FixtureRequest) -> tuple[str, BinaryViT, np.ndarray]:
-    pixels = random_pixels(ALL_CONFIGS[request.param], 48)
-    return request.param, calibrated_model(ALL_CONFIGS[request.param], _normalized(request.param, pixels)), pixels
+    pixels = random_pixels(CONFIGS[request.param], 48)
+    return request.param, calibrated_model(CONFIGS[request.param], _normalized(request.param, pixels)), pixels
 
 
 def _node_errors(name: str, model: BinaryViT, pixels: np.ndarray, bits: int) -> dict[str, torch.Tensor]:
@@ -105,8 +105,8 @@ def test_shortcuts_are_shifts(case: tuple[str, BinaryViT, np.ndarray]) -> None:
 
 def test_binary_weights_follow_the_paper() -> None:
     """Rows of linear layers are centred, those of the 2 x 2 convolution are not; 0 counts as +1."""
-    pixels = random_pixels(ALL_CONFIGS["pyramid"], 4)
-    model = calibrated_model(ALL_CONFIGS["pyramid"], _normalized("pyramid", pixels))
+    pixels = random_pixels(CONFIGS["pyramid"], 4)
+    model = calibrated_model(CONFIGS["pyramid"], _normalized("pyramid", pixels))
     with torch.no_grad():
         for layer in (model.blocks[0].attn.q.linear, model.merges[0].linear):
             layer.weight.zero_()
@@ -130,7 +130,7 @@ def test_shipped_checkpoint_loses_less_than_half_a_point(split: str) -> None:
 
 
 def test_what_cannot_be_frozen() -> None:
-    config = ALL_CONFIGS["pyramid"]
+    config = CONFIGS["pyramid"]
     with pytest.raises(FreezeError, match="no activation exponents"):
         freeze(BinaryViT(config))
     model = calibrated_model(config, _normalized("pyramid", random_pixels(config, 4)))
@@ -163,16 +163,6 @@ def test_class_token_is_one_more_row() -> None:
     assert torch.equal(trace["head.token"][:, 0, 0], trace["b1.x"][:, 0, 0])
 
 
-def test_class_token_has_no_hardware_operator() -> None:
-    from bvit_hw.errors import LoweringError
-    from bvit_hw.finn.lower import lower_model
-    from bvit_hw.freeze import random_frozen
-    from bvit_hw.qonnx import to_qonnx
-
-    with pytest.raises(LoweringError, match=r"no hardware operator: stem\.x/row \(Reshape\), .*head\.token \(Slice\)"):
-        lower_model(to_qonnx(random_frozen(CLASS_TOKEN, seed=1)))
-
-
 @pytest.mark.parametrize("slope", [None, 30.0])
 def test_constants_lose_nothing_by_their_own_rounding(slope: float | None) -> None:
     """Of integers and shifts alone the node gives round(x + bias) exactly, whatever the real bias; never off by one."""
@@ -194,7 +184,7 @@ def test_constants_lose_nothing_by_their_own_rounding(slope: float | None) -> No
 def test_weights_that_are_all_zero_leave_integers() -> None:
     """Two columns of 2-bit weights, both 0: what they give is a number of two bits, not +-1, and goes into hardware."""
     sizes = {"channels": (2,), "mlp_widths": (2,), "classes": 1, "weight_bits": 2}
-    config = ALL_CONFIGS["plain"].model_copy(update=sizes)
+    config = CONFIGS["plain"].model_copy(update=sizes)
     graphs = (random_frozen(config, seed) for seed in range(40))
     zero = next(g for g in graphs if not any(n.params["weights"].any() for n in g.nodes if n.output == "head.acc"))
     assert (zero.tensors["head.acc"].bits, zero.tensors["head.acc"].signed) == (2, True)

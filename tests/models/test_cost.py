@@ -86,7 +86,7 @@ def test_counts_follow_from_the_sizes(name: str) -> None:
         weights += sum(size for size, _ in own)
         linear += sum(size * tokens for size, tokens in own)
         attention += 2 * n * m * c
-    other = config.tokens(0) * config.patch_size**2 * 3 * config.channels[0] + config.channels[-1] * config.classes
+    other = config.side(0) ** 2 * config.patch_size**2 * 3 * config.channels[0] + config.channels[-1] * config.classes
     for stage in range(1, config.stages):
         size = 4 * config.channels[stage - 1] * config.channels[stage]
         if config.full_precision_merges:

@@ -196,10 +196,9 @@ def test_facts_for_the_graph(op: HwOp) -> None:
 
 
 def test_each_node_of_the_contract_has_one_operator() -> None:
-    """All but those of the class token, which no hardware has."""
     kinds = [cls.contract_node for cls in operators().values() if cls.contract_node]
     assert len(set(kinds)) == len(kinds)
-    assert set(CONTRACT_OPERATORS) - set(kinds) == {"PrependToken", "FirstToken"}
+    assert set(CONTRACT_OPERATORS) == set(kinds)
 
 
 @every_op

@@ -14,8 +14,10 @@ from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.ops.base import HwOp, divisors
 from bvit_hw.ops.channel_pool import ChannelPool
 from bvit_hw.ops.channel_repeat import ChannelRepeat
+from bvit_hw.ops.first_token import FirstToken
 from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.ops.patch_gather import PatchGather
+from bvit_hw.ops.prepend_token import PrependToken
 from bvit_hw.ops.registry import from_attributes
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
@@ -178,6 +180,28 @@ def test_patch_gather(
     for y, x, ky, kx, c in product(range(rows), range(columns), range(h), range(w), range(channels)):
         assert out[y * columns + x, (ky * w + kx) * channels + c] == frame[(y * h + ky) * op.width + x * w + kx, c]
 
+
+@settings(deadline=None, max_examples=60)
+@given(sizes, sizes, st.integers(1, 9), st.integers(0, 1), st.integers(0, 1 << 30), st.data())
+def test_a_token_before_the_others_and_the_first_one(
+    tokens: int, channels: int, bits: int, signed: int, seed: int, data: st.DataObject
+) -> None:
+    """What the one puts in front the other takes out; the others stay, in order."""
+    shape = {"channels": channels, "bits": bits, "signed": signed, "pe": draw_pe(data.draw, channels)}
+    prepend, first = PrependToken(tokens=tokens, **shape), FirstToken(tokens=tokens + 1, **shape)
+    params, frame = prepend.random_params(np.random.default_rng(seed)), frame_of(prepend, seed)
+    longer = check_streams(prepend, params, frame)
+    assert [row.tolist() for row in longer] == [params["token"].tolist(), *(row.tolist() for row in frame)]
+    assert check_streams(first, {}, longer).tolist() == [params["token"].tolist()]
+
+
+def test_stored_token_memory_words() -> None:
+    """Two beats of three channels of four bits, channel 0 in the low bits."""
+    op = PrependToken(tokens=2, channels=6, bits=4, signed=1, pe=3)
+    (memory,) = op.rtl({"token": np.array([1, -1, 2, -8, 7, 0])}).memories.values()
+    assert memory.width == 12 and list(memory.words) == [0x2F1, 0x078]
+
+
 OPS: list[HwOp] = [
     MultiPool(
         height=8, width=8, channels=32, in_bits=8, coef_bits=8, bias_bits=16, out_shift=8, out_bits=8, pe=4, use_dsp=1
@@ -187,6 +211,8 @@ OPS: list[HwOp] = [
     ChannelRepeat(tokens=64, channels=32, repeat=4, bits=8, signed=1, pe=4),
     Upsample(height=8, width=8, channels=32, factor=4, bits=8, signed=1, pe=4),
     PatchGather(height=8, width=8, channels=32, window_h=2, window_w=2, bits=1, signed=0, pe=4),
+    PrependToken(tokens=64, channels=32, bits=8, signed=1, pe=4),
+    FirstToken(tokens=65, channels=32, bits=8, signed=1, pe=4),
 ]  # fmt: skip
 
 
@@ -223,6 +249,8 @@ def test_illegal_lanes_are_named(op: HwOp) -> None:
         (OPS[3], {"repeat": 0}, "repeat=0"),
         (OPS[3], {"signed": 2}, "signed=2"),
         (OPS[4], {"factor": 3}, r"factor=3 does not divide 8 x 8; allowed: \[1, 2, 4, 8\]"),
+        (OPS[6], {"tokens": 0}, "tokens=0; allowed: 1 or more"),
+        (OPS[7], {"signed": 2}, "signed=2; allowed: 0 or 1"),
         (OPS[5], {"window_w": 5}, "window_w=5 does not divide width=8"),
     ],
 )

@@ -21,7 +21,7 @@ from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.freeze import freeze, random_frozen
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
 from bvit_hw.qonnx import execute_qonnx, export_qonnx, load_qonnx, to_qonnx
-from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
+from tests.frozen_factory import CONFIGS, random_pixels
 
 
 def _differences(graph: FrozenGraph, model: ModelWrapper, images: np.ndarray) -> list[str]:
@@ -40,10 +40,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[FrozenGraph, Pat
     return graph, path
 
 
-@pytest.mark.parametrize("name", ALL_CONFIGS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_equal_at_every_named_tensor(name: str) -> None:
-    graph = random_frozen(ALL_CONFIGS[name], seed=8)
-    images = random_pixels(ALL_CONFIGS[name], 4, seed=2)
+    graph = random_frozen(CONFIGS[name], seed=8)
+    images = random_pixels(CONFIGS[name], 4, seed=2)
     images[0], images[1] = 0, 255
     assert _differences(graph, to_qonnx(graph), images) == []
 

@@ -22,11 +22,11 @@ from bvit_hw.freeze import freeze, random_frozen
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
 from bvit_hw.qonnx import execute_qonnx, export_onnx, export_qonnx, load_qonnx, read_qonnx, to_plain_onnx, to_qonnx
 from bvit_hw.qonnx.plain import _limits
-from tests.frozen_factory import ALL_CONFIGS, CONFIGS, random_pixels
+from tests.frozen_factory import CONFIGS, random_pixels
 from tests.other_networks import NETWORKS
 
 LEVELS = (onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
-_ALL = {**ALL_CONFIGS, **{f"other-{name}": network.config for name, network in NETWORKS.items()}}
+_ALL = {**CONFIGS, **{f"other-{name}": network.config for name, network in NETWORKS.items()}}
 
 
 def _session(model: onnx.ModelProto, level: object = LEVELS[1]) -> onnxruntime.InferenceSession:
@@ -94,7 +94,7 @@ def test_shipped_checkpoint_from_its_file(tmp_path: Path) -> None:
 
 
 def test_shapes_are_those_that_onnx_infers() -> None:
-    model = to_plain_onnx(to_qonnx(random_frozen(ALL_CONFIGS["token"], seed=8)))
+    model = to_plain_onnx(to_qonnx(random_frozen(CONFIGS["token"], seed=8)))
     want = {info.name: info.type for info in model.graph.value_info}
     bare = onnx.ModelProto()
     bare.CopyFrom(model)

@@ -14,7 +14,7 @@ from bvit_hw.freeze import freeze, random_frozen
 from bvit_hw.models import load_checkpoint, shipped_checkpoint
 from bvit_hw.qonnx import export_qonnx, load_qonnx, read_qonnx, to_qonnx
 from bvit_hw.qonnx.operators import OPERATORS
-from tests.frozen_factory import ALL_CONFIGS
+from tests.frozen_factory import CONFIGS
 
 
 def assert_read_back(graph: FrozenGraph, path: Path) -> None:
@@ -33,15 +33,15 @@ def assert_read_back(graph: FrozenGraph, path: Path) -> None:
 
 
 @pytest.mark.parametrize(("coef_bits", "slope_bits"), [(8, 8), (6, 10)])
-@pytest.mark.parametrize("name", list(ALL_CONFIGS))
+@pytest.mark.parametrize("name", list(CONFIGS))
 def test_every_kind_is_read_back(name: str, coef_bits: int, slope_bits: int, tmp_path: Path) -> None:
-    graph = random_frozen(ALL_CONFIGS[name], seed=7, coef_bits=coef_bits, slope_bits=slope_bits)
+    graph = random_frozen(CONFIGS[name], seed=7, coef_bits=coef_bits, slope_bits=slope_bits)
     assert_read_back(graph, tmp_path / "model.onnx")
 
 
 def test_the_configurations_hold_every_kind() -> None:
     """So that what stands above leaves none out."""
-    kinds = {node.op for config in ALL_CONFIGS.values() for node in random_frozen(config, seed=7).nodes}
+    kinds = {node.op for config in CONFIGS.values() for node in random_frozen(config, seed=7).nodes}
     assert kinds == set(OPERATORS) == set(CONTRACT)
 
 
@@ -56,7 +56,7 @@ def test_the_full_size_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_changed_model_is_told_by_its_hash() -> None:
-    model = to_qonnx(random_frozen(ALL_CONFIGS["plain"], seed=7))
+    model = to_qonnx(random_frozen(CONFIGS["plain"], seed=7))
     name = "b0.hq/threshold"
     model.set_initializer(name, model.get_initializer(name) + 1)
     with pytest.raises(ExportError, match=r"has hash [0-9a-f]{64}, its metadata say [0-9a-f]{64}: changed"):
@@ -64,7 +64,7 @@ def test_a_changed_model_is_told_by_its_hash() -> None:
 
 
 def test_a_pattern_of_another_is_named() -> None:
-    model = to_qonnx(random_frozen(ALL_CONFIGS["token"], seed=7))
+    model = to_qonnx(random_frozen(CONFIGS["token"], seed=7))
     next(node for node in model.graph.node if node.name == "head.token").op_type = "Identity"
     with pytest.raises(LoweringError, match=r"head\.token: nodes Identity match no operator: docs/qonnx"):
         read_qonnx(model)
@@ -77,7 +77,7 @@ def test_a_pattern_of_another_is_named() -> None:
 ])  # fmt: skip
 def test_a_class_tokens_patterns_are_strict(name: str, index: tuple[int, ...], value: int, reason: str) -> None:
     """Those of the other kinds are lowering's (test_lower.py)."""
-    model = to_qonnx(random_frozen(ALL_CONFIGS["token"], seed=7))
+    model = to_qonnx(random_frozen(CONFIGS["token"], seed=7))
     values = model.get_initializer(name).copy()
     values[index] = value
     model.set_initializer(name, values)

@@ -23,11 +23,11 @@ def test_reference_is_the_frozen_model(config: str, tmp_path: Path) -> None:
     from bvit_hw.contract.file import save_frozen
     from bvit_hw.execute.frozen import FrozenBinaryViT
     from bvit_hw.freeze import random_frozen, random_images
-    from tests.frozen_factory import ALL_CONFIGS
+    from tests.frozen_factory import CONFIGS
 
-    graph = random_frozen(ALL_CONFIGS[config], seed=5)
+    graph = random_frozen(CONFIGS[config], seed=5)
     digest = save_frozen(graph, tmp_path / "frozen.safetensors")
-    pictures = random_images(ALL_CONFIGS[config], 3)
+    pictures = random_images(CONFIGS[config], 3)
     model, reference = FrozenBinaryViT(graph), runtime.Reference(tmp_path / "frozen.safetensors")
     trace = {name: value.numpy() for name, value in model.trace(torch.from_numpy(pictures)).items()}
     found = reference.tensors(pictures, list(trace))
