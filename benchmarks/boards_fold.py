@@ -26,8 +26,8 @@ def main(name: str) -> None:
     """Print one line a board, as Markdown."""
     graph = hw_graph_of(random_frozen(preset(name), seed=1))
     print(f"{name}; {processor()}\n")
-    print("| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | DSP | limited by | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | URAM | DSP | limited by | seconds |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for board in map(load_board, board_names()):
         start = time.process_time()
         try:
@@ -38,7 +38,7 @@ def main(name: str) -> None:
         r, seconds, rate = result.resources, time.process_time() - start, board.clock_mhz * 1e6 / result.cycles
         print(
             f"| {board.name} | {board.clock_mhz:g} | {result.cycles:,} | {rate:,.0f} | "
-            f"{r.lut:,.0f} | {r.ff:,.0f} | {r.bram18:,.0f} | {r.dsp:,.0f} | {result.limited_by} | {seconds:.1f} |",
+            f"{r.lut:,.0f} | {r.ff:,.0f} | {r.bram18:,.0f} | {r.uram:,.0f} | {r.dsp:,.0f} | {result.limited_by} | {seconds:.1f} |",
             flush=True,
         )
 

@@ -8,7 +8,7 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("fifo[DEPTH=3]", "bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d < CountW'(DEPTH - 1)"),
     ("fifo[DEPTH=3]", "bvit_fifo.sv", "ready_q <= count_d != CountW'(DEPTH)", "ready_q <= 1'b1"),
     ("fifo[DEPTH=2]", "bvit_fifo.sv", "valid_q <= skid_valid_q || push;", "valid_q <= skid_valid_q;"),
-    ("fifo[DEPTH=4,BLOCK=1]", "bvit_fifo.sv", "stored && (!latch_valid_q || free)", "stored"),
+    ("fifo[DEPTH=4,STYLE=1]", "bvit_fifo.sv", "stored && (!latch_valid_q || free)", "stored"),
     ("fifo[DEPTH=5]", "bvit_fifo.sv", "write_q <= '0;\n        read_q <= '0;", "write_q <= '0;"),
     # the width converter: a part counted wrong, a reset deleted
     ("width_converter[IN=1,OUT=3]", "bvit_width_converter.sv", "!last || m_axis_tready", "m_axis_tready"),

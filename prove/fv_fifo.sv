@@ -5,7 +5,7 @@
 module fv_fifo #(
   parameter int W = 2,
   parameter int DEPTH = 2,
-  parameter bit BLOCK = 1'b0
+  parameter int STYLE = 0
 ) (
   input wire logic         clk,
   input wire logic         rst,
@@ -14,7 +14,7 @@ module fv_fifo #(
   input wire logic         s_axis_tvalid,
   input wire logic         m_axis_tready
 );
-  localparam int LATENCY = BLOCK ? 2 : (DEPTH == 2) ? 0 : 1;
+  localparam int LATENCY = (STYLE > 0) ? 2 : (DEPTH == 2) ? 0 : 1;
   localparam int LEVEL_BITS = $clog2(DEPTH + 3);
   logic after_reset, s_axis_tready, m_axis_tvalid;
   logic [W-1:0] m_axis_tdata;
@@ -23,7 +23,7 @@ module fv_fifo #(
   bvit_fifo #(
     .W(W),
     .DEPTH(DEPTH),
-    .BLOCK(BLOCK)
+    .STYLE(STYLE)
   ) dut (.*);
 
   fv_reset u_reset (.*);

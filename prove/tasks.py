@@ -41,7 +41,11 @@ def _replay(beats: int, chunks: int, inner: int, outer: int, **others: int) -> d
 
 TASKS: tuple[Task, ...] = (
     *(Task(top="fv_fifo", parameters={"DEPTH": depth}, quick=depth in (2, 3)) for depth in (2, 3, 4, 5, 8)),
-    *(Task(top="fv_fifo", parameters={"DEPTH": depth, "BLOCK": 1}, quick=depth == 4) for depth in (4, 5, 8)),
+    *(
+        Task(top="fv_fifo", parameters={"DEPTH": depth, "STYLE": style}, quick=depth == 4)
+        for style in (1, 2)
+        for depth in (4, 5, 8)
+    ),
     *(
         Task(top="fv_width_converter", parameters={"IN": i, "OUT": o}, quick=(i, o) in ((1, 3), (3, 1), (2, 3)))
         for i, o in _RATIOS

@@ -21,15 +21,16 @@ from bvit_hw.freeze import freeze
 from bvit_hw.graph.fifo_sizing import measure, round_depth
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.hw_graph import HwGraph
-from bvit_hw.graph.insert_fifos import with_block_ram, with_depths
+from bvit_hw.graph.insert_fifos import with_depths
+from bvit_hw.graph.place_fifos import place_fifos
 from bvit_hw.graph.stitch_plan import add_glue
 from bvit_hw.models.checkpoint import load_checkpoint, shipped_checkpoint
-from bvit_hw.ops.base import HwOp, IntArray, Params, Stream
+from bvit_hw.ops.base import HwOp, IntArray, Params, Resources, Stream
 from bvit_hw.rtl_library import source_paths
 
 IMAGES = 6
 #: block RAM for the block's deep FIFOs, in halves: what a part of a small FPGA's would be
-BRAM18 = 40.0
+ROOM = Resources(bram18=40)
 
 
 @cache
@@ -68,7 +69,7 @@ def sized(graph: HwGraph, frames: IntArray) -> HwGraph:
     """The graph with all glue, its FIFOs as deep as they get full when a frame comes every ``graph.cycles`` cycles."""
     glued = add_glue(graph)
     run = measure(glued, CoreSimulator(), frames, frames=2 * len(frames))
-    return with_block_ram(with_depths(glued, {n: round_depth(held) for n, held in run.occupancy.items()}), BRAM18)
+    return place_fifos(with_depths(glued, {n: round_depth(held) for n, held in run.occupancy.items()}), ROOM)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,12 @@ from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.width_converter import WidthConverter
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.targets import XC7
+from bvit_hw.targets.xcup import TARGET as XCUP
 
 
 def fifo(depth: int, style: str = "small", *, pe: int = 4, bits: int = 7, tokens: int = 20) -> Fifo:
-    return Fifo(tokens=tokens, channels=4 * pe, bits=bits, signed=True, pe=pe, depth=depth, style=style)
+    target = XCUP if style == "ultra" else XC7
+    return Fifo(tokens=tokens, channels=4 * pe, bits=bits, signed=True, pe=pe, depth=depth, style=style, target=target)
 
 
 def converter(lanes_in: int, lanes_out: int, *, bits: int = 3, tokens: int = 12) -> WidthConverter:
@@ -44,12 +47,12 @@ def frames_of(op: HwOp, count: int = 3, seed: int = 1) -> list[tuple[np.ndarray,
 @pytest.mark.parametrize(
     ("depth", "style", "pe", "bits"),
     [(2, "small", 1, 2), (3, "small", 4, 7), (16, "small", 16, 9), (100, "small", 1, 8), (4, "large", 2, 8),
-     (64, "large", 10, 8), (70, "large", 3, 3)],
+     (64, "large", 10, 8), (70, "large", 3, 3), (4, "ultra", 2, 8), (64, "ultra", 10, 8), (70, "ultra", 3, 3)],
 )  # fmt: skip
 def test_fifo(depth: int, style: str, pe: int, bits: int) -> None:
     op = fifo(depth, style, pe=pe, bits=bits)
     measured = check_op(op, {}, frames_of(op, seed=depth))
-    assert measured.latency_first == (3 if style == "large" else min(depth - 1, 2))
+    assert measured.latency_first == (min(depth - 1, 2) if style == "small" else 3)
     # Full is what holds depth beats, not one less.
     assert (measured.capacity, measured.occupancy["held"]) == ((depth,), depth)
 
@@ -145,7 +148,14 @@ def test_the_bench_finds_rule_breakers(name: str, tmp_path: Path, monkeypatch: p
         check_op(op, {}, frames_of(op), dut=rogue(name, tmp_path))
 
 
-CHECKER_MUTATIONS = [
+CHECKER_#: block RAM and UltraRAM have the same lines: these are the latter's
+ULTRA_MEMORY = """(* ram_style = "ultra" *)
+        logic [W-1:0] mem[Size];
+        always_ff @(posedge clk) begin
+          if (push) mem[write_q] <= s_axis_tdata;
+          if (read) latch_q <= mem[read_q];"""
+
+MUTATIONS = [
     ("bvit_axis_check.sv", "assert (tvalid) else", "assert (1'b1) else", "withdraws"),
     ("bvit_axis_check.sv", "assert (tdata == tdata_q)", "assert (tdata_q == tdata_q)", "changes"),
     ("bvit_axis_check.sv", "held_q <= tvalid && !tready && !rst", "held_q <= 1'b0", "withdraws"),
@@ -195,7 +205,8 @@ def test_duplicate(copies: int) -> None:
 
 
 @pytest.mark.parametrize("ops", [
-    [fifo(d, s) for d, s in ((2, "small"), (3, "small"), (33, "small"), (100, "small"), (64, "large"), (700, "large"))],
+    [fifo(d, s) for d, s in ((2, "small"), (3, "small"), (33, "small"), (100, "small"), (64, "large"), (700, "large"),
+                             (64, "ultra"), (5000, "ultra"))],
     [converter(a, b) for a, b in ((4, 4), (1, 2), (2, 10), (12, 3), (2, 3), (7, 5))],
     [duplicate(n) for n in range(2, 9)],
 ], ids=["fifo", "width_converter", "duplicate"])  # fmt: skip
@@ -221,6 +232,11 @@ MUTATIONS = [
     (fifo(70, "large"), "(!latch_valid_q || free)", "1'b1"),
     (fifo(70, "large"), "write_q == AddrW'(Size - 1)", "write_q == AddrW'(Size - 2)"),
     (fifo(70, "large"), "latch_valid_q <= 1'b0;", "latch_valid_q <= latch_valid_q;"),
+    (fifo(70, "ultra"), "(!latch_valid_q || free)", "1'b1"),
+    (fifo(70, "ultra"), "write_q == AddrW'(Size - 1)", "write_q == AddrW'(Size - 2)"),
+    (fifo(70, "ultra"), ULTRA_MEMORY, ULTRA_MEMORY.replace("mem[read_q]", "s_axis_tdata")),
+    (fifo(70, "ultra"), ULTRA_MEMORY, ULTRA_MEMORY.replace("if (read) ", "")),
+    (fifo(70, "ultra"), ULTRA_MEMORY, ULTRA_MEMORY.replace("mem[write_q]", "mem[read_q]")),
     (converter(2, 10), "PartW'(Parts - 1)", "PartW'(Parts - 2)"),
     (converter(2, 10), "!last || m_axis_tready", "!last"),
     (converter(2, 10), "if (rst) part_q <= '0;\n      else if", "if"),
@@ -265,6 +281,35 @@ def test_cost_models(tmp_path: Path) -> None:
         assert (predicted.ff, predicted.bram18) == (pytest.approx(counted.ff, abs=2), counted.bram18), op
 
 
+@pytest.mark.parametrize(
+    ("width", "depth", "urams"),
+    [
+        # one, and what is just too wide or too deep for it
+        (72, 4096, 1), (73, 4096, 2), (72, 4097, 2), (72, 64, 1), (1, 128, 1), (9, 8192, 2),
+        # of the full-size network: neither width nor depth is a multiple
+        (64, 25_090, 7), (96, 12_545, 8), (640, 1570, 9), (100, 5000, 4), (8, 9000, 3),
+    ],
+)  # fmt: skip
+def test_ultraram_is_inferred(width: int, depth: int, urams: int, tmp_path: Path) -> None:
+    """Yosys makes URAM288 of it and no other memory, as many as predicted; LUTs and registers as for block RAM."""
+    op = Fifo(tokens=4, channels=width, bits=1, signed=False, pe=width, depth=depth, style="ultra", target=XCUP)
+    counted = synthesize([job_of("fifo", op, {})], target=XCUP, work=tmp_path / "work", processes=1)["fifo"]
+    predicted = op.resources()
+    assert (counted.uram, counted.bram18, counted.dsp) == (urams, 0, 0)
+    assert (predicted.uram, predicted.bram18) == (urams, 0)
+    assert predicted.lut == pytest.approx(counted.lut, rel=0.15, abs=5)
+    assert predicted.ff == pytest.approx(counted.ff, abs=2)
+
+
+def test_what_is_there_at_power_up_is_not_in_ultraram() -> None:
+    """It has no initial contents: no module that has such a memory reads a file, or sets one up."""
+    sources = {path.name: path.read_text() for path in (Path(__file__).parents[1] / "rtl").rglob("*.sv")}
+    ultra = {name for name, text in sources.items() if '"ultra"' in text}
+    assert ultra == {"bvit_fifo.sv"}
+    for name in ultra:
+        assert "$readmem" not in sources[name] and "initial" not in re.sub(r"//.*", "", sources[name])
+
+
 def test_bram18s_by_hand() -> None:
     shapes = ((36, 512), (36, 513), (18, 1024), (9, 4096), (8, 20000))
     assert [XC7.memories.halves(*shape) for shape in shapes] == [1, 2, 1, 2, 10]
@@ -275,7 +320,9 @@ def test_bram18s_by_hand() -> None:
     [
         (lambda: fifo(1), ConfigError, "depth=1"),
         (lambda: fifo(3, "large"), ConfigError, "4 or more"),
-        (lambda: fifo(8, "uram"), ConfigError, "small, large"),
+        (lambda: fifo(8, "uram"), ConfigError, "small, large, ultra"),
+        (lambda: fifo(3, "ultra"), ConfigError, "4 or more"),
+        (lambda: fifo(8, "ultra").on(XC7).resources(), ConfigError, "in UltraRAM: the target has none"),
         (lambda: duplicate(9), ConfigError, "copies=9"),
         (lambda: converter(2, 4).fold(lanes_in=3), FoldingError, "lanes=3"),
         (lambda: duplicate(2).fold(pe=4), FoldingError, "lanes=4"),

@@ -25,7 +25,7 @@ def write_accelerator(folder: Path, board: Board) -> IpContents:
     config = CONFIGS["pyramid"]
     graph = hw_graph_of(random_frozen(config, seed=1))
     border = border_of(graph, board.limits.bram18)
-    core = stitch(planned(graph, board.limits.bram18))
+    core = stitch(planned(graph, board.limits))
     size = config.image_size
     top = accelerator(
         core,

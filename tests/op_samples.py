@@ -19,6 +19,7 @@ from bvit_hw.ops.prepend_token import PrependToken
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
 from bvit_hw.ops.width_converter import WidthConverter
+from bvit_hw.targets.xcup import TARGET as XCUP
 
 #: one of each kind, by name
 OPS: tuple[HwOp, ...] = (
@@ -57,6 +58,7 @@ VARIANTS: tuple[HwOp, ...] = (
     ChannelRepeat(tokens=1, channels=1, repeat=3, bits=1, signed=0, pe=1),
     Duplicate(tokens=1, channels=8, bits=1, signed=False, copies=8, pe=8),
     Fifo(tokens=64, channels=8, bits=9, signed=True, pe=4, depth=300, style="large"),
+    Fifo(tokens=64, channels=8, bits=9, signed=True, pe=4, depth=5000, style="ultra", target=XCUP),
     FirstToken(tokens=1, channels=4, bits=1, signed=0, pe=4),
     IntMVAU(tokens=2, cols=7, rows=8, in_bits=4, in_signed=1, weight_bits=5, acc_bits=12, use_dsp=0, serial=1),
     MultiPool(

@@ -17,9 +17,10 @@ import numpy as np
 from bvit_hw.errors import LoweringError
 from bvit_hw.graph.direct_links import removable_fifos
 from bvit_hw.graph.hw_graph import HwGraph
-from bvit_hw.graph.insert_fifos import with_block_ram, with_depths
+from bvit_hw.graph.insert_fifos import with_depths
+from bvit_hw.graph.place_fifos import place_fifos
 from bvit_hw.graph.waiting import plan_waiting
-from bvit_hw.ops.base import IntArray, Stream
+from bvit_hw.ops.base import IntArray, Resources, Stream
 from bvit_hw.targets import XC7
 from bvit_hw.targets.memories import Memories
 
@@ -142,11 +143,11 @@ def measure(
 
 
 def size_fifos(
-    graph: HwGraph, simulate: Simulate, images: np.ndarray, *, bram18: float, frames: int = 24
+    graph: HwGraph, simulate: Simulate, images: np.ndarray, *, room: Resources, frames: int = 24
 ) -> SizedGraph:
     """Depths for every FIFO of a stitched graph (0: none), proven in simulation with ``frames`` frames of ``images``.
 
-    ``bram18`` is the block RAM (in halves) that the graph may take; deep FIFOs go there as far as it allows.
+    ``room`` is what the graph may take of block RAM and UltraRAM; deep FIFOs go there as far as it allows.
     Raises LoweringError where logits differ from the golden functions, or where the final run is slower than the
     model by more than 2 %.
     """
@@ -154,12 +155,12 @@ def size_fifos(
     small = held_back(graph)
     if small:
         try:
-            return _size(graph, simulate, images, wanted, small, bram18, frames)
+            return _size(graph, simulate, images, wanted, small, room, frames)
         except WrongLogitsError:
             raise
         except LoweringError as error:
             log.warning("FIFO sizing: streams wait where they join, which takes more memory (%s)", error)
-    return _size(graph, simulate, images, wanted, frozenset(), bram18, frames)
+    return _size(graph, simulate, images, wanted, frozenset(), room, frames)
 
 
 def _size(
@@ -168,7 +169,7 @@ def _size(
     images: np.ndarray,
     wanted: IntArray,
     small: frozenset[str],
-    bram18: float,
+    room: Resources,
     frames: int,
 ) -> SizedGraph:
     """Measure with the ``small`` FIFOs as they are, then prove: the fewest and shallowest first."""
@@ -185,12 +186,12 @@ def _size(
     tries += [(deeper, "")] if deeper != depths else []
     for chosen, lesson in tries[:-1]:
         try:
-            return _prove(graph, simulate, images, wanted, chosen, first, bram18, frames)
+            return _prove(graph, simulate, images, wanted, chosen, first, room, frames)
         except WrongLogitsError:
             raise
         except LoweringError as error:
             log.warning("FIFO sizing: %s (%s)", lesson, error)
-    return _prove(graph, simulate, images, wanted, tries[-1][0], first, bram18, frames)
+    return _prove(graph, simulate, images, wanted, tries[-1][0], first, room, frames)
 
 
 def _prove(
@@ -200,11 +201,11 @@ def _prove(
     wanted: IntArray,
     depths: Mapping[str, int],
     first: CoreRun,
-    bram18: float,
+    room: Resources,
     frames: int,
 ) -> SizedGraph:
     """Run the graph with ``depths``; raises LoweringError unless logits and cycles a frame are right."""
-    sized = with_block_ram(with_depths(graph, depths), bram18)
+    sized = place_fifos(with_depths(graph, depths), room)
     run = simulate(sized, images, frames=frames)
     check_logits(run, wanted)
     found, model = run.cycles_per_frame, graph.cycles

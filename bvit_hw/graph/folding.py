@@ -187,7 +187,7 @@ def _fit(solver: Solver, cycles: int, board: Board) -> FoldingResult | None:
 def _result(solver: Solver, board: Board, chosen: Mapping[str, HwOp]) -> FoldingResult:
     graph = solver.graph.with_ops(chosen)
     cycles = max(graph.cycles, solver.border_cycles)
-    resources = planned(graph, board.limits.bram18).resources() + solver.edge.resources
+    resources = planned(graph, board.limits).resources() + solver.edge.resources
     result = FoldingResult(
         graph=graph,
         cycles=cycles,
@@ -196,7 +196,7 @@ def _result(solver: Solver, board: Board, chosen: Mapping[str, HwOp]) -> Folding
         limited_by=_limited_by(solver, cycles, resources, board.limits),
     )
     log.info(
-        "folded %s: %d cycles a frame, %.0f LUT, %.0f BRAM18, %.0f DSP",
-        graph.name, result.cycles, resources.lut, resources.bram18, resources.dsp,
+        "folded %s: %d cycles a frame, %.0f LUT, %.0f BRAM18, %.0f UltraRAM, %.0f DSP",
+        graph.name, result.cycles, resources.lut, resources.bram18, resources.uram, resources.dsp,
     )  # fmt: skip
     return result

@@ -14,7 +14,7 @@ import numpy as np
 
 from bvit_hw.graph.border import OUTPUT_LANES, Border, border_of, values_of
 from bvit_hw.graph.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, vector
-from bvit_hw.graph.glue import duplicate_op, link_costs
+from bvit_hw.graph.glue import duplicate_op, least_link_costs, link_costs
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.graph.programme import Programme
 from bvit_hw.graph.waiting import plan_waiting
@@ -52,6 +52,8 @@ class Solver:
         least = [np.min(list(costs.values()), axis=0) for costs in self.border_links.values()]
         self.border = tuple((np.array(vector(self.edge.resources)) + sum(least)).tolist())
         self.limits = tuple(limit - part for limit, part in zip(vector(limits), self.border, strict=True))
+        #: whether FIFOs may be in UltraRAM
+        self.ultra = limits.uram > 0
         self.weights = unit_prices(self.limits)
         self.held = plan_waiting(graph).own(graph)
         self.consumers = graph.consumers()
@@ -101,15 +103,13 @@ class Solver:
             programme.row([(column, 1.0) for _, column in columns[op]], count, count)
         for node in self.graph.nodes:
             for port, tensor in enumerate(node.outputs):
-                # One lane is the least that a stream can cost.
                 for reader, reader_port in self.consumers.get(tensor, []):
-                    stream = replace(node.op.outputs[port], lanes=1)
-                    variants = link_costs(
-                        stream,
-                        1,
+                    variants = least_link_costs(
+                        replace(node.op.outputs[port], lanes=1),
                         self.held[tensor, reader.name, reader_port],
                         target=self.graph.target,
                         buffered=_buffered(reader),
+                        ultra=self.ultra,
                     )
                     programme.row([(self._column(programme, costs, v), 1.0) for v in variants], 1, 1)
         _budget_rows(programme, costs, limits)
@@ -159,7 +159,13 @@ class Solver:
                 for reader, reader_port in readers:
                     theirs = by_lanes_of(columns[reader.name], reader_port)
                     held = self.held[tensor, reader.name, reader_port]
-                    link = partial(link_costs, held=held, target=self.graph.target, buffered=_buffered(reader))
+                    link = partial(
+                        link_costs,
+                        held=held,
+                        target=self.graph.target,
+                        buffered=_buffered(reader),
+                        ultra=self.ultra,
+                    )
                     self._link(programme, costs, node.op.outputs[port], ours, theirs, link, len(readers))
         _budget_rows(programme, costs, limits)
         values = programme.solve(gap=2e-3, nodes=FINE_NODES)

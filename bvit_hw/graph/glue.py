@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
-from bvit_hw.ops.base import Intake, Resources, Stream
+from bvit_hw.ops.base import Intake, Resources, Stream, divisors
 from bvit_hw.ops.duplicate import Duplicate
 from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.width_converter import WidthConverter
 from bvit_hw.targets import Target
+from bvit_hw.targets.cost import KINDS
 
-SMALL, LARGE = "small", "large"
+SMALL, LARGE, ULTRA = "small", "large", "ultra"
+#: the resource that a FIFO of this style takes
+BLOCK_KINDS = {LARGE: "bram18", ULTRA: "uram"}
 
 
 @cache
 def fifo_op(stream: Stream, depth: int, style: str = SMALL, *, target: Target) -> Fifo:
-    """A FIFO of ``depth`` beats for the stream, in LUT RAM (``SMALL``) or block RAM (``LARGE``)."""
+    """A FIFO of ``depth`` beats for the stream, in LUT RAM (``SMALL``), block RAM (``LARGE``) or UltraRAM."""
     return Fifo.of(stream, pe=stream.lanes, depth=max(depth, 2), style=style, target=target)
 
 
@@ -36,14 +40,21 @@ def depth_for(stream: Stream, held: float) -> int:
     return 2 + int(-(-held * stream.beats // 1))
 
 
+def block_styles(depth: int, *, target: Target, ultra: bool) -> tuple[str, ...]:
+    """Styles of RAM blocks that a FIFO of ``depth`` may be put into; ``ultra``: whether UltraRAM may be taken."""
+    if depth < target.memories.cell_words:
+        return ()
+    return (LARGE, ULTRA) if ultra and target.memories.ultra_shape else (LARGE,)
+
+
 @cache
 def link_costs(
-    source: Stream, lanes: int, held: float, *, target: Target, buffered: bool = True
+    source: Stream, lanes: int, held: float, *, target: Target, buffered: bool = True, ultra: bool = False
 ) -> tuple[Resources, ...]:
     """Costs of carrying a stream to a consumer of ``lanes``: a FIFO, and a width converter where the lanes differ.
 
     ``held`` is how many frames wait in the FIFO; where none do and not ``buffered`` there is one only before a
-    converter to fewer lanes (see insert_fifos). A deep FIFO has two costs, in LUT RAM and in block RAM.
+    converter to fewer lanes (see insert_fifos). A deep FIFO has a cost for each memory that it may be in.
     """
     total, fifo_stream = Resources(), source
     if lanes != source.lanes:
@@ -56,5 +67,23 @@ def link_costs(
     if not buffered and not held:
         return (total,)
     depth = depth_for(fifo_stream, held)
-    styles = (SMALL, LARGE) if depth >= target.memories.cell_words else (SMALL,)
+    styles = (SMALL, *block_styles(depth, target=target, ultra=ultra))
     return tuple(total + fifo_op(fifo_stream, depth, style, target=target).resources() for style in styles)
+
+
+@cache
+def least_link_costs(
+    stream: Stream, held: float, *, target: Target, buffered: bool, ultra: bool
+) -> tuple[Resources, ...]:
+    """The least that carrying a stream of one lane can cost at any lanes: :func:`link_costs` of equal lanes.
+
+    One lane is the least in LUT RAM and in block RAM, whose words may be narrow. UltraRAM has one shape: there it is
+    the lanes that fill the words best.
+    """
+    variants = link_costs(stream, 1, held, target=target, buffered=buffered, ultra=ultra)
+    if len(variants) < len((SMALL, LARGE, ULTRA)):
+        return variants
+    wider = (replace(stream, lanes=lanes) for lanes in divisors(stream.channels))
+    every = [link_costs(s, s.lanes, held, target=target, buffered=buffered, ultra=True)[-1] for s in wider]
+    least = {kind: min(getattr(cost, kind) for cost in every) for kind in KINDS}
+    return (*variants[:-1], Resources(**least))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bvit_hw.errors import LoweringError
 from bvit_hw.graph.edges import insert_on_edges
-from bvit_hw.graph.glue import LARGE, fifo_op
+from bvit_hw.graph.glue import fifo_op
 from bvit_hw.graph.hw_graph import Edge, HwGraph, HwNode
 from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import Intake
@@ -66,27 +66,3 @@ def with_depths(graph: HwGraph, depths: Mapping[str, int]) -> HwGraph:
         if not (node.op.fifo_depth and node.outputs[0] in renamed)
     )
     return replace(graph, nodes=nodes).with_ops(ops)
-
-
-def with_block_ram(graph: HwGraph, limit: float) -> HwGraph:
-    """The graph with deep FIFOs moved to block RAM, those that save most LUTs for it first.
-
-    ``limit`` is the block RAM (in halves) that the graph may take. Only moves that save LUTs are made.
-    """
-    spare = limit - graph.resources().bram18
-    gains = []
-    for node in graph.fifos:
-        depth = node.op.fifo_depth
-        if depth < graph.target.memories.cell_words:
-            continue
-        moved = fifo_op(node.op.inputs[0], depth, LARGE, target=graph.target)
-        before, after = node.op.resources(), moved.resources()
-        saved, taken = before.lut - after.lut, after.bram18 - before.bram18
-        if saved > 0 and taken > 0:
-            gains.append((saved / taken, node.name, taken, moved))
-    ops = {}
-    for _, name, taken, moved in sorted(gains, key=lambda gain: (-gain[0], gain[1])):
-        if taken <= spare:
-            spare -= taken
-            ops[name] = moved
-    return graph.with_ops(ops)

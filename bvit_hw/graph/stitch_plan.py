@@ -11,11 +11,12 @@ from bvit_hw.graph.border import OUTPUT_LANES, border_of, input_lanes
 from bvit_hw.graph.glue import depth_for
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_duplicates import insert_duplicates
-from bvit_hw.graph.insert_fifos import insert_fifos, with_block_ram, with_depths
+from bvit_hw.graph.insert_fifos import insert_fifos, with_depths
 from bvit_hw.graph.insert_width_converters import insert_width_converters
 from bvit_hw.graph.passes import run_passes
+from bvit_hw.graph.place_fifos import place_fifos
 from bvit_hw.graph.waiting import plan_waiting
-from bvit_hw.ops.base import Intake
+from bvit_hw.ops.base import Intake, Resources
 
 
 def add_glue(graph: HwGraph, image: np.ndarray | None = None) -> HwGraph:
@@ -46,12 +47,12 @@ def expected_direct(graph: HwGraph, depths: Mapping[str, int]) -> list[str]:
     ]
 
 
-def planned(graph: HwGraph, bram18: float) -> HwGraph:
-    """The graph with all glue and estimated depths, deep FIFOs in block RAM as far as it goes.
+def planned(graph: HwGraph, limits: Resources) -> HwGraph:
+    """The graph with all glue and estimated depths, deep FIFOs in RAM blocks as far as those go.
 
-    ``bram18`` is the block RAM (in halves) that the accelerator may take, its border included.
+    ``limits`` is what the accelerator may take, its border included: of block RAM and of UltraRAM, nothing else counts.
     """
     stitched = add_glue(graph)
     depths = estimated_depths(stitched)
     depths |= dict.fromkeys(expected_direct(stitched, depths), 0)
-    return with_block_ram(with_depths(stitched, depths), bram18 - border_of(graph, bram18).resources.bram18)
+    return place_fifos(with_depths(stitched, depths), limits - border_of(graph, limits.bram18).resources)

@@ -287,6 +287,11 @@ class HwOp(ABC):
         """Beats that it holds, if it is a FIFO, whose depth sizing chooses; 0 for every other operator."""
         return 0
 
+    @property
+    def fifo_memory(self) -> str:
+        """What a FIFO's beats are kept in, in words; nothing for every other operator."""
+        return ""
+
     @abstractmethod
     def foldings(self) -> Iterator[Self]:
         """Every legal folding of this operator worth considering, slowest first."""

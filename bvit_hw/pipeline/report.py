@@ -12,6 +12,7 @@ from typing import Any
 from bvit_hw import __version__
 from bvit_hw.flows.plain import by_hand
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
+from bvit_hw.ops.fifo import MEMORY_KINDS
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.engine import StepOutcome
 from bvit_hw.pipeline.options import BuildOptions
@@ -20,6 +21,7 @@ from bvit_hw.report.model import (
     Bitstream,
     Cycles,
     Edge,
+    FifoMemory,
     HlsPart,
     Implementation,
     OperatorRow,
@@ -69,6 +71,25 @@ def _edges(graph: HwGraph) -> list[Edge]:
         if not node.op.is_glue:
             for port, tensor in enumerate(node.outputs):
                 follow(node, port, node.name, tensor, 0, node.op.outputs[port].width)
+    return found
+
+
+def fifo_memory(graph: HwGraph, counted: Mapping[str, Mapping[str, float]]) -> list[FifoMemory]:
+    """The FIFOs of a stitched graph by the memory that they are in; ``counted`` has Yosys' counts by name, or none."""
+    found = []
+    for kind, resource in MEMORY_KINDS.items():
+        nodes = [node for node in graph.fifos if node.op.fifo_memory == kind]
+        if nodes:
+            found.append(
+                FifoMemory(
+                    kind=kind,
+                    fifos=len(nodes),
+                    bits=sum(node.op.fifo_depth * node.op.inputs[0].width for node in nodes),
+                    resource=resource,
+                    model=sum(float(getattr(node.op.resources(), resource)) for node in nodes),
+                    synthesized=sum(counted[node.name][resource] for node in nodes) if counted else None,
+                )
+            )
     return found
 
 
@@ -137,6 +158,7 @@ def make_report(
             for kind in options.board.target.budget_kinds
         },
         fifo_bits=int(results["generate"]["fifo_bits"]),
+        fifo_memory=fifo_memory(graph, counted),
         steps=[StepRow(**o.as_json()) for o in outcomes],
         bitstream=Bitstream(
             built=built,

@@ -65,6 +65,20 @@ class Resource(_Record):
     available: float
 
 
+class FifoMemory(_Record):
+    """The FIFOs that are kept in one kind of memory: how many, their ``bits``, and what they take of ``resource``.
+
+    ``model`` is predicted, ``synthesized`` counted (None: not run).
+    """
+
+    kind: str
+    fifos: int
+    bits: int
+    resource: str
+    model: float
+    synthesized: float | None
+
+
 class OperatorRow(_Record):
     """One operator of the accelerator."""
 
@@ -149,6 +163,7 @@ class Report(_Record):
     accuracy: Accuracy
     resources: dict[str, Resource]
     fifo_bits: int
+    fifo_memory: list[FifoMemory] = []
     steps: list[StepRow]
     bitstream: Bitstream
     operators: list[OperatorRow]

@@ -49,6 +49,16 @@ def print_report(report: Report, console: Console) -> None:
             table.add_row(name, f"{r.model:,.0f}", synthesized + over, f"{r.budget:,.0f}", f"{r.available:,.0f}")
     console.print(table)
 
+    if report.fifo_memory:
+        memories = Table(box=None, pad_edge=False)
+        for heading in ("FIFOs in", "FIFOs", "bits", "model", "Yosys"):
+            memories.add_column(heading, justify="left" if heading == "FIFOs in" else "right", overflow="fold")
+        for m in report.fifo_memory:
+            synthesized = "not run" if m.synthesized is None else f"{m.synthesized:,.0f}"
+            taken = (f"{m.model:,.0f} {m.resource}", synthesized)
+            memories.add_row(m.kind, f"{m.fifos:,}", f"{m.bits:,}", *taken)
+        console.print(memories)
+
     steps = Table(box=None, pad_edge=False)
     for heading in ("step", "status", "seconds"):
         steps.add_column(heading, justify="right" if heading == "seconds" else "left", overflow="fold")

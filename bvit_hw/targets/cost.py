@@ -19,6 +19,9 @@ class Resources:
     def __add__(self, other: Resources) -> Resources:
         return Resources(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
+    def __sub__(self, other: Resources) -> Resources:
+        return Resources(**{f.name: getattr(self, f.name) - getattr(other, f.name) for f in fields(self)})
+
 
 #: the kinds of resources, in the order of every cost
 KINDS = tuple(f.name for f in fields(Resources))

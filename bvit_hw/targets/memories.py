@@ -1,4 +1,4 @@
-"""What memories take of an FPGA, in LUTs or in blocks, and which of the two a memory is better put into.
+"""What memories take of an FPGA, in LUTs, blocks or UltraRAM, and where a memory is better put.
 
 Every operator asks here, so that a target answers for all of them. The counts are those of Yosys for the modules of
 rtl/, which differ in how they join the banks of deep memories; :class:`Join` names the ways.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+from bvit_hw.errors import ConfigError
 from bvit_hw.targets.cost import Resources
 
 
@@ -34,7 +35,8 @@ class Memories:
     ``lut_ram``: words x bits of the cells of ``lut_ram_luts`` LUTs, one port writing, one reading, smallest first.
     ``block_shapes``: words x bits that a half block or a whole one can have, and how many halves that is;
     ``byte_bits``: bits that a write enable of a block covers. ``table_words``: words of one bit that a LUT holds as a
-    constant.
+    constant. ``ultra_shape``: words x bits of an UltraRAM, which has no other shape and no contents at power-up; None
+    where the target has none.
     """
 
     lut_ram: tuple[tuple[int, int], ...]
@@ -53,6 +55,7 @@ class Memories:
     line_bank: float
     #: fitted to tables of random contents, by the most words for which it holds: LUTs a bit
     table_excess: tuple[tuple[float, float], ...]
+    ultra_shape: tuple[int, int] | None = None
 
     @property
     def shallow_words(self) -> int:
@@ -118,6 +121,22 @@ class Memories:
         shapes = [(words, bits) for words, bits, halves in self.block_shapes if halves == 1]
         words, bits = next((shape for shape in shapes if depth <= shape[0]), shapes[-1])
         return -(-depth // words) * -(-width // bits)
+
+    # ---- UltraRAM ------------------------------------------------------------------------------------------------
+
+    def ultra(self, width: int, depth: int) -> Resources:
+        """Cost of a buffer in UltraRAM, which nothing but its writer may have to fill.
+
+        Behind several banks are a multiplexer and registers for the address's upper bits, before them a LUT a bank for
+        the write enable, as Yosys counts: Vivado joins them by their cascade and spends none of it. Raises ConfigError
+        where the target has no UltraRAM.
+        """
+        if self.ultra_shape is None:
+            raise ConfigError(f"a buffer of {depth} words of {width} bits in UltraRAM: the target has none")
+        words, bits = self.ultra_shape
+        banks = -(-depth // words)
+        joined = width * -(-(banks - 1) // 3) + banks if banks > 1 else 0
+        return Resources(uram=banks * -(-width // bits), lut=joined, ff=(banks - 1).bit_length())
 
     # ---- both ----------------------------------------------------------------------------------------------------
 

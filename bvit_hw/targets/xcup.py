@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bvit_hw.targets import xc7
 from bvit_hw.targets.target import Family, Target
 from bvit_hw.targets.xilinx import CELLS, DSP48, MEMORIES, synthesis
@@ -12,7 +14,8 @@ TARGET = Target(
         Family(name="zynq-ultrascale+", flow="vivado", ip_families=("zynquplus",)),
         Family(name="alveo", flow="vitis", ip_families=("virtexuplus", "virtexuplusHBM")),
     ),
-    memories=MEMORIES,
+    # UG573: 4096 x 72 and nothing else. Devices without UltraRAM have a board whose file counts none.
+    memories=replace(MEMORIES, ultra_shape=(4096, 72)),
     dsp=DSP48,
     # LUT6_2 and CARRY8
     vendor_cells=2,

@@ -1,16 +1,18 @@
 // First-word-fall-through FIFO between two operators; ready, valid and data come from registers.
 //
 // Full rate at every depth: one beat in and one out each cycle. It holds DEPTH beats, the output
-// register included. Latency from empty: 1 cycle (DEPTH = 2), 2 (LUT RAM), 3 (block RAM).
+// register included. Latency from empty: 1 cycle (DEPTH = 2), 2 (LUT RAM), 3 (block RAM, UltraRAM).
 // LUT RAM comes in 32 words: a depth of 32 costs what a depth of 3 does, and for wide streams no
-// more than a depth of 2.
+// more than a depth of 2. Block RAM and UltraRAM differ in nothing but the memory's kind: a word is
+// read into the RAM's latch, and out_q can be its output register. UltraRAM wants one clock, both
+// ports synchronous, and no initial contents (AMD UG573, UG901); a FIFO asks for no more.
 // In simulation `max_count_q` tells the most beats ever held since reset, for sizing.
 `default_nettype none
 
 module bvit_fifo #(
-  parameter int W = 8,        // width of tdata in bits
-  parameter int DEPTH = 2,    // beats held, >= 2 (>= 4 with BLOCK)
-  parameter bit BLOCK = 1'b0  // 0: registers or LUT RAM, 1: block RAM with its output register
+  parameter int W = 8,      // width of tdata in bits
+  parameter int DEPTH = 2,  // beats held, >= 2 (>= 4 with STYLE 1 and 2)
+  parameter int STYLE = 0   // 0: registers or LUT RAM, 1: block RAM, 2: UltraRAM
 ) (
   input  wire logic         clk,
   input  wire logic         rst,
@@ -24,8 +26,11 @@ module bvit_fifo #(
   if (W < 1) begin : gen_bad_width
     $error("bvit_fifo: W must be at least 1");
   end
-  if (DEPTH < (BLOCK ? 4 : 2)) begin : gen_bad_depth
-    $error("bvit_fifo: DEPTH must be at least 2, with BLOCK at least 4");
+  if (STYLE < 0 || STYLE > 2) begin : gen_bad_style
+    $error("bvit_fifo: STYLE must be 0, 1 or 2");
+  end
+  if (DEPTH < (STYLE > 0 ? 4 : 2)) begin : gen_bad_depth
+    $error("bvit_fifo: DEPTH must be at least 2, with STYLE 1 and 2 at least 4");
   end
 
   localparam int CountW = $clog2(DEPTH + 1);
@@ -93,7 +98,7 @@ module bvit_fifo #(
       end
     end
 
-    if (!BLOCK) begin : gen_lutram
+    if (STYLE == 0) begin : gen_lutram
       (* ram_style = "distributed" *)
       logic [W-1:0] mem[Size];
       assign read = free && stored;
@@ -106,9 +111,7 @@ module bvit_fifo #(
         if (free) out_q <= mem[read_q];
       end
     end else begin : gen_block
-      (* ram_style = "block" *)
-      logic [W-1:0] mem[Size];
-      logic [W-1:0] latch_q;  // the block RAM's read latch; out_q becomes its output register
+      logic [W-1:0] latch_q;  // the RAM's read latch; out_q becomes its output register
       logic latch_valid_q;
       assign read = stored && (!latch_valid_q || free);
       always_ff @(posedge clk) begin
@@ -121,10 +124,22 @@ module bvit_fifo #(
           else if (free) latch_valid_q <= 1'b0;
         end
       end
-      always_ff @(posedge clk) begin
-        if (push) mem[write_q] <= s_axis_tdata;
-        if (read) latch_q <= mem[read_q];
-        if (free) out_q <= latch_q;
+      always_ff @(posedge clk) if (free) out_q <= latch_q;
+      // Nothing is read in the cycle in which it is written: no port has to look at the other one.
+      if (STYLE == 1) begin : gen_bram
+        (* ram_style = "block" *)
+        logic [W-1:0] mem[Size];
+        always_ff @(posedge clk) begin
+          if (push) mem[write_q] <= s_axis_tdata;
+          if (read) latch_q <= mem[read_q];
+        end
+      end else begin : gen_ultra
+        (* ram_style = "ultra" *)
+        logic [W-1:0] mem[Size];
+        always_ff @(posedge clk) begin
+          if (push) mem[write_q] <= s_axis_tdata;
+          if (read) latch_q <= mem[read_q];
+        end
       end
     end
   end

@@ -43,6 +43,7 @@ class Case:
     real: str
     source_chance: int
     sink_chance: int
+    uram: int
 
     @property
     def name(self) -> str:
@@ -83,6 +84,7 @@ def draw(seed: int, number: int) -> Case:
         real=_pick(rng, ["least", "below", "below"]),
         source_chance=int(rng.integers(30, 257)),
         sink_chance=int(rng.integers(30, 257)),
+        uram=_pick(rng, [0, 2, 50]),
     )
 
 

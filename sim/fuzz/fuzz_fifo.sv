@@ -9,7 +9,7 @@ module fuzz_fifo #(
   parameter int COUNT = 1,  // words of limits.mem
   parameter int W = 8,
   parameter int DEPTH = 3,
-  parameter bit BLOCK = 1'b0
+  parameter int STYLE = 0
 ) (
   input  wire logic         clk,
   input  wire logic         rst,

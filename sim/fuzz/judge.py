@@ -27,7 +27,7 @@ from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_fifos import with_depths
 from bvit_hw.graph.stitch_plan import add_glue
 from bvit_hw.graph.vendor_cells import with_vendor_cells
-from bvit_hw.ops.base import HwOp, IntArray
+from bvit_hw.ops.base import HwOp, IntArray, Resources
 from bvit_hw.qonnx import execute_qonnx, to_qonnx
 from bvit_hw.rtl_library import source_paths
 
@@ -94,7 +94,8 @@ def core_facts(
     cache = own_cache(folder)
     real = FuzzSimulator(workdir=folder / "core", cache=cache, jobs=1)
     sizing = SizingSimulator(roomy=LimitedSimulator(workdir=folder / "limited", cache=cache, jobs=1), real=real)
-    sized = size_fifos(add_glue(folded, image=images[0]), sizing, images, bram18=case.bram18, frames=FRAMES)
+    room = Resources(bram18=case.bram18, uram=min(case.uram, board.limits.uram))
+    sized = size_fifos(add_glue(folded, image=images[0]), sizing, images, room=room, frames=FRAMES)
     save_graph(sized.graph, folder / "sized.safetensors")
     check_logits(sized.run, wanted)
     hesitant = replace(

@@ -20,15 +20,16 @@ from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.graph.vendor_cells import with_vendor_cells
+from bvit_hw.ops.base import Resources
 from tests.frozen_factory import CONFIGS
 
 
 @cache
 def stitched(board: str, name: str = "pyramid") -> HwGraph:
-    """Operators in their widest foldings, vendor cells, glue, FIFOs in both kinds of memory."""
+    """Operators in their widest foldings, vendor cells, glue, FIFOs in every kind of memory that the board has."""
     plain = with_vendor_cells(hw_graph_of(random_frozen(CONFIGS[name], seed=3)), load_board(board))
     widest = plain.with_ops({node.name: list(node.op.foldings())[-1] for node in plain.nodes})
-    return planned(widest, 1000)
+    return planned(widest, Resources(bram18=40, uram=60))
 
 
 @pytest.mark.parametrize("board, name", [*(("pynq-z2", name) for name in sorted(CONFIGS)), ("kv260", "pyramid")])

@@ -68,7 +68,7 @@ def test_no_folding_in_the_budget_is_faster(luts: int) -> None:
         faster += 1
         if fits(sum((op.resources() for op in ops), around), small.limits):
             folded = graph.with_ops({node.name: op for node, op in zip(graph.nodes, ops, strict=True)})
-            assert not fits(planned(folded, small.limits.bram18).resources() + around, small.limits), ops
+            assert not fits(planned(folded, small.limits).resources() + around, small.limits), ops
     assert faster > 10
 
 
@@ -79,7 +79,7 @@ def test_tiny_digits_on_the_7z020() -> None:
     assert found.cycles <= 2000
     assert found.cycles == found.graph.cycles
     assert fits(found.resources, target.limits)
-    glued = planned(found.graph, target.limits.bram18).resources()
+    glued = planned(found.graph, target.limits).resources()
     assert found.resources == glued + border(found.graph, target)
     assert all(0 <= fraction <= 1 for fraction in found.utilisation.values())
     assert found.limited_by
@@ -118,6 +118,21 @@ def test_a_network_that_never_fits_says_what_of() -> None:
     require_fit(network(), board())
     with pytest.raises(FoldingError, match=r"does not fit.*too small: lut \(budget 4340, needed \d+\)"):
         fold(network(), board(lut=6200))
+
+
+def test_ultraram_takes_what_block_ram_has_no_room_for() -> None:
+    """A card's block RAM cut down until a rate is out of reach: with UltraRAM it is back, within every budget."""
+    graph = network("tiny-digits")
+    data = load_board("kv260").model_dump()
+    data["resources"]["bram18"]["count"] = 110
+    found = {}
+    for urams in (0, 64):
+        data["resources"]["uram"]["count"] = urams
+        small = Board.model_validate(data)
+        found[urams] = fold(graph.on(small.target), small)
+        assert fits(found[urams].resources, small.limits)
+    assert found[0].resources.uram == 0 < found[64].resources.uram
+    assert (found[64].cycles, found[64].resources.lut) < (found[0].cycles, found[0].resources.lut)
 
 
 def test_every_choice_is_a_folding_of_the_same_shape() -> None:

@@ -84,7 +84,9 @@ def test_every_operator_was_synthesized(report: Report) -> None:
     assert all(row.synthesized is not None for row in report.operators)
     names = {row.name for row in report.operators}
     assert all(edge.source in names and edge.target in names for edge in report.edges)
-    assert report.fifo_bits > 0
+    assert report.fifo_bits == sum(memory.bits for memory in report.fifo_memory) > 0
+    blocks = next(memory for memory in report.fifo_memory if memory.kind == "block RAM")
+    assert blocks.model == blocks.synthesized > 0
 
 
 def test_the_page_holds_itself(report: Report, built: Path) -> None:

@@ -8,19 +8,24 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bvit_hw.report.model import Accuracy
+from bvit_hw.report.model import Accuracy, FifoMemory
 from bvit_hw.report.terminal import print_report
 
 RESOURCES = {
     name: SimpleNamespace(model=912_345.0, synthesized=known, budget=1_303_680.0, available=2_607_360.0)
     for name, known in (("lut", None), ("bram18", 812_345.0))
 }
+FIFO_MEMORY = [
+    FifoMemory(kind="block RAM", fifos=21, bits=412_345, resource="bram18", model=55.0, synthesized=None),
+    FifoMemory(kind="UltraRAM", fifos=9, bits=24_812_345, resource="uram", model=107.0, synthesized=106.0),
+]
 REPORT = SimpleNamespace(
     accuracy=Accuracy(
         data="digits", rtl=1.0, rtl_images=32, rtl_equal_to_frozen=True, qat=1.0, frozen=1.0, images=360
     ),
     board_title="AMD Alveo U280 (8 GB HBM2, 32 GB DDR4)", part="xcu280-fsvh2892-2L-e", clock_mhz=250.0,
     clock_note="assumed", summary=lambda: {"frames/s": "97,656"}, limited_by="stem.acc", resources=RESOURCES, hls=None,
+    fifo_memory=FIFO_MEMORY,
     steps=[SimpleNamespace(name="checkpoint", status="done", seconds=3.0, note=""),
            SimpleNamespace(name="synthesize", status="left out", seconds=0.0, note="--skip synthesize")],
     bitstream=SimpleNamespace(built=True, note="", implementation=None, command=""),
@@ -33,5 +38,6 @@ def test_nothing_is_cut_off(width: int) -> None:
     print_report(REPORT, Console(width=width, file=out))  # type: ignore[arg-type]
     text = out.getvalue()
     assert "…" not in text and all(word in text for word in ("resource", "bram18", "budget", "seconds", "left out"))
+    assert all(word in text for word in ("block RAM", "UltraRAM", "uram", "not run"))
     digits = "".join(sign for sign in text if sign.isdigit())
-    assert width < 80 or ("912345" in digits and "2607360" in digits)
+    assert width < 80 or all(number in digits for number in ("912345", "2607360", "24812345107106"))

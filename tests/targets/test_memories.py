@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bvit_hw.errors import ConfigError
 from bvit_hw.targets import XC7
+from bvit_hw.targets.cost import Resources
 from bvit_hw.targets.memories import Join
+from bvit_hw.targets.xcup import TARGET as XCUP
 
 
 def test_memory_costs_are_those_counted() -> None:
@@ -18,3 +21,14 @@ def test_memory_costs_are_those_counted() -> None:
     counts = ((8, 512, 1), (64, 256, 2), (20, 1024, 2), (16, 2048, 2), (128, 2048, 15), (8, 4096, 2), (128, 4096, 30))
     for width, depth, counted in counts:
         assert memories.halves(width, depth) == counted
+
+
+def test_ultraram_has_one_shape() -> None:
+    """4096 x 72; LUTs join the banks, three more by each LUT of a bit (Yosys' counts: sim/test_glue.py)."""
+    ultra = XCUP.memories.ultra
+    assert ultra(72, 4096) == ultra(1, 2) == Resources(uram=1)
+    assert ultra(73, 4096) == Resources(uram=2)
+    assert ultra(64, 4097) == Resources(uram=2, lut=64 + 2, ff=1)
+    assert ultra(100, 25_090) == Resources(uram=14, lut=2 * 100 + 7, ff=3)
+    with pytest.raises(ConfigError, match="70 words of 8 bits in UltraRAM: the target has none"):
+        XC7.memories.ultra(8, 70)

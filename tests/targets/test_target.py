@@ -90,7 +90,7 @@ def test_a_network_is_lowered_folded_and_costed(third: Board, target: Target) ->
     """All operators, the glue between them and the border are the target's, and cost what its table says."""
     graph = with_vendor_cells(hw_graph_of(random_frozen(CONFIGS["plain"], seed=1)), third)
     found = fold(graph, third, target_fps=1000)
-    stitched = planned(found.graph, third.limits.bram18)
+    stitched = planned(found.graph, third.limits)
     assert {node.op.target for node in stitched.nodes} == {target}
     assert len(stitched.nodes) > len(graph.nodes)
     for node in stitched.nodes:

@@ -41,7 +41,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         add_glue(folded, image=images[0]),
         CoreSimulator(jobs=options.jobs),
         images,
-        bram18=options.board.limits.bram18 - border.resources.bram18,
+        room=options.board.limits - border.resources,
         frames=SIZING_FRAMES,
     )
     context.progress(2, 3)
