@@ -188,6 +188,7 @@ def test_facts_for_the_graph(op: HwOp) -> None:
         assert op.cycles == busiest and not any(op.lags) and len(op.inputs) == 1
     if op.intake is Intake.SPLITS:
         assert op.outputs[0].beats > op.inputs[0].beats and op.outputs[0].beats % op.inputs[0].beats == 0
+    assert bool(op.fifo_memory) == bool(op.fifo_depth)
     if op.is_glue:
         assert not op.param_specs and not op.contract_node and op.cycles == busiest
         assert len({(s.tokens, s.channels, s.bits, s.signed) for s in (*op.inputs, *op.outputs)}) == 1
