@@ -38,7 +38,8 @@ def main(name: str) -> None:
         r, seconds, rate = result.resources, time.process_time() - start, board.clock_mhz * 1e6 / result.cycles
         print(
             f"| {board.name} | {board.clock_mhz:g} | {result.cycles:,} | {rate:,.0f} | "
-            f"{r.lut:,.0f} | {r.ff:,.0f} | {r.bram18:,.0f} | {r.uram:,.0f} | {r.dsp:,.0f} | {result.limited_by} | {seconds:.1f} |",
+            f"{r.lut:,.0f} | {r.ff:,.0f} | {r.bram18:,.0f} | {r.uram:,.0f} | {r.dsp:,.0f} | "
+            f"{result.limited_by} | {seconds:.1f} |",
             flush=True,
         )
 

@@ -9,6 +9,8 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("fifo[DEPTH=3]", "bvit_fifo.sv", "ready_q <= count_d != CountW'(DEPTH)", "ready_q <= 1'b1"),
     ("fifo[DEPTH=2]", "bvit_fifo.sv", "valid_q <= skid_valid_q || push;", "valid_q <= skid_valid_q;"),
     ("fifo[DEPTH=4,STYLE=1]", "bvit_fifo.sv", "stored && (!latch_valid_q || free)", "stored"),
+    ("fifo[DEPTH=4,STYLE=2,ROWS=2]", "bvit_fifo.sv", "bank_q <= read_q[AddrW-1:RowW]", "bank_q <= '0"),
+    ("fifo[DEPTH=4,STYLE=2,ROWS=2]", "bvit_fifo.sv", "push && write_q[AddrW-1:RowW] == ", "push && '0 == "),
     ("fifo[DEPTH=5]", "bvit_fifo.sv", "write_q <= '0;\n        read_q <= '0;", "write_q <= '0;"),
     # the width converter: a part counted wrong, a reset deleted
     ("width_converter[IN=1,OUT=3]", "bvit_width_converter.sv", "!last || m_axis_tready", "m_axis_tready"),

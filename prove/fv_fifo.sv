@@ -5,7 +5,8 @@
 module fv_fifo #(
   parameter int W = 2,
   parameter int DEPTH = 2,
-  parameter int STYLE = 0
+  parameter int STYLE = 0,
+  parameter int ROWS = 4096
 ) (
   input wire logic         clk,
   input wire logic         rst,
@@ -23,7 +24,8 @@ module fv_fifo #(
   bvit_fifo #(
     .W(W),
     .DEPTH(DEPTH),
-    .STYLE(STYLE)
+    .STYLE(STYLE),
+    .ROWS(ROWS)
   ) dut (.*);
 
   fv_reset u_reset (.*);

@@ -46,6 +46,8 @@ TASKS: tuple[Task, ...] = (
         for style in (1, 2)
         for depth in (4, 5, 8)
     ),
+    # UltraRAM's banks side by side
+    *(Task(top="fv_fifo", parameters={"DEPTH": depth, "STYLE": 2, "ROWS": 2}, quick=depth == 4) for depth in (4, 8)),
     *(
         Task(top="fv_width_converter", parameters={"IN": i, "OUT": o}, quick=(i, o) in ((1, 3), (3, 1), (2, 3)))
         for i, o in _RATIOS

@@ -40,11 +40,15 @@ def depth_for(stream: Stream, held: float) -> int:
     return 2 + int(-(-held * stream.beats // 1))
 
 
-def block_styles(depth: int, *, target: Target, ultra: bool) -> tuple[str, ...]:
-    """Styles of RAM blocks that a FIFO of ``depth`` may be put into; ``ultra``: whether UltraRAM may be taken."""
-    if depth < target.memories.cell_words:
+def block_styles(width: int, depth: int, *, target: Target, ultra: bool) -> tuple[str, ...]:
+    """Styles of RAM blocks that a FIFO of ``depth`` beats of ``width`` bits may be put into.
+
+    ``ultra``: whether UltraRAM may be taken; what fits half a block RAM would leave all but a sixteenth of one empty.
+    """
+    memories = target.memories
+    if depth < memories.cell_words:
         return ()
-    return (LARGE, ULTRA) if ultra and target.memories.ultra_shape else (LARGE,)
+    return (LARGE, ULTRA) if ultra and memories.ultra_shape and memories.halves(width, depth) > 1 else (LARGE,)
 
 
 @cache
@@ -67,7 +71,7 @@ def link_costs(
     if not buffered and not held:
         return (total,)
     depth = depth_for(fifo_stream, held)
-    styles = (SMALL, *block_styles(depth, target=target, ultra=ultra))
+    styles = (SMALL, *block_styles(fifo_stream.width, depth, target=target, ultra=ultra))
     return tuple(total + fifo_op(fifo_stream, depth, style, target=target).resources() for style in styles)
 
 
@@ -80,10 +84,10 @@ def least_link_costs(
     One lane is the least in LUT RAM and in block RAM, whose words may be narrow. UltraRAM has one shape: there it is
     the lanes that fill the words best.
     """
-    variants = link_costs(stream, 1, held, target=target, buffered=buffered, ultra=ultra)
-    if len(variants) < len((SMALL, LARGE, ULTRA)):
+    variants = link_costs(stream, 1, held, target=target, buffered=buffered)
+    wider = (replace(stream, lanes=lanes) for lanes in divisors(stream.channels) if ultra and len(variants) > 1)
+    every = [link_costs(s, s.lanes, held, target=target, buffered=buffered, ultra=True) for s in wider]
+    placed = [costs[-1] for costs in every if len(costs) > len((SMALL, LARGE))]
+    if not placed:
         return variants
-    wider = (replace(stream, lanes=lanes) for lanes in divisors(stream.channels))
-    every = [link_costs(s, s.lanes, held, target=target, buffered=buffered, ultra=True)[-1] for s in wider]
-    least = {kind: min(getattr(cost, kind) for cost in every) for kind in KINDS}
-    return (*variants[:-1], Resources(**least))
+    return (*variants, Resources(**{kind: min(getattr(cost, kind) for cost in placed) for kind in KINDS}))

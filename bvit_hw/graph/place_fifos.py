@@ -21,8 +21,9 @@ def place_fifos(graph: HwGraph, room: Resources) -> HwGraph:
         before, depth = node.op.resources(), node.op.fifo_depth
         if any(getattr(before, kind) for kind in left):
             continue
-        for style in block_styles(depth, target=graph.target, ultra=left["uram"] > 0):
-            moved = fifo_op(node.op.inputs[0], depth, style, target=graph.target)
+        stream = node.op.inputs[0]
+        for style in block_styles(stream.width, depth, target=graph.target, ultra=left["uram"] > 0):
+            moved = fifo_op(stream, depth, style, target=graph.target)
             after, kind = moved.resources(), BLOCK_KINDS[style]
             saved, taken = before.lut - after.lut, getattr(after, kind)
             if saved > 0:

@@ -52,7 +52,10 @@ def print_report(report: Report, console: Console) -> None:
     if report.fifo_memory:
         memories = Table(box=None, pad_edge=False)
         for heading in ("FIFOs in", "FIFOs", "bits", "model", "Yosys"):
-            memories.add_column(heading, justify="left" if heading == "FIFOs in" else "right", overflow="fold")
+            first = heading == "FIFOs in"
+            memories.add_column(
+                heading, justify="left" if first else "right", overflow="fold", min_width=9 if first else None
+            )
         for m in report.fifo_memory:
             synthesized = "not run" if m.synthesized is None else f"{m.synthesized:,.0f}"
             taken = (f"{m.model:,.0f} {m.resource}", synthesized)

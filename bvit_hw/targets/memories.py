@@ -14,6 +14,9 @@ from functools import lru_cache
 from bvit_hw.errors import ConfigError
 from bvit_hw.targets.cost import Resources
 
+#: bits of an UltraRAM's bytes, as its write enables may be set (UG573: BWE_MODE)
+ULTRA_BYTES = (8, 9)
+
 
 class Join(Enum):
     """How the banks of a LUT RAM deeper than one cell are joined, and its words filled into cells."""
@@ -125,18 +128,23 @@ class Memories:
     # ---- UltraRAM ------------------------------------------------------------------------------------------------
 
     def ultra(self, width: int, depth: int) -> Resources:
-        """Cost of a buffer in UltraRAM, which nothing but its writer may have to fill.
+        """Cost of a buffer in UltraRAM, which nothing but its writer may have to fill (gen_ultra of bvit_fifo.sv).
 
-        Behind several banks are a multiplexer and registers for the address's upper bits, before them a LUT a bank for
-        the write enable, as Yosys counts: Vivado joins them by their cascade and spends none of it. Raises ConfigError
-        where the target has no UltraRAM.
+        Several banks lie behind one another, or side by side in columns of whole bytes where that takes fewer. Behind
+        them is a multiplexer, and registers for the address's upper bits; before them a LUT a bank for the write
+        enable. Raises ConfigError where the target has no UltraRAM.
         """
         if self.ultra_shape is None:
             raise ConfigError(f"a buffer of {depth} words of {width} bits in UltraRAM: the target has none")
         words, bits = self.ultra_shape
         banks = -(-depth // words)
-        joined = width * -(-(banks - 1) // 3) + banks if banks > 1 else 0
-        return Resources(uram=banks * -(-width // bits), lut=joined, ff=(banks - 1).bit_length())
+        column = min(-(-width // byte) * byte for byte in ULTRA_BYTES)
+        blocks = min(banks * -(-width // bits), -(-banks * column // bits))
+        if banks == 1:
+            return Resources(uram=blocks)
+        # Four banks a LUT6; of more ABC makes a little less of it.
+        select = 1 if banks <= 4 else (banks + 2) // 3
+        return Resources(uram=blocks, lut=width * select + banks, ff=(banks - 1).bit_length())
 
     # ---- both ----------------------------------------------------------------------------------------------------
 

@@ -3,16 +3,17 @@
 // Full rate at every depth: one beat in and one out each cycle. It holds DEPTH beats, the output
 // register included. Latency from empty: 1 cycle (DEPTH = 2), 2 (LUT RAM), 3 (block RAM, UltraRAM).
 // LUT RAM comes in 32 words: a depth of 32 costs what a depth of 3 does, and for wide streams no
-// more than a depth of 2. Block RAM and UltraRAM differ in nothing but the memory's kind: a word is
-// read into the RAM's latch, and out_q can be its output register. UltraRAM wants one clock, both
-// ports synchronous, and no initial contents (AMD UG573, UG901); a FIFO asks for no more.
+// more than a depth of 2. With block RAM and UltraRAM a word is read into the RAM's latch, and out_q
+// can be its output register. UltraRAM has one clock, synchronous ports and no initial contents
+// (AMD UG573, UG901); a FIFO asks for no more.
 // In simulation `max_count_q` tells the most beats ever held since reset, for sizing.
 `default_nettype none
 
 module bvit_fifo #(
-  parameter int W = 8,      // width of tdata in bits
-  parameter int DEPTH = 2,  // beats held, >= 2 (>= 4 with STYLE 1 and 2)
-  parameter int STYLE = 0   // 0: registers or LUT RAM, 1: block RAM, 2: UltraRAM
+  parameter int W = 8,       // width of tdata in bits
+  parameter int DEPTH = 2,   // beats held, >= 2 (>= 4 with STYLE 1 and 2)
+  parameter int STYLE = 0,   // 0: registers or LUT RAM, 1: block RAM, 2: UltraRAM
+  parameter int ROWS = 4096  // words of an UltraRAM; proofs take fewer
 ) (
   input  wire logic         clk,
   input  wire logic         rst,
@@ -31,6 +32,9 @@ module bvit_fifo #(
   end
   if (DEPTH < (STYLE > 0 ? 4 : 2)) begin : gen_bad_depth
     $error("bvit_fifo: DEPTH must be at least 2, with STYLE 1 and 2 at least 4");
+  end
+  if (ROWS < 2 || ROWS != 1 << $clog2(ROWS)) begin : gen_bad_rows
+    $error("bvit_fifo: ROWS must be a power of two");
   end
 
   localparam int CountW = $clog2(DEPTH + 1);
@@ -134,11 +138,40 @@ module bvit_fifo #(
           if (read) latch_q <= mem[read_q];
         end
       end else begin : gen_ultra
-        (* ram_style = "ultra" *)
-        logic [W-1:0] mem[Size];
-        always_ff @(posedge clk) begin
-          if (push) mem[write_q] <= s_axis_tdata;
-          if (read) latch_q <= mem[read_q];
+        // An UltraRAM is ROWS words of 72 bits, nothing else. Where it takes fewer of them, the banks of
+        // a FIFO deeper than that lie side by side in one word, each a column of whole bytes, for which
+        // there are write enables.
+        localparam int Banks = (Size + ROWS - 1) / ROWS;
+        localparam int By8 = (W + 7) / 8 * 8;
+        localparam int By9 = (W + 8) / 9 * 9;
+        localparam int Column = (By8 < By9) ? By8 : By9;
+        if ((Banks * Column + 71) / 72 >= Banks * ((W + 71) / 72)) begin : gen_plain
+          (* ram_style = "ultra" *)
+          logic [W-1:0] mem[Size];
+          always_ff @(posedge clk) begin
+            if (push) mem[write_q] <= s_axis_tdata;
+            if (read) latch_q <= mem[read_q];
+          end
+        end else begin : gen_beside
+          localparam int RowW = $clog2(ROWS);
+          (* ram_style = "ultra" *)
+          logic [Banks*Column-1:0] mem[ROWS];
+          logic [Banks-1:0][Column-1:0] word_q;
+          logic [AddrW-RowW-1:0] bank_q;
+          always_ff @(posedge clk) begin
+            for (int bank = 0; bank < Banks; bank++) begin
+              if (push && write_q[AddrW-1:RowW] == (AddrW - RowW)'(bank)) begin
+                mem[write_q[RowW-1:0]][bank*Column+:Column] <= Column'(s_axis_tdata);
+              end
+            end
+            if (read) begin
+              word_q <= mem[read_q[RowW-1:0]];
+              bank_q <= read_q[AddrW-1:RowW];
+            end
+          end
+          assign latch_q = word_q[bank_q][W-1:0];
+          logic unused;
+          assign unused = ^word_q;
         end
       end
     end

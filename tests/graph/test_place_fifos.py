@@ -24,11 +24,14 @@ def glued(target: Target) -> HwGraph:
     return add_glue(hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=3)).on(target))
 
 
+#: the width of the FIFOs that are made deep, in bits
+WIDTH = 8
+
+
 def deep(target: Target, *depths: int) -> HwGraph:
-    """The graph with its widest FIFOs so deep, the widest one first; all others hold two beats."""
+    """The graph with some FIFOs of WIDTH so deep; all others hold two beats."""
     graph = glued(target)
-    widest = sorted(graph.fifos, key=lambda node: (-node.op.inputs[0].width, node.name))
-    names = [node.name for node in widest[: len(depths)]]
+    names = [node.name for node in graph.fifos if node.op.inputs[0].width == WIDTH][: len(depths)]
     return with_depths(graph, dict.fromkeys((n.name for n in graph.fifos), 2) | dict(zip(names, depths, strict=True)))
 
 
@@ -49,11 +52,10 @@ def test_block_ram_as_far_as_it_goes(target: Target) -> None:
     assert set(memories(plenty).values()) == {"block RAM"}
     assert none == graph and set(memories(none).values()) == {"LUT RAM"}
     assert plenty.resources().lut < graph.resources().lut
-    first, second, third = memories(graph)
-    few = place_fifos(graph, room(graph, bram18=plenty.node(first).op.resources().bram18))
-    assert few.resources().bram18 <= room(graph, bram18=plenty.node(first).op.resources().bram18).bram18
-    assert "block RAM" in memories(few).values() and memories(few)[third] == "LUT RAM"
-    assert second in memories(few)
+    one = room(graph, bram18=XCUP.memories.halves(WIDTH, 2048))
+    few = place_fifos(graph, one)
+    assert [memories(few)[name] for name in memories(graph)] == ["block RAM", "LUT RAM", "LUT RAM"], "most LUTs saved"
+    assert few.resources().bram18 == one.bram18
     image = random_pixels(CONFIGS["pyramid"], 1, 1)[0].reshape(1, -1)
     assert np.array_equal(plenty.execute(image)[plenty.output], graph.execute(image)[graph.output])
 
@@ -66,7 +68,7 @@ def test_a_target_without_ultraram_gets_none() -> None:
 
 
 def test_ultraram_where_there_is_no_block_ram() -> None:
-    graph = deep(XCUP, 2048, 1024, 63)
+    graph = deep(XCUP, 4000, 3000, 63)
     placed = place_fifos(graph, room(graph, uram=10))
     assert sorted(memories(placed).values()) == ["LUT RAM", "UltraRAM", "UltraRAM"]
     assert placed.resources().uram == sum(node.op.resources().uram for node in placed.fifos) > 0
@@ -76,24 +78,29 @@ def test_ultraram_where_there_is_no_block_ram() -> None:
 
 @pytest.mark.parametrize(("bram18", "uram", "kind"), [(1000, 2, "block RAM"), (10, 100, "UltraRAM")])
 def test_the_kind_is_taken_of_which_there_is_more(bram18: int, uram: int, kind: str) -> None:
-    graph = deep(XCUP, 2048)
+    graph = deep(XCUP, 4000)
     assert set(memories(place_fifos(graph, room(graph, bram18=bram18, uram=uram))).values()) == {kind}
 
 
 def test_the_other_kind_takes_what_is_left() -> None:
-    """UltraRAM is the better place for all of them, but there are two too few."""
-    graph = deep(XCUP, 2048, 2048, 2048, 2048)
-    each = place_fifos(deep(XCUP, 2048), room(deep(XCUP, 2048), uram=1)).resources().uram
-    assert each == 1
-    placed = place_fifos(graph, room(graph, bram18=8, uram=2))
-    assert sorted(memories(placed).values()) == ["UltraRAM", "UltraRAM", *sorted(memories(placed).values())[2:]]
-    assert placed.resources().uram == 2 and placed.resources().bram18 <= graph.resources().bram18 + 8
-    assert place_fifos(placed, room(graph, bram18=8, uram=2)) == placed, "what is placed stays"
+    """UltraRAM is the better place for all four, but there are two; block RAM has room for one more."""
+    graph = deep(XCUP, 4000, 4000, 4000, 4000)
+    allowed = room(graph, bram18=XCUP.memories.halves(WIDTH, 4000), uram=2)
+    placed = place_fifos(graph, allowed)
+    assert sorted(memories(placed).values()) == ["LUT RAM", "UltraRAM", "UltraRAM", "block RAM"]
+    assert placed.resources().uram == 2 and placed.resources().bram18 <= allowed.bram18
+    assert place_fifos(placed, allowed) == placed, "what is placed stays"
+
+
+def test_what_fits_half_a_block_is_not_in_ultraram() -> None:
+    graph = deep(XCUP, 66)
+    assert set(memories(place_fifos(graph, room(graph, uram=100))).values()) == {"LUT RAM"}
+    assert set(memories(place_fifos(graph, room(graph, bram18=1, uram=100))).values()) == {"block RAM"}
 
 
 def test_no_move_costs_luts() -> None:
-    """A stream of one bit, 64 deep: the LUTs of its memory are fewer than those around a block."""
-    graph = deep(XCUP, *[64] * 12)
+    """64 deep, the LUTs of a narrow memory are about as few as those around a block."""
+    graph = deep(XCUP, *[64] * 8)
     placed = place_fifos(graph, room(graph, bram18=100, uram=100))
     for node in graph.fifos:
         assert placed.node(node.name).op.resources().lut <= node.op.resources().lut

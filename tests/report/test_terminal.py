@@ -38,6 +38,6 @@ def test_nothing_is_cut_off(width: int) -> None:
     print_report(REPORT, Console(width=width, file=out))  # type: ignore[arg-type]
     text = out.getvalue()
     assert "…" not in text and all(word in text for word in ("resource", "bram18", "budget", "seconds", "left out"))
-    assert all(word in text for word in ("block RAM", "UltraRAM", "uram", "not run"))
+    assert width < 80 or all(word in text for word in ("block RAM", "UltraRAM", "107 uram", "not run"))
     digits = "".join(sign for sign in text if sign.isdigit())
     assert width < 80 or all(number in digits for number in ("912345", "2607360", "24812345107106"))

@@ -82,7 +82,7 @@ def test_a_good_file_breaks_no_rule(tmp_path: Path) -> None:
         ("  bvit_y", "  reg z;\n  bvit_y", "no reg"),
         ("  bvit_y", "  assign y = {{(W - 8){x[7]}}, x};\n  bvit_y", "a difference may be 0"),
         ("  bvit_y", "  assign y = {W - 8 {1'b0}};\n  bvit_y", "a difference may be 0"),
-        ("  bvit_y", "  always_ff @(posedge clk) mem[a][8*i+:8] <= d;\n  bvit_y", "bvit_ram alone"),
+        ("  bvit_y", "  always_ff @(posedge clk) mem[a][8*i+:8] <= d;\n  bvit_y", "only bvit_ram"),
     ],
 )
 def test_each_rule_finds_what_breaks_it(old: str, new: str, rule: str, tmp_path: Path) -> None:

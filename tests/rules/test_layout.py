@@ -42,7 +42,6 @@ ELSEWHERE_TESTED = {
     "flows.vendor": "targets/test_target.py",
     "flows.yosys": "ops/test_popcount.py and sim/: counts of the mapped RTL",
     "graph.implementation": "hls/",
-    "pipeline.report": "pipeline/test_pipeline.py: the report of a build, made by the command",
     "sums": "cli/test_deploy.py: sums seal what is copied",
     "templates": "codegen/, flows/: all generated text",
 }

@@ -24,11 +24,13 @@ def test_memory_costs_are_those_counted() -> None:
 
 
 def test_ultraram_has_one_shape() -> None:
-    """4096 x 72; LUTs join the banks, three more by each LUT of a bit (Yosys' counts: sim/test_glue.py)."""
+    """4096 x 72; banks side by side where they leave room for each other (Yosys' counts: sim/test_glue.py)."""
     ultra = XCUP.memories.ultra
     assert ultra(72, 4096) == ultra(1, 2) == Resources(uram=1)
     assert ultra(73, 4096) == Resources(uram=2)
     assert ultra(64, 4097) == Resources(uram=2, lut=64 + 2, ff=1)
-    assert ultra(100, 25_090) == Resources(uram=14, lut=2 * 100 + 7, ff=3)
+    assert ultra(100, 25_090) == Resources(uram=11, lut=3 * 100 + 7, ff=3)
+    assert ultra(9, 8 * 4096) == ultra(8, 8 * 4096) + Resources(lut=3) == Resources(uram=1, lut=3 * 9 + 8, ff=3)
+    assert [ultra(8, words * 4096).uram for words in (9, 10)] == [1, 2]
     with pytest.raises(ConfigError, match="70 words of 8 bits in UltraRAM: the target has none"):
         XC7.memories.ultra(8, 70)
