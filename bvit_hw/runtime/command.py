@@ -76,7 +76,7 @@ class Run:
 def run_pictures(accelerator: Accelerator, pictures: Pictures) -> Run:
     """Prepare and classify ``pictures``; raises ImageError, DeviceError."""
     pictures = checked_labels(pictures, accelerator.info.class_names)
-    images = accelerator.prepare(pictures.images)
+    images = accelerator.prepare(pictures)
     before = accelerator.counters()["cycles"]
     start = time.perf_counter()
     logits = accelerator.logits_int(images)

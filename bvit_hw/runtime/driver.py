@@ -22,6 +22,7 @@ from .images import checked, pack, prepare
 from .link import Link
 from .lock import DeviceLock
 from .model_info import ModelInfo
+from .pictures import Pictures
 
 #: bytes of pixels that a transfer carries at most, unless the user says otherwise
 _BATCH_BYTES = 1 << 20
@@ -142,8 +143,13 @@ class Accelerator:
         if self._held.closed:
             raise DeviceError(f"the accelerator {self._held.whose or 'was closed; connect again'}")
 
-    def prepare(self, images: np.ndarray | Sequence[Any]) -> np.ndarray:
-        """Pictures of any size, grey or colour, bytes or reals in 0..1, as the uint8 array that the others take."""
+    def prepare(self, images: np.ndarray | Sequence[Any] | Pictures) -> np.ndarray:
+        """Pictures of any size, grey or colour, bytes or reals in 0..1, as the uint8 array that the others take.
+
+        ImageError says what is wrong, and with which of them: those of load_pictures are told by their names.
+        """
+        if isinstance(images, Pictures):
+            return prepare(images.images, self.info, images.names)
         return prepare(images, self.info)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
@@ -312,7 +318,8 @@ class Accelerator:
         packet = self._link.read(reg.PACKET_FRAMES)
         if packet != self._packet:
             raise DeviceResetError(
-                f"the accelerator was reset in the middle of a batch: {packet} frames a packet, {self._packet} were set"
+                "the accelerator was reset in the middle of a batch"
+                + (", by reset()" if self._packet is None else f": {packet} frames a packet, {self._packet} were set")
             )
         if causes:
             raise FrameError(f"the accelerator did not receive what was sent: {'; '.join(causes)}; {self._state()}")

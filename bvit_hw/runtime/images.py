@@ -53,6 +53,7 @@ def batch_of(images: np.ndarray, channels: int, size: tuple[int, int]) -> np.nda
     shape = images.shape
     if np.ma.is_masked(images):
         raise ImageError("images are masked in part; fill in what is masked (filled())")
+    images = np.asarray(images)  # a matrix would keep its two axes
     if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
         raise ImageError(f"images are {images.dtype} {shape}; needed: uint8 (0..255) or real numbers (0..1)")
     batch = images
@@ -82,12 +83,12 @@ def batch_of(images: np.ndarray, channels: int, size: tuple[int, int]) -> np.nda
     return batch if batch.dtype == np.uint8 else to_bytes(batch)
 
 
-def prepare(images: object, info: ModelInfo) -> np.ndarray:
+def prepare(images: object, info: ModelInfo, names: Sequence[str] | None = None) -> np.ndarray:
     """Images as the accelerator takes them: uint8 N x height x width x channels of ``info``, by its preprocessing.
 
     Takes one image or many, as an array, a Pillow picture, or a list of images of different sizes: h x w (grey),
     h x w x 1, 3 or 4 (the fourth, opacity, is left out), N in front. uint8 counts as it is, real numbers as 0..1.
-    Raises ImageError for anything else.
+    Raises ImageError for anything else, which tells the image of a list by its place, or by one of ``names``.
     """
     if hasattr(images, "getexif") and hasattr(images, "convert"):
         from .pictures import array_of
@@ -103,7 +104,8 @@ def prepare(images: object, info: ModelInfo) -> np.ndarray:
         try:
             parts.append(prepare(_listed(image), info))
         except ImageError as error:
-            raise ImageError(f"image {number} of the list: {error}") from error
+            name = f"image {number} of the list" if names is None else names[number]
+            raise ImageError(f"{name}: {error}") from error
     return np.concatenate(parts) if parts else np.empty((0, info.height, info.width, info.channels), np.uint8)
 
 

@@ -35,6 +35,14 @@ def test_run_on_the_command_line(package: Path, capsys: pytest.CaptureFixture[st
         assert main(["--package", str(package), "run", "--images", str(strange)]) == 1
         told = capsys.readouterr()
         assert words in told.err and "strange.npz" in told.err and "as labelled" not in told.out
+    for name, wrong in (("whole.npy", frames[0].astype(int)), ("planes.npy", frames[0].transpose(2, 0, 1))):
+        np.save(pictures / name, wrong)
+        assert main(["--package", str(package), "run", "--images", str(pictures)]) == 1
+        assert f"error: {name}: images " in capsys.readouterr().err
+        (pictures / name).unlink()
+    np.savez(strange, images=np.full((1, 4, 8, 3), np.nan))
+    assert main(["--package", str(package), "run", "--images", str(strange)]) == 1
+    assert "strange[0]: images hold values that are no numbers" in capsys.readouterr().err
     assert main(["--package", str(package), "selftest"]) == 0
     assert "2 files whole" in capsys.readouterr().out
     (pictures / "9.png").write_bytes(b"no picture")

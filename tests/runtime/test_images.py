@@ -25,6 +25,7 @@ def test_prepare_takes_pictures_of_every_kind() -> None:
     assert np.array_equal(prepare(opaque, INFO), frames)
     mixed = prepare([frames[0], np.zeros((50, 60, 3), np.uint8), np.ones((9, 9))], INFO)
     assert mixed.shape == (3, 4, 8, 3) and (mixed[1] == 0).all() and (mixed[2] == 255).all()
+    assert np.array_equal(prepare(np.asmatrix(grey[0]), INFO), wanted[:1]), "a matrix is an array"
     assert prepare([], INFO).shape == (0, 4, 8, 3)
 
 

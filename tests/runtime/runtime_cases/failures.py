@@ -83,6 +83,15 @@ def case_soft_reset_by_somebody_else(package: Path) -> None:
     assert fired > 20
 
 
+def case_reset_by_the_caller_in_mid_stream(package: Path) -> None:
+    with opened(package) as accelerator:
+        stream = accelerator.stream(images(4, seed) for seed in range(5))
+        next(stream)
+        accelerator.reset()
+        raises(runtime.DeviceResetError, "in the middle of a batch, by reset()", lambda: next(stream))
+        serves(accelerator)
+
+
 def case_counters_cleared_in_mid_stream(package: Path) -> None:
     with opened(package) as accelerator:
         for seed, found in enumerate(accelerator.stream(images(4, seed) for seed in range(5))):
