@@ -156,6 +156,8 @@ def test_a_damaged_frozen_network_is_refused(
         ("net.pt", b"PK\x03\x04", "bvit-hw import"),
         ("old.pth", b"\x80\x02}", "bvit-hw import"),
         ("report.json", b"{}", "is text"),
+        ("net.toml", 'summary = "größer"\n'.encode(), "is text, no safetensors file: a network's file is named by --n"),
+        ("notes.txt", ("a" * 511 + "ß").encode(), "is text, no safetensors file"),
         ("images.npz", b"PK\x03\x04", "named by --data"),
         ("net.safetensors", b"\x00" * 64, "damaged or no safetensors file"),
     ],

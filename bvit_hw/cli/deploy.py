@@ -34,7 +34,7 @@ def deploy_command(host: str, path: str, build: Path | None, program: str) -> No
     files = release_files(folder)
     board = ModelInfo.read(folder / "package" / "model.json").board
     done = deploy(host, files, sums(files), path=path, fallback=f"bvit_hw-{board}", ssh=command)
-    click.echo(f"{done.files} files, {done.bytes / 1e6:.1f} MB, at {done.host}:{done.path}")
+    click.echo(f"{done.files} files, {done.bytes:,} bytes, at {done.host}:{done.path}")
     if not any(name in files for name in BITSTREAMS):
         click.echo("no bitstream among them: Vivado has not built one yet (docs/vivado.md)", err=True)
     click.echo(f"check it there: cd {shlex.quote(done.path)} && sudo python3 -m bvit_hw_runtime selftest")

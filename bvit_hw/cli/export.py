@@ -40,4 +40,4 @@ def export_command(checkpoint: Path | None, out: Path, source: str | None, form:
     written = export_onnx(graph, out) if form == "onnx" else export_qonnx(graph, out).model
     if report is not None:
         click.echo("\n".join(report.lines()))
-    click.echo(f"{out}: {len(written.graph.node)} nodes, {out.stat().st_size / 1e6:.1f} MB")
+    click.echo(f"{out}: {len(written.graph.node)} nodes, {out.stat().st_size:,} bytes")

@@ -37,4 +37,4 @@ def freeze_command(
     digest = save_frozen(graph, out, network_info(path) | calibrated, network_name(path))
     if report is not None:
         click.echo("\n".join(report.lines()))
-    click.echo(f"{out}: {len(graph.nodes)} nodes, {out.stat().st_size / 1e6:.1f} MB, model hash {digest}")
+    click.echo(f"{out}: {len(graph.nodes)} nodes, {out.stat().st_size:,} bytes, model hash {digest}")

@@ -5,6 +5,7 @@ Activation exponents are stored as ``<quantizer>.exponent``, so that the file do
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,25 +67,49 @@ def _kind_of(path: Path) -> str:
     """What a file is that is no safetensors file, and what takes it; nothing where its first bytes do not tell."""
     try:
         with path.open("rb") as file:
-            first = file.read(4)
+            first = file.read(512)
     except OSError:
         return ""
     if path.suffix.lower() == ".onnx":
         return "is an ONNX file, which `bvit-hw export` writes and no command reads: name the network it was made of"
     if path.suffix.lower() == ".npz":
         return "is a NumPy archive: images are named by --data"
-    if first == b"PK\x03\x04" or first[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
+    if first[:4] == b"PK\x03\x04" or first[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
         return "looks like a PyTorch file: `bvit-hw import` makes a checkpoint of one with the paper's names"
-    if first[:1] in (b"{", b"[", b"<"):
-        return "is text, no safetensors file"
+    if _is_text(first):
+        network = ": a network's file is named by --network" if path.suffix.lower() == ".toml" else ""
+        return f"is text, no safetensors file{network}"
     return ""
 
 
-def _read(path: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+def _is_text(first: bytes) -> bool:
+    """Whether a file's first bytes are text; a safetensors file begins with a length that has bytes of 0."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(first)  # a sign that is cut at the end is no error
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(sign.isprintable() or sign in "\n\r\t" for sign in text)
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise :class:`CheckpointError`, which names the checkpoints in it, where ``path`` is a folder."""
     if path.is_dir():
         found = sorted(p.name for p in path.glob("*.safetensors"))
         hint = f"; it holds {', '.join(found[:5])}" if found else ""
         raise CheckpointError(f"checkpoint {path} is a folder; name a file in it{hint}")
+
+
+def is_checkpoint(path: Path | str) -> bool:
+    """Whether ``path`` is a file that says :func:`save_checkpoint` wrote it."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _KEY in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
+def _read(path: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+    refuse_folder(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

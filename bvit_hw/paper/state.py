@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bvit_hw.contract.file import is_frozen
 from bvit_hw.errors import CheckpointError
 from bvit_hw.models.binaryvit import BinaryViT
+from bvit_hw.models.checkpoint import is_checkpoint
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.torch_file import bad_values, misfits, read_state
 from bvit_hw.paper.config import EMBEDDINGS, LAYER, MERGE, config_from_paper_shapes
@@ -230,6 +232,8 @@ def load_paper_checkpoint(
 
     The file is read as data only; entries beside ``model`` (optimizer, scaler, arguments, epoch) are ignored.
     """
+    if is_checkpoint(path) or is_frozen(path):
+        raise CheckpointError(f"{path}: is a file of bvit-hw, which needs no import; the paper's code wrote none like it")
     state = read_state(path)
     try:
         return from_paper_state(state, heads=heads, reduction=reduction, depths=depths, changes=changes)

@@ -15,6 +15,7 @@ from bvit_hw.errors import CheckpointError, ConfigError, DatasetError
 from bvit_hw.flows.vendor import flow_of
 from bvit_hw.graph.implementation import IMPLEMENTATIONS
 from bvit_hw.models import preset, shipped_checkpoint
+from bvit_hw.models.checkpoint import refuse_folder
 from bvit_hw.models.network_toml import read_network
 from bvit_hw.network_file import is_frozen, network_name, network_record, refuse_calibration
 from bvit_hw.pipeline.random_network import random_network
@@ -91,6 +92,7 @@ def resolve(
             checkpoint = shipped_checkpoint(name)
         except CheckpointError as error:
             raise CheckpointError(f"{error}. Train one (bvit-hw train) and name it by --checkpoint") from error
+    refuse_folder(checkpoint)
     try:
         with checkpoint.open("rb"):
             pass

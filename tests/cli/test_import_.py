@@ -16,8 +16,10 @@ import torch
 from click.testing import CliRunner, Result
 
 from bvit_hw.cli import cli, main
+from bvit_hw.contract.file import save_frozen
 from bvit_hw.errors import CheckpointError
-from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint
+from bvit_hw.freeze import random_frozen
+from bvit_hw.models import BinaryViT, checkpoint_info, load_checkpoint, save_checkpoint
 from bvit_hw.paper import from_paper_state, to_paper_state
 from tests.picture_trees import pictures
 
@@ -103,6 +105,15 @@ def test_what_no_other_command_would_take_is_not_imported(model: BinaryViT, tmp_
     result = run(tmp_path / "paper.pth", "-o", tmp_path / "out.safetensors", *OPTIONS)
     assert isinstance(result.exception, CheckpointError) and not (tmp_path / "out.safetensors").exists()
     assert f"negative variances: {name}, -0.5 the least" in str(result.exception)
+
+
+def test_a_file_of_our_own_needs_no_import(model: BinaryViT, tmp_path: Path) -> None:
+    save_checkpoint(model, tmp_path / "ours.safetensors")
+    save_frozen(random_frozen(model.config, seed=1), tmp_path / "frozen.safetensors")
+    for name in ("ours.safetensors", "frozen.safetensors"):
+        result = run(tmp_path / name, "-o", tmp_path / "out.safetensors", *OPTIONS)
+        assert isinstance(result.exception, CheckpointError) and not (tmp_path / "out.safetensors").exists()
+        assert f"{name}: is a file of bvit-hw, which needs no import" in str(result.exception)
 
 
 def test_mistakes_exit_with_2_and_leave_nothing(
