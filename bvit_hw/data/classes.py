@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,16 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
+def numbered(data: str, found: Sequence[int], record: DataRecord) -> tuple[str, ...]:
+    """A note where the labels ``found`` of an .npz file without names are taken as classes that have names."""
+    known = record.class_names or ()
+    if known == tuple(map(str, range(len(known)))):
+        return ()
+    taken = _some([f"{label} is {known[label]}" for label in found])
+    return (f"{data} names no classes: its labels are taken as the network's numbers, of which it has {len(found)} of "
+            f"{len(known)} ({taken})",)  # fmt: skip
+
+
 def match_classes(
     data: str, names: tuple[str, ...], record: DataRecord, classes: int
 ) -> tuple[Labels, tuple[str, ...]]:
@@ -64,18 +75,18 @@ def match_classes(
     known = record.class_names
     kind = kind_of(data)
     if kind == "npz" and names == tuple(map(str, range(len(names)))) and len(names) <= classes:
-        return np.arange(len(names)), ()
-    numbered = (
+        return np.arange(len(names)), numbered(data, range(len(names)), record)
+    by_number = (
         kind not in ("tree", "imagenet", "npz") and record.dataset is not None and kind == kind_of(record.dataset)
     )
-    if known is None or (numbered and len(names) == classes):
+    if known is None or (by_number and len(names) == classes):
         if len(names) != classes:
             raise DatasetError(
                 f"{data}: {len(names)} classes ({_some(list(names))}); the network has {classes}, and its checkpoint "
                 "does not name them, so that none can be matched"
             )
         note = "the checkpoint names no classes: those of the data are taken in their order"
-        return np.arange(classes), (note,) if known is None and not numbered else ()
+        return np.arange(classes), (note,) if known is None and not by_number else ()
     foreign = [name for name in names if name not in known]
     if foreign:
         raise DatasetError(

@@ -10,7 +10,7 @@ from torch.utils.data import Subset
 
 from bvit_hw.data.archive import archive_names, has_test_part, load_archive
 from bvit_hw.data.choice import sample
-from bvit_hw.data.classes import Relabelled, match_classes, open_matched, other_data
+from bvit_hw.data.classes import Relabelled, match_classes, numbered, open_matched, other_data
 from bvit_hw.data.datasets import Images, Labels
 from bvit_hw.data.record import DataRecord, default_preprocessing, lasting
 from bvit_hw.data.sources import Split, evaluation_images, open_data
@@ -124,7 +124,7 @@ def _archive(data: str, config: BinaryViTConfig, record: DataRecord) -> tuple[Im
     notes = other_data(data, record)
     names = archive_names(data)
     if names is None:
-        return images, labels, notes
+        return images, labels, notes + numbered(data, np.unique(labels).tolist(), record)
     try:
         labels = check_labels(labels, len(images), len(names))
     except ValueError as error:

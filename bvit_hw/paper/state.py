@@ -233,7 +233,7 @@ def load_paper_checkpoint(
     The file is read as data only; entries beside ``model`` (optimizer, scaler, arguments, epoch) are ignored.
     """
     if is_checkpoint(path) or is_frozen(path):
-        raise CheckpointError(f"{path}: is a file of bvit-hw, which needs no import; the paper's code wrote none like it")
+        raise CheckpointError(f"{path}: is a file of bvit-hw, which needs no import; one of the paper's code is taken")
     state = read_state(path)
     try:
         return from_paper_state(state, heads=heads, reduction=reduction, depths=depths, changes=changes)

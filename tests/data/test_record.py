@@ -72,6 +72,20 @@ def test_without_names_the_counts_must_agree(tmp_path: Path) -> None:
         list(image_batches(data, CONFIG, 4))
 
 
+def test_numbers_in_the_place_of_names_are_told(tmp_path: Path) -> None:
+    images = np.zeros((4, 12, 12, 3), np.uint8)
+    np.savez(tmp_path / "whole.npz", images=images, labels=[2, 0, 2, 0])
+    np.savez(tmp_path / "split.npz", images=images, labels=[1, 0, 1, 0], test_images=images[:2], test_labels=[0, 1])
+    told = ("2 of 3 (0 is ant, 2 is cow)", "2 of 3 (0 is ant, 1 is bee)")
+    for name, words in zip(("whole.npz", "split.npz"), told, strict=True):
+        found = load_images(str(tmp_path / name), CONFIG, NAMED)
+        assert "names no classes: its labels are taken as" in found.notes[-1] and found.notes[-1].endswith(words)
+        assert set(found.labels) <= {0, 1, 2}
+        numbers = DataRecord(NAMED.preprocessing, NAMED.dataset, ("0", "1", "2"))
+        assert len(load_images(str(tmp_path / name), CONFIG, numbers).notes) == 1, "the other data alone"
+        assert not load_images(str(tmp_path / name), CONFIG).notes
+
+
 def test_simulated_images_are_of_many_classes() -> None:
     labels = np.repeat(np.arange(10), 50)
     order = spread_classes(labels)
