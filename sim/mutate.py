@@ -2,7 +2,7 @@
 
     python sim/mutate.py bvit_fifo bvit_duplicate      # or none: all modules, those with the fewest mutants first
     python sim/mutate.py --show bvit_fifo              # what would be tried
-    python sim/mutate.py --write-docs                  # the table of docs/verification.md, from the journal
+    python sim/mutate.py --write-docs                  # the table of docs/verification.md, from the results
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 from mutation.docs import write_table
+from mutation.journal import TABLE, Journal, Result, hash_of
 from mutation.mutants import mutants_of
-from mutation.runner import Journal, Result, listed, modules, run
-
-JOURNAL = Path(__file__).resolve().parents[1] / "build" / "mutants" / "journal.jsonl"
+from mutation.runner import listed, modules, run
 
 
 def main() -> int:
@@ -27,7 +26,9 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", help="names of modules, as bvit_fifo")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at once")
     parser.add_argument("--minutes", type=float, help="begin no mutant after this time")
-    parser.add_argument("--journal", type=Path, default=JOURNAL, help="results so far, and where new ones go")
+    parser.add_argument("--journal", type=Path, default=TABLE, help="results so far, and where new ones go")
+    parser.add_argument("--together", action="store_true", help="only those that one model can have side by side")
+    parser.add_argument("--no-proofs", action="store_true", help="leave survivors to a later run")
     parser.add_argument("--show", action="store_true", help="only list the mutants")
     parser.add_argument("--write-docs", action="store_true", help="only write the table of docs/verification.md")
     given = parser.parse_args()
@@ -45,6 +46,9 @@ def main() -> int:
     # Whoever ends it, what is in hand is finished, and the copies of the repository go.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     journal = Journal(given.journal)
+    texts = {name: path.read_text() for name, path in paths.items()}
+    tried = [(name, m) for name in paths for m in found[name] if m.id in journal.results]
+    journal.keep((m.id, hash_of(m.apply(texts[name]))) for name, m in tried)
     if given.write_docs:
         write_table(journal)
         return 0
@@ -56,7 +60,10 @@ def main() -> int:
         if result.outcome in ("survived", "error"):
             print(f"         {changes[result.id]}  {result.why}", flush=True)
 
-    results = run(names, journal, jobs=given.jobs, tell=tell, minutes=given.minutes)
+    results = run(
+        names, journal, jobs=given.jobs, tell=tell, minutes=given.minutes, apart=not given.together,
+        proofs=not given.no_proofs,
+    )  # fmt: skip
     left = [r for r in results if r.outcome in ("survived", "error") and "equivalent" not in known.get(r.id, {})]
     for name in names:
         count = Counter(r.outcome for r in results if r.module == name)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from mutation import benches, docs
+from mutation.journal import KILLS, TABLE, Journal, Result
 from mutation.mutants import KINDS, Mutant, mutants_of, normalised
-from mutation.runner import KILLS, Journal, Result, listed, modules, run
-
-JOURNAL = Path(__file__).resolve().parents[1] / "build" / "mutants" / "journal.jsonl"
+from mutation.runner import listed, modules, run
+from mutation.schema import BASE, numbers_in, schema_of
 
 TEXT = """\
 `default_nettype none
@@ -121,6 +121,57 @@ def test_the_table_of_the_docs_names_every_module() -> None:
     assert set(docs.rows()) == {*modules(), "all"}, "to write it: python sim/mutate.py --write-docs"
 
 
+def test_a_mutant_stands_beside_what_it_is_made_of() -> None:
+    """What is elaborated has no carrier; the rest is chosen by number, and the original stands last."""
+    mutants = made(TEXT)
+    apart = {m.after for m in mutants if m.carrier is None}
+    assert apart == {"localparam int BITS=($clog2(N))-1;", "logic[(BITS-1)-1:0]count_q,other_q;"}
+    together = [(n, m) for n, m in enumerate(mutants, 1) if m.carrier is not None]
+    text, lines = schema_of(TEXT, together)
+    made(text)  # slang parses it
+    assert numbers_in("".join(f"0x{BASE + n:x}U" for n, _ in together)) == {n for n, _ in together}
+    rows = text.splitlines()
+    for number, mutant in together:
+        (row,) = (row for row in rows if f" == {BASE + number} " in row or f" == {BASE + number})" in row)
+        assert lines[rows.index(row) + 1] == {mutant.id}
+        assert mutant.replacement in row
+    # Without the mutants' lines and what holds them it is the original.
+    kept = "\n".join(row for row in rows if "chosen ==" not in row).partition("endpackage")[2]
+    bare = re.sub(r"[\s()]|\bbegin\b|\bend\b", "", kept)
+    assert bare == re.sub(r"[\s()]|\bbegin\b|\bend\b", "", TEXT)
+
+
+def test_results_merge_and_drop_out(tmp_path: Path) -> None:
+    """Two runs add to one table at once; a result whose text is gone goes, an error is not kept."""
+    path = tmp_path / "results.tsv"
+    one, two = Journal(path), Journal(path)
+    first = Result(id="bvit_b-term-1", outcome="killed", by="t[a b]", text="11")
+    second = Result(id="bvit_a-term-2", outcome="survived", by="", text="22", benches="33")
+    one.add(first)
+    two.add(second)
+    two.add(Result(id="bvit_c-term-3", outcome="error", by="", text="44"))
+    assert path.read_text() == "bvit_a-term-2\t22\tsurvived\t\t33\nbvit_b-term-1\t11\tkilled\tt[a b]\n"
+    again = Journal(path)
+    assert again.results == {r.id: r for r in (first, second)}
+    mutant = next(m for m in made(TEXT))
+    again.add(Result(id=mutant.id, outcome="survived", by="", text="55", benches="66"))
+    assert again.find(mutant, "55", "66") is not None
+    assert again.find(mutant, "55", "other benches") is None
+    assert again.find(mutant, "55", "other benches", argued=True) is not None
+    assert again.find(mutant, "other text", "66") is None
+    again.keep([(first.id, "11"), (second.id, "another text")])
+    assert path.read_text() == first.line
+
+
+def test_the_committed_results_are_of_the_texts() -> None:
+    """Sorted, one line a mutant; a few of another text than today's do no harm, `make mutants` drops them."""
+    lines = TABLE.read_text().splitlines()
+    assert lines == sorted(lines)
+    names = [line.split("\t")[0] for line in lines]
+    assert len(set(names)) == len(names)
+    assert len(Journal().results) == len(names)
+
+
 def noticed(results: list[Result], wanted: int) -> None:
     """Fail for what no bench noticed and nobody argued about, for what went wrong, and for what is argued wrongly."""
     known = listed()
@@ -141,13 +192,22 @@ def test_a_sample_is_noticed(tmp_path: Path) -> None:
     ids = {mutant.id for mutant in sample("bvit_duplicate")}
 
     def judged() -> list[Result]:
-        journal = Journal(tmp_path / "journal.jsonl")
+        journal = Journal(tmp_path / "results.tsv")
         return run(["bvit_duplicate"], journal, only=lambda m: m.id in ids, among=["sim/test_glue.py"])
 
     results = judged()
     noticed(results, len(ids))
     assert all(result.outcome in KILLS for result in results)
-    assert judged() == results  # what is in the journal is not run again
+    assert {r.line for r in judged()} == {r.line for r in results}  # what is in the table is not run again
+
+
+def test_tried_together_as_apart(tmp_path: Path) -> None:
+    """One model has the mutants of a sample side by side: each is noticed as it is in a model of its own."""
+    ids = {mutant.id for mutant in sample("bvit_duplicate") if mutant.carrier is not None}
+    journal = Journal(tmp_path / "results.tsv")
+    results = run(["bvit_duplicate"], journal, only=lambda m: m.id in ids, among=["sim/test_glue.py"], apart=False)
+    assert {r.id: (r.outcome, r.tests) for r in results} == dict.fromkeys(ids, ("killed", 1))
+    assert len({r.by for r in results}) == 1  # by the first test, in one run
 
 
 def test_what_no_bench_can_notice_survives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +215,7 @@ def test_what_no_bench_can_notice_survives(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("mutation.runner.mutants_of", lambda path: [
         Mutant(module=path.stem, kind="term", start=0, end=0, replacement="/* nothing */", before="a", after="b")
     ])  # fmt: skip
-    (result,) = run(["bvit_duplicate"], Journal(tmp_path / "journal.jsonl"), among=["sim/test_glue.py"])
+    (result,) = run(["bvit_duplicate"], Journal(tmp_path / "results.tsv"), among=["sim/test_glue.py"])
     assert (result.outcome, result.tests) == ("survived", 0)
     with pytest.raises(AssertionError, match="no bench notices it"):
         noticed([result], 1)
@@ -172,7 +232,7 @@ def test_a_bench_that_fails_anyway_notices_nothing(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(benches.Server, "run", run_broken)
     (mutant, *_) = sample("bvit_duplicate")
-    journal = Journal(tmp_path / "journal.jsonl")
+    journal = Journal(tmp_path / "results.tsv")
     (result,) = run(["bvit_duplicate"], journal, only=lambda m: m.id == mutant.id, among=["sim/test_glue.py"])
     assert (result.outcome, result.why) == ("error", "t fails with the original too")
     with pytest.raises(AssertionError, match="fails with the original too"):
@@ -183,4 +243,4 @@ def test_a_bench_that_fails_anyway_notices_nothing(tmp_path: Path, monkeypatch: 
 @pytest.mark.timeout(6 * 3600)
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_all_are_noticed(name: str) -> None:
-    noticed(run([name], Journal(JOURNAL)), len(mutants_of(modules()[name])))
+    noticed(run([name], Journal()), len(mutants_of(modules()[name])))

@@ -7,8 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 from . import benches
+from .journal import KILLS, Journal, hash_of
 from .mutants import mutants_of
-from .runner import KILLS, Journal, listed, modules
+from .runner import listed, modules
 
 PAGE = benches.ROOT / "docs" / "verification.md"
 BEGIN, END = "<!-- mutants: begin -->\n", "<!-- mutants: end -->\n"
@@ -43,11 +44,11 @@ def write_table(journal: Journal) -> None:
     """Put what the journal has into the page; mutants of a text that has changed since count as not tried."""
     known, table, mutants, total = listed(), "", 0, Counter[str]()
     for name, path in modules().items():
-        found = mutants_of(path)
+        found, source = mutants_of(path), path.read_text()
         count: Counter[str] = Counter()
         for mutant in found:
             result = journal.results.get(mutant.id)
-            if result is not None and result.outcome != "error":
+            if result is not None and result.text == hash_of(mutant.apply(source)):
                 equivalent = result.outcome == "survived" and "equivalent" in known.get(mutant.id, {})
                 count["equivalent" if equivalent else result.outcome] += 1
         table += _row(name, len(found), count)

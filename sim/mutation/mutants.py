@@ -16,6 +16,8 @@ from typing import Any
 
 import pyslang
 
+from .schema import Carrier, carrier_of
+
 #: what is changed -> what it stands for, in the order of the table in docs/verification.md
 KINDS = {
     "reset": "the reset of one register deleted",
@@ -55,6 +57,7 @@ class Mutant:
     before: str
     after: str
     ordinal: int = 0  #: among those of the same kind and statement
+    carrier: Carrier | None = None  #: what stands beside its mutated form, where that can be chosen at run time
 
     @property
     def id(self) -> str:
@@ -101,7 +104,7 @@ def mutants_of(path: Path, text: str | None = None) -> list[Mutant]:
         key = (change.kind, before, after)
         mutant = Mutant(
             module=path.stem, kind=change.kind, start=start, end=end, replacement=change.replacement,
-            before=before, after=after, ordinal=counts[key],
+            before=before, after=after, ordinal=counts[key], carrier=carrier_of(change.node, change.within),
         )  # fmt: skip
         mutated = mutant.apply(source)
         if before == after or mutated in seen:

@@ -2,7 +2,8 @@
 
 The request says which: ``record`` notes the RTL files of every model that a test asks for, and
 builds and runs none; ``judge`` runs the tests until one notices the mutant. A test whose models Verilator translates
-to the very text that it makes of the original cannot notice it, and is passed over.
+to the very text that it makes of the original cannot notice it, and is passed over. ``together`` runs one test for all
+mutants of a schema (schema.py): it forks where its first simulation begins, and each fork is the test of one mutant.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import resource
 import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,12 +28,18 @@ import pytest
 from bvit_hw.errors import ToolError
 from bvit_hw.flows import verilator
 from bvit_hw.flows.cache import publish
-from bvit_hw.flows.tool import run_tool
+from bvit_hw.flows.tool import CompletedTool, run_tool
+
+from .forks import Simulator, end_all
+from .schema import BASE, FILE, numbers_in
 
 #: the request's; empty where benches are only imported
 CONFIG: dict[str, Any] = {}
 _test = ""  #: the one that runs now
 _counts: Counter[str] = Counter()
+_chosen: int | None = None  #: of a schema, in the fork that is the test of one mutant; 0 is the original
+_has: set[int] = set()  #: the mutants of a schema that are in the model that was built last
+_met: set[int] = set()  #: and in those that the test has simulated
 
 
 class Invalid(Exception):
@@ -40,6 +48,10 @@ class Invalid(Exception):
 
 class Identical(Exception):
     """What Verilator makes of the mutant is what it makes of the original."""
+
+
+class Absent(Exception):
+    """None of the mutants that are wanted is in the model."""
 
 
 def _note(**entry: object) -> None:
@@ -76,6 +88,9 @@ def pytest_configure() -> None:
             _measure=lambda *_, **__: harness.Measurements(cycles_per_frame=0.0),
             CYCLES_TOLERANCE=1.0,
         )
+    elif CONFIG["mode"] == "together":
+        vars(harness).update(build_model=_together, run_tool=_forked)
+        vars(verilator).update(run_tool=_searched(run_tool))
     else:
         vars(harness).update(build_model=_mutated, simulate=_limited(harness.simulate))
         vars(verilator).update(run_tool=_compared(run_tool))
@@ -179,6 +194,93 @@ def _shared_objects(folder: Path, argv: Sequence[str]) -> Iterator[None]:
         publish(temporary, kept)
 
 
+def _together(sources: Sequence[Path], top: str, **options: Any) -> Path:
+    """A model of all mutants; which of them are in it is kept beside it."""
+    if Path(CONFIG["file"]).name not in {path.name for path in sources}:
+        return _build_model(sources, top, **options)
+    model = _build_model(sources, top, **{**options, "jobs": 1, "cache": Path(CONFIG["cache"])})
+    kept = _numbers(model)
+    if not kept.is_file():
+        kept.write_text(json.dumps(sorted(_has)))
+    return model
+
+
+def _numbers(model: Path) -> Path:
+    return Path(CONFIG["forks"]) / f"{hashlib.sha256(str(model.resolve()).encode()).hexdigest()[:16]}.json"
+
+
+def _searched(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Look into what Verilator wrote for the mutants that are in it."""
+
+    def run(name: str, argv: Sequence[str], *, cwd: Path, **options: Any) -> Any:
+        if name != "verilator" or not _in_scratch(cwd) or "--cc" not in argv:
+            return original(name, argv, cwd=cwd, **options)
+        try:
+            done = original(name, argv, cwd=cwd, **options)
+        except ToolError as error:
+            words = options["log"].read_text(errors="replace")
+            named = re.findall(rf"%Error[^\n]*?{re.escape(Path(CONFIG['file']).name)}:(\d+):", words)
+            _note(test=_test, outcome="lines", lines=sorted({int(line) for line in named}), why=words[-500:])
+            raise Invalid(str(error)) from None
+        _has.clear()
+        for path in cwd.glob("*.cpp"):
+            _has.update(numbers_in(path.read_text()))
+        if not _has & set(CONFIG["numbers"]) and CONFIG["models"].get(_test, 1) == 1:
+            raise Absent
+        return done
+
+    return run
+
+
+def _forked(name: str, argv: Sequence[str], *, cwd: Path, log: Path, env: dict[str, str], **options: Any) -> Any:
+    """In place of a simulation: one for each mutant, in a fork of the whole test that comes back from here."""
+    global _chosen
+    model = (cwd / "model.so").resolve()
+    if not _numbers(model).is_file():
+        with _cpu_seconds(CONFIG["seconds"]):
+            return run_tool(name, argv, cwd=cwd, log=log, env=env, **options)
+    there = set(json.loads(_numbers(model).read_text()))
+    if _chosen is None:
+        _fork(cwd, there if CONFIG["models"].get(_test, 1) == 1 else set(CONFIG["numbers"]))
+        if _chosen is None:
+            pytest.skip("done")
+    _met.update(there)
+    parts = [str(model), *argv, *(f"{k}={v}" for k, v in sorted(env.items()) if k != "COCOTB_RESULTS_FILE")]
+    path = Path(CONFIG["forks"]) / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}.sock"
+    simulator = Simulator(path, [str(word) for word in argv], cwd, env)
+    code = simulator.simulate(cwd, log, env["COCOTB_RESULTS_FILE"], (FILE, BASE + _chosen), CONFIG["seconds"])
+    return CompletedTool(name=name, argv=tuple(map(str, argv)), returncode=code, log=log, seconds=0.0)
+
+
+def _fork(folder: Path, there: set[int]) -> None:
+    """For the original and then every mutant ``there``: a fork that returns with ``_chosen`` set."""
+    global _chosen
+    before = Path(tempfile.mkdtemp(dir=CONFIG["forks"])) / "before"
+    shutil.copytree(folder, before, symlinks=True)
+    out = Path(CONFIG["out"])
+    for number in [0, *sorted(there & set(CONFIG["numbers"]))]:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(before, folder, symlinks=True)
+        size = out.stat().st_size if out.is_file() else 0
+        child = os.fork()
+        if child == 0:
+            _met.clear()
+            _chosen = number
+            return
+        os.waitpid(child, 0)
+        noted = out.read_text()[size:].splitlines() if out.is_file() else []
+        if not noted:
+            _note(test=_test, outcome="error", why="the test ended without a word", number=number)
+        if number == 0 and [json.loads(line)["outcome"] for line in noted] != ["passed"]:
+            return
+
+
+def pytest_sessionfinish() -> None:
+    """Simulators of a schema wait for requests."""
+    if CONFIG.get("mode") == "together":
+        end_all(Path(CONFIG["forks"]))
+
+
 def _in_scratch(folder: Path) -> bool:
     return Path(CONFIG["cache"]).resolve() in folder.resolve().parents
 
@@ -225,7 +327,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     else:
         outcome = "error"
     words = [line for line in text.splitlines() if line.strip()]
-    _note(test=_test, outcome=outcome, why=" / ".join(words[:2])[:300], seconds=round(call.duration, 1))
+    why = " / ".join(words[:2])[:300]
+    if CONFIG["mode"] == "together":
+        if _chosen is not None:
+            _note(test=_test, outcome=outcome, why=why, number=_chosen, built=_chosen in _met)
+            os._exit(0)
+        if outcome in ("passed", "same") or isinstance(error, (Absent, Invalid)):
+            return
+    _note(test=_test, outcome=outcome, why=why, seconds=round(call.duration, 1))
     _counts[outcome] += 1
     # What does not elaborate in several tests does not in any.
     if outcome in ("killed", "timeout") or (_counts["invalid"] >= CONFIG["invalid"] and not _counts["passed"]):

@@ -1,33 +1,33 @@
-"""Runs the benches against mutants, one after the other or several at once, and keeps a journal of what came out."""
+"""Runs the benches against mutants, and keeps what came out (journal.py).
+
+Those that a simulation can choose are tried together: one model for each test has all that are left (schema.py). The
+others need a model each. What no bench notices is tried against proofs (proofs.py).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import queue
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bvit_hw.flows.cache import cache_folder, locked
 
 from . import benches
+from .journal import KILLS, Journal, Result, hash_of, short_hash
 from .mutants import Mutant, mutants_of
+from .proofs import proof_of
+from .schema import schema_of
 
-#: noticed by a bench, by its own limit of processor seconds, by a proof; noticed by none; does not elaborate; the
-#: run itself went wrong. ``untried``: no bench came to build it
-OUTCOMES = ("killed", "timeout", "proof", "survived", "invalid", "error")
-KILLS = ("killed", "timeout", "proof")
 #: processor seconds of one simulation: those that pass take a few
 CPU_SECONDS = 60
 #: seconds, by the clock, of all the benches of one mutant
@@ -35,24 +35,10 @@ PATIENCE = 1200.0
 #: a mutant that does not elaborate in so many tests does not in any
 _INVALID = 4
 LIST = Path(__file__).with_name("survivors.toml")
+#: which test runs what, until a bench changes
+_KEPT = benches.ROOT / "build" / "mutants"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """One line of the journal. ``text`` and ``benches`` are what it depends on."""
-
-    id: str
-    module: str
-    kind: str
-    outcome: str
-    by: str  #: the test or proof that noticed it
-    why: str
-    tests: int  #: how many tests built it
-    seconds: float
-    text: str
-    benches: str
 
 
 def modules() -> dict[str, Path]:
@@ -61,42 +47,22 @@ def modules() -> dict[str, Path]:
     return {path.stem: path for path in files if path.parent.name != "models" and not path.stem.endswith("_pkg")}
 
 
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+@dataclass(frozen=True, kw_only=True)
+class _Item:
+    """A mutant to be tried: its number in its module, its text, the text's hash and the state of its benches."""
 
+    mutant: Mutant
+    number: int
+    text: str
+    hash: str
+    state: str
 
-class Journal:
-    """JSON lines, one for each mutant that was tried; the last line of a mutant counts.
-
-    A kill, and a text that does not elaborate, stay so while the mutated text is the same; a survivor is tried again
-    when benches change.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        self.results: dict[str, Result] = {}
-        for line in path.read_text().splitlines() if path.is_file() else ():
-            try:
-                result = Result(**json.loads(line))
-            except (ValueError, TypeError):  # the last line of a run that was cut off
-                continue
-            self.results[result.id] = result
-
-    def add(self, result: Result) -> None:
-        """Append at once: what is done stays done."""
-        with self._lock:
-            self.results[result.id] = result
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a") as stream:
-                stream.write(json.dumps(asdict(result)) + "\n")
-
-    def find(self, mutant: Mutant, text: str, state: str) -> Result | None:
-        """What is known of a mutant, unless it has to be tried again."""
-        known = self.results.get(mutant.id)
-        if known is None or known.text != text or known.outcome == "error":
-            return None
-        return known if known.outcome != "survived" or known.benches == state else None
+    def result(self, outcome: str, by: str = "", why: str = "", tests: int = 0, seconds: float = 0.0) -> Result:
+        state = self.state if outcome == "survived" else ""
+        return Result(
+            id=self.mutant.id, outcome=outcome, by=by, why=why, tests=tests, seconds=round(seconds, 1),
+            text=self.hash, benches=state,
+        )  # fmt: skip
 
 
 class _Worker:
@@ -111,49 +77,117 @@ class _Worker:
         # Models of mutants are thrown away; Verilator's runtime, which is compiled once, is everybody's.
         runtime = cache_folder() / "runtime"
         runtime.mkdir(parents=True, exist_ok=True)
+        self.forks = folder / "forks"
+        self.forks.mkdir()
         (folder / "cache").mkdir()
         (folder / "cache" / "runtime").symlink_to(runtime, target_is_directory=True)
 
-    def judge(
-        self, mutant: Mutant, text: str, tests: Sequence[str], others: Sequence[str],
-        models: Mapping[str, benches.Models],
-    ) -> Result:  # fmt: skip
-        """Run ``tests`` until one notices ``mutant``; where none of them builds anything else of it, ``others`` too."""
-        started = time.monotonic()
-        (file,) = (self.tree / "rtl").rglob(f"{mutant.module}.sv")
+    @contextmanager
+    def _mutated(self, module: str) -> Iterator[tuple[Path, Path]]:
+        """The module's file, to be written, and its original text; as it was afterwards."""
+        (file,) = (self.tree / "rtl").rglob(f"{module}.sv")
         kept = self.folder / "original" / file.name
         kept.parent.mkdir(exist_ok=True)
-        original = file.read_text()
-        kept.write_text(original)
-        file.write_text(text)
+        shutil.copyfile(file, kept)
         try:
-            counts = {test: m.count for test, m in models.items()}
+            yield file, kept
+        finally:
+            shutil.copyfile(kept, file)
+            shutil.rmtree(self.folder / "cache" / "models", ignore_errors=True)
+
+    def judge(
+        self, item: _Item, tests: Sequence[str], others: Sequence[str], models: Mapping[str, benches.Models]
+    ) -> Result:
+        """Run ``tests`` until one notices it; where none of them builds anything else of it, ``others`` too."""
+        started = time.monotonic()
+        counts = {test: m.count for test, m in models.items()}
+        with self._mutated(item.mutant.module) as (file, kept):
+            file.write_text(item.text)
             noted, words = self._run(tests, {test: counts[test] for test in tests}, file, kept)
             left = list(others)
             while left and noted and all(entry["outcome"] == "same" for entry in noted):
                 more, left = left[: benches.INDIRECT], left[benches.INDIRECT :]
                 noted, words = self._run(more, {test: counts[test] for test in more}, file, kept)
-        finally:
-            file.write_text(original)
-            shutil.rmtree(self.folder / "cache" / "models", ignore_errors=True)
         outcome, by, why = _verdict(noted, words)
         if outcome == "survived":
-            outcome, by, why = _prove(file.name, text)
+            outcome, by, why = proof_of(file.name, item.text)
         elif outcome in KILLS and by and not self._is_sound(by):
             outcome, why = "error", f"{by} fails with the original too"
-        return Result(
-            id=mutant.id, module=mutant.module, kind=mutant.kind, outcome=outcome, by=by, why=why,
-            tests=sum(entry["outcome"] != "same" for entry in noted),
-            seconds=round(time.monotonic() - started, 1), text="", benches="",
-        )  # fmt: skip
+        built = sum(entry["outcome"] != "same" for entry in noted)
+        return item.result(outcome, by, why, built, time.monotonic() - started)
+
+    def together(
+        self, items: Sequence[_Item], tests: Sequence[str], others: Sequence[str],
+        models: Mapping[str, benches.Models], late: Callable[[], bool], proofs: bool,
+    ) -> Iterator[Result | _Item]:  # fmt: skip
+        """Judge mutants of one module that a simulation can choose, test by test; those that it cannot come back."""
+        alive = {item.number: item for item in items}
+        built, started, count = dict.fromkeys(alive, 0), time.monotonic(), len(items)
+        for place, test in enumerate([*tests, *others]):
+            wanted = alive if place < len(tests) else {n: item for n, item in alive.items() if not built[n]}
+            if not wanted or late():
+                break
+            noted, separate = self._run_together(test, wanted, models[test].count)
+            for item in separate:
+                yield alive.pop(item.number)
+            probe = [entry for entry in noted if entry.get("number") == 0]
+            if not all(entry["outcome"] == "passed" for entry in probe) or (noted and not probe):
+                if self._is_sound(test):
+                    _log.warning("%s fails with the original among mutants: %s", test, probe or noted)
+                    continue
+                why = f"{test} fails with the original too"
+                yield from (item.result("error", test, why) for item in alive.values())
+                return
+            for entry in noted:
+                number = int(str(entry["number"]))
+                if number == 0 or number not in alive:
+                    continue
+                built[number] += bool(entry.get("built"))
+                if entry["outcome"] not in ("passed", "same"):
+                    seconds = (time.monotonic() - started) / count
+                    item, outcome, why = alive.pop(number), str(entry["outcome"]), str(entry["why"])
+                    yield item.result(outcome, test, why, built[number], seconds)
+        if late():
+            return
+        for number, item in alive.items():
+            outcome, by, why = proof_of(f"{item.mutant.module}.sv", item.text) if proofs else ("survived", "", "")
+            why = why if built[number] or outcome != "survived" else "no bench has it in its model"
+            result = item.result(outcome, by, why, built[number], (time.monotonic() - started) / count)
+            # Without the proofs it is tried again.
+            yield result if proofs else replace(result, benches="")
+
+    def _run_together(
+        self, test: str, wanted: Mapping[int, _Item], models: int
+    ) -> tuple[list[dict[str, object]], list[_Item]]:
+        """What ``test`` says of each, and those with which the module does not elaborate."""
+        left, separate = dict(wanted), list[_Item]()
+        while left:
+            module = next(iter(left.values())).mutant.module
+            with self._mutated(module) as (file, kept):
+                text, lines = schema_of(kept.read_text(), [(n, item.mutant) for n, item in left.items()])
+                file.write_text(text)
+                more = {"numbers": sorted(left), "forks": str(self.forks)}
+                noted, words = self._run([test], {test: models}, file, kept, mode="together", **more)
+            bad = [entry for entry in noted if entry["outcome"] == "lines"]
+            if not bad:
+                return noted, separate
+            ids = {name for entry in bad for line in entry["lines"] for name in lines.get(line, ())}  # type: ignore[attr-defined]
+            gone = [item for item in left.values() if item.mutant.id in ids]
+            if not gone:
+                _log.warning("%s: all its mutants together do not elaborate: %s", module, bad[0]["why"] or words)
+                gone = list(left.values())
+            separate += gone
+            for item in gone:
+                del left[item.number]
+        return [], separate
 
     def _run(
-        self, tests: Sequence[str], models: Mapping[str, int], file: Path, original: Path
+        self, tests: Sequence[str], models: Mapping[str, int], file: Path, original: Path, **more: object
     ) -> tuple[list[dict[str, object]], str]:
         config = {
             "mode": "judge", "file": str(file), "original": str(original), "cache": str(self.folder / "cache"),
             "baselines": str(self.baselines), "seconds": CPU_SECONDS, "tests": list(tests), "invalid": _INVALID,
-            "models": dict(models),
+            "models": dict(models), **more,
         }  # fmt: skip
         try:
             return self.server.run(tests, config, PATIENCE)
@@ -183,42 +217,6 @@ def _verdict(noted: Sequence[Mapping[str, object]], words: str) -> tuple[str, st
     return "survived", "", "" if built else "every bench builds what it builds of the original"
 
 
-#: the quick ones, those of arithmetic, decided in seconds each, and the module's own. What Yosys no longer reads at
-#: parameters at which it reads the original is refuted too
-_PROOF = """\
-import json, sys
-from prover import ProofError, prove, sources_of
-from tasks import TASKS
-file, text = sys.argv[1], open(sys.argv[2]).read()
-own = file.replace("bvit_", "fv_").removesuffix(".sv")
-for task in sorted(TASKS, key=lambda task: not task.quick):
-    if (task.quick or task.top in (own, "fv_arithmetic")) and file in sources_of(task.top):
-        try:
-            refuted = list(prove(task, {file: text}, use_cache=False).refuted)
-        except ProofError:
-            refuted = ["elaboration"]
-        if refuted:
-            print("refuted", task.name, refuted[0])
-            break
-"""
-
-
-def _prove(file: str, text: str) -> tuple[str, str, str]:
-    """Whether a proof refutes what no bench noticed."""
-    with tempfile.NamedTemporaryFile("w", suffix=".sv") as stream:
-        stream.write(text)
-        stream.flush()
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", _PROOF, file, stream.name], cwd=benches.ROOT / "prove",
-                capture_output=True, text=True, timeout=600, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return "survived", "", ""
-    words = done.stdout.split()
-    return ("proof", words[1], words[2]) if words[:1] == ["refuted"] else ("survived", "", "")
-
-
 def listed(path: Path = LIST) -> dict[str, dict[str, str]]:
     """Survivors that are known: id -> ``change`` and either ``equivalent`` (why) or ``open`` (what would notice it)."""
     entries = tomllib.loads(path.read_text()).get("mutant", []) if path.is_file() else []
@@ -226,8 +224,8 @@ def listed(path: Path = LIST) -> dict[str, dict[str, str]]:
 
 
 def _models(server: benches.Server, folder: Path, among: Sequence[str]) -> dict[str, benches.Models]:
-    """What every test runs, kept beside the journal until a bench changes."""
-    kept = folder / f"benches-{_hash(benches.digest(server.tree), *sorted(modules()), *among)}.json"
+    """What every test runs, kept in ``folder`` until a bench changes."""
+    kept = folder / f"benches-{short_hash(benches.digest(server.tree), *sorted(modules()), *among)}.json"
     with locked(folder / "benches.lock"):
         if not kept.is_file():
             _log.info("asking every test in %s what it runs", ", ".join(among))
@@ -248,15 +246,22 @@ def run(
     tell: Callable[[Result], None] = lambda _: None,
     minutes: float | None = None,
     among: Sequence[str] = ("sim",),
+    apart: bool = True,
+    proofs: bool = True,
 ) -> list[Result]:
     """Judge the mutants of the modules ``names`` that ``only`` takes; what the journal has is not run again.
 
     No mutant is begun after ``minutes``; those left over have no result. ``among``: files or folders of the tests.
+    Without ``apart`` only those that can be tried together; without ``proofs`` a survivor is tried again next time.
     """
     started = time.monotonic()
-    paths = modules()
-    todo: list[tuple[Mutant, str, str, list[str], list[str]]] = []
+    paths, known = modules(), listed()
+    work: list[tuple[list[_Item], list[str], list[str]]] = []
     done: list[Result] = []
+
+    def late() -> bool:
+        return minutes is not None and time.monotonic() - started > 60 * minutes
+
     with tempfile.TemporaryDirectory(prefix="bvit-mutants-") as scratch:
         folder = Path(scratch)
         (folder / "baselines").mkdir()
@@ -264,36 +269,49 @@ def run(
         sound: dict[str, bool] = {}
         for number in range(jobs):
             workers.put(_Worker(folder / f"worker{number}", folder / "baselines", sound))
-        models = _models(workers.queue[0].server, journal.path.parent, among)
+        models = _models(workers.queue[0].server, _KEPT, among)
         for name in names:
             source = paths[name].read_text()
             tests, others = benches.tests_of(f"{name}.sv", models)
-            state = _hash(benches.digest(), *tests)
-            for mutant in filter(only, mutants_of(paths[name])):
+            state = short_hash(benches.digest(), *tests)
+            items: list[_Item] = []
+            for number, mutant in enumerate(mutants_of(paths[name]), 1):
                 text = mutant.apply(source)
-                known = journal.find(mutant, _hash(text), state)
-                if known is None:
-                    todo.append((mutant, text, state, tests, others))
-                else:
-                    done.append(known)
+                item = _Item(mutant=mutant, number=number, text=text, hash=hash_of(text), state=state)
+                argued = "equivalent" in known.get(mutant.id, {})
+                if only(mutant) and (found := journal.find(mutant, item.hash, state, argued=argued)) is not None:
+                    done.append(found)
+                elif only(mutant):
+                    items.append(item)
+            work.append((items, tests, others))
 
-        def judge(item: tuple[Mutant, str, str, list[str], list[str]]) -> Result | None:
-            mutant, text, state, tests, others = item
-            if minutes is not None and time.monotonic() - started > 60 * minutes:
-                return None
+        def keep(result: Result) -> None:
+            journal.add(result)
+            done.append(result)
+            tell(result)
+
+        def judge(items: list[_Item], tests: list[str], others: list[str]) -> None:
+            """One item, or those of a module that can be tried together and then each of the rest."""
             worker = workers.get()
             try:
-                found = worker.judge(mutant, text, tests, others, models)
+                separate = [item for item in items if item.mutant.carrier is None]
+                chosen = [item for item in items if item.mutant.carrier is not None]
+                together = worker.together(chosen, tests, others, models, late, proofs)
+                for found in together if chosen and not late() else ():
+                    if isinstance(found, _Item):
+                        separate.append(found)
+                    else:
+                        keep(found)
+                for item in separate if apart else ():
+                    if not late():
+                        keep(worker.judge(item, tests, others, models))
             finally:
                 workers.put(worker)
-            result = Result(**{**asdict(found), "text": _hash(text), "benches": state})
-            journal.add(result)
-            tell(result)
-            return result
 
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                done += [result for result in pool.map(judge, todo) if result is not None]
+                for _ in pool.map(lambda parts: judge(*parts), work):
+                    pass
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
