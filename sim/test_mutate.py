@@ -193,7 +193,7 @@ def test_a_sample_is_noticed(tmp_path: Path) -> None:
 
     def judged() -> list[Result]:
         journal = Journal(tmp_path / "results.tsv")
-        return run(["bvit_duplicate"], journal, only=lambda m: m.id in ids, among=["sim/test_glue.py"])
+        return run(["bvit_duplicate"], journal, only=lambda m: m.id in ids, among=["sim/test_glue.py"], kept=tmp_path)
 
     results = judged()
     noticed(results, len(ids))
@@ -205,7 +205,9 @@ def test_tried_together_as_apart(tmp_path: Path) -> None:
     """One model has the mutants of a sample side by side: each is noticed as it is in a model of its own."""
     ids = {mutant.id for mutant in sample("bvit_duplicate") if mutant.carrier is not None}
     journal = Journal(tmp_path / "results.tsv")
-    results = run(["bvit_duplicate"], journal, only=lambda m: m.id in ids, among=["sim/test_glue.py"], apart=False)
+    results = run(
+        ["bvit_duplicate"], journal, only=lambda m: m.id in ids, among=["sim/test_glue.py"], apart=False, kept=tmp_path
+    )
     assert {r.id: (r.outcome, r.tests) for r in results} == dict.fromkeys(ids, ("killed", 1))
     assert len({r.by for r in results}) == 1  # by the first test, in one run
 
@@ -215,7 +217,7 @@ def test_what_no_bench_can_notice_survives(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("mutation.runner.mutants_of", lambda path: [
         Mutant(module=path.stem, kind="term", start=0, end=0, replacement="/* nothing */", before="a", after="b")
     ])  # fmt: skip
-    (result,) = run(["bvit_duplicate"], Journal(tmp_path / "results.tsv"), among=["sim/test_glue.py"])
+    (result,) = run(["bvit_duplicate"], Journal(tmp_path / "results.tsv"), among=["sim/test_glue.py"], kept=tmp_path)
     assert (result.outcome, result.tests) == ("survived", 0)
     with pytest.raises(AssertionError, match="no bench notices it"):
         noticed([result], 1)
@@ -233,7 +235,9 @@ def test_a_bench_that_fails_anyway_notices_nothing(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(benches.Server, "run", run_broken)
     (mutant, *_) = sample("bvit_duplicate")
     journal = Journal(tmp_path / "results.tsv")
-    (result,) = run(["bvit_duplicate"], journal, only=lambda m: m.id == mutant.id, among=["sim/test_glue.py"])
+    (result,) = run(
+        ["bvit_duplicate"], journal, only=lambda m: m.id == mutant.id, among=["sim/test_glue.py"], kept=tmp_path
+    )
     assert (result.outcome, result.why) == ("error", "t fails with the original too")
     with pytest.raises(AssertionError, match="fails with the original too"):
         noticed([result], 1)

@@ -248,11 +248,13 @@ def run(
     among: Sequence[str] = ("sim",),
     apart: bool = True,
     proofs: bool = True,
+    kept: Path = _KEPT,
 ) -> list[Result]:
     """Judge the mutants of the modules ``names`` that ``only`` takes; what the journal has is not run again.
 
     No mutant is begun after ``minutes``; those left over have no result. ``among``: files or folders of the tests.
     Without ``apart`` only those that can be tried together; without ``proofs`` a survivor is tried again next time.
+    ``kept``: where it is noted which test runs what.
     """
     started = time.monotonic()
     paths, known = modules(), listed()
@@ -269,7 +271,7 @@ def run(
         sound: dict[str, bool] = {}
         for number in range(jobs):
             workers.put(_Worker(folder / f"worker{number}", folder / "baselines", sound))
-        models = _models(workers.queue[0].server, _KEPT, among)
+        models = _models(workers.queue[0].server, kept, among)
         for name in names:
             source = paths[name].read_text()
             tests, others = benches.tests_of(f"{name}.sv", models)
