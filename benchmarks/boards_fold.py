@@ -1,6 +1,6 @@
 """What the folding finds for every board: cycles a frame, what limits it, predicted resources, or why nothing fits.
 
-    python benchmarks/boards_fold.py [PRESET]
+    python benchmarks/boards_fold.py [PRESET [BOARD ...]]
 
 The network has random weights, on which neither cycles nor cost depend.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 
 from machine import processor
 
@@ -22,13 +23,13 @@ from bvit_hw.graph.passes import run_passes
 from bvit_hw.models.presets import preset
 
 
-def main(name: str) -> None:
-    """Print one line a board, as Markdown."""
+def main(name: str, boards: Sequence[str]) -> None:
+    """Print one line a board (all, where none is named), as Markdown."""
     graph = hw_graph_of(random_frozen(preset(name), seed=1))
     print(f"{name}; {processor()}\n")
     print("| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | URAM | DSP | limited by | seconds |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for board in map(load_board, board_names()):
+    for board in map(load_board, boards or board_names()):
         start = time.process_time()
         try:
             result = fold(run_passes(graph, board_passes(board)), board)
@@ -45,4 +46,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "tiny-digits")
+    main(sys.argv[1] if len(sys.argv) > 1 else "tiny-digits", sys.argv[2:])

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from bvit_hw.graph.border import OUTPUT_LANES, Border, border_of, values_of
-from bvit_hw.graph.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, vector
+from bvit_hw.graph.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, unconverted, vector
 from bvit_hw.graph.glue import duplicate_op, least_link_costs, link_costs
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.graph.programme import Programme
@@ -22,6 +22,9 @@ from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 
 #: nodes of the search tree at most; the shipped networks are solved at the first one
 COARSE_NODES, FINE_NODES = 10_000, 2_000
+#: pairs of lanes at the two ends of all streams beyond which a fine programme takes minutes, or hours: DeiT has 384
+#: and 1,536 channels, which have many divisors. Then foldings that only spare neighbours a converter are left out.
+MOST_PAIRS = 60_000
 
 
 def unit_prices(limits: tuple[float, ...]) -> np.ndarray:
@@ -134,13 +137,28 @@ class Solver:
         costs[column] = cost
         return column
 
+    def _worthwhile(self, cycles: int) -> dict[HwOp, tuple[Choice, ...]]:
+        """Choices of each shape at ``cycles`` for the fine programme: fewer where it would have too many columns."""
+        found = {
+            op: tuple(pareto([c for c in choices_of(op) if c.cycles <= cycles], by_lanes=True)) for op in self.shapes
+        }
+        pairs = 0
+        for edge in self.graph.edges():
+            if edge.source is not None and edge.sink is not None:
+                port = len(edge.source.op.inputs) + edge.source_port
+                ours = {choice.lanes[port] for choice in found[edge.source.op]}
+                theirs = {choice.lanes[edge.sink_port] for choice in found[edge.sink.op]}
+                pairs += len(ours) * len(theirs)
+        return found if pairs <= MOST_PAIRS else {op: unconverted(choices) for op, choices in found.items()}
+
     def fine(self, cycles: int, limits: tuple[float, ...]) -> dict[str, HwOp] | None:
         """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits."""
         programme = Programme()
         costs: dict[int, tuple[float, ...]] = {}
         columns: dict[str, list[tuple[Choice, int]]] = {}
+        worthwhile = self._worthwhile(cycles)
         for node in self.graph.nodes:
-            choices = pareto([c for c in choices_of(node.op) if c.cycles <= cycles], by_lanes=True)
+            choices = worthwhile[node.op]
             columns[node.name] = []
             links = self.border_links.get(node.name, {})
             least = np.min(list(links.values()), axis=0) if links else 0.0

@@ -11,13 +11,15 @@ import pytest
 from bvit_hw.boards import Board, load_board
 from bvit_hw.errors import FoldingError
 from bvit_hw.freeze import random_frozen
-from bvit_hw.graph import folding_choices
+from bvit_hw.graph import folding_choices, folding_solver
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.border import border_of
 from bvit_hw.graph.folding import fold, require_fit
-from bvit_hw.graph.folding_choices import KINDS
-from bvit_hw.graph.folding_solver import unit_prices
+from bvit_hw.graph.folding_choices import KINDS, choices_of, vector
+from bvit_hw.graph.folding_solver import Solver, unit_prices
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.ops.base import Resources
 from tests.frozen_factory import CONFIGS
@@ -163,3 +165,30 @@ def test_pareto_keeps_what_nothing_beats() -> None:
     assert folding_choices.pareto(choices, by_lanes=False) == [choices[0], choices[1]]
     assert set(folding_choices.pareto(choices, by_lanes=True)) == {choices[0], choices[1], choices[3]}
     assert np.isfinite(unit_prices((1.0,) * len(KINDS))).all()
+
+
+def test_a_programme_with_fewer_choices_misses_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Foldings that only spare converters left out, as in networks with too many: still legal, hardly dearer."""
+    graph, limits = network("token"), load_board("pynq-z2").limits
+    whole = Solver(graph, limits)
+    cycles = whole.candidates()[0]
+    monkeypatch.setattr(folding_solver, "MOST_PAIRS", 0)
+    fewer = Solver(graph, limits)._worthwhile(cycles)
+    all_choices = {op: [c for c in choices_of(op) if c.cycles <= cycles] for op in fewer}
+    assert all(set(choices) <= set(all_choices[op]) and choices for op, choices in fewer.items())
+    assert sum(map(len, fewer.values())) < sum(map(len, all_choices.values())) / 2
+    found = fold(graph, load_board("pynq-z2"))
+    monkeypatch.undo()
+    best = fold(graph, load_board("pynq-z2"))
+    prices = unit_prices(vector(limits))
+    assert found.cycles == best.cycles
+    assert prices @ vector(found.resources) <= 1.01 * (prices @ vector(best.resources))
+
+
+@pytest.mark.slow
+def test_a_network_of_many_divisors_folds() -> None:
+    """DeiT-S with a class token: 106,000 columns without that, and no answer after ten minutes."""
+    card = load_board("u250")
+    graph = run_passes(network("deit-baseline"), board_passes(card))
+    found = fold(graph, card)
+    assert found.cycles == 224 * 224 * 3 // 8 and fits(found.resources, card.limits)
