@@ -217,6 +217,8 @@ class HwOp(ABC):
     def __post_init__(self) -> None:
         for name, given in self.attributes().items():
             if isinstance(given, str):
+                if self.__dataclass_fields__[name].type != "str":
+                    raise ConfigError(f"{self.op_type}: {name}={given!r}; allowed: integers")
                 continue
             # A folding field's least value is the operator's own affair: 0 divides nothing, but is a flag as well.
             least = 0 if name in (*self.zero_fields, *self.folding_fields) or isinstance(given, bool) else 1

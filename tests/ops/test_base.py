@@ -33,7 +33,7 @@ def test_numbers_have_a_least_value(op: HwOp, name: str) -> None:
 @pytest.mark.parametrize(("op", "name"), NUMBERS)
 def test_numbers_are_integers(op: HwOp, name: str) -> None:
     given = getattr(op, name)
-    for value in (2.5, None):
+    for value in (2.5, None, "4"):
         with pytest.raises(ConfigError, match=f"{name}=.*; allowed: integers"):
             replace(op, **{name: (value, *given[1:]) if isinstance(given, tuple) else value})
 
