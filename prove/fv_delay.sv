@@ -1,4 +1,5 @@
-// bvit_delay: what goes in comes out STEPS enabled cycles later, unchanged; beyond SHIFT_STEPS through a ring in memory.
+// bvit_delay: what goes in comes out STEPS enabled cycles later, unchanged; beyond SHIFT_STEPS through a ring in
+// memory.
 `include "fv.svh"
 `default_nettype none
 

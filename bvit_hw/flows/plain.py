@@ -74,7 +74,12 @@ def vendor_folder(folder: Path) -> Iterator[Path]:
 
 
 def by_hand(package: Path, command: str, results: Sequence[str]) -> str:
-    """One line for a shell that runs ``command`` in ``package``, or, if need be, in a copy, and brings the results."""
+    """One line for a shell that runs ``command`` in ``package``, or, if need be, in a copy, and brings the results.
+
+    Empty where there is no command.
+    """
+    if not command:
+        return ""
     quoted = shlex.quote(str(package))
     if is_plain(package):
         return f"cd {quoted} && {command}"

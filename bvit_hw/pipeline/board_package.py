@@ -78,7 +78,7 @@ def write_board_files(
         width=info.width,
         channels=info.channels,
         classes=info.classes,
-        built=", once Vivado has built it",
+        built=", once the vendor's tools have built it",
     )
     (folder / "README.md").write_text(text)
     files = package_files(folder)

@@ -62,7 +62,6 @@ class Run:
             more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
             yield f"folders that are no classes of the network: {', '.join(foreign[:3])}{more}; nothing is compared"
 
-
     def _margin(self, index: int, logits: np.ndarray) -> str:
         """How far a picture's class stands above the next one."""
         if len(logits) < 2:

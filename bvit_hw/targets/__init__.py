@@ -11,6 +11,7 @@ from bvit_hw.targets.xc7 import TARGET as XC7
 
 __all__ = ["XC7", "Family", "Target", "discovered", "families", "families_of", "place_of"]
 
+
 @cache
 def discovered() -> tuple[Target, ...]:
     """The targets of this package's modules."""

@@ -131,6 +131,7 @@ def test_ctrl_c_exits_with_2_and_keeps_finished_steps(tmp_path: Path) -> None:
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert "checkpoint" in json.loads(manifest.read_text())["steps"]
 
+
 HEAVY = {"torch", "onnx", "qonnx", "finn", "brevitas", "torchvision"}
 
 _SHOWS = """

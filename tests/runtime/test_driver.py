@@ -47,6 +47,7 @@ def test_the_same_behind_pynq(package: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(" ... ok\n") == len(runtime_cases.CASES) and "Exception ignored" not in done.stderr
 
+
 #: faults of the driver itself that the cases must find: file, what is there, what is put in its place
 MUTATIONS = [
     ("driver.py", "if causes:\n            raise FrameError", "if False:\n            raise FrameError"),

@@ -13,6 +13,7 @@ import pytest
 from bvit_hw import targets
 from bvit_hw.boards import Board, load_board
 from bvit_hw.errors import BoardError, ToolError
+from bvit_hw.flows.plain import by_hand
 from bvit_hw.flows.vendor import flow_of
 from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.freeze.random_frozen import random_frozen
@@ -134,6 +135,7 @@ def test_no_flow_builds_nothing(third: Board) -> None:
     flow = flow_of(third)
     flow.check_clock(third, 33.3)
     assert flow.path() is None and flow.missing.startswith("bitstream not built") and not flow.results
+    assert by_hand(Path("package"), flow.command, flow.results) == "", "nobody is told to run nothing"
     with pytest.raises(ToolError, match="no vendor's flow"):
         flow.build(Path())
 
