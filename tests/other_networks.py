@@ -39,6 +39,7 @@ class Network:
     sizes: Mapping[str, Any]
     fps: float = 20_000.0
     seed: int = 1
+    board: str = "pynq-z2"
 
     @property
     def config(self) -> BinaryViTConfig:
@@ -93,6 +94,10 @@ NETWORKS: Mapping[str, Network] = {
 }  # fmt: skip
 
 
+#: streams that wait for a frame of 9,216 values, on a board with UltraRAM
+LONG_LINES = Network(_ONE_STAGE | {"image_size": 96, "reductions": (4,)}, board="kv260")
+
+
 @dataclass(frozen=True)
 class Built:
     """A build's folder, its steps' results, and the images that it was given."""
@@ -112,7 +117,7 @@ def build(network: Network, folder: Path, steps: Sequence[str] = STEPS) -> Built
     save_checkpoint(model, folder / "network.safetensors")
     np.savez(folder / "images.npz", images=images, labels=labels)
     options = resolve(
-        board="pynq-z2",
+        board=network.board,
         preset_name=None,
         checkpoint=folder / "network.safetensors",
         data=str(folder / "images.npz"),

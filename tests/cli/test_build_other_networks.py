@@ -15,7 +15,7 @@ from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.graph.fifo_sizing import check_logits
 from bvit_hw.graph.file import load_graph
 from bvit_hw.pipeline.artefacts import GRAPH_FILE
-from tests.other_networks import NETWORKS, build
+from tests.other_networks import LONG_LINES, NETWORKS, STEPS, build
 
 SMALL = "small"
 
@@ -43,3 +43,18 @@ def test_network(name: str, tmp_path: Path) -> None:
     assert f"input  wire [{8 * lanes - 1}:0] s_axis_tdata" in top and f".W({8 * lanes}), .BYTES({frame})" in top
     folded = done.results["fold"]
     assert all(value <= folded["budget"][kind] for kind, value in folded["resources"].items())
+
+
+@pytest.mark.slow
+def test_long_lines_wait_in_ultraram(tmp_path: Path) -> None:
+    """Depths found, RTL simulated and counted: as many URAM288 as the model says, the frozen network's logits."""
+    done = build(LONG_LINES, tmp_path, (*STEPS, "synthesize"))
+    model = FrozenBinaryViT(load_frozen(done.folder / "freeze/frozen.safetensors"))
+    with np.load(done.folder / "simulate/logits.npz", allow_pickle=False) as archive:
+        assert np.array_equal(archive["logits"], model(torch.from_numpy(done.images)).numpy())
+    simulated, counted = done.results["simulate"], done.results["synthesize"]
+    assert abs(simulated["cycles_simulated"] - simulated["cycles_model"]) <= 0.02 * simulated["cycles_model"]
+    graph = load_graph(done.folder / "generate" / GRAPH_FILE)
+    memories = [node.op.fifo_memory for node in graph.fifos]
+    assert {"LUT RAM", "UltraRAM"} <= set(memories)
+    assert counted["total"]["uram"] == counted["predicted"]["uram"] >= memories.count("UltraRAM")
