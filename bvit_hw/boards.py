@@ -184,6 +184,11 @@ class Board(_Strict):
         return place_of(self.family)[1].flow
 
     @property
+    def pixel_bytes(self) -> int:
+        """What its host's side can bring in one beat of the pixels' stream."""
+        return place_of(self.family)[1].pixel_bytes
+
+    @property
     def ip_families(self) -> tuple[str, ...]:
         """What the vendor's tools call FPGAs of its family."""
         return place_of(self.family)[1].ip_families

@@ -11,8 +11,12 @@ from harness import assert_caught, check_op, mutant, random_frame
 from bvit_hw.ops.channel_repeat import ChannelRepeat
 
 
-def repeat(tokens: int, channels: int, times: int, pe: int, bits: int = 8, signed: int = 1) -> ChannelRepeat:
-    return ChannelRepeat(tokens=tokens, channels=channels, repeat=times, bits=bits, signed=signed, pe=pe)
+def repeat(
+    tokens: int, channels: int, times: int, pe: int, bits: int = 8, signed: int = 1, copies: int = 1
+) -> ChannelRepeat:
+    return ChannelRepeat(
+        tokens=tokens, channels=channels, repeat=times, bits=bits, signed=signed, pe=pe, copies=copies
+    )
 
 
 def check(op: ChannelRepeat, frames: int = 3, **options: object) -> None:
@@ -34,6 +38,13 @@ def test_foldings(channels: int, times: int, pe: int, bits: int, signed: int) ->
 
 
 @pytest.mark.parametrize(
+    ("channels", "times", "copies", "bits"), [(6, 6, 2, 8), (6, 6, 3, 1), (1, 4, 4, 5), (5, 3, 3, 8)]
+)
+def test_whole_tokens_side_by_side(channels: int, times: int, copies: int, bits: int) -> None:
+    check(repeat(9, channels, times, channels, bits, copies=copies))
+
+
+@pytest.mark.parametrize(
     ("tokens", "channels", "times", "pe"),
     [(64, 32, 4, 1), (64, 32, 4, 8), (16, 64, 4, 4), (4, 128, 4, 16), (1, 256, 4, 1), (1, 256, 4, 256), (16, 32, 2, 8)],
 )
@@ -44,6 +55,10 @@ def test_tiny_network(tokens: int, channels: int, times: int, pe: int) -> None:
 @pytest.mark.parametrize(("tokens", "channels", "times", "pe"), [(3136, 64, 8, 16), (784, 128, 8, 32), (49, 512, 4, 2)])
 def test_full_size(tokens: int, channels: int, times: int, pe: int) -> None:
     check(repeat(tokens, channels, times, pe), frames=1, patterns=("full", "both"))
+
+
+def test_full_size_at_128_lanes() -> None:
+    check(repeat(3136, 64, 8, 64, copies=2), frames=1, patterns=("full", "both"))
 
 
 MUTATIONS = [

@@ -10,8 +10,10 @@ from bvit_hw.codegen.accelerator import OUTPUT_BITS, accelerator
 from bvit_hw.codegen.stitch import stitch
 from bvit_hw.flows.vivado import IpContents
 from bvit_hw.freeze import random_frozen
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.border import border_of
 from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.rtl_library import source_paths
 from tests.frozen_factory import CONFIGS
@@ -23,7 +25,7 @@ MODEL_HASH = "ab" * 32
 def write_accelerator(folder: Path, board: Board) -> IpContents:
     """Write sources and memories of a random tiny network, unfolded, into ``folder``/ip; nothing of a vendor's."""
     config = CONFIGS["pyramid"]
-    graph = hw_graph_of(random_frozen(config, seed=1))
+    graph = run_passes(hw_graph_of(random_frozen(config, seed=1)), board_passes(board))
     border = border_of(graph, board.limits.bram18)
     core = stitch(planned(graph, board.limits))
     size = config.image_size

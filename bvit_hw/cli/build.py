@@ -18,6 +18,7 @@ from bvit_hw.threads import usable_cores
 @click.option(
     "--network", type=click.Path(path_type=Path), help="A network's .toml file: with random weights, for its hardware."
 )
+@click.option("--random-weights", is_flag=True, help="Random weights for the --preset, for its hardware.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="A checkpoint file instead.")
 @click.option("--data", help="Test images: a dataset's name, or an .npz with images (uint8 N x H x W x C) and labels.")
 @click.option("--convert-colours", is_flag=True, help="Grey pictures for a colour network, or the reverse; see train.")
@@ -53,6 +54,7 @@ def build_command(
     board: str,
     preset: str | None,
     network: Path | None,
+    random_weights: bool,
     checkpoint: Path | None,
     data: str | None,
     convert_colours: bool,
@@ -85,6 +87,7 @@ def build_command(
         board=board,
         preset_name=preset,
         network=network,
+        random_weights=random_weights,
         checkpoint=checkpoint,
         data=data,
         convert_colours=convert_colours,

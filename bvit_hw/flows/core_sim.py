@@ -65,12 +65,13 @@ class CoreSimulator:
 
     def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
         core = stitch(graph)
-        if core.input.width > 64 or core.output.width > 64:
-            raise LoweringError(f"{core.module}: the harness takes streams of up to 64 bits at the border")
+        if core.output.width > 64:
+            raise LoweringError(f"{core.module}: the harness takes logits of up to 64 bits, not {core.output.width}")
         executable = self.build(folder, core)
         write_memories(core.memories, folder)
-        beats = np.array([b for image in images for b in core.input.pack(image.reshape(-1))], dtype="<u8")
-        (folder / "pixels.bin").write_bytes(beats.tobytes())
+        size = beat_bytes(core.input.width)
+        beats = [beat for image in images for beat in core.input.pack(image.reshape(-1))]
+        (folder / "pixels.bin").write_bytes(b"".join(beat.to_bytes(size, "little") for beat in beats))
         argv = [
             executable, "pixels.bin", "logits.bin", core.input.beats, core.output.beats, frames, interval,
             self.source_chance, self.sink_chance, _PATIENCE_FRAMES * graph.cycles + 10_000, self.seed,
@@ -93,6 +94,11 @@ class CoreSimulator:
         logits = np.stack([core.output.unpack([int(b) for b in frame]).reshape(-1) for frame in per_frame])
         occupancy = {name: held for name, (held, _) in fifos.items()}
         return CoreRun(logits=logits, starts=starts, ends=ends, occupancy=occupancy, needed=needed)
+
+
+def beat_bytes(width: int) -> int:
+    """Bytes of a beat of ``width`` bits in the harness's file: 8, or as many words of 32 bits as Verilator has."""
+    return 8 if width <= 64 else 4 * -(-width // 32)
 
 
 def _stuck(

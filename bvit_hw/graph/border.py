@@ -10,8 +10,6 @@ from bvit_hw.ops.base import Resources
 from bvit_hw.ops.shell import guard_depths, guard_resources, logits_out_resources, registers_resources
 from bvit_hw.targets import Target
 
-#: bytes of pixels in a beat at most; fewer where a frame is no multiple of it
-MOST_INPUT_LANES = 8
 #: logits in a beat
 OUTPUT_LANES = 1
 #: part of the block RAM budget that room for a second frame in the frame guard may cost
@@ -25,8 +23,8 @@ def values_of(graph: HwGraph, tensor: str) -> int:
 
 
 def input_lanes(graph: HwGraph) -> int:
-    """Bytes of pixels in a beat: the largest of 8, 4, 2, 1 of which a frame is a whole number."""
-    return gcd(values_of(graph, graph.input), MOST_INPUT_LANES)
+    """Bytes of pixels in a beat: the graph's ``pixel_bytes``, or fewer where a frame is no whole number of those."""
+    return gcd(values_of(graph, graph.input), graph.pixel_bytes)
 
 
 @dataclass(frozen=True, kw_only=True)

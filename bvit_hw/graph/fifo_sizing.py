@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +31,13 @@ log = logging.getLogger(__name__)
 TOLERANCE = 0.02
 #: beats of a FIFO that is to hold its producer back
 SMALL_DEPTH = 2
+#: frames of a run at least, and those beyond what is under way at once: so many see every operator at work
+_LEAST_FRAMES, _STEADY_FRAMES = 16, 6
+
+
+def sizing_frames(graph: HwGraph) -> int:
+    """Frames with which a run of ``graph`` comes to its steady state."""
+    return max(_LEAST_FRAMES, ceil(plan_waiting(graph).latency) + _STEADY_FRAMES)
 
 
 class WrongLogitsError(LoweringError):

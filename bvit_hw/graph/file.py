@@ -25,7 +25,7 @@ from bvit_hw.targets import Target, discovered
 #: what marks the file among other safetensors files
 GRAPH_KEY = "bvit-hardware-graph"
 #: layout of the file; a reader refuses any other
-FORMAT = 1
+FORMAT = 2
 
 
 def save_graph(graph: HwGraph, path: Path) -> None:
@@ -36,6 +36,7 @@ def save_graph(graph: HwGraph, path: Path) -> None:
         "name": graph.name,
         "input": graph.input,
         "output": graph.output,
+        "pixel_bytes": graph.pixel_bytes,
         "target": graph.target.name,
         "nodes": [
             {
@@ -69,7 +70,7 @@ def load_graph(path: Path) -> HwGraph:
             raise LoweringError(f"format {head['format']!r}; allowed: {FORMAT}")
         target = _target(head["target"])
         nodes = tuple(_node(entry, stored, target) for entry in head["nodes"])
-        graph = HwGraph(name=head["name"], nodes=nodes, input=head["input"], output=head["output"])
+        graph = HwGraph(**{key: head[key] for key in ("name", "input", "output", "pixel_bytes")}, nodes=nodes)
         graph.check()
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, BvitError) as error:
         raise LoweringError(f"{path}: no hardware graph that can be read: {error}") from error

@@ -57,12 +57,16 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class HwGraph:
-    """Operators in execution order, one accelerator input, one output."""
+    """Operators in execution order, one accelerator input, one output.
+
+    ``pixel_bytes`` are those of a beat at the input at most, as the host's side has them.
+    """
 
     name: str
     nodes: tuple[HwNode, ...]
     input: str
     output: str
+    pixel_bytes: int = 8
 
     def node(self, name: str) -> HwNode:
         """The operator called ``name``."""

@@ -17,9 +17,12 @@ from bvit_hw.graph.implementation import IMPLEMENTATIONS
 from bvit_hw.models import preset, shipped_checkpoint
 from bvit_hw.models.checkpoint import refuse_folder
 from bvit_hw.models.network_toml import read_network
+from bvit_hw.models.presets import preset_network
 from bvit_hw.network_file import is_frozen, network_name, network_record, refuse_calibration
 from bvit_hw.pipeline.random_network import random_network
 
+#: what is built where no network is named
+DEFAULT_PRESET = "tiny-digits"
 #: a frame an hour, about
 LEAST_FPS = 0.001
 
@@ -64,6 +67,7 @@ def resolve(
     board: str,
     preset_name: str | None,
     network: Path | None = None,
+    random_weights: bool = False,
     checkpoint: Path | None,
     data: str | None,
     convert_colours: bool = False,
@@ -82,16 +86,22 @@ def resolve(
     given = [f"{option} {value}" for option, value in named.items() if value is not None]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)}: give one of them")
+    if random_weights and checkpoint is not None:
+        raise ConfigError(f"--random-weights and --checkpoint {checkpoint}, which has weights: give one of them")
     described = None if network is None else read_network(network)
+    if random_weights and described is None:
+        described = preset_network(preset_name or DEFAULT_PRESET)
     if described is not None:
         checkpoint = random_network(described)
     elif checkpoint is None:
-        name = preset_name or "tiny-digits"
+        name = preset_name or DEFAULT_PRESET
         preset(name)  # an unknown one is refused with the list of the known ones
         try:
             checkpoint = shipped_checkpoint(name)
         except CheckpointError as error:
-            raise CheckpointError(f"{error}. Train one (bvit-hw train) and name it by --checkpoint") from error
+            raise CheckpointError(
+                f"{error}. Train one (bvit-hw train) and name it by --checkpoint, or take --random-weights"
+            ) from error
     refuse_folder(checkpoint)
     try:
         with checkpoint.open("rb"):
@@ -107,7 +117,8 @@ def resolve(
         raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
     flow_of(found_board).check_clock(found_board, clock)
     if described is not None and data is None:
-        measured, reason = None, f"{network} has random weights; `bvit-hw train --network {network}` trains it"
+        trained_by = f"--network {network}" if network is not None else f"--preset {described.name}"
+        measured, reason = None, f"{described.name} has random weights; `bvit-hw train {trained_by}` trains it"
     else:
         measured, reason = _measurable(checkpoint, data, calibrate)
     return BuildOptions(

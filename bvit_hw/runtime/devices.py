@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def open_link(path: Path, info: ModelInfo, claim: Callable[[str], None]) -> Link
             overlay,
             device,
             name=f"pynq-{device.tag}",
-            input_bytes=math.gcd(info.frame_bytes, 8),
+            input_bytes=info.input_bytes,
             frame_bytes=info.frame_bytes,
             classes=info.classes,
         )

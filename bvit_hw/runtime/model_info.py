@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ class ModelInfo:
     2**``logits_exponent``. ``model_hash`` is the SHA-256 of the frozen model, 64 hexadecimal digits.
     ``cycles_per_frame`` is what the cycle model says, ``board`` the name that the package was built for,
     ``preprocessing`` what :class:`Preprocessing` says of pictures (None: its defaults, as in older packages),
-    ``name`` what its checkpoint was called.
+    ``name`` what its checkpoint was called, ``pixel_bytes`` the most bytes of a beat of the pixels' stream.
     """
 
     model_hash: str
@@ -34,6 +35,7 @@ class ModelInfo:
     board: str
     preprocessing: Mapping[str, Any] | None = None
     name: str = ""
+    pixel_bytes: int = 8
 
     @cached_property
     def preprocessor(self) -> Preprocessing:
@@ -44,6 +46,11 @@ class ModelInfo:
     def frame_bytes(self) -> int:
         """Bytes of one image on the input stream."""
         return self.height * self.width * self.channels
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of a beat of the pixels' stream: a frame is a whole number of beats."""
+        return math.gcd(self.frame_bytes, self.pixel_bytes)
 
     @classmethod
     def read(cls, path: str | Path) -> ModelInfo:

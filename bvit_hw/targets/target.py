@@ -33,12 +33,15 @@ class Family:
 
     ``flow`` names the vendor's tools (flows/vendor.py) and the board's table with their settings, "" where there are
     none; ``ip_families`` are the names by which those know the FPGAs; ``part`` is what a part number begins with.
+    ``pixel_bytes`` is what the host's side can bring in one beat: 8 through the 64-bit port of a Zynq's DMA, 64 (the
+    width of a memory bank's port, AMD UG1393) where a data mover reads a card's memory.
     """
 
     name: str
     flow: Literal["vivado", "vitis", ""] = ""
     ip_families: tuple[str, ...] = ()
     part: str = "xc"
+    pixel_bytes: int = 8
 
 
 @dataclass(frozen=True, kw_only=True)

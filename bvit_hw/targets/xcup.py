@@ -12,7 +12,7 @@ TARGET = Target(
     name="xcup",
     families=(
         Family(name="zynq-ultrascale+", flow="vivado", ip_families=("zynquplus",)),
-        Family(name="alveo", flow="vitis", ip_families=("virtexuplus", "virtexuplusHBM")),
+        Family(name="alveo", flow="vitis", ip_families=("virtexuplus", "virtexuplusHBM"), pixel_bytes=64),
     ),
     # UG573: 4096 x 72 and nothing else. Devices without UltraRAM have a board whose file counts none.
     memories=replace(MEMORIES, ultra_shape=(4096, 72)),

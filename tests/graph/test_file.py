@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from bvit_hw.boards import load_board
 from bvit_hw.contract.file import save_frozen
 from bvit_hw.errors import LoweringError
 from bvit_hw.freeze import random_frozen
+from bvit_hw.graph.board_passes import with_pixel_beats
 from bvit_hw.graph.file import GRAPH_KEY, load_graph, save_graph
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.passes import run_passes
 from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import Resources
@@ -26,18 +28,22 @@ from tests.frozen_factory import CONFIGS
 
 @cache
 def stitched(board: str, name: str = "pyramid") -> HwGraph:
-    """Operators in their widest foldings, vendor cells, glue, FIFOs in every kind of memory that the board has."""
-    plain = with_vendor_cells(hw_graph_of(random_frozen(CONFIGS[name], seed=3)), load_board(board))
+    """Operators in their widest foldings, cells and beats of the board, glue, FIFOs in every kind of its memory."""
+    passes = (with_vendor_cells, with_pixel_beats)
+    plain = run_passes(
+        hw_graph_of(random_frozen(CONFIGS[name], seed=3)), [partial(each, board=load_board(board)) for each in passes]
+    )
     widest = plain.with_ops({node.name: list(node.op.foldings())[-1] for node in plain.nodes})
     return planned(widest, Resources(bram18=40, uram=60))
 
 
-@pytest.mark.parametrize("board, name", [*(("pynq-z2", name) for name in sorted(CONFIGS)), ("kv260", "pyramid")])
+@pytest.mark.parametrize("board, name", [*(("pynq-z2", name) for name in sorted(CONFIGS)), ("kv260", "pyramid"), ("u250", "pyramid")])
 def test_read_back_it_is_the_same(board: str, name: str, tmp_path: Path) -> None:
     graph = stitched(board, name)
     save_graph(graph, tmp_path / "graph.safetensors")
     found = load_graph(tmp_path / "graph.safetensors")
     assert (found.name, found.input, found.output) == (graph.name, graph.input, graph.output)
+    assert found.pixel_bytes == graph.pixel_bytes == load_board(board).pixel_bytes
     assert found.target is graph.target is load_board(board).target
     assert found.resources() == graph.resources() and found.cycles == graph.cycles
     for a, b in zip(found.nodes, graph.nodes, strict=True):

@@ -8,8 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from bvit_hw.boards import load_board
 from bvit_hw.errors import LoweringError
 from bvit_hw.freeze import random_frozen
+from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.border import border_of
 from bvit_hw.graph.direct_links import MAX_CHAIN, removable_fifos
 from bvit_hw.graph.fifo_sizing import round_depth
@@ -222,3 +224,15 @@ def test_the_border_fits_the_frame(image: dict[str, int], lanes: int, depth: int
     assert border_of(glued, 224) == border
     assert glued.edges()[0].sink_stream.lanes == lanes
     assert border.resources.bram18 >= border.guard_depth * lanes * 8 / 36_864
+
+
+@pytest.mark.parametrize(("size", "lanes"), [(32, 64), (16, 64), (20, 16), (10, 4)])
+def test_a_card_takes_pixels_by_64_bytes(size: int, lanes: int) -> None:
+    plain = CONFIGS["plain"].model_dump() | {"image_size": size, "patch_size": 2}
+    network = hw_graph_of(random_frozen(BinaryViTConfig.create(**plain)))
+    board = load_board("u250")
+    wide = run_passes(network, board_passes(board), np.zeros((size, size, 3), dtype=np.uint8))
+    border = border_of(wide, board.limits.bram18)
+    assert (border.input_lanes, border.frame_bytes) == (lanes, size * size * 3)
+    assert add_glue(wide).edges()[0].sink_stream.lanes == lanes
+    assert border_of(run_passes(network, board_passes(load_board("kv260"))), 224).input_lanes == min(lanes, 8)

@@ -12,9 +12,9 @@ import pytest
 
 from bvit_hw.boards import load_board
 from bvit_hw.contract.file import load_frozen
-from bvit_hw.errors import BvitError, ConfigError
+from bvit_hw.errors import BvitError, CheckpointError, ConfigError
 from bvit_hw.freeze.random_frozen import random_frozen
-from bvit_hw.models import PRESETS, BinaryViTConfig, checkpoint_config, checkpoint_info, network_toml, presets
+from bvit_hw.models import PRESETS, BinaryViTConfig, checkpoint_config, checkpoint_info, network_toml, preset, presets
 from bvit_hw.models.network_toml import NetworkDescription, network_text, read_network
 from bvit_hw.network_file import network_name
 from bvit_hw.pipeline.options import resolve
@@ -258,3 +258,15 @@ def test_builds_that_cannot_be(tmp_path: Path, change: dict[str, Any], words: di
 def test_an_example_is_plain_toml() -> None:
     text = network_text(presets.preset_network("fashion-mnist"))
     assert tomllib.loads(text)["channels"] == [64, 128]
+
+
+def test_a_preset_is_built_with_random_weights_where_that_is_asked_for(tmp_path: Path) -> None:
+    options = asked(preset_name="small-224", random_weights=True)
+    assert options.model_name == "small-224" and options.data is None
+    assert options.not_measured == "small-224 has random weights; `bvit-hw train --preset small-224` trains it"
+    assert load_frozen(options.checkpoint).config == preset("small-224").model_dump(mode="json")
+    assert asked(network=written(tmp_path / "mine.toml"), random_weights=True).model_name == "mine"
+    with pytest.raises(ConfigError, match="--random-weights and --checkpoint .*: give one of them"):
+        asked(checkpoint=options.checkpoint, random_weights=True)
+    with pytest.raises(CheckpointError, match="take --random-weights"):
+        asked(preset_name="small-224")

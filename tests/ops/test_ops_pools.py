@@ -145,13 +145,24 @@ def test_channel_pool(tokens: int, groups: int, group: int, bits: int, seed: int
 
 
 @settings(deadline=None, max_examples=60)
-@given(sizes, sizes, sizes, st.integers(1, 9), st.integers(0, 1), st.integers(0, 1 << 30))
-def test_channel_repeat(tokens: int, channels: int, repeat: int, bits: int, signed: int, seed: int) -> None:
-    op = ChannelRepeat(tokens=tokens, channels=channels, repeat=repeat, bits=bits, signed=signed, pe=1)
+@given(sizes, sizes, sizes, st.integers(1, 9), st.integers(0, 1), st.integers(0, 1 << 30), st.data())
+def test_channel_repeat(
+    tokens: int, channels: int, repeat: int, bits: int, signed: int, seed: int, data: st.DataObject
+) -> None:
+    slowest = ChannelRepeat(tokens=tokens, channels=channels, repeat=repeat, bits=bits, signed=signed, pe=1)
+    op = data.draw(st.sampled_from(list(slowest.foldings())))
+    assert op.cycles == max(tokens * channels // op.pe, tokens * repeat * channels // op.pe // op.copies)
     frame = frame_of(op, seed)
     out = check_streams(op, {}, frame)
     for t, r, c in product(range(tokens), range(repeat), range(channels)):
         assert out[t, r * channels + c] == frame[t, c]
+
+
+def test_channel_repeat_takes_whole_tokens_side_by_side_alone() -> None:
+    with pytest.raises(FoldingError, match="copies=2 with pe=3; allowed: 1, or pe=6, a whole token"):
+        ChannelRepeat(tokens=4, channels=6, repeat=4, bits=3, signed=1, pe=3, copies=2)
+    with pytest.raises(FoldingError, match=r"copies=3 does not divide 4 copies of a token; allowed: \[1, 2, 4\]"):
+        ChannelRepeat(tokens=4, channels=6, repeat=4, bits=3, signed=1, pe=6, copies=3)
 
 
 @settings(deadline=None, max_examples=60)

@@ -136,6 +136,12 @@ def test_a_killed_reader_is_told_in_a_sentence_and_the_state_stays(tmp_path: Pat
     assert _gone(process.pid)
 
 
+def _at_a_terminal() -> None:
+    """In the child: its input is its terminal, and SIGHUP ends it, though the tests may have been started by nohup."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def test_a_terminal_that_is_closed_saves_the_last_step(tmp_path: Path) -> None:
     """The terminal sends SIGHUP, and nothing can be written to it any more."""
     out = tmp_path / "run"
@@ -146,15 +152,19 @@ def test_a_terminal_that_is_closed_saves_the_last_step(tmp_path: Path) -> None:
         stdout=its,
         stderr=its,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_at_a_terminal,
     )
-    os.close(its)
-    deadline = time.monotonic() + _PATIENCE
-    while not (out / STATE_FILE).exists() and time.monotonic() < deadline:
-        if select.select([ours], [], [], 0.05)[0]:
-            os.read(ours, 1 << 16)
-    os.close(ours)
-    assert process.wait(_PATIENCE) == 2
+    try:
+        os.close(its)
+        deadline = time.monotonic() + _PATIENCE
+        while not (out / STATE_FILE).exists() and time.monotonic() < deadline:
+            if select.select([ours], [], [], 0.05)[0]:
+                os.read(ours, 1 << 16)
+        os.close(ours)
+        assert process.wait(_PATIENCE) == 2
+    finally:
+        process.kill()
+        process.wait()
     found = read_state(out / STATE_FILE)
     assert found is not None
     assert 22 * found[1]["epoch"] + found[1]["step"] == max(line["step"] for line in metrics(out)) > 0

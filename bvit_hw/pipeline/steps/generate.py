@@ -11,7 +11,7 @@ from bvit_hw.codegen.stitch import stitch
 from bvit_hw.flows.cache import any_cached
 from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.flows.verilator import lint
-from bvit_hw.graph.fifo_sizing import size_fifos
+from bvit_hw.graph.fifo_sizing import size_fifos, sizing_frames
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.stitch_plan import add_glue
 from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
@@ -22,7 +22,6 @@ from bvit_hw.rtl_library import source_paths
 
 COMPILERS = ("g++", "make")
 TOP = "bvit_accelerator"
-SIZING_FRAMES = 16
 SIZING_IMAGES = 4
 
 
@@ -37,12 +36,13 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     options, folded, border = build.options, build.folded, build.border
     images = build.images.images[:SIZING_IMAGES]
     context.progress(0, 3)
+    frames = sizing_frames(folded)
     sized = size_fifos(
         add_glue(folded, image=images[0]),
         CoreSimulator(jobs=options.jobs),
         images,
         room=options.board.limits - border.resources,
-        frames=SIZING_FRAMES,
+        frames=frames,
     )
     context.progress(2, 3)
     save_graph(sized.graph, context.folder / GRAPH_FILE)
@@ -80,7 +80,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         "sizing": {
             "cycles_model": folded.cycles,
             "cycles_simulated": sized.run.cycles_per_frame,
-            "frames": SIZING_FRAMES,
+            "frames": frames,
         },
     }
 

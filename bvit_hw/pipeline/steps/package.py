@@ -41,6 +41,7 @@ def _model_info(context: StepContext, build: Artefacts) -> ModelInfo:
         board=build.options.board.name,
         preprocessing=context.results["checkpoint"]["preprocessing"],
         name=build.options.model_name,
+        pixel_bytes=build.options.board.pixel_bytes,
     )
 
 
