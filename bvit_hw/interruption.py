@@ -1,8 +1,9 @@
-"""Ctrl-C that cannot get lost.
+"""Ctrl-C, SIGTERM and SIGHUP as interruptions that cannot get lost.
 
 Python turns SIGINT into a KeyboardInterrupt wherever the main thread happens to be. Inside some extension modules that
 exception is dropped and replaced by another one (safetensors reports an unreadable storage), or by nothing. The signal
-is therefore also remembered: whatever follows it is an interruption, not an error of the step.
+is therefore also remembered: whatever follows it is an interruption, not an error of the step. SIGTERM and SIGHUP would
+end Python at once, and leave the programs running that it has started.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+#: Ctrl-C; batch systems, service managers and `timeout`; a terminal that is closed. With what Python has for each
+_ENDING = {
+    signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL
+}  # fmt: skip
+
 _noted = threading.Event()
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Remember a SIGINT during the block; an exception that follows one leaves the block as KeyboardInterrupt.
+    """Remember an ending signal during the block; an exception that follows one leaves the block as KeyboardInterrupt.
 
-    Changes nothing outside the main thread, or where SIGINT is ignored or handled by somebody else.
+    Changes nothing outside the main thread, or for a signal that is ignored or handled by somebody else.
     """
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
+    ours: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        ours = [number for number, handler in _ENDING.items() if signal.getsignal(number) is handler]
     if not ours:
         yield
         return
@@ -35,7 +40,8 @@ def interruptible() -> Iterator[None]:
         signal.default_int_handler(number, frame)
 
     _noted.clear()
-    signal.signal(signal.SIGINT, remember)
+    for number in ours:
+        signal.signal(number, remember)
     try:
         yield
         check()
@@ -44,13 +50,14 @@ def interruptible() -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            signal.signal(number, _ENDING[number])
         _noted.clear()
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Signals that end a programme (SIGINT, SIGTERM, SIGHUP) and come during the block take effect at its end.
+    """Signals that end a programme and come during the block take effect at its end.
 
     For what must not be cut in two: a program is started, and noted for whoever has to end it. Changes nothing outside
     the main thread, nor for signals that nobody handles.
@@ -61,7 +68,7 @@ def held_back() -> Iterator[None]:
     came: list[tuple[int, FrameType | None]] = []
     handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
     try:
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for ending in _ENDING:
             handler = signal.getsignal(ending)
             if callable(handler):
                 handlers[ending] = handler
@@ -75,6 +82,6 @@ def held_back() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt if a SIGINT came earlier whose exception somebody dropped."""
+    """Raise KeyboardInterrupt if a signal came earlier whose exception somebody dropped."""
     if _noted.is_set():
         raise KeyboardInterrupt

@@ -36,7 +36,7 @@ def held_beats(op: HwOp) -> tuple[int, ...] | None:
                 return (narrow // wide - 1,)
             return (math.lcm(wide, narrow) // wide,)
         case ChannelRepeat():
-            return (_replayed(op.channels // op.pe, op.repeat),)
+            return (_replayed(op.channels // op.pe, op.repeat // op.copies),)
         case Upsample():
             return (_replayed(op.width // op.factor * op.channels // op.pe, op.factor),)
         case PatchGather():

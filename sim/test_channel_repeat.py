@@ -14,9 +14,7 @@ from bvit_hw.ops.channel_repeat import ChannelRepeat
 def repeat(
     tokens: int, channels: int, times: int, pe: int, bits: int = 8, signed: int = 1, copies: int = 1
 ) -> ChannelRepeat:
-    return ChannelRepeat(
-        tokens=tokens, channels=channels, repeat=times, bits=bits, signed=signed, pe=pe, copies=copies
-    )
+    return ChannelRepeat(tokens=tokens, channels=channels, repeat=times, bits=bits, signed=signed, pe=pe, copies=copies)
 
 
 def check(op: ChannelRepeat, frames: int = 3, **options: object) -> None:

@@ -46,4 +46,3 @@ def write_accelerator(folder: Path, board: Board) -> IpContents:
     return IpContents(
         top=TOP, sources=sources, model_hash=MODEL_HASH, input_bits=border.input_bits, output_bits=OUTPUT_BITS
     )
-

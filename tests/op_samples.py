@@ -31,7 +31,6 @@ OPS: tuple[HwOp, ...] = (
     ),
     ChannelPool(tokens=4, channels=6, group=3, in_bits=5, pe=1),
     ChannelRepeat(tokens=4, channels=6, repeat=2, bits=3, signed=1, pe=2),
-    ChannelRepeat(tokens=4, channels=3, repeat=6, bits=3, signed=1, pe=3, copies=2),
     Duplicate(tokens=4, channels=6, bits=5, signed=True, copies=3, pe=2),
     Fifo(tokens=4, channels=6, bits=5, signed=False, pe=2),
     FirstToken(tokens=5, channels=6, bits=5, signed=1, pe=2),

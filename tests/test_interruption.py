@@ -45,6 +45,20 @@ def test_an_exception_dropped_is_noticed_at_the_next_check() -> None:
     assert reached == ["step goes on"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_ways_to_end_a_programme_are_interruptions(number: signal.Signals) -> None:
+    """Even where Ctrl-C is ignored, as in the background of a shell."""
+    before = signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
 def test_other_exceptions_stay_what_they_are_and_the_handler_is_given_back() -> None:
     with pytest.raises(ValueError, match="unrelated"), interruptible():
         raise ValueError("unrelated")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.graph.fifo_sizing import CoreRun
 from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.ops.base import Stream
 from bvit_hw.rtl_library import source_paths
 
 #: of Verilator
@@ -26,6 +27,18 @@ FLAGS = (
 _PATIENCE_FRAMES = 24
 #: cycles a second that the largest core reaches on a busy machine
 _LEAST_SPEED = 5_000
+
+
+@dataclass(frozen=True)
+class CoreBorder:
+    """The streams at a core's border; LoweringError where a logit has more than 64 bits."""
+
+    input: Stream
+    output: Stream
+
+    def __post_init__(self) -> None:
+        if self.output.width > 64:
+            raise LoweringError(f"simulation: the harness takes logits of up to 64 bits, not {self.output.width}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,35 +78,66 @@ class CoreSimulator:
 
     def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
         core = stitch(graph)
-        if core.output.width > 64:
-            raise LoweringError(f"{core.module}: the harness takes logits of up to 64 bits, not {core.output.width}")
         executable = self.build(folder, core)
         write_memories(core.memories, folder)
-        size = beat_bytes(core.input.width)
-        beats = [beat for image in images for beat in core.input.pack(image.reshape(-1))]
+        border = CoreBorder(core.input, core.output)
+        return self.play([executable], folder, border, graph.cycles, images, frames=frames, interval=interval)
+
+    def play(
+        self,
+        harness: Sequence[str | Path],
+        folder: Path,
+        border: CoreBorder,
+        cycles: int,
+        images: np.ndarray,
+        *,
+        frames: int,
+        interval: int,
+        arguments: Sequence[str | Path] = (),
+        names: Sequence[Mapping[str, str]] = (),
+    ) -> CoreRun:
+        """Run ``harness`` in ``folder``, a core of so many ``cycles`` a frame, with further ``arguments``.
+
+        ``names`` are what the operators and streams of each part of the core are called in the whole, where the harness
+        runs it in parts. Raises what calling the simulator does.
+        """
+        size = beat_bytes(border.input.width)
+        beats = [beat for image in images for beat in border.input.pack(image.reshape(-1))]
         (folder / "pixels.bin").write_bytes(b"".join(beat.to_bytes(size, "little") for beat in beats))
         argv = [
-            executable, "pixels.bin", "logits.bin", core.input.beats, core.output.beats, frames, interval,
-            self.source_chance, self.sink_chance, _PATIENCE_FRAMES * graph.cycles + 10_000, self.seed,
+            *harness, "pixels.bin", "logits.bin", border.input.beats, border.output.beats, frames, interval,
+            self.source_chance, self.sink_chance, _PATIENCE_FRAMES * cycles + 10_000, self.seed, *arguments,
         ]  # fmt: skip
-        timeout = self.timeout + frames * max(interval, graph.cycles) / _LEAST_SPEED
-        done = run_tool(core.module, [str(a) for a in argv], cwd=folder, log=folder / "core.log", timeout=timeout)
-        lines = [line.split() for line in done.output.splitlines()]
+        timeout = self.timeout + frames * max(interval, cycles) / _LEAST_SPEED
+        done = run_tool("simulation", [str(a) for a in argv], cwd=folder, log=folder / "core.log", timeout=timeout)
+        lines = _renamed([line.split() for line in done.output.splitlines()], names)
         starts = tuple(int(words[1]) for words in lines if words[:1] == ["in"])
         ends = tuple(int(words[1]) for words in lines if words[:1] == ["out"])
         fifos = {words[1]: (int(words[2]), int(words[3])) for words in lines if words[:1] == ["fifo"]}
         needed = {words[1]: int(words[4]) for words in lines if words[:1] == ["fifo"]}
         end = next((words for words in lines if words[:1] == ["end"]), None)
         if end is None:
-            raise ToolError(f"{core.module}: the simulation left no result; log: {done.log}")
+            raise ToolError(f"simulation: left no result; log: {done.log}")
         if end[2] == "stuck":
             streams = {w[1]: (w[2], w[3]) for w in lines if w[:1] == ["stream"]}
-            raise LoweringError(_stuck(core, end, streams, fifos))
+            raise LoweringError(_stuck(end, streams, fifos))
         raw = np.frombuffer((folder / "logits.bin").read_bytes(), dtype="<u8")
-        per_frame = raw.reshape(frames, core.output.beats)
-        logits = np.stack([core.output.unpack([int(b) for b in frame]).reshape(-1) for frame in per_frame])
+        per_frame = raw.reshape(frames, border.output.beats)
+        logits = np.stack([border.output.unpack([int(b) for b in frame]).reshape(-1) for frame in per_frame])
         occupancy = {name: held for name, (held, _) in fifos.items()}
         return CoreRun(logits=logits, starts=starts, ends=ends, occupancy=occupancy, needed=needed)
+
+
+def _renamed(lines: list[list[str]], names: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """The harness's lines with the whole's names in those of FIFOs and streams that stand behind a part's number."""
+    found, known = [], {}
+    for words in lines:
+        if words[:1] == ["part"]:
+            known = names[int(words[1])]
+        elif words[:1] in (["fifo"], ["stream"]):
+            words = [words[0], known.get(words[1], words[1]), *words[2:]]
+        found.append(words)
+    return found
 
 
 def beat_bytes(width: int) -> int:
@@ -101,14 +145,12 @@ def beat_bytes(width: int) -> int:
     return 8 if width <= 64 else 4 * -(-width // 32)
 
 
-def _stuck(
-    core: Stitched, end: list[str], streams: Mapping[str, tuple[str, str]], fifos: Mapping[str, tuple[int, int]]
-) -> str:
+def _stuck(end: Sequence[str], streams: Mapping[str, tuple[str, str]], fifos: Mapping[str, tuple[int, int]]) -> str:
     blocked = [name for name, state in streams.items() if state == ("1", "0")]
     empty = [name for name, state in streams.items() if state == ("0", "1")]
     full = [name for name, (held, depth) in fifos.items() if held >= depth]
     return (
-        f"simulation of {core.module}: stuck at cycle {end[1]} after {end[3]} beats in and {end[4]} out of it; "
+        f"simulation: stuck at cycle {end[1]} after {end[3]} beats in and {end[4]} out of it; "
         f"streams that nobody takes: {', '.join(blocked[:12]) or 'none'}; streams waited for: "
         f"{', '.join(empty[:12]) or 'none'}; FIFOs that have been full: {', '.join(full[:12]) or 'none'}"
     )

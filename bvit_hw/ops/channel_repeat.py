@@ -52,7 +52,8 @@ class ChannelRepeat(PoolOp):
         require_divisor(self.op_type, "copies", self.copies, self.repeat, "copies of a token")
         if self.copies > 1 and self.pe < self.channels:
             raise FoldingError(
-                f"ChannelRepeat: copies={self.copies} with pe={self.pe}; allowed: 1, or pe={self.channels}, a whole token"
+                f"ChannelRepeat: copies={self.copies} with pe={self.pe}; allowed: 1, or pe={self.channels}, "
+                "a whole token"
             )
 
     def foldings(self) -> Iterator[Self]:

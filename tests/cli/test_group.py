@@ -108,7 +108,8 @@ def test_output_folder_of_something_else(tmp_path: Path) -> None:
     assert (tmp_path / "out/notes.txt").read_text() == "mine"
 
 
-def test_ctrl_c_exits_with_2_and_keeps_finished_steps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_who_ends_a_build_gets_exit_code_2_and_keeps_finished_steps(tmp_path: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     argv = [sys.executable, "-W", "ignore", "-m", "bvit_hw.cli", "build", "--board", "pynq-z2", "--out", "out"]
     process = subprocess.Popen(
@@ -125,7 +126,7 @@ def test_ctrl_c_exits_with_2_and_keeps_finished_steps(tmp_path: Path) -> None:
     while not manifest.exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.2)
     assert process.poll() is None, process.stderr.read() if process.stderr else ""
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 2, stderr
     assert "interrupted" in stderr and "Traceback" not in stderr

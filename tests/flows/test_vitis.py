@@ -54,8 +54,10 @@ def packaged(accelerator: tuple[Path, IpContents], target: Path, card: str) -> P
 def kernels(package: Path) -> dict[str, Kernel]:
     name, _, ports, _ = kernel_of_xml((package / "kernel.xml").read_text())
     found = {name: ports}
+    given = re.search(r"-D BVIT_INPUT_BITS=(\d+) ", (package / "build_alveo.sh").read_text())
+    assert given is not None
     for mover in MOVERS:
-        name, ports = kernel_of_cpp((package / "movers" / mover).read_text(), 64)
+        name, ports = kernel_of_cpp((package / "movers" / mover).read_text(), int(given[1]))
         found[name] = ports
     return found
 
@@ -168,9 +170,14 @@ def test_every_line_of_the_link_settings_matters(accelerator: tuple[Path, IpCont
         if line.startswith(("nk=", "stream_connect=", "sp=")):
             mutated.append((f"twice {line}", text.replace(line, f"{line}\n{line}")))
     # names that are there, but the wrong ones
-    for old, new in (("mm2s.pixels:accelerator.s_axis", "mm2s.pixels:s2mm.logits"),
-                     ("accelerator.m_axis:s2mm.logits", "s2mm.logits:accelerator.m_axis"),
-                     ("DDR[0]", "DDR[4]"), ("DDR[0]", "HBM[0]"), ("SLR0", "SLR7"), ("s2mm.results", "s2mm.logits")):
+    for old, new in (
+        ("mm2s.pixels:accelerator.s_axis", "mm2s.pixels:s2mm.logits"),
+        ("accelerator.m_axis:s2mm.logits", "s2mm.logits:accelerator.m_axis"),
+        ("DDR[0]", "DDR[4]"),
+        ("DDR[0]", "HBM[0]"),
+        ("SLR0", "SLR7"),
+        ("s2mm.results", "s2mm.logits"),
+    ):
         assert old in text
         mutated.append((f"{new} for {old}", text.replace(old, new)))
     for what, changed in mutated:

@@ -37,7 +37,9 @@ def stitched(board: str, name: str = "pyramid") -> HwGraph:
     return planned(widest, Resources(bram18=40, uram=60))
 
 
-@pytest.mark.parametrize("board, name", [*(("pynq-z2", name) for name in sorted(CONFIGS)), ("kv260", "pyramid"), ("u250", "pyramid")])
+@pytest.mark.parametrize(
+    "board, name", [*(("pynq-z2", name) for name in sorted(CONFIGS)), ("kv260", "pyramid"), ("u250", "pyramid")]
+)
 def test_read_back_it_is_the_same(board: str, name: str, tmp_path: Path) -> None:
     graph = stitched(board, name)
     save_graph(graph, tmp_path / "graph.safetensors")
@@ -83,7 +85,7 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
             load_graph(tmp_path / name)
     unfolded = [nodes[0] | {"fields": nodes[0]["fields"] | {"lanes_in": 5}}, *nodes[1:]]
     changes: list[tuple[dict[str, object], str]] = [
-        ({"format": 0}, "format 0; allowed: 1"),
+        ({"format": 0}, "format 0; allowed: 2"),
         ({"target": "ecp6"}, "target 'ecp6'; known: xc"),
         ({"nodes": nodes[1:]}, "which nothing before it writes"),
         ({"output": "nowhere"}, "nothing writes the output 'nowhere'"),

@@ -9,7 +9,7 @@ from typing import Any
 from bvit_hw.codegen.accelerator import accelerator
 from bvit_hw.codegen.stitch import stitch
 from bvit_hw.flows.cache import any_cached
-from bvit_hw.flows.core_sim import CoreSimulator
+from bvit_hw.flows.parts_sim import core_simulator
 from bvit_hw.flows.verilator import lint
 from bvit_hw.graph.fifo_sizing import size_fifos, sizing_frames
 from bvit_hw.graph.file import save_graph
@@ -36,10 +36,10 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     options, folded, border = build.options, build.folded, build.border
     images = build.images.images[:SIZING_IMAGES]
     context.progress(0, 3)
-    frames = sizing_frames(folded)
+    frames, glued = sizing_frames(folded), add_glue(folded, image=images[0])
     sized = size_fifos(
-        add_glue(folded, image=images[0]),
-        CoreSimulator(jobs=options.jobs),
+        glued,
+        core_simulator(glued, jobs=options.jobs),
         images,
         room=options.board.limits - border.resources,
         frames=frames,

@@ -1,0 +1,98 @@
+"""Simulation of a large core in parts, each compiled by itself and connected to its neighbours in every clock cycle.
+
+Verilator's time and memory for one model grow faster than the model: the paper's network takes it a quarter of an hour
+and 10 GB as a whole. Parts (graph/segments.py) are compiled side by side, those of equal RTL once, and simulated on
+several threads. What is simulated is the same, cycle by cycle, waiting and stalls included.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bvit_hw.codegen.stitch import TEMPLATES, Stitched, stitch, write_memories
+from bvit_hw.disk import scratch, write_aside
+from bvit_hw.flows.cache import cached, digest_of
+from bvit_hw.flows.core_sim import FLAGS, CoreBorder, CoreSimulator
+from bvit_hw.flows.gxx import compiler_version
+from bvit_hw.flows.tool import run_tool
+from bvit_hw.flows.verilator import build_model
+from bvit_hw.graph.fifo_sizing import CoreRun
+from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.segments import segments
+from bvit_hw.rtl_library import source_paths
+
+#: operators from which on a core is simulated in parts; smaller ones run faster as a whole
+LARGE = 1000
+_HARNESS = "bvit_parts"
+_HARNESS_FLAGS = ("-std=c++20", "-O2", "-Wall", "-Wextra", "-pthread")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartsSimulator(CoreSimulator):
+    """As :class:`CoreSimulator`, in parts; ``jobs`` compilers, and as many threads of the simulation, at once."""
+
+    def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
+        parts = segments(graph)
+        cores = [stitch(part.graph) for part in parts]
+        libraries: dict[str, Path] = {}
+        texts = {core.text: core for core in cores}
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for (text, _), library in zip(texts.items(), pool.map(_library, texts.values()), strict=True):
+                libraries[text] = library
+        arguments: list[str | Path] = [str(self.jobs)]
+        for number, core in enumerate(cores):
+            memories = folder / f"part{number}"
+            write_memories(core.memories, memories)
+            arguments += [libraries[core.text], memories.name]
+        return self.play(
+            [_harness()],
+            folder,
+            CoreBorder(cores[0].input, cores[-1].output),
+            graph.cycles,
+            images,
+            frames=frames,
+            interval=interval,
+            arguments=arguments,
+            names=[part.names for part in parts],
+        )
+
+
+def core_simulator(graph: HwGraph, **options: int) -> CoreSimulator:
+    """The simulator for a core of the size of ``graph``, glue included; ``options`` are those of both."""
+    plain = CoreSimulator(**options)  # type: ignore[arg-type]
+    return plain if len(graph.nodes) < LARGE else PartsSimulator(**vars(plain))
+
+
+def _library(core: Stitched) -> Path:
+    """A part as a shared library, from the cache where it was built before."""
+    with scratch("bvit-part-") as folder:
+        text, main = folder / f"{core.module}.sv", folder / "part.cpp"
+        write_aside(text, core.text)
+        write_aside(main, TEMPLATES.get_template("part.cpp.j2").render())
+        return build_model(
+            [*source_paths((*core.cell_models, *core.library)), text],
+            core.module,
+            cpp=[main],
+            flags=FLAGS,
+            # Without unique symbols, of which there is one for all libraries of a process.
+            cflags="-fPIC -fno-gnu-unique",
+            optimize="-O1",
+            ldflags="-shared -Wl,-Bsymbolic",
+            jobs=1,
+        )
+
+
+def _harness() -> Path:
+    """The program that connects the parts."""
+    text = TEMPLATES.get_template("parts_main.cpp.j2").render()
+
+    def make(work: Path) -> None:
+        source = f"{_HARNESS}.cpp"
+        (work / source).write_text(text)
+        run_tool("g++", ["g++", *_HARNESS_FLAGS, source, "-o", _HARNESS, "-ldl"], cwd=work, log=work / "compile.log")
+
+    return cached("harness", digest_of(text, _HARNESS_FLAGS, compiler_version("g++")), _HARNESS, make)
