@@ -130,7 +130,8 @@ class CoreSimulator:
 
 def _renamed(lines: list[list[str]], names: Sequence[Mapping[str, str]]) -> list[list[str]]:
     """The harness's lines with the whole's names in those of FIFOs and streams that stand behind a part's number."""
-    found, known = [], {}
+    found: list[list[str]] = []
+    known: Mapping[str, str] = {}
     for words in lines:
         if words[:1] == ["part"]:
             known = names[int(words[1])]

@@ -7,6 +7,7 @@ several threads. What is simulated is the same, cycle by cycle, waiting and stal
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +34,19 @@ _HARNESS_FLAGS = ("-std=c++20", "-O2", "-Wall", "-Wextra", "-pthread")
 
 @dataclass(frozen=True, kw_only=True)
 class PartsSimulator(CoreSimulator):
-    """As :class:`CoreSimulator`, in parts; ``jobs`` compilers, and as many threads of the simulation, at once."""
+    """As :class:`CoreSimulator`, in parts; ``jobs`` compilers, and as many threads of the simulation, at once.
+
+    It takes minutes, so ``tell`` is told what is being done.
+    """
+
+    tell: Callable[[str], None] = lambda text: None
 
     def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
         parts = segments(graph)
         cores = [stitch(part.graph) for part in parts]
         libraries: dict[str, Path] = {}
         texts = {core.text: core for core in cores}
+        self.tell(f"{len(graph.nodes)} operators in {len(parts)} parts, {len(texts)} different ones: compiling those")
         with ThreadPoolExecutor(self.jobs) as pool:
             for (text, _), library in zip(texts.items(), pool.map(_library, texts.values()), strict=True):
                 libraries[text] = library
@@ -48,6 +55,7 @@ class PartsSimulator(CoreSimulator):
             memories = folder / f"part{number}"
             write_memories(core.memories, memories)
             arguments += [libraries[core.text], memories.name]
+        self.tell(f"simulating {frames} frames, {graph.cycles:,} cycles each once the core is full")
         return self.play(
             [_harness()],
             folder,
@@ -61,10 +69,10 @@ class PartsSimulator(CoreSimulator):
         )
 
 
-def core_simulator(graph: HwGraph, **options: int) -> CoreSimulator:
+def core_simulator(graph: HwGraph, tell: Callable[[str], None], **options: int) -> CoreSimulator:
     """The simulator for a core of the size of ``graph``, glue included; ``options`` are those of both."""
     plain = CoreSimulator(**options)  # type: ignore[arg-type]
-    return plain if len(graph.nodes) < LARGE else PartsSimulator(**vars(plain))
+    return plain if len(graph.nodes) < LARGE else PartsSimulator(**vars(plain), tell=tell)
 
 
 def _library(core: Stitched) -> Path:

@@ -74,8 +74,8 @@ def test_a_jam_names_the_streams_of_the_whole() -> None:
 
 def test_large_cores_are_simulated_in_parts() -> None:
     graph = add_glue(folded())
-    assert len(graph.nodes) < LARGE and type(core_simulator(graph)) is CoreSimulator
+    assert len(graph.nodes) < LARGE and type(core_simulator(graph, print)) is CoreSimulator
     node = graph.nodes[0]
     large = replace(graph, nodes=tuple(replace(node, name=f"n{i}") for i in range(LARGE)))
-    found = core_simulator(large, jobs=3, sink_chance=7)
+    found = core_simulator(large, print, jobs=3, sink_chance=7)
     assert isinstance(found, PartsSimulator) and (found.jobs, found.sink_chance) == (3, 7)

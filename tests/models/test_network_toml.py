@@ -266,7 +266,7 @@ def test_a_preset_is_built_with_random_weights_where_that_is_asked_for(tmp_path:
     assert options.not_measured == "small-224 has random weights; `bvit-hw train --preset small-224` trains it"
     assert load_frozen(options.checkpoint).config == preset("small-224").model_dump(mode="json")
     assert asked(network=written(tmp_path / "mine.toml"), random_weights=True).model_name == "mine"
-    with pytest.raises(ConfigError, match="--random-weights and --checkpoint .*: give one of them"):
+    with pytest.raises(ConfigError, match=r"--random-weights and --checkpoint .*: give one of them"):
         asked(checkpoint=options.checkpoint, random_weights=True)
     with pytest.raises(CheckpointError, match="take --random-weights"):
         asked(preset_name="small-224")

@@ -39,7 +39,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     frames, glued = sizing_frames(folded), add_glue(folded, image=images[0])
     sized = size_fifos(
         glued,
-        core_simulator(glued, jobs=options.jobs),
+        core_simulator(glued, context.say, jobs=options.jobs),
         images,
         room=options.board.limits - border.resources,
         frames=frames,

@@ -26,13 +26,13 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     context.progress(0, 2)
     # Enough frames for a steady state, even where fewer images were asked for.
     frames = max(count, 8)
-    result = core_simulator(graph, jobs=options.jobs)(graph, images, frames=frames)
+    result = core_simulator(graph, context.say, jobs=options.jobs)(graph, images, frames=frames)
     check_logits(result, wanted)
     context.progress(1, 2)
     found, model = result.cycles_per_frame, graph.cycles
     if abs(found - model) > TOLERANCE * model:
         raise LoweringError(f"simulation: {found:.1f} cycles a frame, the model says {model}; allowed: 2 % apart")
-    hesitant = core_simulator(graph, jobs=options.jobs, source_chance=150, sink_chance=60, seed=7)
+    hesitant = core_simulator(graph, context.say, jobs=options.jobs, source_chance=150, sink_chance=60, seed=7)
     check_logits(hesitant(graph, images, frames=count), wanted)
     logits = result.logits[:count]
     np.savez(context.folder / "logits.npz", logits=logits, **({} if labels is None else {"labels": labels}))
