@@ -35,7 +35,6 @@ ELSEWHERE_TESTED = {
     "finn.hls": "hls/test_network.py",
     "finn.implementation": "hls/test_network.py",
     "flows.border_jobs": "pipeline/test_pipeline.py: a build synthesizes what stands around its core",
-    "flows.core_sim": "codegen/test_stitch.py: generated cores are simulated by it",
     "flows.device_model": "runtime/: the simulated device",
     "flows.hls_graph": "hls/",
     "flows.ssh": "cli/test_deploy.py",
