@@ -26,7 +26,7 @@ FLAGS = (
 #: cycles without a beat in or out, in frames of the model, after which a run is called stuck
 _PATIENCE_FRAMES = 24
 #: cycles a second that the largest core reaches on a busy machine
-_LEAST_SPEED = 5_000
+_LEAST_SPEED = 500
 
 
 @dataclass(frozen=True)

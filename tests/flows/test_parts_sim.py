@@ -20,6 +20,7 @@ from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_fifos import with_depths
 from bvit_hw.graph.segments import segments
 from bvit_hw.graph.stitch_plan import add_glue, planned
+from bvit_hw.ops.base import Resources
 from tests.frozen_factory import CONFIGS, random_pixels
 
 NAME = "pyramid"
@@ -43,7 +44,7 @@ def _equal(a: CoreRun, b: CoreRun) -> None:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_parts_take_the_cycles_of_the_whole(jobs: int) -> None:
     """A source in bursts and a sink that hardly takes anything: everything waits, across the parts."""
-    graph = planned(folded(), 224)
+    graph = planned(folded(), Resources(bram18=224))
     assert len(segments(graph)) > 4
     for options in ({}, {"source_chance": 150, "sink_chance": 3, "seed": 4}):
         parts, whole = PartsSimulator(jobs=jobs, **options), CoreSimulator(jobs=jobs, **options)
@@ -56,7 +57,7 @@ def test_parts_take_the_cycles_of_the_whole(jobs: int) -> None:
 
 @pytest.mark.sim
 def test_wide_pixels_go_into_the_first_part() -> None:
-    graph = planned(folded(64), 224)
+    graph = planned(folded(64), Resources(bram18=224))
     assert graph.edges()[0].sink_stream.width == 512
     run = PartsSimulator()(graph, IMAGES, frames=3)
     _equal(run, CoreSimulator()(graph, IMAGES, frames=3))
