@@ -123,6 +123,7 @@ class _Worker:
         """Judge mutants of one module that a simulation can choose, test by test; those that it cannot come back."""
         alive = {item.number: item for item in items}
         built, started, count = dict.fromkeys(alive, 0), time.monotonic(), len(items)
+        spared: set[int] = set()  # those that a test would have met whose model of all of them was none
         for place, test in enumerate([*tests, *others]):
             wanted = alive if place < len(tests) else {n: item for n, item in alive.items() if not built[n]}
             if not wanted or late():
@@ -134,6 +135,7 @@ class _Worker:
             if not all(entry["outcome"] == "passed" for entry in probe) or (noted and not probe):
                 if self._is_sound(test):
                     _log.warning("%s fails with the original among mutants: %s", test, probe or noted)
+                    spared.update(wanted)
                     continue
                 why = f"{test} fails with the original too"
                 yield from (item.result("error", test, why) for item in alive.values())
@@ -150,8 +152,11 @@ class _Worker:
         if late():
             return
         for number, item in alive.items():
+            # Only what every test has met, or could not have met, has survived.
+            if number in spared or not built[number]:
+                yield item
+                continue
             outcome, by, why = proof_of(f"{item.mutant.module}.sv", item.text) if proofs else ("survived", "", "")
-            why = why if built[number] or outcome != "survived" else "no bench has it in its model"
             result = item.result(outcome, by, why, built[number], (time.monotonic() - started) / count)
             # Without the proofs it is tried again.
             yield result if proofs else replace(result, benches="")
