@@ -200,13 +200,13 @@ queries:
         }
         typename Shape::Entries scored;
       lanes:
-        for (int lane = 0; lane < Cfg::kp; ++lane) {
+        for (int l = 0; l < Cfg::kp; ++l) {
 #pragma HLS unroll
-          const typename Shape::Head key = memory.read(lane, group, head);
-          const bool there = lane < Shape::last_keys || group < Shape::key_groups - 1;
+          const typename Shape::Head key = memory.read(l, group, head);
+          const bool there = l < Shape::last_keys || group < Shape::key_groups - 1;
           const typename Shape::Entry found = table[popcount<Cfg::head_dim>(~(row ^ key))];
           const typename Shape::Entry entry = there ? found : typename Shape::Entry(0);
-          set_lane(scored, lane, entry);
+          set_lane(scored, l, entry);
           sum += entry;
         }
         entries.write(scored);
