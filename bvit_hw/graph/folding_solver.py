@@ -119,13 +119,16 @@ class Solver:
         return programme, columns, costs
 
     def short_of(self, cycles: int) -> list[str]:
-        """Resources of which more alone would make it fit, with the budget and what they would have to be."""
+        """Resources of which more alone would make it fit, with the budget and what they would have to be.
+
+        None where it fits but for what is not counted here, width converters.
+        """
         found = []
         for kind, limit in enumerate(self.limits):
             relaxed = list(self.limits)
             relaxed[kind] = np.inf
             needed = self.least(cycles, kind, tuple(relaxed))
-            if needed is not None:
+            if needed is not None and needed > limit:
                 border = self.border[kind]
                 found.append(f"{KINDS[kind]} (budget {limit + border:.0f}, needed {needed + border:.0f})")
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from functools import cache
 
 import numpy as np
@@ -120,6 +121,18 @@ def test_a_network_that_never_fits_says_what_of() -> None:
     require_fit(network(), board())
     with pytest.raises(FoldingError, match=r"does not fit.*too small: lut \(budget 4340, needed \d+\)"):
         fold(network(), board(lut=6200))
+
+
+def test_what_is_short_needs_more_than_there_is() -> None:
+    """What fits but for its width converters lacks nothing that could be named."""
+    small = board(lut=9_000)
+    solver = Solver(network(), small.limits)
+    candidates = solver.candidates()
+    assert solver.coarse(candidates[-1]) is not None and solver.short_of(candidates[-1]) == []
+    fastest = [cycles for cycles in candidates if solver.coarse(cycles) is None][-1]
+    (short,) = solver.short_of(fastest)
+    given, needed = map(int, re.findall(r"\d+", short.removeprefix("lut")))
+    assert given == 6300 < needed
 
 
 def test_ultraram_takes_what_block_ram_has_no_room_for() -> None:
