@@ -79,3 +79,17 @@ def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> 
     op = repeat(9, 8, 3, 2)
     rng = np.random.default_rng(1)
     assert_caught(op, {}, [random_frame(op, rng) for _ in range(4)], mutant(tmp_path, file, old, new))
+
+
+COPIES_MUTATIONS = [
+    ("bvit_channel_repeat.sv", ".OUTER(REPEAT / COPIES)", ".OUTER(REPEAT)"),
+    ("bvit_channel_repeat.sv", "{COPIES{x}}", "(COPIES * PE * BITS)'(x)"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "old", "new"), COPIES_MUTATIONS)
+def test_mutations_of_whole_tokens_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
+    op = repeat(9, 3, 6, 3, copies=2)
+    rng = np.random.default_rng(1)
+    assert_caught(op, {}, [random_frame(op, rng) for _ in range(4)], mutant(tmp_path, file, old, new))
