@@ -2,56 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.ops.base import CostTerms, Intake, IntArray, Params, RtlInstance, Stream
 from bvit_hw.ops.circuits import loop_bits
-from bvit_hw.ops.pool_common import PoolOp
+from bvit_hw.ops.pool_common import TokenOp
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirstToken(PoolOp):
+class FirstToken(TokenOp):
     """The first of ``tokens`` tokens; what comes behind it is taken and dropped."""
 
     op_type: ClassVar[str] = "FirstToken"
     contract_node: ClassVar[str] = "FirstToken"
-    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_first_token.sv")
-
-    tokens: int
-    channels: int
-    bits: int
-    signed: int
-    pe: int
-
-    @classmethod
-    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
-        """See :class:`HwOp`."""
-        x = tensors[node.inputs[0]]
-        return cls(tokens=x.tokens, channels=x.channels, bits=x.bits, signed=int(x.signed), pe=1)
-
-    def check_fields(self) -> None:
-        """Shape and folding."""
-        self.check_flag("signed")
-        self.check_pe()
-
-    @property
-    def inputs(self) -> tuple[Stream, ...]:
-        """tokens x channels."""
-        return (self._stream(self.tokens),)
 
     @property
     def outputs(self) -> tuple[Stream, ...]:
         """1 x channels."""
-        return (self._stream(1),)
-
-    def _stream(self, tokens: int) -> Stream:
-        return Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed))
+        return (self.stream_of(1),)
 
     @property
     def intake(self) -> Intake:

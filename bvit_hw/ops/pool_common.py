@@ -1,13 +1,14 @@
-"""What the pooling and data-moving operators share: field checks and foldings."""
+"""What the pooling and data-moving operators share: fields, their checks, foldings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
+from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import HwOp, divisors, require_divisor
+from bvit_hw.ops.base import HwOp, Stream, divisors, require_divisor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +49,36 @@ class PoolOp(HwOp):
     def fold_value(self, name: str) -> int:
         """The value of a field that they all have."""
         return int(getattr(self, name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenOp(PoolOp):
+    """Base of operators that put whole tokens into a stream or take some out; ``tokens`` are the input's."""
+
+    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
+
+    tokens: int
+    channels: int
+    bits: int
+    signed: int
+    pe: int
+
+    @classmethod
+    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
+        """See :class:`HwOp`."""
+        x = tensors[node.inputs[0]]
+        return cls(tokens=x.tokens, channels=x.channels, bits=x.bits, signed=int(x.signed), pe=1)
+
+    def check_fields(self) -> None:
+        """Shape and folding."""
+        self.check_flag("signed")
+        self.check_pe()
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """tokens x channels."""
+        return (self.stream_of(self.tokens),)
+
+    def stream_of(self, tokens: int) -> Stream:
+        """A stream of so many tokens like the input's."""
+        return Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed))

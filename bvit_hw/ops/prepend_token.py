@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.ops.base import CostTerms, IntArray, Params, Resources, RtlInstance, Stream
 from bvit_hw.ops.circuits import loop_bits
 from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.params import ParamSpec
-from bvit_hw.ops.pool_common import PoolOp
+from bvit_hw.ops.pool_common import TokenOp
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrependToken(PoolOp):
+class PrependToken(TokenOp):
     """``token``, then the ``tokens`` tokens of the input: a frame has one token more than it came with.
 
     The module holds the frame's first beat back while the stored token leaves. ``params``: ``token`` (channels).
@@ -25,25 +24,7 @@ class PrependToken(PoolOp):
 
     op_type: ClassVar[str] = "PrependToken"
     contract_node: ClassVar[str] = "PrependToken"
-    zero_fields: ClassVar[tuple[str, ...]] = ("signed",)
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_loop_counter.sv", "bvit_rom.sv", "bvit_prepend_token.sv")
-
-    tokens: int
-    channels: int
-    bits: int
-    signed: int
-    pe: int
-
-    @classmethod
-    def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
-        """See :class:`HwOp`."""
-        x = tensors[node.inputs[0]]
-        return cls(tokens=x.tokens, channels=x.channels, bits=x.bits, signed=int(x.signed), pe=1)
-
-    def check_fields(self) -> None:
-        """Shape and folding."""
-        self.check_flag("signed")
-        self.check_pe()
 
     @property
     def beats(self) -> int:
@@ -56,17 +37,9 @@ class PrependToken(PoolOp):
         return self.pe * self.bits, self.beats
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
-        """tokens x channels."""
-        return (self._stream(self.tokens),)
-
-    @property
     def outputs(self) -> tuple[Stream, ...]:
         """(tokens + 1) x channels."""
-        return (self._stream(self.tokens + 1),)
-
-    def _stream(self, tokens: int) -> Stream:
-        return Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed))
+        return (self.stream_of(self.tokens + 1),)
 
     def cost_terms(self) -> CostTerms:
         """The stored token's table, a multiplexer a bit, the loop counters; a register for each bit of both sources."""
