@@ -60,6 +60,33 @@ class Budget(_Strict):
     dsp: Fraction = 0.80
 
 
+class DieCounts(_Strict):
+    """What the platform of a card leaves of one die."""
+
+    lut: Annotated[int, Field(ge=0)]
+    ff: Annotated[int, Field(ge=0)]
+    bram18: Annotated[int, Field(ge=0)]
+    uram: Annotated[int, Field(ge=0)]
+    dsp: Annotated[int, Field(ge=0)]
+
+
+class Dies(_Strict):
+    """The dies of a stacked FPGA (super logic regions), in the order in which they lie.
+
+    ``left`` is what the platform leaves of each, ``source`` where that is from. An accelerator may take ``budget`` of
+    it, and no more than the board's budget of all together.
+    """
+
+    source: Annotated[str, Field(min_length=3)]
+    left: Annotated[dict[Annotated[str, Field(pattern=r"^SLR[0-3]$")], DieCounts], Field(min_length=1)]
+    budget: Budget = Budget()
+
+    def limits(self, name: str) -> Resources:
+        """What an accelerator may take of one die."""
+        counts, budget = self.left[name].model_dump(), self.budget.model_dump()
+        return Resources(**{kind: count * budget[kind] for kind, count in counts.items()})
+
+
 class MemoryRegion(_Strict):
     """A stretch of the processing system's DRAM as the DMA sees it.
 
@@ -148,6 +175,7 @@ class Board(_Strict):
     budget: Budget = Budget()
     vivado: VivadoSettings | None = None
     vitis: VitisSettings | None = None
+    dies: Dies | None = None
 
     @field_validator("family")
     @classmethod
@@ -171,6 +199,17 @@ class Board(_Strict):
         for other in {"vivado", "vitis"} - {self.flow}:
             if getattr(self, other) is not None:
                 raise ValueError(f"a board of family {self.family} has no table [{other}]")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_dies(self) -> Self:
+        if (self.vitis is None) != (self.dies is None):
+            has = "needs a table [dies]" if self.vitis else "has no table [dies]"
+            raise ValueError(f"a board of family {self.family} {has}")
+        if self.vitis and self.dies:
+            names = list(self.dies.left)
+            if self.vitis.slr not in (names[0], names[-1]):
+                raise ValueError(f"vitis.slr={self.vitis.slr!r}; allowed: the first or the last of [dies.left], {names}")
         return self
 
     @property
@@ -206,6 +245,14 @@ class Board(_Strict):
         return Resources(
             lut=a.lut * b.lut, ff=a.ff * b.ff, bram18=a.bram18 * b.bram18, uram=a.uram * b.uram, dsp=a.dsp * b.dsp
         )
+
+    @property
+    def die_limits(self) -> Mapping[str, Resources]:
+        """What an accelerator may take of each die, from the one where images arrive; empty where there is but one."""
+        if self.dies is None or self.vitis is None or len(self.dies.left) == 1:
+            return {}
+        names = list(self.dies.left)
+        return {name: self.dies.limits(name) for name in (names if names[0] == self.vitis.slr else reversed(names))}
 
     def cycles_at(self, fps: float) -> float:
         """Cycles a frame that ``fps`` frames a second leave at the board's clock."""

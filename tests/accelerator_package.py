@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from bvit_hw.boards import Board
-from bvit_hw.codegen.accelerator import OUTPUT_BITS, accelerator
-from bvit_hw.codegen.stitch import stitch
-from bvit_hw.flows.vivado import IpContents
+from bvit_hw.codegen.design import design
+from bvit_hw.flows.vivado import IpContents, kernel_folder
 from bvit_hw.freeze import random_frozen
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.border import border_of
+from bvit_hw.graph.dies import with_cuts
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.passes import run_passes
 from bvit_hw.graph.stitch_plan import planned
@@ -22,27 +23,38 @@ TOP = "bvit_accelerator"
 MODEL_HASH = "ab" * 32
 
 
-def write_accelerator(folder: Path, board: Board) -> IpContents:
-    """Write sources and memories of a random tiny network, unfolded, into ``folder``/ip; nothing of a vendor's."""
+def write_kernels(folder: Path, board: Board, cut: Sequence[str] = ()) -> list[IpContents]:
+    """Write sources and memories of a random tiny network, unfolded, into ``folder``; nothing of a vendor's.
+
+    It is one kernel, or one more for each tensor at which it is ``cut``.
+    """
     config = CONFIGS["pyramid"]
     graph = run_passes(hw_graph_of(random_frozen(config, seed=1)), board_passes(board))
+    graph = with_cuts(graph, cut)
     border = border_of(graph, board.limits.bram18)
-    core = stitch(planned(graph, board.limits))
     size = config.image_size
-    top = accelerator(
-        core,
+    made = design(
+        planned(graph, board.limits),
         name=TOP,
         model_hash=MODEL_HASH,
         image=(size, size, config.in_channels),
         border=border,
         logits_exponent=-4,
     )
-    ip = folder / "ip"
-    core.write(ip, ip / "mem")
-    top.write(ip)
-    for source in source_paths(top.library):
-        shutil.copyfile(source, ip / source.name)
-    sources = (*top.library, f"{core.module}.sv", f"{top.module}.v")
-    return IpContents(
-        top=TOP, sources=sources, model_hash=MODEL_HASH, input_bits=border.input_bits, output_bits=OUTPUT_BITS
-    )
+    contents = [
+        IpContents(top=kernel.module, sources=sources, model_hash=MODEL_HASH, streams=kernel.streams)
+        for kernel, sources in zip(made.kernels, made.sources.values(), strict=True)
+    ]
+    for ip, core, kernel in zip(contents, made.cores, made.kernels, strict=True):
+        target = kernel_folder(folder, contents, ip) / "ip"
+        core.write(target, target / "mem")
+        kernel.write(target)
+        for source in source_paths(kernel.library):
+            shutil.copyfile(source, target / source.name)
+    return contents
+
+
+def write_accelerator(folder: Path, board: Board) -> IpContents:
+    """As :func:`write_kernels`, in one kernel."""
+    (contents,) = write_kernels(folder, board)
+    return contents

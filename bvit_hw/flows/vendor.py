@@ -6,14 +6,14 @@ Vivado's and Vitis' own modules know the details; whoever builds asks :func:`flo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from bvit_hw.boards import Board
 from bvit_hw.errors import ConfigError, ToolError
 from bvit_hw.flows import vitis, vivado
-from bvit_hw.flows.vivado import IpContents
+from bvit_hw.flows.vivado import IpContents, kernel_folder as kernel_folder
 
 
 class VendorFlow(ABC):
@@ -32,8 +32,10 @@ class VendorFlow(ABC):
         """Raise ConfigError for a clock that the tools cannot make."""
 
     @abstractmethod
-    def write(self, folder: Path, board: Board, clock_mhz: float, ip: IpContents, *, jobs: int) -> None:
-        """Write beside ``folder``/ip what the tools need."""
+    def write(
+        self, folder: Path, board: Board, clock_mhz: float, kernels: Sequence[IpContents], *, jobs: int
+    ) -> None:
+        """Write beside ``folder``/ip what the tools need; ``kernels`` are several where they are on several dies."""
 
     @abstractmethod
     def path(self) -> str | None:
@@ -58,8 +60,11 @@ class VivadoFlow(VendorFlow):
     def check_clock(self, board: Board, clock_mhz: float) -> None:
         """Any will do."""
 
-    def write(self, folder: Path, board: Board, clock_mhz: float, ip: IpContents, *, jobs: int) -> None:
+    def write(
+        self, folder: Path, board: Board, clock_mhz: float, kernels: Sequence[IpContents], *, jobs: int
+    ) -> None:
         """See vivado.py."""
+        (ip,) = kernels
         vivado.write_scripts(folder, board, clock_mhz, ip, jobs=jobs)
 
     def path(self) -> str | None:
@@ -87,9 +92,11 @@ class VitisFlow(VendorFlow):
         if clock_mhz != int(clock_mhz):
             raise ConfigError(f"--clock-mhz {clock_mhz:g}: {board.name} takes whole MHz only")
 
-    def write(self, folder: Path, board: Board, clock_mhz: float, ip: IpContents, *, jobs: int) -> None:
+    def write(
+        self, folder: Path, board: Board, clock_mhz: float, kernels: Sequence[IpContents], *, jobs: int
+    ) -> None:
         """See vitis.py."""
-        vitis.write_kernel(folder, board, clock_mhz, ip, jobs=jobs)
+        vitis.write_kernels(folder, board, clock_mhz, kernels, jobs=jobs)
 
     def path(self) -> str | None:
         """That of v++."""
@@ -113,7 +120,9 @@ class NoFlow(VendorFlow):
     def check_clock(self, board: Board, clock_mhz: float) -> None:
         """Any will do."""
 
-    def write(self, folder: Path, board: Board, clock_mhz: float, ip: IpContents, *, jobs: int) -> None:
+    def write(
+        self, folder: Path, board: Board, clock_mhz: float, kernels: Sequence[IpContents], *, jobs: int
+    ) -> None:
         """Nothing."""
 
     def path(self) -> str | None:

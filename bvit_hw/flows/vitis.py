@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from bvit_hw.boards import Board
+from bvit_hw.codegen.die_kernels import stream_links
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.tool import run_tool
-from bvit_hw.flows.vivado import IpContents, ip_values, render, write_packaging
+from bvit_hw.flows.vivado import IpContents, ip_values, kernel_folder, render, write_packaging
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
 from bvit_hw.targets import families_of
 
 #: what the compute units are called
 UNITS: Mapping[str, str] = {"accelerator": "accelerator", "mm2s": "mm2s", "s2mm": "s2mm"}
+#: and the kernels behind the first one, on a die each
+_DIE_UNITS = ("die1", "die2", "die3")
 MOVERS = ("bvit_movers.hpp", "bvit_mm2s.cpp", "bvit_s2mm.cpp")
 XCLBIN = "bvit_hw.xclbin"
 COMMAND = "bash build_alveo.sh"
@@ -37,23 +40,43 @@ def kernel_clock(board: Board, clock_mhz: float) -> int:
     return int(clock_mhz)
 
 
-def write_kernel(folder: Path, board: Board, clock_mhz: float, ip: IpContents, *, jobs: int = 4) -> None:
-    """Write everything that v++ needs beside ``folder``/ip: kernel description, movers, link settings, script.
+def write_kernels(
+    folder: Path, board: Board, clock_mhz: float, kernels: Sequence[IpContents], *, jobs: int = 4
+) -> None:
+    """Write all that v++ needs beside each kernel's sources: kernel descriptions, movers, link settings, script.
 
-    Raises ToolError for a board that is no Alveo card and for a clock that v++ cannot take.
+    ``kernels`` are on a die each, in order from where the images arrive. Raises ToolError for a board that is no Alveo
+    card, for more kernels than it has dies, and for a clock that v++ cannot take.
     """
     if board.vitis is None:
         known = ", ".join(families_of("vitis"))
         raise ToolError(f"vitis: no kernel for family {board.family!r} of {board.name}; known: {known}")
+    if len(kernels) > max(1, len(board.die_limits)):
+        raise ToolError(f"vitis: {len(kernels)} kernels; {board.name} has {max(1, len(board.die_limits))} dies")
     clock = kernel_clock(board, clock_mhz)
-    values = ip_values(board, ip, kernel=True) | {
+    units = dict(zip((ip.top for ip in kernels), (UNITS["accelerator"], *_DIE_UNITS), strict=False))
+    common = {
         "clock_mhz": clock,
         "clock_hz": clock * 1_000_000,
         "units": UNITS,
+        "kernels": [
+            {"top": ip.top, "unit": units[ip.top], "slr": slr, "folder": kernel_folder(Path(), kernels, ip)}
+            for ip, slr in zip(kernels, board.die_limits or ("",), strict=False)
+        ],
+        "links": [
+            f"{units[link.source]}.{link.source_port}:{units[link.sink]}.{link.sink_port}"
+            for link in stream_links(list(units))
+        ],
+        "input_bits": kernels[0].input_bits,
         "jobs": jobs,
     }
-    write_packaging(folder / "ip", values)
-    for name in ("package_xo.tcl", "kernel.xml", "link.cfg", "build_alveo.sh"):
+    for ip in kernels:
+        values, own = ip_values(board, ip, kernel=True) | common, kernel_folder(folder, kernels, ip)
+        write_packaging(own / "ip", values)
+        for name in ("package_xo.tcl", "kernel.xml"):
+            render(f"{name}.j2", own / name, values)
+    values = ip_values(board, kernels[0], kernel=True) | common
+    for name in ("link.cfg", "build_alveo.sh"):
         render(f"{name}.j2", folder / name, values)
     (folder / "movers").mkdir()
     for name in MOVERS:

@@ -42,13 +42,36 @@ TEMPLATES = templates("bvit_hw.flows")
 
 @dataclass(frozen=True, kw_only=True)
 class IpContents:
-    """What the packaged accelerator consists of. ``sources`` are file names in compile order, top last."""
+    """What a packaged kernel, mostly the whole accelerator, consists of.
+
+    ``sources`` are file names in compile order, top last; ``streams`` its ports with the bits of tdata, those that begin
+    with m_ are outputs. The kernel with the pixels, s_axis, has the registers.
+    """
 
     top: str
     sources: Sequence[str]
     model_hash: str
-    input_bits: int
-    output_bits: int
+    streams: Mapping[str, int]
+
+    @property
+    def has_registers(self) -> bool:
+        """Whether it has an AXI4-Lite port."""
+        return "s_axis" in self.streams
+
+    @property
+    def input_bits(self) -> int:
+        """Width of the pixels' stream."""
+        return self.streams["s_axis"]
+
+    @property
+    def output_bits(self) -> int:
+        """Width of the logits' stream."""
+        return self.streams["m_axis"]
+
+
+def kernel_folder(package: Path, kernels: Sequence[IpContents], ip: IpContents) -> Path:
+    """Where in the package a kernel's files lie, its sources in ``ip``: the first one's where a single one's are."""
+    return package if ip == kernels[0] else package / "dies" / ip.top
 
 
 def ip_values(board: Board, ip: IpContents, *, kernel: bool) -> dict[str, object]:
@@ -66,8 +89,8 @@ def ip_values(board: Board, ip: IpContents, *, kernel: bool) -> dict[str, object
         "address_space": ADDRESS_SPACE,
         "sources": ip.sources,
         "model_hash": ip.model_hash,
-        "input_bits": ip.input_bits,
-        "output_bits": ip.output_bits,
+        "streams": ip.streams,
+        "registers": ip.has_registers,
         "plain": PLAIN,
         "taken": TAKEN,
     }
@@ -101,6 +124,8 @@ def write_scripts(
         )
     ps = PS_PORTS[ps_ip_name]
     values = ip_values(board, ip, kernel=False) | {
+        "input_bits": ip.input_bits,
+        "output_bits": ip.output_bits,
         "clock_mhz": f"{clock_mhz:g}",
         "ps": ps,
         "ps_settings": {**ps.settings, **(ps.high_memory if board.vivado.address_bits > 32 else {})},

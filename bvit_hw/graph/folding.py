@@ -8,7 +8,7 @@ over the cycle counts that occur, by coarse programmes; the last steps are fine 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,14 +16,17 @@ import numpy as np
 from bvit_hw.boards import Board
 from bvit_hw.errors import FoldingError
 from bvit_hw.graph.border import border_of
+from bvit_hw.graph.dies import Cut, best_cut, kernels, with_cuts
 from bvit_hw.graph.folding_choices import KINDS, choices_of, vector
-from bvit_hw.graph.folding_solver import Solver
+from bvit_hw.graph.folding_solver import DiePart, Solver
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.stitch_plan import planned
-from bvit_hw.ops.base import HwOp, Resources
+from bvit_hw.ops.base import Resources
 
 #: how often a solution that exceeds a limit with its real glue is solved again
 _TIGHTENINGS = 6
+#: part of a die's limits that the programme may use: its glue is a little off, and there are few operators to make up
+_DIE_SHARE = 0.985
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +153,7 @@ def _first_fitting(solver: Solver, board: Board, candidates: Sequence[int]) -> F
         if index == len(candidates) - 1:
             raise FoldingError(
                 f"{solver.graph.name}: does not fit the budget of {board.name} with its FIFOs and width converters"
+                f"{_crowded(solver, candidates[index], board)}"
             )
         index = min(index + step, len(candidates) - 1)
         step *= 2
@@ -168,14 +172,20 @@ def _fit(solver: Solver, cycles: int, board: Board) -> FoldingResult | None:
     """The cheapest folding at ``cycles`` whose stitched graph is within the limits; None where there is none.
 
     The programme's glue is a little off (FIFOs are split between memories), so where the stitched graph exceeds a
-    limit, it is solved again with less and less.
+    limit, it is solved again with less and less. Where a die does not hold its kernel, it is solved again with that cut
+    and the dies' limits, and cut anew.
     """
-    limits = solver.limits
+    limits, parts = solver.limits, ()
     for attempt in range(1, _TIGHTENINGS + 1):
-        chosen = solver.fine(cycles, limits)
+        chosen = solver.fine(cycles, limits, parts)
         if chosen is None:
             return None
-        result = _result(solver, board, chosen)
+        result, cut = _result(solver, board, solver.graph.with_ops(chosen))
+        if cut.short:
+            before, parts = parts, _parts(solver, board, result.graph)
+            if parts == before:
+                return None
+            continue
         excess = np.array(vector(result.resources)) - np.array(vector(board.limits))
         if np.all(excess <= 0):
             return result
@@ -184,10 +194,36 @@ def _fit(solver: Solver, cycles: int, board: Board) -> FoldingResult | None:
     return None
 
 
-def _result(solver: Solver, board: Board, chosen: Mapping[str, HwOp]) -> FoldingResult:
-    graph = solver.graph.with_ops(chosen)
+def _parts(solver: Solver, board: Board, graph: HwGraph) -> tuple[DiePart, ...]:
+    """The kernels of ``graph``, which is cut, with what each may take of its die."""
+    border = np.array(vector(solver.edge.resources))
+    found = []
+    for number, (kernel, limits) in enumerate(zip(kernels(graph), board.die_limits.values(), strict=False)):
+        left = _DIE_SHARE * (np.array(vector(limits)) - (border if number == 0 else 0))
+        names = tuple(node.name for node in kernel.nodes if not node.op.is_glue)
+        found.append(DiePart(names, tuple(left.tolist())))
+    return tuple(found)
+
+
+def _crowded(solver: Solver, cycles: int, board: Board) -> str:
+    """What a die lacks at ``cycles`` with the best cut into kernels, in words; nothing where dies are not what is short."""
+    chosen = solver.fine(cycles, solver.limits)
+    if chosen is None or not board.die_limits:
+        return ""
+    _, cut = _result(solver, board, solver.graph.with_ops(chosen))
+    short = ", ".join(f"{100 * (times - 1):.0f} % too few {kind}" for kind, times in cut.short.items())
+    return f"; cut into a kernel for each of its {len(board.die_limits)} dies, one has {short}" if short else ""
+
+
+def _result(solver: Solver, board: Board, graph: HwGraph) -> tuple[FoldingResult, Cut]:
+    """``graph``, cut into a kernel a die where it has to be, with its cost; and the cut."""
     cycles = max(graph.cycles, solver.border_cycles)
-    resources = planned(graph, board.limits).resources() + solver.edge.resources
+    stitched, dies = planned(graph, board.limits), list(board.die_limits.values())
+    cut = best_cut(graph, stitched, solver.edge.resources, dies) if dies else Cut()
+    if cut.tensors:
+        graph = with_cuts(graph, cut.tensors)
+        stitched = planned(graph, board.limits)
+    resources = stitched.resources() + solver.edge.resources
     result = FoldingResult(
         graph=graph,
         cycles=cycles,
@@ -199,4 +235,4 @@ def _result(solver: Solver, board: Board, chosen: Mapping[str, HwOp]) -> Folding
         "folded %s: %d cycles a frame, %.0f LUT, %.0f BRAM18, %.0f UltraRAM, %.0f DSP",
         graph.name, result.cycles, resources.lut, resources.bram18, resources.uram, resources.dsp,
     )  # fmt: skip
-    return result
+    return result, cut

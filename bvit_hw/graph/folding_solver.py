@@ -6,8 +6,8 @@ operator by itself and counts in FIFOs and width converters, so that neighbours 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -25,6 +25,8 @@ COARSE_NODES, FINE_NODES = 10_000, 2_000
 #: pairs of lanes at the two ends of all streams beyond which a fine programme takes minutes, or hours: DeiT has 384
 #: and 1,536 channels, which have many divisors. Then foldings that only spare neighbours a converter are left out.
 MOST_PAIRS = 60_000
+#: price of exceeding a die's limit by as much again; all LUTs of the budget together cost 1
+EXCESS_PRICE = 20.0
 
 
 def unit_prices(limits: tuple[float, ...]) -> np.ndarray:
@@ -43,6 +45,24 @@ def _budget_rows(programme: Programme, costs: Mapping[int, tuple[float, ...]], l
         terms = [(column, cost[kind]) for column, cost in costs.items() if cost[kind]]
         if terms:
             programme.row(terms, -np.inf, limit)
+
+
+def _die_rows(
+    programme: Programme, costs: Sequence[Mapping[int, tuple[float, ...]]], limits: tuple[float, ...]
+) -> None:
+    for kind, limit in enumerate(limits):
+        terms = [(column, cost[kind]) for of_one in costs for column, cost in of_one.items() if cost[kind]]
+        if terms:
+            beyond = programme.variable(EXCESS_PRICE / max(limit, 1.0), np.inf, integer=False)
+            programme.row([*terms, (beyond, -1.0)], -np.inf, limit)
+
+
+@dataclass(frozen=True)
+class DiePart:
+    """The operators that are to be on one die, and its limits."""
+
+    names: tuple[str, ...]
+    limits: tuple[float, ...]
 
 
 class Solver:
@@ -154,8 +174,13 @@ class Solver:
                 pairs += len(ours) * len(theirs)
         return found if pairs <= MOST_PAIRS else {op: unconverted(choices) for op, choices in found.items()}
 
-    def fine(self, cycles: int, limits: tuple[float, ...]) -> dict[str, HwOp] | None:
-        """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits."""
+    def fine(
+        self, cycles: int, limits: tuple[float, ...], dies: Sequence[DiePart] = ()
+    ) -> dict[str, HwOp] | None:
+        """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits.
+
+        Operators of each of ``dies`` exceed its limits by as little as they can.
+        """
         programme = Programme()
         costs: dict[int, tuple[float, ...]] = {}
         columns: dict[str, list[tuple[Choice, int]]] = {}
@@ -172,6 +197,7 @@ class Solver:
                 costs[column] = tuple(cost.tolist())
                 columns[node.name].append((choice, column))
             programme.row([(column, 1.0) for _, column in columns[node.name]], 1, 1)
+        owned = {name: {column: costs[column] for _, column in pairs} for name, pairs in columns.items()}
         for node in self.graph.nodes:
             for port, tensor in enumerate(node.outputs):
                 readers = self.consumers.get(tensor, [])
@@ -187,8 +213,12 @@ class Solver:
                         buffered=_buffered(reader),
                         ultra=self.ultra,
                     )
+                    before = len(costs)
                     self._link(programme, costs, node.op.outputs[port], ours, theirs, link, len(readers))
+                    owned[reader.name].update(list(costs.items())[before:])
         _budget_rows(programme, costs, limits)
+        for die in dies:
+            _die_rows(programme, [owned[name] for name in die.names], die.limits)
         values = programme.solve(gap=2e-3, nodes=FINE_NODES)
         if values is None:
             return None

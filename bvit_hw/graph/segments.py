@@ -29,7 +29,7 @@ def segments(graph: HwGraph, least: int = LEAST_NODES) -> list[Segment]:
     Each part has a FIFO; there may be but one part.
     """
     bounds = [0]
-    for place in _crossings(graph):
+    for place in crossings(graph):
         enough = place - bounds[-1] >= least and len(graph.nodes) - place >= least
         if enough and any(node.op.fifo_depth for node in graph.nodes[bounds[-1] : place]):
             bounds.append(place)
@@ -39,13 +39,14 @@ def segments(graph: HwGraph, least: int = LEAST_NODES) -> list[Segment]:
     return [_segment(graph, graph.nodes[a:b], b == ends[-1]) for a, b in zip(bounds, ends, strict=True)]
 
 
-def _crossings(graph: HwGraph) -> list[int]:
-    """Places of the operators that read the only stream which crosses from all before them."""
-    found, live = [], {graph.input}
+def crossings(graph: HwGraph) -> dict[int, str]:
+    """Places of the operators that read the only stream which crosses from all before them, and that stream."""
+    found, live = {}, {graph.input}
+    last = {tensor: place for place, node in enumerate(graph.nodes) for tensor in node.inputs}
     for place, node in enumerate(graph.nodes):
-        if place and len(live) == 1 and live == set(node.inputs):
-            found.append(place)
-        live = live - set(node.inputs) | set(node.outputs)
+        if place and len(live) == 1 and live <= set(node.inputs):
+            (found[place],) = live
+        live = {tensor for tensor in live | set(node.outputs) if last.get(tensor, 0) > place}
     return found
 
 

@@ -18,6 +18,8 @@ SHELL_SOURCES = (
     "bvit_axi_lite_regs.sv",
     "bvit_logits_out.sv",
 )
+#: and those that it needs in addition where it is cut into kernels
+CHAIN_SOURCES = ("bvit_entry_register.sv", "bvit_reset_chain.sv")
 
 
 def guard_depths(frame_bytes: int, width: int = 64) -> tuple[int, int]:

@@ -69,7 +69,7 @@ def test_the_zynqs_project_is_complete(tmp_path: Path) -> None:
 
 def test_the_cards_kernel_is_linked_for_its_platform(tmp_path: Path) -> None:
     board, package = load_board("u50-fast"), tmp_path / "package"
-    vitis.write_kernel(package, board, board.clock_mhz, write_accelerator(package, board))
+    vitis.write_kernels(package, board, board.clock_mhz, [write_accelerator(package, board)])
     assert board.vitis is not None
     script, link = (package / "build_alveo.sh").read_text(), (package / "link.cfg").read_text()
     assert all(platform in script for platform in board.vitis.platforms.values())

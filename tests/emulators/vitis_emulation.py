@@ -21,6 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 _LINK_KEYS = {"": {"kernel_frequency"}, "connectivity": {"nk", "stream_connect", "sp", "slr"}, "vivado": {"prop"}}
 #: memory resources of the platforms, by what their names contain
 _BANKS = {"u50": ("HBM", 32), "u55c": ("HBM", 32), "u280": ("HBM", 32), "u200": ("DDR", 4), "u250": ("DDR", 4)}
+#: dies (super logic regions) of the cards, by their data sheets
+_DIES = {"u50": 2, "u55c": 3, "u280": 3, "u200": 3, "u250": 4}
+#: accelerator and movers; more units than these are kernels of which each has its die
+_SINGLE_UNITS = 3
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,10 @@ def kernel_of_xml(text: str) -> tuple[str, str, Kernel, list[str]]:
             faults.append(f"argument {arg['name']} of type {arg['type']} is not its port {arg['port']}")
     missing = [n for n, p in ports.items() if p.kind in ("in", "out") and n not in [a["port"] for a in args]]
     faults += [f"stream {name} is no argument" for name in missing]
-    if kernel.attrib["hwControlProtocol"] != "user_managed" or kernel.attrib["language"] != "ip":
-        faults.append("not controlled by the host")
+    # UG1393: what has no registers runs by itself.
+    control = "user_managed" if any(port.kind == "registers" for port in ports.values()) else "ap_ctrl_none"
+    if kernel.attrib["hwControlProtocol"] != control or kernel.attrib["language"] != "ip":
+        faults.append(f"not an IP controlled by {control}")
     return kernel.attrib["name"], kernel.attrib["vlnv"], ports, faults
 
 
@@ -147,6 +153,9 @@ def link_faults(text: str, kernels: Mapping[str, Kernel], platform: str) -> list
             units[unit] = kernels[kernel]
     if len(units) != len(kernels):
         faults.append(f"compute units {sorted(units)} of kernels {sorted(kernels)}")
+    placed = {unit: slr for value in (v for k, v in entries if k == "slr") for unit, _, slr in [value.partition(":")]}
+    if len(units) > _SINGLE_UNITS and set(placed) != set(units):
+        faults.append(f"on no die: {sorted(set(units) - set(placed))}")
     used: list[str] = []
 
     def port(path: str) -> Port | None:
@@ -159,7 +168,11 @@ def link_faults(text: str, kernels: Mapping[str, Kernel], platform: str) -> list
         a, b = port(source), port(sink)
         if a is None or b is None or (a.kind, b.kind) != ("out", "in") or a.width != b.width:
             faults.append(f"stream_connect={value}: {a} to {b}")
-    memory, count = next(bank for name, bank in _BANKS.items() if f"xilinx_{name}_" in platform)
+        dies = [placed[unit].removeprefix("SLR") for unit in (source.split(".")[0], sink.split(".")[0]) if unit in placed]
+        if len(dies) == 2 and all(map(str.isdigit, dies)) and abs(int(dies[0]) - int(dies[1])) > 1:
+            faults.append(f"stream_connect={value}: from die to die past another one")
+    card = next(name for name in _BANKS if f"xilinx_{name}_" in platform)
+    memory, count = _BANKS[card]
     for value in (v for k, v in entries if k == "sp"):
         path, _, bank = value.partition(":")
         found, match = port(path), re.fullmatch(rf"{memory}\[(\d+)\]", bank)
@@ -167,7 +180,7 @@ def link_faults(text: str, kernels: Mapping[str, Kernel], platform: str) -> list
             faults.append(f"sp={value}")
     for value in (v for k, v in entries if k == "slr"):
         unit, _, slr = value.partition(":")
-        if unit not in units or not re.fullmatch("SLR[0-3]", slr):
+        if unit not in units or not re.fullmatch(f"SLR[0-{_DIES[card] - 1}]", slr):
             faults.append(f"slr={value}")
     ports = [f"{unit}.{name}" for unit, kernel in units.items() for name, p in kernel.items() if p.kind != "registers"]
     faults += [f"{path}: connected {used.count(path)} times" for path in ports if used.count(path) != 1]

@@ -58,11 +58,11 @@ class VivadoEmulation(VivadoDesign):
                 yield f"core: {interface} has no clock"
         if component.resets != {"ap_rst_n": "ap_clk"} or component.polarity != "ACTIVE_LOW":
             yield f"core: reset {component.resets} {component.polarity!r}"
-        if component.block != {"name": "reg0", "range": "4096", "usage": "register"}:
+        registers = any(interface.protocol == "axi" for interface in component.interfaces.values())
+        if registers and component.block != {"name": "reg0", "range": "4096", "usage": "register"}:
             yield f"core: registers {component.block}"
-        if component.finished != {"pages", "checksums", "checked", "saved"} or self.maps != {
-            "map:s_axil", "block:reg0", "referred", "reset",
-        }:  # fmt: skip
+        maps = {"reset", *(("map:s_axil", "block:reg0", "referred") if registers else ())}
+        if component.finished != {"pages", "checksums", "checked", "saved"} or self.maps != maps:
             yield f"core: only {component.finished}, {self.maps}"
         if "supported_families" not in component.properties:
             yield "core: for no family"

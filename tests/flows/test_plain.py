@@ -74,7 +74,7 @@ def test_scripts_refuse_a_folder_that_the_tools_do_not_take(odd: Path) -> None:
 
     zynq, card = odd / "zynq", odd / "card"
     vivado.write_scripts(zynq, load_board("pynq-z2"), 100.0, write_accelerator(zynq, load_board("pynq-z2")))
-    vitis.write_kernel(card, load_board("u250"), 250.0, write_accelerator(card, load_board("u250")))
+    vitis.write_kernels(card, load_board("u250"), 250.0, [write_accelerator(card, load_board("u250"))])
     for script in (zynq / "build_zynq.tcl", zynq / "ip" / "package_ip.tcl"):
         interpreter = tkinter.Tcl()
         with pytest.raises(tkinter.TclError, match="the tools take letters"):

@@ -23,7 +23,7 @@ from bvit_hw.flows.vivado import IpContents
 from bvit_hw.ops.base import Resources
 from bvit_hw.resources import data_path
 from bvit_hw.vendor_releases import RELEASES
-from tests.accelerator_package import TOP, write_accelerator
+from tests.accelerator_package import TOP, write_accelerator, write_kernels
 from tests.emulators.vitis_emulation import (
     Kernel,
     install,
@@ -36,6 +36,7 @@ from tests.emulators.vitis_emulation import (
 CARDS = [name for name in board_names() if load_board(name).family == "alveo"]
 SAMPLES = Path(__file__).parents[1] / "emulators" / "vendor_reports"
 MOVERS = ("bvit_mm2s.cpp", "bvit_s2mm.cpp")
+PLATFORM = "xilinx_u250_gen3x16_xdma_4_1_202210_1"
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +45,31 @@ def accelerator(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IpConte
     return folder, write_accelerator(folder, load_board("u250"))
 
 
+#: where the tiny network is cut for cards with several dies
+CUT = ("b0.y", "t1.h", "b1.y")
+
+
+@pytest.fixture(scope="module")
+def on_dies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of an accelerator in four kernels, for the U250."""
+    board = load_board("u250")
+    package = tmp_path_factory.mktemp("dies") / "package"
+    vitis.write_kernels(package, board, 250.0, write_kernels(package, board, CUT))
+    return package
+
+
 def packaged(accelerator: tuple[Path, IpContents], target: Path, card: str) -> Path:
     folder, contents = accelerator
     shutil.copytree(folder, target, dirs_exist_ok=True)
-    vitis.write_kernel(target, load_board(card), 250.0, contents)
+    vitis.write_kernels(target, load_board(card), 250.0, [contents])
     return target
 
 
 def kernels(package: Path) -> dict[str, Kernel]:
-    name, _, ports, _ = kernel_of_xml((package / "kernel.xml").read_text())
-    found = {name: ports}
+    found: dict[str, Kernel] = {}
+    for description in (package / "kernel.xml", *sorted(package.glob("dies/*/kernel.xml"))):
+        name, _, ports, _ = kernel_of_xml(description.read_text())
+        found[name] = ports
     given = re.search(r"-D BVIT_INPUT_BITS=(\d+) ", (package / "build_alveo.sh").read_text())
     assert given is not None
     for mover in MOVERS:
@@ -81,6 +97,25 @@ def test_everything_fits_together(accelerator: tuple[Path, IpContents], tmp_path
         assert link_faults((package / "link.cfg").read_text(), kernels(package), platform) == []
     done = subprocess.run(["bash", "-n", package / "build_alveo.sh"], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_kernels_on_dies_fit_together(on_dies: Path, tmp_path: Path) -> None:
+    assert xml_faults((on_dies / "kernel.xml").read_text(), on_dies / "ip" / f"{TOP}.v") == []
+    names = [f"{TOP}_die{number}" for number in (1, 2, 3)]
+    for name in names:
+        own = on_dies / "dies" / name
+        assert xml_faults((own / "kernel.xml").read_text(), own / "ip" / f"{name}.v") == []
+    text, found = (on_dies / "link.cfg").read_text(), kernels(on_dies)
+    assert link_faults(text, found, PLATFORM) == []
+    assert [f"slr={unit}:SLR{die}" in text for die, unit in enumerate(("accelerator", "die1", "die2", "die3"))] == [True] * 4
+    for of_two in found.values():
+        assert all(port.width % 8 == 0 for port in of_two.values())
+    package = shutil.copytree(on_dies, tmp_path / "package")
+    done = build(package, install(tmp_path / "tools"))
+    assert done.returncode == 0, done.stderr
+    assert (package / "bvit_hw.xclbin").is_file()
+    (package / "dies" / names[1] / "ip" / f"{names[1]}.v").unlink()
+    assert build(package, install(tmp_path / "tools")).returncode != 0
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -155,13 +190,15 @@ def without_a_line(text: str, keep: str) -> Iterator[tuple[str, str]]:
             yield line, "\n".join([*lines[:index], *lines[index + 1 :]])
 
 
-def test_every_line_of_the_link_settings_matters(accelerator: tuple[Path, IpContents], tmp_path: Path) -> None:
-    package = packaged(accelerator, tmp_path, "u250")
-    text, found = (package / "link.cfg").read_text(), kernels(package)
-    platform = "xilinx_u250_gen3x16_xdma_4_1_202210_1"
+@pytest.mark.parametrize("several", [False, True], ids=["one kernel", "four kernels"])
+def test_every_line_of_the_link_settings_matters(
+    accelerator: tuple[Path, IpContents], on_dies: Path, tmp_path: Path, several: bool
+) -> None:
+    package = on_dies if several else packaged(accelerator, tmp_path, "u250")
+    text, found, platform = (package / "link.cfg").read_text(), kernels(package), PLATFORM
     assert link_faults(text, found, platform) == []
     survived, tried = [], 0
-    mutated = list(without_a_line(text, r"^#|^slr=|^prop="))
+    mutated = list(without_a_line(text, r"^#|^prop=" if several else r"^#|^slr=|^prop="))
     for match in re.finditer(r"(?<=[=:.])[\w\[\]]+", text):
         line = text[text.rfind("\n", 0, match.start()) + 1 : text.find("\n", match.start())]
         if not line.startswith(("#", "prop=")):
@@ -180,6 +217,10 @@ def test_every_line_of_the_link_settings_matters(accelerator: tuple[Path, IpCont
     ):
         assert old in text
         mutated.append((f"{new} for {old}", text.replace(old, new)))
+    if several:
+        for a, b in (("die1:SLR1", "die1:SLR3"), ("die1.s_prev", "die2.s_prev"), ("die2.m_back", "die2.m_next")):
+            assert a in text
+            mutated.append((f"{b} for {a}", text.replace(a, b)))
     for what, changed in mutated:
         tried += 1
         if not link_faults(changed, found, platform):
@@ -227,15 +268,15 @@ def test_movers_that_do_not_fit_are_found(
         found = kernels(package)
     except ValueError:
         return
-    assert link_faults((package / "link.cfg").read_text(), found, "xilinx_u250_gen3x16_xdma_4_1_202210_1")
+    assert link_faults((package / "link.cfg").read_text(), found, PLATFORM)
 
 
 def test_boards_and_clocks_that_v_plus_plus_cannot_take(accelerator: tuple[Path, IpContents], tmp_path: Path) -> None:
     _, contents = accelerator
     with pytest.raises(ToolError, match="no kernel for family 'zynq-7000' of pynq-z2"):
-        vitis.write_kernel(tmp_path, load_board("pynq-z2"), 100.0, contents)
+        vitis.write_kernels(tmp_path, load_board("pynq-z2"), 100.0, [contents])
     with pytest.raises(ToolError, match=r"u50 at 187\.5 MHz: v\+\+ takes whole MHz only"):
-        vitis.write_kernel(tmp_path, load_board("u50"), 187.5, contents)
+        vitis.write_kernels(tmp_path, load_board("u50"), 187.5, [contents])
 
 
 def test_reports_are_read_back(tmp_path: Path) -> None:

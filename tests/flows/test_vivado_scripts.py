@@ -175,7 +175,7 @@ def test_a_changed_or_added_file_is_refused(accelerator: tuple[Path, vivado.IpCo
 
 
 def test_a_board_without_a_zynq_is_refused(tmp_path: Path) -> None:
-    contents = vivado.IpContents(top=TOP, sources=(), model_hash="", input_bits=64, output_bits=32)
+    contents = vivado.IpContents(top=TOP, sources=(), model_hash="", streams={"s_axis": 64, "m_axis": 32})
     with pytest.raises(ToolError, match="no block design for family 'alveo' of u50"):
         vivado.write_scripts(tmp_path, load_board("u50"), 100.0, contents)
 

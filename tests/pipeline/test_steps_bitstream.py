@@ -36,7 +36,7 @@ def step(tmp_path: Path, name: str, place: str = "") -> tuple[StepContext, Artef
     if board.vitis is None:
         vivado.write_scripts(package, board, 125.0, contents)
     else:
-        vitis.write_kernel(package, board, 250.0, contents)
+        vitis.write_kernels(package, board, 250.0, [contents])
     folder = tmp_path / place / "bitstream"
     folder.mkdir(parents=True)
     context = StepContext(folder, lambda done, total: None, {"package": package}, {})

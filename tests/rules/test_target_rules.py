@@ -121,7 +121,7 @@ def test_the_rule_on_families_finds_what_it_forbids(source: str, lines: list[int
         ("ok = not board.vivado", [1]),
         ("names = [b for b in boards if b.vitis]", [1]),
         ("flow = board.vitis and board.clock_mhz > 1", [1]),
-        ("vitis.write_kernel(folder)\nflow_of(board).check_clock(board, 1.0)", []),
+        ("vitis.write_kernels(folder)\nflow_of(board).check_clock(board, 1.0)", []),
     ],
 )
 def test_the_rule_on_tables_finds_what_it_forbids(source: str, lines: list[int]) -> None:

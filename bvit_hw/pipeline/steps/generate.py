@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
-from bvit_hw.codegen.accelerator import accelerator
-from bvit_hw.codegen.stitch import stitch
+from bvit_hw.codegen.design import design
 from bvit_hw.flows.cache import any_cached
 from bvit_hw.flows.parts_sim import core_simulator
 from bvit_hw.flows.verilator import lint
@@ -46,33 +46,38 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     )
     context.progress(2, 3)
     save_graph(sized.graph, context.folder / GRAPH_FILE)
-    core = stitch(sized.graph)
-    top = accelerator(
-        core,
+    made = design(
+        sized.graph,
         name=TOP,
         model_hash=str(context.results["freeze"]["model_hash"]),
         image=(build.config.image_size, build.config.image_size, build.config.in_channels),
         border=border,
         logits_exponent=int(context.results["freeze"]["logits_exponent"]),
     )
-    rtl = context.folder / "rtl"
-    core.write(rtl, context.folder / "mem")
-    top.write(rtl)
-    models = context.folder / "sim"  # apart from what a vendor's tool is given
+    rtl, models = context.folder / "rtl", context.folder / "sim"  # what is simulated alone lies apart
+    made.write(rtl, context.folder / "mem")
     models.mkdir()
-    for names, target in ((top.library, rtl), (top.cell_models, models)):
+    for names, target in ((made.library, rtl), (made.cell_models, models)):
         for source in source_paths(names):
             shutil.copyfile(source, target / source.name)
-    files = [*top.library, f"{core.module}.sv", f"{top.module}.v"]
-    synthesis = [f"rtl/{name}" for name in files]
-    simulation = [*(f"sim/{name}" for name in top.cell_models), *synthesis]
+    synthesis = [f"rtl/{name}" for name in dict.fromkeys(chain.from_iterable(made.sources.values()))]
+    linked = [f"sim/{path.name}" for path in made.write_linked(models)]
+    simulation = [*(f"sim/{name}" for name in made.cell_models), *synthesis, *linked]
     for listing, paths in (("files.f", synthesis), ("sim_files.f", simulation)):
         (context.folder / listing).write_text("".join(f"{path}\n" for path in paths))
-    lint([context.folder / path for path in simulation], top.module)
+    lint([context.folder / path for path in simulation], made.simulated_top)
     fifos = [node.op for node in sized.graph.fifos]
     return {
-        "top": top.module,
-        "files": files,
+        "simulated_top": made.simulated_top,
+        "kernels": [
+            {
+                "top": kernel.module,
+                "files": made.sources[kernel.module],
+                "memories": sorted(core.memories),
+                "streams": dict(kernel.streams),
+            }
+            for kernel, core in zip(made.kernels, made.cores, strict=True)
+        ],
         "input_bits": border.input_bits,
         "guard_depth": border.guard_depth,
         "fifos": len(fifos),

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bvit_hw.codegen.accelerator import OUTPUT_BITS
 from bvit_hw.flows import vivado
 from bvit_hw.flows.device_model import build_device
-from bvit_hw.flows.vendor import flow_of
+from bvit_hw.flows.vendor import flow_of, kernel_folder
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.board_package import write_board_files
 from bvit_hw.pipeline.build_step import BuildStep
@@ -50,19 +49,24 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     folder, options = context.folder, build.options
     generated = context.results["generate"]
     source = context.earlier["generate"]
-    (folder / "ip").mkdir()
-    for name in generated["files"]:
-        shutil.copyfile(source / "rtl" / name, folder / "ip" / name)
-    shutil.copytree(source / "mem", folder / "ip" / "mem")
+    contents = [
+        vivado.IpContents(
+            top=str(kernel["top"]),
+            sources=tuple(kernel["files"]),
+            model_hash=str(context.results["freeze"]["model_hash"]),
+            streams=kernel["streams"],
+        )
+        for kernel in generated["kernels"]
+    ]
+    for ip, kernel in zip(contents, generated["kernels"], strict=True):
+        target = kernel_folder(folder, contents, ip) / "ip"
+        (target / "mem").mkdir(parents=True)
+        for name in ip.sources:
+            shutil.copyfile(source / "rtl" / name, target / name)
+        for name in kernel["memories"]:
+            shutil.copyfile(source / "mem" / name, target / "mem" / name)
     if "hls" in context.earlier:
         shutil.copytree(context.earlier["hls"], folder / "hls")
-    contents = vivado.IpContents(
-        top=str(generated["top"]),
-        sources=tuple(generated["files"]),
-        model_hash=str(context.results["freeze"]["model_hash"]),
-        input_bits=int(generated["input_bits"]),
-        output_bits=OUTPUT_BITS,
-    )
     flow = flow_of(options.board)
     flow.write(folder, options.board, options.clock_mhz, contents, jobs=options.jobs)
     data = build.images
@@ -80,12 +84,12 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     if options.simulated_device:
         build_device(
             folder / "sim",
-            top=contents.top,
+            top=str(generated["simulated_top"]),
             sources=[source / line for line in (source / "sim_files.f").read_text().split()],
             memories=source / "mem",
-            input_bits=contents.input_bits,
+            input_bits=contents[0].input_bits,
             clock_mhz=options.clock_mhz,
-            vlnv=f"{vivado.VENDOR}:{vivado.LIBRARY}:{contents.top}:{vivado.IP_VERSION}",
+            vlnv=f"{vivado.VENDOR}:{vivado.LIBRARY}:{contents[0].top}:{vivado.IP_VERSION}",
             jobs=options.jobs,
         )
     seal(folder)
