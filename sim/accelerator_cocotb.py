@@ -123,3 +123,27 @@ async def reset_in_mid_frame(dut: Any) -> None:
     for index in (5, 6, 7):
         await bench.send(index)
     await bench.expect([5, 6, 7])
+
+
+@cocotb.test()
+async def soft_resets_in_mid_frame(dut: Any) -> None:
+    """Soft resets at odd moments, with the sink ready and not: nothing of before comes, and what follows is right."""
+    bench = Bench(dut, "soft_resets")
+    await bench.start()
+    for round_ in range(6):
+        bench.sink.pause = bool(round_ % 2)
+        for index in range(3):
+            await bench.send(index)
+        await ClockCycles(dut.ap_clk, bench.rng.randrange(CYCLES, 4 * CYCLES))
+        bench.source.clear()
+        await bench.write(reg.CONTROL, reg.CONTROL_SOFT_RESET)
+        while await bench.read(reg.CONTROL) & reg.CONTROL_SOFT_RESET:
+            pass
+        await ClockCycles(dut.ap_clk, bench.rng.randrange(0, 40))
+        bench.sink.pause = False
+        while not bench.sink.empty():
+            bench.sink.recv_nowait()
+        await bench.send(4 + round_ % 4)
+        await bench.expect([4 + round_ % 4])
+        await ClockCycles(dut.ap_clk, CYCLES)
+        assert bench.sink.empty()

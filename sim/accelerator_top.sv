@@ -1,5 +1,8 @@
 // The whole accelerator under cocotb: its ports made visible, its streams checked. Bench only.
 `default_nettype none
+`ifndef BVIT_TOP
+`define BVIT_TOP bvit_accelerator
+`endif
 
 module accelerator_top #(
   parameter int INPUT_BITS = 64  // as the generated top has it
@@ -36,7 +39,7 @@ module accelerator_top #(
   output logic             s_axil_rvalid /*verilator public_flat_rw*/,
   input  wire logic        s_axil_rready /*verilator public_flat_rw*/
 );
-  bvit_accelerator u_dut (.*);
+  `BVIT_TOP u_dut (.*);
 
   bvit_axis_check #(.W(33), .NAME("m_axis")) u_check_out (
     .clk(ap_clk), .rst(!ap_rst_n),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,25 @@ import pytest
 import torch
 from harness import SIM, cocotb_model, simulate
 
+from bvit_hw.boards import load_board
+from bvit_hw.codegen.design import design
 from bvit_hw.contract.file import load_frozen
 from bvit_hw.data import load_dataset
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.flows.core_sim import CoreSimulator
-from bvit_hw.graph.fifo_sizing import check_logits
+from bvit_hw.freeze import random_frozen
+from bvit_hw.graph.border import border_of
+from bvit_hw.graph.dies import with_cuts
+from bvit_hw.graph.fifo_sizing import check_logits, golden_logits
 from bvit_hw.graph.file import load_graph
+from bvit_hw.graph.folding import fold
+from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.stitch_plan import planned
+from bvit_hw.ops.base import Resources
 from bvit_hw.ops.shell import guard_depths
 from bvit_hw.pipeline.artefacts import GRAPH_FILE
 from bvit_hw.rtl_library import source_paths
+from tests.frozen_factory import CONFIGS, random_pixels
 from tests.other_networks import NETWORKS, build
 
 IMAGES = 32
@@ -31,34 +42,61 @@ def frozen_logits(built: Path, images: np.ndarray) -> np.ndarray:
     return model(torch.from_numpy(images)).numpy().astype(np.int64)
 
 
+def bench(folder: Path, sources: list[Path], input_bits: int, top: str) -> None:
+    """Runs accelerator_cocotb in ``folder``, where frames.npz and the memories are, on the module ``top``."""
+    parts = [*source_paths(["bvit_axis_check.sv"]), SIM / "accelerator_top.sv"]
+    model = cocotb_model(
+        list(dict.fromkeys([*sources, *parts])),
+        "accelerator_top",
+        {"INPUT_BITS": input_bits},
+        defines=["BVIT_CHECK", f"BVIT_TOP={top}"],
+    )
+    simulate(model, top="accelerator_top", module="accelerator_cocotb", folder=folder)
+
+
+def write_frames(folder: Path, images: np.ndarray, logits: np.ndarray, digest: str, cycles: int) -> None:
+    """What accelerator_cocotb reads."""
+    words = np.array([int(digest[8 * i : 8 * i + 8], 16) for i in range(8)])
+    np.savez(folder / "frames.npz", images=images, logits=logits, hash=words, cycles=cycles)
+
+
 def behind_axi(built: Path, images: np.ndarray, folder: Path, *, depth: int | None = None) -> None:
     """Images through the generated top of a build as a DMA sends them; ``depth`` is another one of the frame guard."""
     steps = json.loads((built / "manifest.json").read_text())["steps"]
     digest, generated = steps["freeze"]["results"]["model_hash"], steps["generate"]["results"]
-    np.savez(
-        folder / "frames.npz",
-        images=images,
-        logits=frozen_logits(built, images),
-        hash=np.array([int(digest[8 * i : 8 * i + 8], 16) for i in range(8)]),
-        cycles=steps["simulate"]["results"]["cycles_model"],
-    )
+    cycles = steps["simulate"]["results"]["cycles_model"]
+    write_frames(folder, images, frozen_logits(built, images), digest, cycles)
     shutil.copytree(built / "generate", folder / "generate")
     shutil.copytree(built / "generate/mem", folder, dirs_exist_ok=True)
     if depth is not None:
-        top = folder / "generate/rtl" / f"{generated['top']}.v"
+        top = folder / "generate/rtl" / f"{generated['kernels'][0]['top']}.v"
         text = top.read_text()
         assert f".DEPTH({generated['guard_depth']})" in text
         top.write_text(text.replace(f".DEPTH({generated['guard_depth']})", f".DEPTH({depth})"))
     files = (folder / "generate/sim_files.f").read_text().split()
-    bench = [*source_paths(["bvit_axis_check.sv"]), SIM / "accelerator_top.sv"]
-    sources = [*(folder / "generate" / f for f in files), *bench]
-    parameters = {"INPUT_BITS": generated["input_bits"]}
-    model = cocotb_model(list(dict.fromkeys(sources)), "accelerator_top", parameters, defines=["BVIT_CHECK"])
-    simulate(model, top="accelerator_top", module="accelerator_cocotb", folder=folder)
+    bench(folder, [folder / "generate" / f for f in files], generated["input_bits"], generated["simulated_top"])
 
 
 def test_accelerator_behind_axi(built: Path, tmp_path: Path) -> None:
     behind_axi(built, load_dataset("digits").test_images[:IMAGES], tmp_path)
+
+
+def test_kernels_on_four_dies_behind_axi(tmp_path: Path) -> None:
+    """Connected as on the card: logits, cycles a frame, counters and resets are those of a single kernel."""
+    config, limits = CONFIGS["pyramid"], load_board("pynq-z2").limits
+    folded = fold(hw_graph_of(random_frozen(config, seed=6)), load_board("pynq-z2"), target_fps=100_000.0).graph
+    graph = planned(with_cuts(folded, ("b0.y", "t1.h", "b1.y")), Resources(bram18=limits.bram18))
+    digest, images = "5c" * 32, random_pixels(config, 8, seed=9)
+    border = border_of(graph, limits.bram18)
+    size = (config.image_size, config.image_size, config.in_channels)
+    made = design(graph, name="bvit_accelerator", model_hash=digest, image=size, border=border, logits_exponent=0)
+    assert len(made.kernels) == 4
+    whole = CoreSimulator()(planned(folded, Resources(bram18=limits.bram18)), images, frames=12)
+    write_frames(tmp_path, images, golden_logits(graph, images), digest, round(whole.cycles_per_frame))
+    made.write(tmp_path, tmp_path)
+    own = [tmp_path / name for name in dict.fromkeys(chain.from_iterable(made.sources.values()))]
+    sources = [*source_paths((*made.cell_models, *made.library)), *(path for path in own if path.is_file())]
+    bench(tmp_path, [*sources, *made.write_linked(tmp_path)], border.input_bits, made.simulated_top)
 
 
 @pytest.mark.slow
