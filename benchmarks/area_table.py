@@ -89,7 +89,7 @@ def main() -> int:
     totals: dict[int, Resources] = {}
     for cycles in arguments.cycles:
         found = fold(plain, roomy, target_fps=board.clock_mhz * 1e6 / cycles)
-        nodes = planned(found.graph, board.limits).nodes
+        nodes = planned(found.graph, *board.rooms).nodes
         columns[cycles] = by_kind((node.op.op_type, node.op.resources()) for node in nodes)
         totals[cycles] = found.resources
     print("By the cost model, twice the LUTs on the board; each cell LUT / BRAM18 / DSP:\n")

@@ -29,7 +29,7 @@ def main(name: str, board_name: str) -> None:
     """Fold, count, print a Markdown table."""
     board = load_board(board_name)
     graph = run_passes(hw_graph_of(random_frozen(preset(name), seed=1)), board_passes(board))
-    stitched = planned(fold(graph, board).graph, board.limits)
+    stitched = planned(fold(graph, board).graph, *board.rooms)
     jobs = [job_of(node.name, node.op, node.params) for node in stitched.fifos]
     with tempfile.TemporaryDirectory() as work:
         counts = synthesize(jobs, target=board.target, work=Path(work), processes=1)

@@ -51,7 +51,10 @@ class BoardResources(_Strict):
 
 
 class Budget(_Strict):
-    """Fractions of the FPGA that an accelerator may take; the rest is for the shell and for routability."""
+    """Fractions of the FPGA that an accelerator may take; the rest is for the shell and for routability.
+
+    Of an FPGA with dies they are fractions of what the platform leaves of each.
+    """
 
     lut: Fraction = 0.70
     ff: Fraction = 0.70
@@ -73,18 +76,11 @@ class DieCounts(_Strict):
 class Dies(_Strict):
     """The dies of a stacked FPGA (super logic regions), in the order in which they lie.
 
-    ``left`` is what the platform leaves of each, ``source`` where that is from. An accelerator may take ``budget`` of
-    it, and no more than the board's budget of all together.
+    ``left`` is what the platform leaves of each, ``source`` where that is from.
     """
 
     source: Annotated[str, Field(min_length=3)]
     left: Annotated[dict[Annotated[str, Field(pattern=r"^SLR[0-3]$")], DieCounts], Field(min_length=1)]
-    budget: Budget = Budget()
-
-    def limits(self, name: str) -> Resources:
-        """What an accelerator may take of one die."""
-        counts, budget = self.left[name].model_dump(), self.budget.model_dump()
-        return Resources(**{kind: count * budget[kind] for kind, count in counts.items()})
 
 
 class MemoryRegion(_Strict):
@@ -240,19 +236,25 @@ class Board(_Strict):
 
     @property
     def limits(self) -> Resources:
-        """What an accelerator may take of it: available times budget."""
-        a, b = self.available, self.budget
-        return Resources(
-            lut=a.lut * b.lut, ff=a.ff * b.ff, bram18=a.bram18 * b.bram18, uram=a.uram * b.uram, dsp=a.dsp * b.dsp
-        )
+        """What an accelerator may take of it: available times budget, or that of its dies together."""
+        return sum(self.die_limits.values(), Resources()) if self.dies else self._budgeted(self.available)
 
     @property
     def die_limits(self) -> Mapping[str, Resources]:
-        """What an accelerator may take of each die, from the one where images arrive; empty where there is but one."""
-        if self.dies is None or self.vitis is None or len(self.dies.left) == 1:
+        """What an accelerator may take of each die, from the one where images arrive; empty for a board without."""
+        if self.dies is None or self.vitis is None:
             return {}
-        names = list(self.dies.left)
-        return {name: self.dies.limits(name) for name in (names if names[0] == self.vitis.slr else reversed(names))}
+        left = self.dies.left if next(iter(self.dies.left)) == self.vitis.slr else dict(reversed(self.dies.left.items()))
+        return {name: self._budgeted(Resources(**counts.model_dump())) for name, counts in left.items()}
+
+    @property
+    def rooms(self) -> tuple[Resources, ...]:
+        """What an accelerator may take of each die, or of the one."""
+        return tuple(self.die_limits.values()) or (self.limits,)
+
+    def _budgeted(self, counts: Resources) -> Resources:
+        parts = self.budget.model_dump()
+        return Resources(**{kind: getattr(counts, kind) * part for kind, part in parts.items()})
 
     def cycles_at(self, fps: float) -> float:
         """Cycles a frame that ``fps`` frames a second leave at the board's clock."""

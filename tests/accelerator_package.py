@@ -34,7 +34,7 @@ def write_kernels(folder: Path, board: Board, cut: Sequence[str] = ()) -> list[I
     border = border_of(graph, board.limits.bram18)
     size = config.image_size
     made = design(
-        planned(graph, board.limits),
+        planned(graph, *board.rooms),
         name=TOP,
         model_hash=MODEL_HASH,
         image=(size, size, config.in_channels),

@@ -17,6 +17,7 @@ from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.ops.patch_gather import PatchGather
 from bvit_hw.ops.prepend_token import PrependToken
 from bvit_hw.ops.spatial_pool import SpatialPool
+from bvit_hw.ops.stream_register import StreamRegister
 from bvit_hw.ops.upsample import Upsample
 from bvit_hw.ops.width_converter import WidthConverter
 from bvit_hw.targets.xcup import TARGET as XCUP
@@ -41,6 +42,7 @@ OPS: tuple[HwOp, ...] = (
     PatchGather(height=4, width=4, channels=6, window_h=2, window_w=2, bits=3, signed=0, pe=2),
     PrependToken(tokens=4, channels=6, bits=5, signed=1, pe=2),
     SpatialPool(height=4, width=4, channels=6, window_h=2, window_w=2, in_bits=5, pe=2),
+    StreamRegister(tokens=4, channels=6, bits=5, signed=True, pe=3),
     Upsample(height=4, width=4, channels=6, factor=2, bits=3, signed=0, pe=2),
     WidthConverter(tokens=4, channels=6, bits=3, signed=True, lanes_in=2, lanes_out=3),
 )
@@ -67,6 +69,7 @@ VARIANTS: tuple[HwOp, ...] = (
     PatchGather(height=2, width=3, channels=2, window_h=2, window_w=3, bits=8, signed=0, pe=1),
     PrependToken(tokens=3, channels=4, bits=3, signed=0, pe=1),
     SpatialPool(height=3, width=3, channels=2, window_h=3, window_w=3, in_bits=4, pe=2),
+    StreamRegister(tokens=1, channels=8, bits=1, signed=False, pe=8),
     Upsample(height=6, width=3, channels=2, factor=3, bits=5, signed=1, pe=1),
     WidthConverter(tokens=2, channels=12, bits=1, signed=False, lanes_in=12, lanes_out=3),
 )  # fmt: skip

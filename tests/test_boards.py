@@ -58,6 +58,49 @@ def test_figures_are_those_of_the_product_tables() -> None:
         assert (board.part, a.lut, a.bram18, a.uram, a.dsp) == (part, lut, 2 * bram36, uram, dsp)
 
 
+#: dies of the cards, typed a second time from their data sheets
+DIES = {"u200": 3, "u250": 4, "u280": 3, "u50": 2, "u55c": 3}
+
+
+def test_dies_of_the_cards() -> None:
+    for name in board_names():
+        board, total = load_board(name), load_board(name).available
+        assert len(board.die_limits) == DIES.get(name, 0)
+        if board.dies:
+            left = list(board.dies.left.values())
+            for kind in ("lut", "ff", "bram18", "uram", "dsp"):
+                together = sum(getattr(die, kind) for die in left)
+                assert 0.7 * getattr(total, kind) < together <= getattr(total, kind), (name, kind)
+                assert getattr(board.limits, kind) == pytest.approx(getattr(board.budget, kind) * together)
+            assert board.rooms == tuple(board.die_limits.values())
+        else:
+            assert board.rooms == (board.limits,)
+    assert list(load_board("u250").die_limits) == ["SLR0", "SLR1", "SLR2", "SLR3"]
+
+
+def test_kernels_go_away_from_the_die_of_the_images(tmp_path: Path) -> None:
+    text = (data_path("boards") / "u200.toml").read_text().replace('name = "u200"', 'name = "other"')
+    path = tmp_path / "other.toml"
+    path.write_text(text.replace('slr = "SLR0"', 'slr = "SLR2"'))
+    assert list(load_board(str(path)).die_limits) == ["SLR2", "SLR1", "SLR0"]
+    path.write_text(text.replace('slr = "SLR0"', 'slr = "SLR1"'))
+    with pytest.raises(BoardError, match=r"vitis.slr='SLR1'; allowed: the first or the last of \[dies.left\]"):
+        load_board(str(path))
+
+
+def test_a_card_without_dies_is_refused(tmp_path: Path) -> None:
+    text = (data_path("boards") / "u200.toml").read_text()
+    path = tmp_path / "u200.toml"
+    path.write_text(text[: text.index("# What the platform leaves")] + text[text.index("[vitis]") :])
+    with pytest.raises(BoardError, match=r"a board of family alveo needs a table \[dies\]"):
+        load_board(str(path))
+    zynq = (data_path("boards") / "zcu104.toml").read_text().replace('name = "zcu104"', 'name = "with-dies"')
+    path = tmp_path / "with-dies.toml"
+    path.write_text(f"{zynq}\n[dies]\nsource = 'none'\n[dies.left]\nSLR0 = {{ lut = 1, ff = 2, bram18 = 3, uram = 4, dsp = 5 }}\n")
+    with pytest.raises(BoardError, match=r"has no table \[dies\]"):
+        load_board(str(path))
+
+
 def test_the_command_lists_every_board_with_its_budget() -> None:
     from bvit_hw.cli.boards import boards_command
 

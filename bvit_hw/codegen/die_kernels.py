@@ -48,11 +48,16 @@ class StreamLink:
     sink_port: str
 
 
+def die_module(first: str, number: int) -> str:
+    """What the kernel on die ``number`` is called, where the one on die 0 is ``first``."""
+    return f"{first}_die{number}"
+
+
 def die_kernels(first: Accelerator, cores: Sequence[Stitched]) -> list[DieKernel]:
     """The kernels behind ``first`` of ``cores``, one a die; ``cores[0]`` is the one in ``first``."""
     found = []
     for number, (before, core) in enumerate(pairwise(cores), 1):
-        last, module = number == len(cores) - 1, f"{first.module}_die{number}"
+        last, module = number == len(cores) - 1, die_module(first.module, number)
         prev_bits, logit_bits, next_bits = before.output.width, first.border.logit_bits, core.output.width
         text = TEMPLATES.get_template("die_kernel.v.j2").render(
             top=module,

@@ -22,6 +22,12 @@ from bvit_hw.ops.stream_register import StreamRegister
 LEAVES, ENTERS = ".leaves", ".enters"
 
 
+LUT = KINDS.index("lut")
+#: about how many LUTs do the work of one of each, where a folding has the choice: weights of 256 words in LUT RAM, a
+#: multiplier of 8 x 13 bits. A die that lacks blocks is still good for a kernel if it has LUTs left.
+IN_LUTS = np.array([{"bram18": 150.0, "dsp": 80.0}.get(kind, 0.0) for kind in KINDS])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cut:
     """Where a graph is cut: ``tensors`` cross, in order; ``use`` is the largest part of a limit that a die uses.
@@ -36,7 +42,9 @@ class Cut:
 
 
 def best_cut(graph: HwGraph, stitched: HwGraph, border: Resources, dies: Sequence[Resources]) -> Cut:
-    """The cut of ``graph`` (without glue) into the fewest kernels that fit ``dies``, evenly loaded.
+    """The cut of ``graph`` (without glue) into the fewest kernels that fit ``dies``, or may after another folding.
+
+    Of several it is the one that loads them most evenly.
 
     ``stitched`` is the same graph with its glue, ``border`` what stands around the core; that is on the first die.
     Where nothing fits, the cut that comes nearest.
@@ -54,6 +62,13 @@ def best_cut(graph: HwGraph, stitched: HwGraph, border: Resources, dies: Sequenc
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(needed > 0, needed / limits[die], 0.0))
 
+    def fullness(die: int, begin: int, end: int) -> float:
+        """The largest of those parts, once what is too much is made of LUTs."""
+        parts = part(die, begin, end)
+        beyond = np.maximum(parts - 1, 0) * np.where(np.isfinite(parts), limits[die], 0)
+        parts[LUT] += float(IN_LUTS @ beyond) / limits[die][LUT]
+        return float(np.max(np.where(IN_LUTS > 0, np.minimum(parts, 1), parts)))
+
     def shared(count: int) -> tuple[float, list[int]]:
         """The least that the fullest of ``count`` dies is used, and the places where each begins."""
         least = {0: (0.0, [0])}
@@ -61,7 +76,7 @@ def best_cut(graph: HwGraph, stitched: HwGraph, border: Resources, dies: Sequenc
             ends = range(die + 1, len(places) - (count - die - 1)) if die + 1 < count else [len(places) - 1]
             found = {}
             for end in ends:
-                ways = [(max(use, float(part(die, begins[-1], end).max())), begins) for use, begins in least.values()
+                ways = [(max(use, fullness(die, begins[-1], end)), begins) for use, begins in least.values()
                         if begins[-1] < end]  # fmt: skip
                 if ways:
                     use, begins = min(ways)
@@ -71,12 +86,12 @@ def best_cut(graph: HwGraph, stitched: HwGraph, border: Resources, dies: Sequenc
 
     counts = range(1, min(len(dies), len(places) - 1) + 1)
     tried = [shared(count) for count in counts]
-    use, begins = next((way for way in tried if way[0] <= 1), min(tried))
+    _, begins = next((way for way in tried if way[0] <= 1), min(tried))
     most = np.max([part(die, a, b) for die, (a, b) in enumerate(pairwise(begins))], axis=0)
     names = list(tensors)
     return Cut(
         tensors=tuple(names[begin - 1] for begin in begins[1:-1]),
-        use=use,
+        use=float(np.max(most)),
         short={kind: float(part) for kind, part in zip(KINDS, most, strict=True) if part > 1},
     )
 

@@ -8,7 +8,7 @@ never waits: cycles a frame must be those of the model within 2 %, logits those 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Protocol
@@ -151,11 +151,11 @@ def measure(
 
 
 def size_fifos(
-    graph: HwGraph, simulate: Simulate, images: np.ndarray, *, room: Resources, frames: int = 24
+    graph: HwGraph, simulate: Simulate, images: np.ndarray, *, rooms: Sequence[Resources], frames: int = 24
 ) -> SizedGraph:
     """Depths for every FIFO of a stitched graph (0: none), proven in simulation with ``frames`` frames of ``images``.
 
-    ``room`` is what the graph may take of block RAM and UltraRAM; deep FIFOs go there as far as it allows.
+    ``rooms`` are what the graph may take of block RAM and UltraRAM on each die; deep FIFOs go there as far as they allow.
     Raises LoweringError where logits differ from the golden functions, or where the final run is slower than the
     model by more than 2 %.
     """
@@ -163,12 +163,12 @@ def size_fifos(
     small = held_back(graph)
     if small:
         try:
-            return _size(graph, simulate, images, wanted, small, room, frames)
+            return _size(graph, simulate, images, wanted, small, rooms, frames)
         except WrongLogitsError:
             raise
         except LoweringError as error:
             log.warning("FIFO sizing: streams wait where they join, which takes more memory (%s)", error)
-    return _size(graph, simulate, images, wanted, frozenset(), room, frames)
+    return _size(graph, simulate, images, wanted, frozenset(), rooms, frames)
 
 
 def _size(
@@ -177,7 +177,7 @@ def _size(
     images: np.ndarray,
     wanted: IntArray,
     small: frozenset[str],
-    room: Resources,
+    rooms: Sequence[Resources],
     frames: int,
 ) -> SizedGraph:
     """Measure with the ``small`` FIFOs as they are, then prove: the fewest and shallowest first."""
@@ -194,12 +194,12 @@ def _size(
     tries += [(deeper, "")] if deeper != depths else []
     for chosen, lesson in tries[:-1]:
         try:
-            return _prove(graph, simulate, images, wanted, chosen, first, room, frames)
+            return _prove(graph, simulate, images, wanted, chosen, first, rooms, frames)
         except WrongLogitsError:
             raise
         except LoweringError as error:
             log.warning("FIFO sizing: %s (%s)", lesson, error)
-    return _prove(graph, simulate, images, wanted, tries[-1][0], first, room, frames)
+    return _prove(graph, simulate, images, wanted, tries[-1][0], first, rooms, frames)
 
 
 def _prove(
@@ -209,11 +209,11 @@ def _prove(
     wanted: IntArray,
     depths: Mapping[str, int],
     first: CoreRun,
-    room: Resources,
+    rooms: Sequence[Resources],
     frames: int,
 ) -> SizedGraph:
     """Run the graph with ``depths``; raises LoweringError unless logits and cycles a frame are right."""
-    sized = place_fifos(with_depths(graph, depths), room)
+    sized = place_fifos(with_depths(graph, depths), *rooms)
     run = simulate(sized, images, frames=frames)
     check_logits(run, wanted)
     found, model = run.cycles_per_frame, graph.cycles

@@ -218,11 +218,11 @@ def _crowded(solver: Solver, cycles: int, board: Board) -> str:
 def _result(solver: Solver, board: Board, graph: HwGraph) -> tuple[FoldingResult, Cut]:
     """``graph``, cut into a kernel a die where it has to be, with its cost; and the cut."""
     cycles = max(graph.cycles, solver.border_cycles)
-    stitched, dies = planned(graph, board.limits), list(board.die_limits.values())
+    stitched, dies = planned(graph, *board.rooms), list(board.die_limits.values())
     cut = best_cut(graph, stitched, solver.edge.resources, dies) if dies else Cut()
     if cut.tensors:
         graph = with_cuts(graph, cut.tensors)
-        stitched = planned(graph, board.limits)
+        stitched = planned(graph, *board.rooms)
     resources = stitched.resources() + solver.edge.resources
     result = FoldingResult(
         graph=graph,

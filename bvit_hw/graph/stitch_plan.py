@@ -47,12 +47,14 @@ def expected_direct(graph: HwGraph, depths: Mapping[str, int]) -> list[str]:
     ]
 
 
-def planned(graph: HwGraph, limits: Resources) -> HwGraph:
+def planned(graph: HwGraph, *limits: Resources) -> HwGraph:
     """The graph with all glue and estimated depths, deep FIFOs in RAM blocks as far as those go.
 
-    ``limits`` is what the accelerator may take, its border included: of block RAM and of UltraRAM, nothing else counts.
+    ``limits`` are what the accelerator may take on each die, its border included: of block RAM and of UltraRAM, nothing
+    else counts.
     """
     stitched = add_glue(graph)
     depths = estimated_depths(stitched)
     depths |= dict.fromkeys(expected_direct(stitched, depths), 0)
-    return place_fifos(with_depths(stitched, depths), limits - border_of(graph, limits.bram18).resources)
+    border = border_of(graph, sum(limit.bram18 for limit in limits)).resources
+    return place_fifos(with_depths(stitched, depths), limits[0] - border, *limits[1:])

@@ -32,14 +32,19 @@ class Waiting:
     """``held``: frames of a tensor that wait before a consumer; ``delayed``: who starts later than data allow.
 
     Consumers of one tensor take it one after another from the same line: what an early one has waited for, a later one
-    has not to hold again. ``bits`` are those of all lines together. ``latency``: frames from the input's first value to
-    the start of the last operator, so many are under way at once.
+    has not to hold again. ``bits`` are those of all lines together. ``starts``: when a tensor's first value is there, in
+    frames from the input's first value.
     """
 
     held: Mapping[Link, float]
     delayed: frozenset[str]
     bits: float
-    latency: float
+    starts: Mapping[str, float]
+
+    @property
+    def latency(self) -> float:
+        """Frames to the start of the last operator: so many are under way at once."""
+        return max(self.starts.values())
 
     def own(self, graph: HwGraph) -> dict[Link, float]:
         """What each consumer adds to the line of its tensor, in the order in which they take from it."""
@@ -112,4 +117,4 @@ def _plan(first: str, starts: tuple[_Start, ...]) -> Waiting:
             held[tensor, node.name, port] = frames if frames > ROUNDING else 0.0
     delayed = frozenset(n.name for n in starts if planned[n.outputs[0]] > earliest[n.outputs[0]] + ROUNDING)
     held_bits = sum((programme.cost[line] * float(values[line]) for line in lines.values()), 0.0)
-    return Waiting(held, delayed, held_bits, max(planned.values()))
+    return Waiting(held, delayed, held_bits, planned)

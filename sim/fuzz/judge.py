@@ -95,7 +95,7 @@ def core_facts(
     real = FuzzSimulator(workdir=folder / "core", cache=cache, jobs=1)
     sizing = SizingSimulator(roomy=LimitedSimulator(workdir=folder / "limited", cache=cache, jobs=1), real=real)
     room = Resources(bram18=case.bram18, uram=min(case.uram, board.limits.uram))
-    sized = size_fifos(add_glue(folded, image=images[0]), sizing, images, room=room, frames=FRAMES)
+    sized = size_fifos(add_glue(folded, image=images[0]), sizing, images, rooms=[room], frames=FRAMES)
     save_graph(sized.graph, folder / "sized.safetensors")
     check_logits(sized.run, wanted)
     hesitant = replace(

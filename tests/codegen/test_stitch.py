@@ -105,7 +105,7 @@ def test_core_passes_lint(tmp_path: Path) -> None:
 
 @cache
 def sized() -> SizedGraph:
-    return size_fifos(glued(), CoreSimulator(), IMAGES, room=ROOM, frames=24)
+    return size_fifos(glued(), CoreSimulator(), IMAGES, rooms=[ROOM], frames=24)
 
 
 @pytest.mark.sim
@@ -181,7 +181,7 @@ def _fake(occupancy: int, cycles: float, calls: list[HwGraph], needed: int = 0) 
 def test_too_slow_a_core_is_refused() -> None:
     calls: list[HwGraph] = []
     with pytest.raises(LoweringError, match=r"cycles a frame with sized FIFOs, the model says"):
-        size_fifos(glued(), _fake(1, 1.05 * glued().cycles, calls), IMAGES, room=ROOM, frames=8)  # type: ignore[arg-type]
+        size_fifos(glued(), _fake(1, 1.05 * glued().cycles, calls), IMAGES, rooms=[ROOM], frames=8)  # type: ignore[arg-type]
     small = held_back(glued())
     assert len(calls) == 6, "measured, tried with few FIFOs, then with all; then again with no FIFO held small"
     depths = [{n.op.fifo_depth for n in calls[i].fifos if n.name in small} for i in (0, 3)]
@@ -191,13 +191,13 @@ def test_too_slow_a_core_is_refused() -> None:
 def test_fifos_that_have_to_take_while_they_give_are_made_deeper() -> None:
     """Two beats held at most, one of them while another came: a depth of 2 refuses that one, and 3 is 33."""
     calls: list[HwGraph] = []
-    found = size_fifos(glued(), _fake(2, 1.05 * glued().cycles, calls, 3), IMAGES, room=ROOM, frames=8)  # type: ignore[arg-type]
+    found = size_fifos(glued(), _fake(2, 1.05 * glued().cycles, calls, 3), IMAGES, rooms=[ROOM], frames=8)  # type: ignore[arg-type]
     assert set(found.depths.values()) == {33} and len(calls) == 3
 
 
 def test_a_core_within_two_percent_is_accepted() -> None:
     calls: list[HwGraph] = []
-    found = size_fifos(glued(), _fake(2, 1.015 * glued().cycles, calls), IMAGES, room=ROOM, frames=8)  # type: ignore[arg-type]
+    found = size_fifos(glued(), _fake(2, 1.015 * glued().cycles, calls), IMAGES, rooms=[ROOM], frames=8)  # type: ignore[arg-type]
     assert set(found.depths.values()) == {2}
     assert len(calls) == 2
 

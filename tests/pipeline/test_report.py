@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bvit_hw.boards import load_board
 from bvit_hw.freeze import random_frozen
+from bvit_hw.graph.dies import kernels, with_cuts
 from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_fifos import with_depths
 from bvit_hw.graph.place_fifos import place_fifos
 from bvit_hw.graph.stitch_plan import add_glue
+from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import Resources
-from bvit_hw.pipeline.report import fifo_memory
+from bvit_hw.pipeline.report import dies_of, fifo_memory, way_of
 from bvit_hw.targets.xcup import TARGET as XCUP
 from tests.frozen_factory import CONFIGS
 
@@ -33,3 +39,34 @@ def test_fifos_are_told_by_their_memory() -> None:
     found = {memory.kind: memory.synthesized for memory in fifo_memory(graph, counted)}
     assert found == {"registers": len(names) - 3.0, "LUT RAM": 2.0, "block RAM": 3.0, "UltraRAM": 4.0}
     assert "UltraRAM" not in {memory.kind for memory in fifo_memory(sized, {})}
+
+
+def test_dies_are_told_one_by_one() -> None:
+    cut = with_cuts(hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=3)), ("b0.x",))
+    graph, border, card = add_glue(cut), Resources(lut=7, ff=8), load_board("u250")
+    first, second = dies_of(graph, border, card, "top", {})
+    assert (first.name, first.kernel, second.name, second.kernel) == ("SLR0", "top", "SLR1", "top_die1")
+    assert first.operators + second.operators == sum(not node.op.is_glue for node in graph.nodes)
+    total = graph.resources() + border
+    for kind in ("lut", "ff", "bram18", "dsp"):
+        assert first.resources[kind].model + second.resources[kind].model == pytest.approx(getattr(total, kind))
+    assert (first.resources["lut"].budget, first.resources["lut"].available) == (262_500, 375_000)
+    (crosses,) = [node.op.outputs[0].width for node in graph.nodes if node.name == "b0.x.leaves"]
+    assert (first.leaves_bits, second.leaves_bits) == (crosses, None)
+    counted = {name: {kind: 1.0 for kind in first.resources} for name in ("border.guard", *(n.name for n in graph.nodes))}
+    both = dies_of(graph, border, card, "top", counted)
+    assert [die.resources["ff"].synthesized for die in both] == [1.0 + k for k in _nodes(graph, 1)]
+    assert dies_of(graph, border, load_board("pynq-z2"), "top", {}) == []
+
+
+def _nodes(graph: HwGraph, border: int) -> list[float]:
+    first, second = kernels(graph)
+    return [len(first.nodes) + border - 1, len(second.nodes) - 1]
+
+
+def test_a_frames_way_goes_forward() -> None:
+    graph = add_glue(hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=3)))
+    way = way_of(graph)
+    assert [stage.name for stage in way] == ["stem", "b0", "t1", "b1", "head"]
+    starts = [stage.starts for stage in way]
+    assert starts == sorted(starts) and starts[-1] == round(plan_waiting(graph).latency * graph.cycles) > graph.cycles

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bvit_hw.report.model import Accuracy, FifoMemory
+from bvit_hw.report.model import Accuracy, Die, FifoMemory, Resource
 from bvit_hw.report.terminal import print_report
 
 RESOURCES = {
@@ -19,13 +19,23 @@ FIFO_MEMORY = [
     FifoMemory(kind="block RAM", fifos=21, bits=412_345, resource="bram18", model=55.0, synthesized=None),
     FifoMemory(kind="UltraRAM", fifos=9, bits=24_812_345, resource="uram", model=107.0, synthesized=106.0),
 ]
+DIES = [
+    Die(
+        name=f"SLR{number}", kernel="bvit_accelerator", operators=123, leaves_bits=None,
+        resources={
+            "lut": Resource(model=used, synthesized=None, budget=262_500.0, available=375_000.0),
+            "bram18": Resource(model=1.0, synthesized=600.0, budget=1_000.0, available=1_152.0),
+        },
+    )
+    for number, used in ((0, 131_250.0), (1, 273_000.0))
+]  # fmt: skip
 REPORT = SimpleNamespace(
     accuracy=Accuracy(
         data="digits", rtl=1.0, rtl_images=32, rtl_equal_to_frozen=True, qat=1.0, frozen=1.0, images=360
     ),
     board_title="AMD Alveo U280 (8 GB HBM2, 32 GB DDR4)", part="xcu280-fsvh2892-2L-e", clock_mhz=250.0,
     clock_note="assumed", summary=lambda: {"frames/s": "97,656"}, limited_by="stem.acc", resources=RESOURCES, hls=None,
-    fifo_memory=FIFO_MEMORY,
+    fifo_memory=FIFO_MEMORY, dies=DIES,
     steps=[SimpleNamespace(name="checkpoint", status="done", seconds=3.0, note=""),
            SimpleNamespace(name="synthesize", status="left out", seconds=0.0, note="--skip synthesize")],
     bitstream=SimpleNamespace(built=True, note="", implementation=None, command=""),
@@ -41,3 +51,10 @@ def test_nothing_is_cut_off(width: int) -> None:
     assert width < 80 or all(word in text for word in ("block RAM", "UltraRAM", "107 uram", "not run"))
     digits = "".join(sign for sign in text if sign.isdigit())
     assert width < 80 or all(number in digits for number in ("912345", "2607360", "24812345107106"))
+    assert all(word in text for word in ("SLR0", "50%", "104% !", "60%"))
+
+
+def test_a_single_die_is_not_told() -> None:
+    out = io.StringIO()
+    print_report(SimpleNamespace(**vars(REPORT) | {"dies": DIES[:1]}), Console(width=80, file=out))  # type: ignore[arg-type]
+    assert "SLR0" not in out.getvalue()

@@ -34,14 +34,14 @@ def verilator_and_compilers(options: BuildOptions) -> tuple[str, ...]:
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     """Size the FIFOs by simulating the real RTL, then write the accelerator: SystemVerilog, memories, file lists."""
     options, folded, border = build.options, build.folded, build.border
-    images = build.images.images[:SIZING_IMAGES]
+    images, rooms = build.images.images[:SIZING_IMAGES], options.board.rooms
     context.progress(0, 3)
     frames, glued = sizing_frames(folded), add_glue(folded, image=images[0])
     sized = size_fifos(
         glued,
         core_simulator(glued, context.say, jobs=options.jobs),
         images,
-        room=options.board.limits - border.resources,
+        rooms=(rooms[0] - border.resources, *rooms[1:]),
         frames=frames,
     )
     context.progress(2, 3)
