@@ -6,100 +6,75 @@ graph: its FIFOs are sized, and it is simulated, with the crossings in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from bvit_hw.graph.folding_choices import KINDS, vector
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
-from bvit_hw.graph.segments import crossings
 from bvit_hw.ops.base import Resources
 from bvit_hw.ops.stream_register import StreamRegister
+from bvit_hw.targets.cost import KINDS
 
 #: what the registers of a cut are called behind the tensor that crosses, as it leaves a die and as it enters one
 LEAVES, ENTERS = ".leaves", ".enters"
 
 
-LUT = KINDS.index("lut")
-#: about how many LUTs do the work of one of each, where a folding has the choice: weights of 256 words in LUT RAM, a
-#: multiplier of 8 x 13 bits. A die that lacks blocks is still good for a kernel if it has LUTs left.
-IN_LUTS = np.array([{"bram18": 150.0, "dsp": 80.0}.get(kind, 0.0) for kind in KINDS])
+#: how exactly the load of the fullest die is found, as a part of its limits
+_EXACTNESS = 0.005
+#: how full a die is with the operators between two places, 1 being its limits; more operators never are less
+Fullness = Callable[[int, int, int], float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cut:
-    """Where a graph is cut: ``tensors`` cross, in order; ``use`` is the largest part of a limit that a die uses.
+def balanced_places(places: Sequence[int], dies: int, fullness: Fullness) -> list[int] | None:
+    """The places that part operators among the fewest dies that hold them, loaded evenly; None where all are too few.
 
-    ``short`` are the kinds of resources of which a die lacks some, each with how often its limit would be needed;
-    nothing where every die holds its kernel.
+    ``places`` are those of cuts, the first and the end with them. The result has those two as well.
     """
+    bounds = None
+    for count in range(1, dies + 1):
+        bounds = _filled(places, count, fullness, 1.0)
+        if bounds is not None:
+            break
+    if bounds is None:
+        return None
+    low, high = 0.0, 1.0
+    while high - low > _EXACTNESS:
+        middle = (low + high) / 2
+        found = _filled(places, len(bounds) - 1, fullness, middle)
+        low, high, bounds = (middle, high, bounds) if found is None else (low, middle, found)
+    return bounds
 
-    tensors: tuple[str, ...] = ()
-    use: float = 0.0
-    short: Mapping[str, float] = field(default_factory=dict)
+
+def _filled(places: Sequence[int], dies: int, fullness: Fullness, most: float) -> list[int] | None:
+    """Dies filled one after the other, each as far as ``most``; None where operators are left."""
+    bounds = [0]
+    for die in range(dies):
+        begin = bounds[-1]
+        end = bisect_right(range(begin + 1, len(places)), most, key=lambda i: fullness(die, places[begin], places[i]))
+        if end == 0:
+            return None
+        bounds.append(begin + end)
+        if bounds[-1] == len(places) - 1:
+            return [places[bound] for bound in bounds]
+    return None
 
 
-def best_cut(graph: HwGraph, stitched: HwGraph, border: Resources, dies: Sequence[Resources]) -> Cut:
-    """The cut of ``graph`` (without glue) into the fewest kernels that fit ``dies``, or may after another folding.
+def overfull(stitched: HwGraph, border: Resources, dies: Sequence[Resources]) -> dict[str, float]:
+    """What of a stitched graph does not fit its dies: how often the limit of a kind would be needed where it is worst.
 
-    Of several it is the one that loads them most evenly.
-
-    ``stitched`` is the same graph with its glue, ``border`` what stands around the core; that is on the first die.
-    Where nothing fits, the cut that comes nearest.
+    ``border`` stands around the core, on the first die.
     """
-    tensors = _shared_crossings(graph, stitched)
-    places = [0, *tensors.values(), len(stitched.nodes)]
-    costs = np.array([vector(node.op.resources()) for node in stitched.nodes])
-    sums = np.vstack([np.zeros(len(KINDS)), np.cumsum(costs, axis=0)])
-    limits = np.array([vector(die) for die in dies])
-    first = np.array(vector(border))
-
-    def part(die: int, begin: int, end: int) -> np.ndarray:
-        """Parts of the limits that the operators between two places use."""
-        needed = sums[places[end]] - sums[places[begin]] + (first if die == 0 else 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.where(needed > 0, needed / limits[die], 0.0))
-
-    def fullness(die: int, begin: int, end: int) -> float:
-        """The largest of those parts, once what is too much is made of LUTs."""
-        parts = part(die, begin, end)
-        beyond = np.maximum(parts - 1, 0) * np.where(np.isfinite(parts), limits[die], 0)
-        parts[LUT] += float(IN_LUTS @ beyond) / limits[die][LUT]
-        return float(np.max(np.where(IN_LUTS > 0, np.minimum(parts, 1), parts)))
-
-    def shared(count: int) -> tuple[float, list[int]]:
-        """The least that the fullest of ``count`` dies is used, and the places where each begins."""
-        least = {0: (0.0, [0])}
-        for die in range(count):
-            ends = range(die + 1, len(places) - (count - die - 1)) if die + 1 < count else [len(places) - 1]
-            found = {}
-            for end in ends:
-                ways = [(max(use, fullness(die, begins[-1], end)), begins) for use, begins in least.values()
-                        if begins[-1] < end]  # fmt: skip
-                if ways:
-                    use, begins = min(ways)
-                    found[end] = (use, [*begins, end])
-            least = found
-        return least[len(places) - 1]
-
-    counts = range(1, min(len(dies), len(places) - 1) + 1)
-    tried = [shared(count) for count in counts]
-    _, begins = next((way for way in tried if way[0] <= 1), min(tried))
-    most = np.max([part(die, a, b) for die, (a, b) in enumerate(pairwise(begins))], axis=0)
-    names = list(tensors)
-    return Cut(
-        tensors=tuple(names[begin - 1] for begin in begins[1:-1]),
-        use=float(np.max(most)),
-        short={kind: float(part) for kind, part in zip(KINDS, most, strict=True) if part > 1},
-    )
-
-
-def _shared_crossings(graph: HwGraph, stitched: HwGraph) -> dict[str, int]:
-    """Tensors of ``graph`` that alone cross it, and the places of ``stitched`` behind their producers."""
-    alone = set(crossings(graph).values()) - {graph.input}
-    return {tensor: place for place, tensor in crossings(stitched).items() if tensor in alone}
+    found: dict[str, float] = {}
+    for number, (kernel, limits) in enumerate(zip(kernels(stitched), dies, strict=False)):
+        needed = kernel.resources() + (border if number == 0 else Resources())
+        for kind in KINDS:
+            if getattr(needed, kind) > getattr(limits, kind):
+                times = getattr(needed, kind) / getattr(limits, kind) if getattr(limits, kind) else np.inf
+                found[kind] = max(times, found.get(kind, 0.0))
+    return found
 
 
 def with_cuts(graph: HwGraph, tensors: Sequence[str]) -> HwGraph:

@@ -16,7 +16,7 @@ import numpy as np
 from bvit_hw.boards import Board
 from bvit_hw.errors import FoldingError
 from bvit_hw.graph.border import border_of
-from bvit_hw.graph.dies import Cut, best_cut, kernels, with_cuts
+from bvit_hw.graph.dies import kernels, overfull, with_cuts
 from bvit_hw.graph.folding_choices import KINDS, choices_of, vector
 from bvit_hw.graph.folding_solver import DiePart, Solver
 from bvit_hw.graph.hw_graph import HwGraph
@@ -25,8 +25,6 @@ from bvit_hw.ops.base import Resources
 
 #: how often a solution that exceeds a limit with its real glue is solved again
 _TIGHTENINGS = 6
-#: part of a die's limits that the programme may use: its glue is a little off, and there are few operators to make up
-_DIE_SHARE = 0.985
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +151,7 @@ def _first_fitting(solver: Solver, board: Board, candidates: Sequence[int]) -> F
         if index == len(candidates) - 1:
             raise FoldingError(
                 f"{solver.graph.name}: does not fit the budget of {board.name} with its FIFOs and width converters"
-                f"{_crowded(solver, candidates[index], board)}"
+                f"{_uncut(solver, candidates[index], board)}"
             )
         index = min(index + step, len(candidates) - 1)
         step *= 2
@@ -172,57 +170,53 @@ def _fit(solver: Solver, cycles: int, board: Board) -> FoldingResult | None:
     """The cheapest folding at ``cycles`` whose stitched graph is within the limits; None where there is none.
 
     The programme's glue is a little off (FIFOs are split between memories), so where the stitched graph exceeds a
-    limit, it is solved again with less and less. Where a die does not hold its kernel, it is solved again with that cut
-    and the dies' limits, and cut anew.
+    limit, or a kernel its die, it is solved again with less and less.
     """
-    limits, parts = solver.limits, ()
+    limits, dies, cut = solver.limits, list(board.die_limits.values()), []
+    if dies:
+        found = solver.cut(cycles, dies)
+        if found is None:
+            return None
+        cut = found
+    room = [np.array(vector(die)) for die in dies]
     for attempt in range(1, _TIGHTENINGS + 1):
-        chosen = solver.fine(cycles, limits, parts)
+        chosen = solver.fine(cycles, limits, _parts(solver, cut, room))
         if chosen is None:
             return None
-        result, cut = _result(solver, board, solver.graph.with_ops(chosen))
-        if cut.short:
-            before, parts = parts, _parts(solver, board, result.graph)
-            if parts == before:
-                return None
-            continue
+        result, stitched = _result(solver, board, with_cuts(solver.graph.with_ops(chosen), cut))
         excess = np.array(vector(result.resources)) - np.array(vector(board.limits))
-        if np.all(excess <= 0):
+        too_much = overfull(stitched, solver.edge.resources, dies)
+        if np.all(excess <= 0) and not too_much:
             return result
         over = np.where(excess > 0, np.maximum(excess, 5e-4 * np.array(limits)), 0)
         limits = tuple(np.array(limits) - attempt * over)
+        times = np.array([too_much.get(kind, 1.0) for kind in KINDS])
+        room = [die * (1 - attempt * (1 - 1 / times)) for die in room]
     return None
 
 
-def _parts(solver: Solver, board: Board, graph: HwGraph) -> tuple[DiePart, ...]:
-    """The kernels of ``graph``, which is cut, with what each may take of its die."""
-    border = np.array(vector(solver.edge.resources))
+def _uncut(solver: Solver, cycles: int, board: Board) -> str:
+    """That no cut into kernels fits the dies at ``cycles``, in words; nothing where one does."""
+    dies = board.die_limits
+    if not dies or solver.cut(cycles, list(dies.values())) is not None:
+        return ""
+    return f"; nowhere can it be cut into a kernel for each of {', '.join(dies)} that fits there"
+
+
+def _parts(solver: Solver, cut: Sequence[str], room: Sequence[np.ndarray]) -> tuple[DiePart, ...]:
+    """The operators between the places of ``cut`` with the room on their dies, the border's taken off the first."""
     found = []
-    for number, (kernel, limits) in enumerate(zip(kernels(graph), board.die_limits.values(), strict=False)):
-        left = _DIE_SHARE * (np.array(vector(limits)) - (border if number == 0 else 0))
+    for number, (kernel, limits) in enumerate(zip(kernels(with_cuts(solver.graph, cut)), room, strict=False)):
         names = tuple(node.name for node in kernel.nodes if not node.op.is_glue)
+        left = limits - np.array(solver.border) if number == 0 else limits
         found.append(DiePart(names, tuple(left.tolist())))
     return tuple(found)
 
 
-def _crowded(solver: Solver, cycles: int, board: Board) -> str:
-    """What a die lacks at ``cycles`` with the best cut into kernels, in words; nothing where dies are not what is short."""
-    chosen = solver.fine(cycles, solver.limits)
-    if chosen is None or not board.die_limits:
-        return ""
-    _, cut = _result(solver, board, solver.graph.with_ops(chosen))
-    short = ", ".join(f"{100 * (times - 1):.0f} % too few {kind}" for kind, times in cut.short.items())
-    return f"; cut into a kernel for each of its {len(board.die_limits)} dies, one has {short}" if short else ""
-
-
-def _result(solver: Solver, board: Board, graph: HwGraph) -> tuple[FoldingResult, Cut]:
-    """``graph``, cut into a kernel a die where it has to be, with its cost; and the cut."""
+def _result(solver: Solver, board: Board, graph: HwGraph) -> tuple[FoldingResult, HwGraph]:
+    """``graph``, folded, with its cost, and the same with its glue."""
     cycles = max(graph.cycles, solver.border_cycles)
-    stitched, dies = planned(graph, *board.rooms), list(board.die_limits.values())
-    cut = best_cut(graph, stitched, solver.edge.resources, dies) if dies else Cut()
-    if cut.tensors:
-        graph = with_cuts(graph, cut.tensors)
-        stitched = planned(graph, *board.rooms)
+    stitched = planned(graph, *board.rooms)
     resources = stitched.resources() + solver.edge.resources
     result = FoldingResult(
         graph=graph,
@@ -235,4 +229,4 @@ def _result(solver: Solver, board: Board, graph: HwGraph) -> tuple[FoldingResult
         "folded %s: %d cycles a frame, %.0f LUT, %.0f BRAM18, %.0f UltraRAM, %.0f DSP",
         graph.name, result.cycles, resources.lut, resources.bram18, resources.uram, resources.dsp,
     )  # fmt: skip
-    return result, cut
+    return result, stitched

@@ -6,27 +6,31 @@ operator by itself and counts in FIFOs and width converters, so that neighbours 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, cached_property, partial
+from itertools import chain
 
 import numpy as np
 
 from bvit_hw.graph.border import OUTPUT_LANES, Border, border_of, values_of
+from bvit_hw.graph.dies import balanced_places
 from bvit_hw.graph.folding_choices import KINDS, Choice, by_lanes_of, choices_of, pareto, unconverted, vector
 from bvit_hw.graph.glue import duplicate_op, least_link_costs, link_costs
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.graph.programme import Programme
+from bvit_hw.graph.segments import crossings
 from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 
 #: nodes of the search tree at most; the shipped networks are solved at the first one
 COARSE_NODES, FINE_NODES = 10_000, 2_000
+#: how far from the cheapest a fine solution may be; the dies' limits make it hard to be nearer
+FINE_GAP, DIES_GAP = 2e-3, 1e-2
 #: pairs of lanes at the two ends of all streams beyond which a fine programme takes minutes, or hours: DeiT has 384
 #: and 1,536 channels, which have many divisors. Then foldings that only spare neighbours a converter are left out.
 MOST_PAIRS = 60_000
-#: price of exceeding a die's limit by as much again; all LUTs of the budget together cost 1
-EXCESS_PRICE = 20.0
 
 
 def unit_prices(limits: tuple[float, ...]) -> np.ndarray:
@@ -45,16 +49,6 @@ def _budget_rows(programme: Programme, costs: Mapping[int, tuple[float, ...]], l
         terms = [(column, cost[kind]) for column, cost in costs.items() if cost[kind]]
         if terms:
             programme.row(terms, -np.inf, limit)
-
-
-def _die_rows(
-    programme: Programme, costs: Sequence[Mapping[int, tuple[float, ...]]], limits: tuple[float, ...]
-) -> None:
-    for kind, limit in enumerate(limits):
-        terms = [(column, cost[kind]) for of_one in costs for column, cost in of_one.items() if cost[kind]]
-        if terms:
-            beyond = programme.variable(EXCESS_PRICE / max(limit, 1.0), np.inf, integer=False)
-            programme.row([*terms, (beyond, -1.0)], -np.inf, limit)
 
 
 @dataclass(frozen=True)
@@ -102,6 +96,63 @@ class Solver:
             return None
         return {op: [(c, round(values[column])) for c, column in pairs] for op, pairs in columns.items()}
 
+    def cut(self, cycles: int, dies: Sequence[Resources]) -> list[str] | None:
+        """Tensors at which the graph is to be cut for ``dies``; None where no cut can fit, whatever the foldings.
+
+        Each part is judged as the coarse programme sees it, with choices and links in parts.
+        """
+        at = crossings(self.graph)
+        places = [0, *(place for place, tensor in at.items() if tensor != self.graph.input), len(self.graph.nodes)]
+        choices = {
+            op: pareto([c for c in choices_of(op) if c.cycles <= cycles], by_lanes=False) for op in self.shapes
+        }
+
+        @cache
+        def fullness(die: int, begin: int, end: int) -> float:
+            return self._fullness(choices, self.graph.nodes[begin:end], dies[die], with_border=die == 0)
+
+        bounds = balanced_places(places, len(dies), fullness)
+        return None if bounds is None else [at[place] for place in bounds[1:-1]]
+
+    def _fullness(
+        self, choices: Mapping[HwOp, Sequence[Choice]], nodes: Sequence[HwNode], limits: Resources, *, with_border: bool
+    ) -> float:
+        """The least part of ``limits`` with which ``nodes`` can do, choices and links in parts."""
+        programme, costs = Programme(), dict[int, tuple[float, ...]]()
+        full = programme.variable(1.0, np.inf, integer=False)
+        for op, count in Counter(node.op for node in nodes).items():
+            columns = [programme.variable(0.0, count, integer=False) for _ in choices[op]]
+            costs.update(zip(columns, (choice.cost for choice in choices[op]), strict=True))
+            programme.row([(column, 1.0) for column in columns], count, count)
+        for variants, count in Counter(links for node in nodes for links in self._links_to[node.name]).items():
+            columns = [programme.variable(0.0, count, integer=False) for _ in variants]
+            costs.update(zip(columns, map(vector, variants), strict=True))
+            programme.row([(column, 1.0) for column in columns], count, count)
+        around = self.border if with_border else (0.0,) * len(KINDS)
+        for kind, (limit, fixed) in enumerate(zip(vector(limits), around, strict=True)):
+            terms = [(column, cost[kind]) for column, cost in costs.items() if cost[kind]]
+            programme.row([*terms, (full, -limit)], -np.inf, -fixed)
+        values = programme.solve(gap=0.0, nodes=1)
+        return np.inf if values is None else float(values[full])
+
+    @cached_property
+    def _links_to(self) -> dict[str, list[tuple[Resources, ...]]]:
+        """What streams to each operator cost at least, by its name."""
+        found: dict[str, list[tuple[Resources, ...]]] = {node.name: [] for node in self.graph.nodes}
+        for node in self.graph.nodes:
+            for port, tensor in enumerate(node.outputs):
+                for reader, reader_port in self.consumers.get(tensor, []):
+                    found[reader.name].append(
+                        least_link_costs(
+                            replace(node.op.outputs[port], lanes=1),
+                            self.held[tensor, reader.name, reader_port],
+                            target=self.graph.target,
+                            buffered=_buffered(reader),
+                            ultra=self.ultra,
+                        )
+                    )
+        return found
+
     def least(self, cycles: int, kind: int, limits: tuple[float, ...]) -> float | None:
         """The least of one resource with which the graph fits ``limits`` at ``cycles``; None where it does not."""
         programme, _, costs = self._coarse_programme(cycles, limits)
@@ -124,17 +175,8 @@ class Solver:
                 costs[column] = choice.cost
                 columns[op].append((choice, column))
             programme.row([(column, 1.0) for _, column in columns[op]], count, count)
-        for node in self.graph.nodes:
-            for port, tensor in enumerate(node.outputs):
-                for reader, reader_port in self.consumers.get(tensor, []):
-                    variants = least_link_costs(
-                        replace(node.op.outputs[port], lanes=1),
-                        self.held[tensor, reader.name, reader_port],
-                        target=self.graph.target,
-                        buffered=_buffered(reader),
-                        ultra=self.ultra,
-                    )
-                    programme.row([(self._column(programme, costs, v), 1.0) for v in variants], 1, 1)
+        for variants in chain.from_iterable(self._links_to.values()):
+            programme.row([(self._column(programme, costs, v), 1.0) for v in variants], 1, 1)
         _budget_rows(programme, costs, limits)
         return programme, columns, costs
 
@@ -177,10 +219,7 @@ class Solver:
     def fine(
         self, cycles: int, limits: tuple[float, ...], dies: Sequence[DiePart] = ()
     ) -> dict[str, HwOp] | None:
-        """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits.
-
-        Operators of each of ``dies`` exceed its limits by as little as they can.
-        """
+        """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits, no die either."""
         programme = Programme()
         costs: dict[int, tuple[float, ...]] = {}
         columns: dict[str, list[tuple[Choice, int]]] = {}
@@ -218,8 +257,13 @@ class Solver:
                     owned[reader.name].update(list(costs.items())[before:])
         _budget_rows(programme, costs, limits)
         for die in dies:
-            _die_rows(programme, [owned[name] for name in die.names], die.limits)
-        values = programme.solve(gap=2e-3, nodes=FINE_NODES)
+            here: dict[int, tuple[float, ...]] = {}
+            for name in die.names:
+                here |= owned[name]
+            _budget_rows(programme, here, die.limits)
+        if dies and not programme.may_fit():
+            return None
+        values = programme.solve(gap=DIES_GAP if len(dies) > 1 else FINE_GAP, nodes=FINE_NODES)
         if values is None:
             return None
         return {name: max(pairs, key=lambda pair: values[pair[1]])[0].op for name, pairs in columns.items()}

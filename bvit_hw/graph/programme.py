@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 from scipy.sparse import coo_array
 
 #: SciPy's status of a search that came to its end: the best solution, or the proof that there is none
 FINISHED = (0, 2)
+INFEASIBLE = 2
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +52,23 @@ class Programme:
         The limit is no time, or the answer would depend on what else the machine does, even where it is never reached:
         HiGHS gives a stage of its presolve a part of the time, and goes on with another programme if that runs out.
         """
-        shape = (len(self.row_low), len(self.cost))
-        matrix = coo_array((self.values, (self.rows, self.cols)), shape=shape).tocsc()
-        result = milp(
-            np.array(self.cost),
-            integrality=np.array(self.integer),
-            bounds=Bounds(0, np.array(self.upper)),
-            constraints=LinearConstraint(matrix, np.array(self.row_low), np.array(self.row_high)),
-            options={"mip_rel_gap": gap, "node_limit": nodes},
-        )
+        result = self._milp(self.integer, mip_rel_gap=gap, node_limit=nodes)
         if result.status not in FINISHED:
             found = "nothing found" if result.x is None else f"{100 * result.mip_gap:.1f} % from the best one at most"
             log.warning("folding: %d nodes searched, which is the limit; %s", nodes, found)
         return None if result.x is None else np.asarray(result.x)
+
+    def may_fit(self) -> bool:
+        """False where there is no solution even in parts, which is found out quickly."""
+        return self._milp([0] * len(self.integer)).status != INFEASIBLE
+
+    def _milp(self, integer: Sequence[int], **options: float) -> OptimizeResult:
+        shape = (len(self.row_low), len(self.cost))
+        matrix = coo_array((self.values, (self.rows, self.cols)), shape=shape).tocsc()
+        return milp(
+            np.array(self.cost),
+            integrality=np.array(integer),
+            bounds=Bounds(0, np.array(self.upper)),
+            constraints=LinearConstraint(matrix, np.array(self.row_low), np.array(self.row_high)),
+            options=options,
+        )
