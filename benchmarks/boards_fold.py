@@ -17,6 +17,7 @@ from bvit_hw.boards import board_names, load_board
 from bvit_hw.errors import FoldingError
 from bvit_hw.freeze import random_frozen
 from bvit_hw.graph.board_passes import board_passes
+from bvit_hw.graph.dies import kernels
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.passes import run_passes
@@ -27,8 +28,8 @@ def main(name: str, boards: Sequence[str]) -> None:
     """Print one line a board (all, where none is named), as Markdown."""
     graph = hw_graph_of(random_frozen(preset(name), seed=1))
     print(f"{name}; {processor()}\n")
-    print("| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | URAM | DSP | limited by | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print("| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | URAM | DSP | kernels | limited by | seconds |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for board in map(load_board, boards or board_names()):
         start = time.process_time()
         try:
@@ -40,7 +41,7 @@ def main(name: str, boards: Sequence[str]) -> None:
         print(
             f"| {board.name} | {board.clock_mhz:g} | {result.cycles:,} | {rate:,.0f} | "
             f"{r.lut:,.0f} | {r.ff:,.0f} | {r.bram18:,.0f} | {r.uram:,.0f} | {r.dsp:,.0f} | "
-            f"{result.limited_by} | {seconds:.1f} |",
+            f"{len(kernels(result.graph))} | {result.limited_by} | {seconds:.1f} |",
             flush=True,
         )
 

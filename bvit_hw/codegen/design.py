@@ -13,7 +13,6 @@ from bvit_hw.disk import write_aside
 from bvit_hw.graph.border import Border
 from bvit_hw.graph.dies import kernels
 from bvit_hw.graph.hw_graph import HwGraph
-from bvit_hw.ops.stream_register import StreamRegister
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +97,6 @@ def design(
 def _inside(kernel: HwGraph) -> HwGraph:
     """A kernel's core: without the register through which it is entered, which is the kernel's own."""
     node = kernel.nodes[0]
-    if not isinstance(node.op, StreamRegister):
+    if not node.op.is_die_border:
         return kernel
     return replace(kernel, nodes=kernel.nodes[1:], input=node.outputs[0])

@@ -24,6 +24,7 @@ from bvit_hw.flows.verilator import build_model
 from bvit_hw.graph.fifo_sizing import CoreRun
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.segments import segments
+from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.rtl_library import source_paths
 
 #: operators from which on a core is simulated in parts; smaller ones run faster as a whole
@@ -64,6 +65,7 @@ class PartsSimulator(CoreSimulator):
             images,
             frames=frames,
             interval=interval,
+            under_way=plan_waiting(graph).latency,
             arguments=arguments,
             names=[part.names for part in parts],
         )

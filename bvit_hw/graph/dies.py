@@ -100,8 +100,7 @@ def with_cuts(graph: HwGraph, tensors: Sequence[str]) -> HwGraph:
 
 def is_cut(before: HwNode, node: HwNode) -> bool:
     """Whether a die ends between two operators that follow each other."""
-    both = isinstance(before.op, StreamRegister) and isinstance(node.op, StreamRegister)
-    return both and before.outputs == node.inputs
+    return before.op.is_die_border and node.op.is_die_border and before.outputs == node.inputs
 
 
 def kernels(graph: HwGraph) -> list[HwGraph]:

@@ -210,6 +210,8 @@ class HwOp(ABC):
     rtl_sources: ClassVar[tuple[str, ...]]
     #: whether it only carries data between other operators: the graph's passes place it, folding does not choose it
     is_glue: ClassVar[bool] = False
+    #: whether a kernel on a die begins or ends with it (graph/dies.py)
+    is_die_border: ClassVar[bool] = False
     #: the FPGAs that it is built for: where its costs come from, and what decides between kinds of memories. It is no
     #: attribute of a graph's node: a graph is put on a board's target when it is read (graph/vendor_cells.py)
     target: Target = field(default=XC7, repr=False)

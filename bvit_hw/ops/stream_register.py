@@ -19,6 +19,7 @@ class StreamRegister(GlueOp):
 
     op_type: ClassVar[str] = "StreamRegister"
     folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
+    is_die_border: ClassVar[bool] = True
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_fifo.sv",)
 
     pe: int

@@ -25,7 +25,6 @@ RULES = "rules"
 ACROSS = {"test_gpu.py": "what a GPU computes, of every package; test_null_gpu runs it by its name"}
 #: modules that no test of their package comes to, and where their tests are
 ELSEWHERE_TESTED = {
-    "codegen.accelerator": "sim/: the accelerator is run and synthesized",
     "codegen.hls": "hls/: the templates are compiled and run",
     "codegen.hls_cycles": "hls/test_cycles.py",
     "contract.attention_rule": "models/test_layers.py and ops/test_binary_attention.py, which agree on it",
