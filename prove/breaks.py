@@ -51,6 +51,12 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("axi_lite_regs[RESET_CYCLES=3]", "bvit_axi_lite_regs.sv", "flags_q <= flags_q | events", "flags_q <= events"),
     ("axi_lite_regs[RESET_CYCLES=3]", "bvit_axi_lite_regs.sv", "if (s_axi_wstrb[1])", "if (s_axi_wstrb[0])"),
     ("axi_lite_regs[RESET_CYCLES=3]", "bvit_axi_lite_regs.sv", "reset_left_q - 1'b1", "reset_left_q >> 1"),
+    # resets of several kernels: none waited for, told too short, gone on before the last one, not told at all
+    ("reset_chain[HOLD=2]", "bvit_reset_chain.sv", "if (!held) left_q <= LeftW'(HOLD);\n      else if", "if"),
+    ("reset_chain[HOLD=2]", "bvit_reset_chain.sv", "      left_q <= LeftW'(HOLD);\n    end", "    end"),
+    ("reset_chain[HOLD=2]", "bvit_reset_chain.sv", "busy_q <= busy_q && held", "busy_q <= 1'b0"),
+    ("reset_chain[HOLD=2]", "bvit_reset_chain.sv", "      hold_q <= 1'b1;", "      hold_q <= 1'b0;"),
+    ("reset_chain[HOLD=2]", "bvit_reset_chain.sv", "datapath_rst = request || busy_q", "datapath_rst = busy_q"),
     # arithmetic
     ("arithmetic[UNIT=0,N=4,M=4]", "bvit_booth_mul.sv", "{above, 1'b1}", "{above, 1'b0}"),
     ("arithmetic[UNIT=3,N=8,M=4,SHIFT=2]", "bvit_saturate.sv", "= w[W_BITS-1];", "= 1'b0;"),

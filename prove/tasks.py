@@ -86,6 +86,7 @@ TASKS: tuple[Task, ...] = (
         for unit, several in _ARITHMETIC.items()
         for n, parameters in enumerate(several)
     ),
+    *(Task(top="fv_reset_chain", parameters={"HOLD": hold}, quick=hold == 2) for hold in (1, 2, 5)),
     Task(top="fv_axi_lite_regs", parameters={"RESET_CYCLES": 3}),
     *(
         Task(

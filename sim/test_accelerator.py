@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from harness import SIM, cocotb_model, simulate
+from harness import SIM, cocotb_model, find_sources, mutant, simulate
 
 from bvit_hw.boards import load_board
 from bvit_hw.codegen.design import design
@@ -81,8 +81,8 @@ def test_accelerator_behind_axi(built: Path, tmp_path: Path) -> None:
     behind_axi(built, load_dataset("digits").test_images[:IMAGES], tmp_path)
 
 
-def test_kernels_on_four_dies_behind_axi(tmp_path: Path) -> None:
-    """Connected as on the card: logits, cycles a frame, counters and resets are those of a single kernel."""
+def on_four_dies(folder: Path, override: Path | None = None) -> None:
+    """A small network in four kernels, connected as on the card, behind AXI; ``override`` has files in place of rtl/'s."""
     config, limits = CONFIGS["pyramid"], load_board("pynq-z2").limits
     folded = fold(hw_graph_of(random_frozen(config, seed=6)), load_board("pynq-z2"), target_fps=100_000.0).graph
     graph = planned(with_cuts(folded, ("b0.y", "t1.h", "b1.y")), Resources(bram18=limits.bram18))
@@ -92,11 +92,34 @@ def test_kernels_on_four_dies_behind_axi(tmp_path: Path) -> None:
     made = design(graph, name="bvit_accelerator", model_hash=digest, image=size, border=border, logits_exponent=0)
     assert len(made.kernels) == 4
     whole = CoreSimulator()(planned(folded, Resources(bram18=limits.bram18)), images, frames=12)
-    write_frames(tmp_path, images, golden_logits(graph, images), digest, round(whole.cycles_per_frame))
-    made.write(tmp_path, tmp_path)
-    own = [tmp_path / name for name in dict.fromkeys(chain.from_iterable(made.sources.values()))]
-    sources = [*source_paths((*made.cell_models, *made.library)), *(path for path in own if path.is_file())]
-    bench(tmp_path, [*sources, *made.write_linked(tmp_path)], border.input_bits, made.simulated_top)
+    write_frames(folder, images, golden_logits(graph, images), digest, round(whole.cycles_per_frame))
+    made.write(folder, folder)
+    own = [folder / name for name in dict.fromkeys(chain.from_iterable(made.sources.values()))]
+    sources = [*find_sources((*made.cell_models, *made.library), override), *(path for path in own if path.is_file())]
+    bench(folder, [*sources, *made.write_linked(folder)], border.input_bits, made.simulated_top)
+
+
+def test_kernels_on_four_dies_behind_axi(tmp_path: Path) -> None:
+    """Logits, cycles a frame, counters and resets are those of a single kernel."""
+    on_four_dies(tmp_path)
+
+
+#: prove/ has those of bvit_reset_chain that only more time between kernels would show
+DIE_MUTATIONS = [
+    ("bvit_entry_register.sv", "m_axis_tready || drain", "m_axis_tready"),
+    ("bvit_entry_register.sv", "m_axis_tready || drain", "drain"),
+    ("bvit_reset_chain.sv", "      hold_q <= 1'b1;", "      hold_q <= 1'b0;"),
+    ("bvit_reset_chain.sv", "else hold_q <= 1'b0;", "else hold_q <= 1'b1;"),
+    ("bvit_reset_chain.sv", "busy_q <= busy_q && held", "busy_q <= 1'b1"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "old", "new"), DIE_MUTATIONS)
+def test_mutations_between_dies_are_caught(name: str, old: str, new: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(AssertionError, match="simulation failed"):
+        on_four_dies(tmp_path / "run", mutant(tmp_path, name, old, new))
 
 
 @pytest.mark.slow

@@ -12,9 +12,10 @@ import pytest
 from bvit_hw.boards import Board, load_board
 from bvit_hw.errors import FoldingError
 from bvit_hw.freeze import random_frozen
-from bvit_hw.graph.dies import best_cut, kernels, with_cuts
+from bvit_hw.graph.dies import balanced_places, kernels, overfull, with_cuts
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.folding_choices import KINDS
+from bvit_hw.graph.folding_solver import Solver
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_fifos import with_depths
@@ -72,42 +73,51 @@ def test_no_fifo_stands_between_the_registers_of_a_cut() -> None:
     assert kernels(with_depths(stitched, {node.name: 3 for node in stitched.fifos}))[1].nodes[0].name == "b0.x.enters"
 
 
-def _use(parts: list[HwGraph], border: Resources, dies: list[Resources]) -> float:
-    needed = [part.resources() for part in parts]
-    needed[0] = needed[0] + border
-    return max(
-        getattr(used, kind) / getattr(die, kind)
-        for used, die in zip(needed, dies, strict=False)
-        for kind in KINDS
-        if getattr(used, kind)
-    )
+#: of a made-up stretch of operators
+SIZES = (3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 5.0, 3.0)
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_the_best_cut_loads_the_fullest_die_least(count: int) -> None:
-    """Against every cut there is, on unlike dies."""
-    stitched, border = planned(graph(), PLENTY), Resources(lut=500, ff=400, bram18=2)
-    total = stitched.resources()
-    # A little more than a share for each: one fewer would not do.
-    share = {kind: 1.2 * getattr(total, kind) / count for kind in KINDS}
-    dies = [Resources(**share), Resources(**{k: 0.8 * v for k, v in share.items()}), Resources(**share)][:count]
-    found = best_cut(graph(), stitched, border, dies)
-    at = {tensor: place for place, tensor in crossings(stitched).items()}
-    tensors = [tensor for tensor in crossings(graph()).values() if tensor in at]
-    uses = {}
-    for chosen in combinations(tensors, count - 1):
-        bounds = [0, *(at[tensor] for tensor in chosen), len(stitched.nodes)]
-        uses[chosen] = _use([replace(stitched, nodes=stitched.nodes[a:b]) for a, b in pairwise(bounds)], border, dies)
-    assert found.use == pytest.approx(min(uses.values()))
-    if found.tensors:
-        assert uses[found.tensors] == pytest.approx(found.use)
-    assert bool(found.short) == (found.use > 1)
+@pytest.mark.parametrize("limits", [(41.0,), (20.0, 20.0), (14.0, 20.0, 14.0), (9.0, 13.0, 12.0, 11.0), (30.0, 9.0, 9.0)])
+def test_the_fewest_dies_are_taken_and_the_fullest_is_least_full(limits: tuple[float, ...]) -> None:
+    """Against every way there is to part them; cuts are possible at some places only."""
+    places = [0, 2, 3, 5, 6, 7, 8, len(SIZES)]
+    calls = []
+
+    def fullness(die: int, begin: int, end: int) -> float:
+        calls.append((die, begin, end))
+        return sum(SIZES[begin:end]) / limits[die]
+
+    ways = {}
+    for count in range(1, len(limits) + 1):
+        for chosen in combinations(places[1:-1], count - 1):
+            bounds = [0, *chosen, len(SIZES)]
+            ways[tuple(bounds)] = max(fullness(die, a, b) for die, (a, b) in enumerate(pairwise(bounds)))
+    found = balanced_places(places, len(limits), fullness)
+    fitting = {bounds: use for bounds, use in ways.items() if use <= 1}
+    assert fitting and found is not None
+    fewest = min(map(len, fitting))
+    assert len(found) == fewest
+    least = min(use for bounds, use in fitting.items() if len(bounds) == fewest)
+    assert ways[tuple(found)] <= least + 0.006
+    assert balanced_places(places, len(limits), lambda die, a, b: 2 * fullness(die, a, b) / max(least, 0.5)) is None
+
+
+def test_a_kernel_that_does_not_fit_is_told_by_how_often_its_limit_is_needed() -> None:
+    stitched = planned(with_cuts(graph(), ("b0.x",)), PLENTY)
+    first, second = (part.resources() for part in kernels(stitched))
+    border = Resources(lut=500, ff=400)
+    assert overfull(stitched, border, [PLENTY, PLENTY]) == {}
+    small = replace(first + border, lut=(first.lut + 500) / 2, uram=1)
+    assert overfull(stitched, border, [small, PLENTY]) == {"lut": pytest.approx(2.0)}
+    none = replace(second, bram18=0, ff=second.ff / 3)
+    wanted = {"bram18": float("inf"), "ff": pytest.approx(3.0)} if second.bram18 else {"ff": pytest.approx(3.0)}
+    assert overfull(stitched, Resources(), [PLENTY, none]) == wanted
 
 
 def test_what_fits_one_die_stays_one_kernel() -> None:
+    card = load_board("u250")
+    assert Solver(graph(), card.limits).cut(10**9, list(card.die_limits.values())) == []
     stitched = planned(graph(), PLENTY)
-    cut = best_cut(graph(), stitched, Resources(), [PLENTY] * 4)
-    assert cut.tensors == () and cut.use < 1 and not cut.short
     assert kernels(stitched) == [stitched]
 
 
@@ -134,8 +144,11 @@ def test_folding_fills_the_dies_and_no_die_is_overfull() -> None:
 
 
 def test_dies_that_are_too_small_are_named() -> None:
-    with pytest.raises(FoldingError, match="lut|bram18|dsp"):
-        fold(graph(), shrunk(0.004))
+    with pytest.raises(FoldingError, match=r"needs at least \d+ (lut|bram18|dsp) at any folding"):
+        fold(graph(), shrunk(0.001))
+    # Together they have enough, but no cut is where it would have to be.
+    with pytest.raises(FoldingError, match="nowhere can it be cut into a kernel for each of SLR0, SLR1, SLR2, SLR3"):
+        fold(graph(), shrunk(0.007))
 
 
 def test_fifos_take_room_of_their_own_die() -> None:
