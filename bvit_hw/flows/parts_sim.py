@@ -55,7 +55,8 @@ class PartsSimulator(CoreSimulator):
         for number, core in enumerate(cores):
             memories = folder / f"part{number}"
             write_memories(core.memories, memories)
-            arguments += [libraries[core.text], memories.name]
+            beats = str(core.input.beats), str(core.output.beats)
+            arguments += [libraries[core.text], memories.name, *beats]
         self.tell(f"simulating {frames} frames, {graph.cycles:,} cycles each once the core is full")
         return self.play(
             [_harness()],

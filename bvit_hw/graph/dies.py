@@ -28,19 +28,19 @@ _EXACTNESS = 0.005
 Fullness = Callable[[int, int, int], float]
 
 
-def balanced_places(places: Sequence[int], dies: int, fullness: Fullness) -> list[int] | None:
+def balanced_places(
+    places: Sequence[int], dies: int, fullness: Fullness, *, least: int = 1, most: float = 1.0
+) -> list[int] | None:
     """The places that part operators among the fewest dies that hold them, loaded evenly; None where all are too few.
 
-    ``places`` are those of cuts, the first and the end with them. The result has those two as well.
+    ``places`` are those of cuts, the first and the end with them. The result has those two as well. There are ``least``
+    dies or more, none of them fuller than ``most``.
     """
-    bounds = None
-    for count in range(1, dies + 1):
-        bounds = _filled(places, count, fullness, 1.0)
-        if bounds is not None:
-            break
+    ways = (_filled(places, count, fullness, most) for count in range(least, dies + 1))
+    bounds = next((way for way in ways if way is not None), None)
     if bounds is None:
         return None
-    low, high = 0.0, 1.0
+    low, high = 0.0, most
     while high - low > _EXACTNESS:
         middle = (low + high) / 2
         found = _filled(places, len(bounds) - 1, fullness, middle)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Protocol
 
 import numpy as np
@@ -31,13 +30,14 @@ log = logging.getLogger(__name__)
 TOLERANCE = 0.02
 #: beats of a FIFO that is to hold its producer back
 SMALL_DEPTH = 2
-#: frames of a run at least, and those beyond what is under way at once: so many see every operator at work
-_LEAST_FRAMES, _STEADY_FRAMES = 16, 6
+#: Frames of a run. Where more are under way at once than a run has, it has few: operators so far apart that a frame is
+#: never in both do not hold each other back, and each sees as many frames one after the other.
+_FRAMES, _FEW_FRAMES = 16, 10
 
 
 def sizing_frames(graph: HwGraph) -> int:
-    """Frames with which a run of ``graph`` comes to its steady state."""
-    return max(_LEAST_FRAMES, ceil(plan_waiting(graph).latency) + _STEADY_FRAMES)
+    """Frames with which every operator of a run comes to its steady state."""
+    return _FRAMES if plan_waiting(graph).latency < _FRAMES else _FEW_FRAMES
 
 
 class WrongLogitsError(LoweringError):

@@ -167,17 +167,19 @@ def _first_fitting(solver: Solver, board: Board, candidates: Sequence[int]) -> F
 
 
 def _fit(solver: Solver, cycles: int, board: Board) -> FoldingResult | None:
-    """The cheapest folding at ``cycles`` whose stitched graph is within the limits; None where there is none.
+    """The cheapest folding at ``cycles`` whose stitched graph is within the limits; None where there is none."""
+    dies = list(board.die_limits.values())
+    found = (_fit_cut(solver, cycles, board, cut) for cut in (solver.cuts(cycles, dies) if dies else [[]]))
+    return next((result for result in found if result is not None), None)
+
+
+def _fit_cut(solver: Solver, cycles: int, board: Board, cut: Sequence[str]) -> FoldingResult | None:
+    """The same, cut into kernels at the tensors ``cut``.
 
     The programme's glue is a little off (FIFOs are split between memories), so where the stitched graph exceeds a
     limit, or a kernel its die, it is solved again with less and less.
     """
-    limits, dies, cut = solver.limits, list(board.die_limits.values()), []
-    if dies:
-        found = solver.cut(cycles, dies)
-        if found is None:
-            return None
-        cut = found
+    limits, dies = solver.limits, list(board.die_limits.values())
     room = [np.array(vector(die)) for die in dies]
     for attempt in range(1, _TIGHTENINGS + 1):
         chosen = solver.fine(cycles, limits, _parts(solver, cut, room))
@@ -198,7 +200,7 @@ def _fit(solver: Solver, cycles: int, board: Board) -> FoldingResult | None:
 def _uncut(solver: Solver, cycles: int, board: Board) -> str:
     """That no cut into kernels fits the dies at ``cycles``, in words; nothing where one does."""
     dies = board.die_limits
-    if not dies or solver.cut(cycles, list(dies.values())) is not None:
+    if not dies or solver.cuts(cycles, list(dies.values())):
         return ""
     return f"; nowhere can it be cut into a kernel for each of {', '.join(dies)} that fits there"
 

@@ -28,6 +28,8 @@ from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 COARSE_NODES, FINE_NODES = 10_000, 2_000
 #: how far from the cheapest a fine solution may be; the dies' limits make it hard to be nearer
 FINE_GAP, DIES_GAP = 2e-3, 1e-2
+#: part of a die that a coarse solution may fill where there are further dies: width converters are not in it
+COMFORTABLE = 0.9
 #: pairs of lanes at the two ends of all streams beyond which a fine programme takes minutes, or hours: DeiT has 384
 #: and 1,536 channels, which have many divisors. Then foldings that only spare neighbours a converter are left out.
 MOST_PAIRS = 60_000
@@ -96,10 +98,11 @@ class Solver:
             return None
         return {op: [(c, round(values[column])) for c, column in pairs] for op, pairs in columns.items()}
 
-    def cut(self, cycles: int, dies: Sequence[Resources]) -> list[str] | None:
-        """Tensors at which the graph is to be cut for ``dies``; None where no cut can fit, whatever the foldings.
+    def cuts(self, cycles: int, dies: Sequence[Resources]) -> list[list[str]]:
+        """Tensors at which the graph may be cut for ``dies``: into few kernels first, then into one for each die.
 
-        Each part is judged as the coarse programme sees it, with choices and links in parts.
+        None can fit, whatever the foldings, where there is no way. Each kernel is judged as the coarse programme sees
+        it, with choices and links in parts, so few kernels have to leave some room.
         """
         at = crossings(self.graph)
         places = [0, *(place for place, tensor in at.items() if tensor != self.graph.input), len(self.graph.nodes)]
@@ -111,8 +114,10 @@ class Solver:
         def fullness(die: int, begin: int, end: int) -> float:
             return self._fullness(choices, self.graph.nodes[begin:end], dies[die], with_border=die == 0)
 
-        bounds = balanced_places(places, len(dies), fullness)
-        return None if bounds is None else [at[place] for place in bounds[1:-1]]
+        few = balanced_places(places, len(dies), fullness, most=COMFORTABLE)
+        every = balanced_places(places, len(dies), fullness, least=min(len(dies), len(places) - 1))
+        ways = [[at[place] for place in bounds[1:-1]] for bounds in (few, every) if bounds is not None]
+        return ways[:1] if ways[:1] == ways[1:] else ways
 
     def _fullness(
         self, choices: Mapping[HwOp, Sequence[Choice]], nodes: Sequence[HwNode], limits: Resources, *, with_border: bool

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +55,19 @@ def test_parts_take_the_cycles_of_the_whole(jobs: int) -> None:
     run = parts(graph, IMAGES, frames=4, interval=interval)
     _equal(run, whole(graph, IMAGES, frames=4, interval=interval))
     assert np.array_equal(run.logits[:3], golden_logits(graph, IMAGES))
+
+
+@pytest.mark.sim
+def test_parts_sleep_between_frames_and_nothing_changes(tmp_path: Path) -> None:
+    graph = planned(folded(), Resources(bram18=224))
+    for number, options in enumerate(({}, {"sink_chance": 40, "seed": 5})):
+        parts = PartsSimulator(workdir=tmp_path / f"{number}", **options)
+        interval = 9 * graph.cycles
+        run = parts(graph, IMAGES, frames=4, interval=interval)
+        _equal(run, CoreSimulator(**options)(graph, IMAGES, frames=4, interval=interval))
+        slept = [int(n) for n in re.findall(r"^part \d+ slept (\d+)$", (tmp_path / f"{number}/core.log").read_text(), re.M)]
+        # The first part is offered pixels all the time.
+        assert len(slept) == len(segments(graph)) and min(slept[1:]) > 2 * interval
 
 
 @pytest.mark.sim
