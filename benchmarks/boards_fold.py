@@ -23,13 +23,15 @@ from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.passes import run_passes
 from bvit_hw.models.presets import preset
 
+HEADS = "| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | URAM | DSP | kernels | limited by | seconds |"
+
 
 def main(name: str, boards: Sequence[str]) -> None:
     """Print one line a board (all, where none is named), as Markdown."""
     graph = hw_graph_of(random_frozen(preset(name), seed=1))
     print(f"{name}; {processor()}\n")
-    print("| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | URAM | DSP | kernels | limited by | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print(HEADS)
+    print("|" + 12 * "---|")
     for board in map(load_board, boards or board_names()):
         start = time.process_time()
         try:

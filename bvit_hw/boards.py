@@ -205,7 +205,8 @@ class Board(_Strict):
         if self.vitis and self.dies:
             names = list(self.dies.left)
             if self.vitis.slr not in (names[0], names[-1]):
-                raise ValueError(f"vitis.slr={self.vitis.slr!r}; allowed: the first or the last of [dies.left], {names}")
+                allowed = f"the first or the last of [dies.left], {names}"
+                raise ValueError(f"vitis.slr={self.vitis.slr!r}; allowed: {allowed}")
         return self
 
     @property
@@ -244,8 +245,9 @@ class Board(_Strict):
         """What an accelerator may take of each die, from the one where images arrive; empty for a board without."""
         if self.dies is None or self.vitis is None:
             return {}
-        left = self.dies.left if next(iter(self.dies.left)) == self.vitis.slr else dict(reversed(self.dies.left.items()))
-        return {name: self._budgeted(Resources(**counts.model_dump())) for name, counts in left.items()}
+        left = list(self.dies.left.items())
+        away = left if left[0][0] == self.vitis.slr else reversed(left)
+        return {name: self._budgeted(Resources(**counts.model_dump())) for name, counts in away}
 
     @property
     def rooms(self) -> tuple[Resources, ...]:

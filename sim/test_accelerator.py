@@ -82,7 +82,7 @@ def test_accelerator_behind_axi(built: Path, tmp_path: Path) -> None:
 
 
 def on_four_dies(folder: Path, override: Path | None = None) -> None:
-    """A small network in four kernels, connected as on the card, behind AXI; ``override`` has files in place of rtl/'s."""
+    """A small network in four kernels, connected as on the card, behind AXI; ``override`` has mutations of rtl/."""
     config, limits = CONFIGS["pyramid"], load_board("pynq-z2").limits
     folded = fold(hw_graph_of(random_frozen(config, seed=6)), load_board("pynq-z2"), target_fps=100_000.0).graph
     graph = planned(with_cuts(folded, ("b0.y", "t1.h", "b1.y")), Resources(bram18=limits.bram18))

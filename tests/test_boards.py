@@ -96,7 +96,8 @@ def test_a_card_without_dies_is_refused(tmp_path: Path) -> None:
         load_board(str(path))
     zynq = (data_path("boards") / "zcu104.toml").read_text().replace('name = "zcu104"', 'name = "with-dies"')
     path = tmp_path / "with-dies.toml"
-    path.write_text(f"{zynq}\n[dies]\nsource = 'none'\n[dies.left]\nSLR0 = {{ lut = 1, ff = 2, bram18 = 3, uram = 4, dsp = 5 }}\n")
+    left = "SLR0 = { lut = 1, ff = 2, bram18 = 3, uram = 4, dsp = 5 }"
+    path.write_text(f"{zynq}\n[dies]\nsource = 'none'\n[dies.left]\n{left}\n")
     with pytest.raises(BoardError, match=r"has no table \[dies\]"):
         load_board(str(path))
 

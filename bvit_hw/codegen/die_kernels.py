@@ -18,7 +18,9 @@ _SOURCES = ("bvit_fifo.sv", "bvit_entry_register.sv")
 #: the simulated whole: all kernels, connected
 LINKED = "bvit_linked"
 #: streams between a kernel and the next: which port sends, which takes, and whether the next kernel is the sender
-_LINKS = (("m_next", "s_prev", False), ("m_back", "s_back", True), ("m_hold", "s_hold", False), ("m_held", "s_held", True))
+_LINKS = (
+    ("m_next", "s_prev", False), ("m_back", "s_back", True), ("m_hold", "s_hold", False), ("m_held", "s_held", True),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

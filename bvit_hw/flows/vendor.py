@@ -13,7 +13,8 @@ from typing import ClassVar
 from bvit_hw.boards import Board
 from bvit_hw.errors import ConfigError, ToolError
 from bvit_hw.flows import vitis, vivado
-from bvit_hw.flows.vivado import IpContents, kernel_folder as kernel_folder
+from bvit_hw.flows.vivado import IpContents
+from bvit_hw.flows.vivado import kernel_folder as kernel_folder
 
 
 class VendorFlow(ABC):

@@ -44,8 +44,8 @@ TEMPLATES = templates("bvit_hw.flows")
 class IpContents:
     """What a packaged kernel, mostly the whole accelerator, consists of.
 
-    ``sources`` are file names in compile order, top last; ``streams`` its ports with the bits of tdata, those that begin
-    with m_ are outputs. The kernel with the pixels, s_axis, has the registers.
+    ``sources`` are file names in compile order, top last; ``streams`` its ports with the bits of tdata, those that
+    begin with m_ are outputs. The kernel with the pixels, s_axis, has the registers.
     """
 
     top: str

@@ -155,7 +155,8 @@ def size_fifos(
 ) -> SizedGraph:
     """Depths for every FIFO of a stitched graph (0: none), proven in simulation with ``frames`` frames of ``images``.
 
-    ``rooms`` are what the graph may take of block RAM and UltraRAM on each die; deep FIFOs go there as far as they allow.
+    ``rooms`` are what the graph may take of block RAM and UltraRAM on each die; deep FIFOs go there as far as they
+    allow.
     Raises LoweringError where logits differ from the golden functions, or where the final run is slower than the
     model by more than 2 %.
     """

@@ -12,8 +12,8 @@ def place_fifos(graph: HwGraph, *rooms: Resources) -> HwGraph:
     """The graph with deep FIFOs in block RAM or UltraRAM, those that save most LUTs for what they take of it first.
 
     ``rooms`` are what may be taken of both on each die; other kinds are not looked at. A graph that is not cut may take
-    all of them, one that is may share a single one. The two are weighed by what is left of them, for whatever else wants some has it already. Only FIFOs in
-    LUT RAM move, and only where that saves LUTs.
+    all of them, one that is may share a single one. The two are weighed by what is left of them, for whatever else
+    wants some has it already. Only FIFOs in LUT RAM move, and only where that saves LUTs.
     """
     parts = kernels(graph) if len(rooms) > 1 else [graph]
     rooms = rooms if len(parts) > 1 else (sum(rooms, Resources()),)

@@ -60,7 +60,7 @@ class Programme:
 
     def may_fit(self) -> bool:
         """False where there is no solution even in parts, which is found out quickly."""
-        return self._milp([0] * len(self.integer)).status != INFEASIBLE
+        return bool(self._milp([0] * len(self.integer)).status != INFEASIBLE)
 
     def _milp(self, integer: Sequence[int], **options: float) -> OptimizeResult:
         shape = (len(self.row_low), len(self.cost))

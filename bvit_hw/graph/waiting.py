@@ -32,8 +32,8 @@ class Waiting:
     """``held``: frames of a tensor that wait before a consumer; ``delayed``: who starts later than data allow.
 
     Consumers of one tensor take it one after another from the same line: what an early one has waited for, a later one
-    has not to hold again. ``bits`` are those of all lines together. ``starts``: when a tensor's first value is there, in
-    frames from the input's first value.
+    has not to hold again. ``bits`` are those of all lines together. ``starts``: when a tensor's first value is there,
+    in frames from the input's first value.
     """
 
     held: Mapping[Link, float]

@@ -65,9 +65,9 @@ def print_report(report: Report, console: Console) -> None:
     if len(report.dies) > 1:
         dies = Table(box=None, pad_edge=False)
         kinds = [kind for kind in report.resources if any(die.resources[kind].budget for die in report.dies)]
-        for heading in ("die", "operators", *kinds):
-            first = heading == "die"
-            dies.add_column(heading, justify="left" if first else "right", overflow="fold", min_width=4 if first else None)
+        dies.add_column("die", overflow="fold", min_width=4)
+        for heading in ("operators", *kinds):
+            dies.add_column(heading, justify="right", overflow="fold")
         for die in report.dies:
             taken = [die.resources[kind] for kind in kinds]
             shares = [f"{(r.synthesized or r.model) / r.budget:.0%}" + " !" * ((r.synthesized or r.model) > r.budget)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,7 @@ from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.graph.fifo_sizing import check_logits
 from bvit_hw.graph.file import load_graph
 from bvit_hw.pipeline.artefacts import GRAPH_FILE
+from bvit_hw.resources import data_path
 from tests.other_networks import LONG_LINES, NETWORKS, STEPS, build
 
 SMALL = "small"
@@ -58,3 +63,29 @@ def test_long_lines_wait_in_ultraram(tmp_path: Path) -> None:
     memories = [node.op.fifo_memory for node in graph.fifos]
     assert {"LUT RAM", "UltraRAM"} <= set(memories)
     assert counted["total"]["uram"] == counted["predicted"]["uram"] >= memories.count("UltraRAM")
+
+
+@pytest.mark.slow
+def test_a_network_on_several_dies_to_its_self_test(tmp_path: Path) -> None:
+    """On a card that leaves little of each die: cut, sized, simulated, and connected behind pynq's interface."""
+    text = (data_path("boards") / "u250.toml").read_text().replace('name = "u250"', 'name = "crowded"')
+    few = "{ lut = 6000, ff = 16000, bram18 = 60, uram = 4, dsp = 60 }"
+    (tmp_path / "crowded.toml").write_text(re.sub(r"(SLR\d) = .*", rf"\1 = {few}", text))
+    network = replace(NETWORKS["three-stages"], board=str(tmp_path / "crowded.toml"))
+    done = build(network, tmp_path, (*STEPS, "package"))
+    model = FrozenBinaryViT(load_frozen(done.folder / "freeze/frozen.safetensors"))
+    with np.load(done.folder / "simulate/logits.npz", allow_pickle=False) as archive:
+        assert np.array_equal(archive["logits"], model(torch.from_numpy(done.images)).numpy())
+    tops = [kernel["top"] for kernel in done.results["generate"]["kernels"]]
+    assert len(tops) > 1
+    package = done.folder / "package"
+    for number, top in enumerate(tops[1:], 1):
+        own = package / "dies" / top
+        assert {"ip", "kernel.xml", "package_xo.tcl"} <= {path.name for path in own.iterdir()}
+        assert f"slr=die{number}:SLR{number}" in (package / "link.cfg").read_text()
+        # Each has its own memories, and those alone.
+        named = set(re.findall(r'"(\w+\.mem)"', "".join(path.read_text() for path in (own / "ip").glob("*_core.sv"))))
+        assert {path.name for path in (own / "ip" / "mem").iterdir()} == named
+    command = [sys.executable, "-m", "bvit_hw_runtime", "--device", "sim", "selftest"]
+    ran = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and "all logits of 8 images as expected" in ran.stdout, ran.stdout + ran.stderr

@@ -1,4 +1,4 @@
-"""What is generated of an accelerator in one kernel and in several: every file has its place, nothing is there twice."""
+"""What is generated of an accelerator, in one kernel or several: every file has its place, none is there twice."""
 
 from __future__ import annotations
 

@@ -168,7 +168,8 @@ def link_faults(text: str, kernels: Mapping[str, Kernel], platform: str) -> list
         a, b = port(source), port(sink)
         if a is None or b is None or (a.kind, b.kind) != ("out", "in") or a.width != b.width:
             faults.append(f"stream_connect={value}: {a} to {b}")
-        dies = [placed[unit].removeprefix("SLR") for unit in (source.split(".")[0], sink.split(".")[0]) if unit in placed]
+        ends = [path.partition(".")[0] for path in (source, sink)]
+        dies = [placed[unit].removeprefix("SLR") for unit in ends if unit in placed]
         if len(dies) == 2 and all(map(str.isdigit, dies)) and abs(int(dies[0]) - int(dies[1])) > 1:
             faults.append(f"stream_connect={value}: from die to die past another one")
     card = next(name for name in _BANKS if f"xilinx_{name}_" in platform)

@@ -65,7 +65,8 @@ def test_parts_sleep_between_frames_and_nothing_changes(tmp_path: Path) -> None:
         interval = 9 * graph.cycles
         run = parts(graph, IMAGES, frames=4, interval=interval)
         _equal(run, CoreSimulator(**options)(graph, IMAGES, frames=4, interval=interval))
-        slept = [int(n) for n in re.findall(r"^part \d+ slept (\d+)$", (tmp_path / f"{number}/core.log").read_text(), re.M)]
+        told = (tmp_path / f"{number}/core.log").read_text()
+        slept = [int(cycles) for cycles in re.findall(r"^part \d+ slept (\d+)$", told, re.M)]
         # The first part is offered pixels all the time.
         assert len(slept) == len(segments(graph)) and min(slept[1:]) > 2 * interval
 

@@ -107,7 +107,7 @@ def test_kernels_on_dies_fit_together(on_dies: Path, tmp_path: Path) -> None:
         assert xml_faults((own / "kernel.xml").read_text(), own / "ip" / f"{name}.v") == []
     text, found = (on_dies / "link.cfg").read_text(), kernels(on_dies)
     assert link_faults(text, found, PLATFORM) == []
-    assert [f"slr={unit}:SLR{die}" in text for die, unit in enumerate(("accelerator", "die1", "die2", "die3"))] == [True] * 4
+    assert all(f"slr={unit}:SLR{die}" in text for die, unit in enumerate(("accelerator", "die1", "die2", "die3")))
     for of_two in found.values():
         assert all(port.width % 8 == 0 for port in of_two.values())
     package = shutil.copytree(on_dies, tmp_path / "package")

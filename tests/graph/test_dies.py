@@ -77,7 +77,9 @@ def test_no_fifo_stands_between_the_registers_of_a_cut() -> None:
 SIZES = (3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 5.0, 3.0)
 
 
-@pytest.mark.parametrize("limits", [(41.0,), (20.0, 20.0), (14.0, 20.0, 14.0), (9.0, 13.0, 12.0, 11.0), (30.0, 9.0, 9.0)])
+@pytest.mark.parametrize(
+    "limits", [(41.0,), (20.0, 20.0), (14.0, 20.0, 14.0), (9.0, 13.0, 12.0, 11.0), (30.0, 9.0, 9.0)]
+)
 def test_the_fewest_dies_are_taken_and_the_fullest_is_least_full(limits: tuple[float, ...]) -> None:
     """Against every way there is to part them; cuts are possible at some places only."""
     places = [0, 2, 3, 5, 6, 7, 8, len(SIZES)]

@@ -53,7 +53,8 @@ def test_dies_are_told_one_by_one() -> None:
     assert (first.resources["lut"].budget, first.resources["lut"].available) == (262_500, 375_000)
     (crosses,) = [node.op.outputs[0].width for node in graph.nodes if node.name == "b0.x.leaves"]
     assert (first.leaves_bits, second.leaves_bits) == (crosses, None)
-    counted = {name: {kind: 1.0 for kind in first.resources} for name in ("border.guard", *(n.name for n in graph.nodes))}
+    names = ("border.guard", *(node.name for node in graph.nodes))
+    counted = {name: {kind: 1.0 for kind in first.resources} for name in names}
     both = dies_of(graph, border, card, "top", counted)
     assert [die.resources["ff"].synthesized for die in both] == [1.0 + k for k in _nodes(graph, 1)]
     assert dies_of(graph, border, load_board("pynq-z2"), "top", {}) == []
