@@ -17,7 +17,7 @@ from bvit_hw.codegen.hls import HlsUnit, csim_text, stream_bytes, stream_frames,
 from bvit_hw.disk import full_disk, scratch
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.cache import cached, digest_of
-from bvit_hw.flows.tool import ask, run_tool
+from bvit_hw.flows.tool import ask, run_tool, short_memory
 from bvit_hw.ops.base import IntArray
 from bvit_hw.ops.hls import MAX_BEAT_BITS
 from bvit_hw.resources import data_path
@@ -103,7 +103,7 @@ def compile_program(text: str, name: str, toolchain: Toolchain | None = None, *,
         if done.returncode != 0:
             # The first error is the cause; what run_tool would show is the log's end.
             lines = [line for line in done.output.splitlines() if "error" in line]
-            words = "\n".join(lines[:20]) + full_disk(done.output, work)
+            words = "\n".join(lines[:20]) + full_disk(done.output, work) + short_memory(done.output, done.returncode)
             raise ToolError(f"{toolchain.compiler}: exit code {done.returncode}; log: {done.log}\n{words}")
 
     return cached("csim", f"{name}-{key}", name, make, root=root)

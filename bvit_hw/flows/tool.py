@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -77,6 +78,23 @@ def ask(name: str, argv: Sequence[str | Path]) -> subprocess.CompletedProcess[st
         return subprocess.run([program, *argv[1:]], capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
         raise cannot_run(name, program, error) from error
+
+
+#: what programs and their parents say when memory is short
+_NO_MEMORY = re.compile(
+    r"bad_alloc|out of memory|cannot allocate memory|memory exhausted|\bKilled\b|MemoryError|Insufficient memory", re.I
+)
+
+
+def short_memory(output: str, returncode: int) -> str:
+    """What to add to the message of a program that failed for want of memory; nothing where that was not the reason.
+
+    A program that is killed by nobody here was most likely killed by the system, which does that when memory is short.
+    """
+    if returncode not in (-signal.SIGKILL, 128 + signal.SIGKILL) and not _NO_MEMORY.search(output):
+        return ""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return f"\nmemory seems to be too small: this machine has {memory:.1f} GB; fewer --jobs take less at once"
 
 
 def stop_running_tools() -> None:
@@ -171,5 +189,6 @@ def run_tool(
         stream.write(f"[exit code {returncode}]\n".encode())
     if check and returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL - 1 : -1])
-        raise ToolError(f"{name}: exit code {returncode}; log: {log}\n{tail}{full_disk(tail, cwd)}")
+        why = f"{full_disk(tail, cwd)}{short_memory(tail, returncode)}"
+        raise ToolError(f"{name}: exit code {returncode}; log: {log}\n{tail}{why}")
     return CompletedTool(name=name, argv=words, returncode=returncode, log=log, seconds=time.monotonic() - start)

@@ -8,18 +8,20 @@ over the cycle counts that occur, by coarse programmes; the last steps are fine 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bvit_hw.boards import Board
+from bvit_hw.boards import Board, board_names, load_board
 from bvit_hw.errors import FoldingError
 from bvit_hw.graph.border import border_of
 from bvit_hw.graph.dies import kernels, overfull, with_cuts
 from bvit_hw.graph.folding_choices import KINDS, choices_of, vector
 from bvit_hw.graph.folding_solver import DiePart, Solver
 from bvit_hw.graph.hw_graph import HwGraph
+from bvit_hw.graph.passes import GraphPass, run_passes
 from bvit_hw.graph.stitch_plan import planned
 from bvit_hw.ops.base import Resources
 
@@ -117,7 +119,21 @@ def require_fit(graph: HwGraph, board: Board) -> None:
     """Raise FoldingError where ``graph`` exceeds the board's budget at every folding; quick, glue hardly counted."""
     _least(graph, board.limits)
     solver = Solver(graph, board.limits)
-    _require_slowest(solver, solver.candidates()[-1])
+    slowest = solver.candidates()[-1]
+    _require_slowest(solver, slowest)
+    uncut = _uncut(solver, slowest, board)
+    if uncut:
+        raise FoldingError(f"{graph.name}: does not fit {board.name}{uncut}")
+
+
+def boards_that_fit(graph: HwGraph, passes: Callable[[Board], Sequence[GraphPass]]) -> list[str]:
+    """Names of the known boards on which :func:`require_fit` finds room for ``graph`` after each board's ``passes``."""
+    found = []
+    for board in map(load_board, board_names()):
+        with suppress(FoldingError):
+            require_fit(run_passes(graph, passes(board)), board)
+            found.append(board.name)
+    return found
 
 
 def _require_slowest(solver: Solver, cycles: int) -> None:

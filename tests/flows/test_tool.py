@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -251,3 +252,20 @@ def test_programs_that_the_system_does_not_start(content: bytes, says: str, tmp_
         run_tool("compiler", [program], cwd=tmp_path, log=tmp_path / "log")
     with pytest.raises(ToolError, match=f"compiler: .*torn cannot be run: {says}"):
         tool.ask("compiler", [program, "--version"])
+
+
+@pytest.mark.parametrize(
+    ("script", "short"),
+    [
+        ("kill -9 $$", True),
+        ("echo 'make: *** [a.o] Killed' >&2; exit 2", True),
+        ("echo 'terminate called after throwing std::bad_alloc' >&2; exit 1", True),
+        ("echo 'g++: fatal error: Killed signal terminated program cc1plus' >&2; exit 1", True),
+        ("echo 'syntax error' >&2; exit 1", False),
+        ("exit 3", False),
+    ],
+)
+def test_want_of_memory_is_named(script: str, short: bool, tmp_path: Path) -> None:
+    with pytest.raises(ToolError) as caught:
+        run_tool("g++", ["sh", "-c", script], cwd=tmp_path, log=tmp_path / "log")
+    assert bool(re.search(r"memory seems to be too small: this machine has \d+\.\d GB", str(caught.value))) is short

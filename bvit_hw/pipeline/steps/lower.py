@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from bvit_hw.errors import FoldingError
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.file import save_graph
-from bvit_hw.graph.folding import require_fit
+from bvit_hw.graph.folding import boards_that_fit, require_fit
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.passes import run_passes
 from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
@@ -26,7 +27,12 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
 
     # Comparing takes minutes where a network is large; whether it is too large is known at once.
     board = build.options.board
-    require_fit(run_passes(hw_graph_of(build.frozen), board_passes(board)), board)
+    unlowered = hw_graph_of(build.frozen)
+    try:
+        require_fit(run_passes(unlowered, board_passes(board)), board)
+    except FoldingError as error:
+        fitting = ", ".join(boards_that_fit(unlowered, board_passes)) or "none"
+        raise FoldingError(f"{error}; of the known boards it may fit (by a quick estimate): {fitting}") from error
     model = load_qonnx(context.earlier["export"] / "model.onnx")
     images = build.images.images[:1]
     lowered = lower_model(model, images=images)
