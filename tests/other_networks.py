@@ -66,6 +66,12 @@ ABLATION: Mapping[str, Network] = {
     "small-224": _row("small-224", **_PYRAMID),
     "small-224-some-fp": _row("small-224-some-fp", **_PYRAMID),
 }
+#: widths, heads and MLPs of the paper's network, one block a stage, on grids of 8 x 8 to 1 x 1 tokens
+FULL_WIDTH = Network(
+    {"image_size": 32, "channels": (64, 128, 256, 512), "depths": (1, 1, 1, 1), "heads": (1, 2, 4, 8),
+     "mlp_widths": (512, 1024, 1024, 2048), "reductions": (4, 2, 1, 1), "classes": 10},
+    fps=15_000.0, board="u250",
+)  # fmt: skip
 #: by what is unusual about each
 NETWORKS: Mapping[str, Network] = {
     # 5 x 5 tokens, 100 bytes a frame: 4 a beat; nothing repeated in the MLP; 3 heads of 2 channels
@@ -90,6 +96,7 @@ NETWORKS: Mapping[str, Network] = {
     "class-token": Network(_ONE_STAGE | {"image_size": 28, "class_token": True, "pool_branches": False, "heads": (2,)},
                            fps=60_000.0),
     "one-token": Network(_ONE_STAGE | {"image_size": 4, "classes": 1, "channels": (7,), "mlp_widths": (21,)}),
+    "full-width": FULL_WIDTH,
     **ABLATION,
 }  # fmt: skip
 

@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 
 #: what the simulated cycles a frame may differ from the model's
 TOLERANCE = 0.02
-#: beats of a FIFO that is to hold its producer back
-SMALL_DEPTH = 2
+#: Beats of a FIFO that is to hold its producer back: registers, or a LUT RAM where those hold so hard that the whole
+#: gets slow. A pipeline that stands still takes nothing, although it has room inside.
+SMALL_DEPTHS = (2, 33)
 #: Frames of a run. Where more are under way at once than a run has, it has few: operators so far apart that a frame is
 #: never in both do not hold each other back, and each sees as many frames one after the other.
 _FRAMES, _FEW_FRAMES = 16, 10
@@ -131,13 +132,19 @@ def held_back(graph: HwGraph) -> frozenset[str]:
 
 
 def measure(
-    graph: HwGraph, simulate: Simulate, images: np.ndarray, *, frames: int, small: Collection[str] = ()
+    graph: HwGraph,
+    simulate: Simulate,
+    images: np.ndarray,
+    *,
+    frames: int,
+    small: Collection[str] = (),
+    small_depth: int = SMALL_DEPTHS[0],
 ) -> CoreRun:
     """A run of ``graph`` with FIFOs that never fill, but for the ``small`` ones; a frame every ``graph.cycles``."""
     streams = _fifo_streams(graph)
     frames_held = 4
     while True:
-        depths = {n: SMALL_DEPTH if n in small else frames_held * s.beats + 16 for n, s in streams.items()}
+        depths = {n: small_depth if n in small else frames_held * s.beats + 16 for n, s in streams.items()}
         run = simulate(with_depths(graph, depths), images, frames=frames, interval=graph.cycles)
         full = [name for name, depth in depths.items() if name not in small and run.occupancy[name] >= depth]
         if not full:
@@ -162,14 +169,28 @@ def size_fifos(
     """
     wanted = golden_logits(graph, images)
     small = held_back(graph)
-    if small:
+    for depth in SMALL_DEPTHS if small else ():
+        first = measure(graph, simulate, images, frames=frames, small=small, small_depth=depth)
+        if _too_slow(first, graph):
+            log.warning("FIFO sizing: %s; FIFOs of %d beats hold back too much", _rates(first, graph), depth)
+            continue
         try:
-            return _size(graph, simulate, images, wanted, small, rooms, frames)
+            return _size(graph, simulate, images, wanted, first, rooms, frames)
         except WrongLogitsError:
             raise
         except LoweringError as error:
             log.warning("FIFO sizing: streams wait where they join, which takes more memory (%s)", error)
-    return _size(graph, simulate, images, wanted, frozenset(), rooms, frames)
+            break
+    first = measure(graph, simulate, images, frames=frames)
+    return _size(graph, simulate, images, wanted, first, rooms, frames)
+
+
+def _too_slow(run: CoreRun, graph: HwGraph) -> bool:
+    return run.cycles_per_frame > (1 + TOLERANCE) * graph.cycles
+
+
+def _rates(run: CoreRun, graph: HwGraph) -> str:
+    return f"{run.cycles_per_frame:.1f} cycles a frame, the model says {graph.cycles}"
 
 
 def _size(
@@ -177,12 +198,11 @@ def _size(
     simulate: Simulate,
     images: np.ndarray,
     wanted: IntArray,
-    small: frozenset[str],
+    first: CoreRun,
     rooms: Sequence[Resources],
     frames: int,
 ) -> SizedGraph:
-    """Measure with the ``small`` FIFOs as they are, then prove: the fewest and shallowest first."""
-    first = measure(graph, simulate, images, frames=frames, small=small)
+    """Prove what the ``first`` run measured: the fewest and shallowest FIFOs first."""
     check_logits(first, wanted)
     memories = graph.target.memories
     depths = {name: round_depth(first.occupancy[name], memories) for name in _fifo_streams(graph)}

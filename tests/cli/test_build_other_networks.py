@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,11 @@ from bvit_hw.pipeline.artefacts import GRAPH_FILE
 from bvit_hw.resources import data_path
 from tests.other_networks import LONG_LINES, NETWORKS, STEPS, build
 
-SMALL = "small"
+#: the others are slow
+QUICK = ("small", "full-width")
 
 
-@pytest.mark.parametrize("name", [n if n == SMALL else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
 def test_network(name: str, tmp_path: Path) -> None:
     network = NETWORKS[name]
     done = build(network, tmp_path)
@@ -40,10 +42,10 @@ def test_network(name: str, tmp_path: Path) -> None:
         check_logits(run, wanted[:frames].reshape(frames, -1).astype(np.int64))
     simulated = done.results["simulate"]
     assert abs(simulated["cycles_simulated"] - simulated["cycles_model"]) <= 0.02 * simulated["cycles_model"]
-    board = load_board("pynq-z2")
+    board = load_board(network.board)
     assert simulated["cycles_model"] <= board.cycles_at(network.fps)
     frame = done.images[0].nbytes
-    lanes = next(n for n in (8, 4, 2, 1) if frame % n == 0)
+    lanes = gcd(frame, board.pixel_bytes)
     top = (done.folder / "generate/rtl/bvit_accelerator.v").read_text()
     assert f"input  wire [{8 * lanes - 1}:0] s_axis_tdata" in top and f".W({8 * lanes}), .BYTES({frame})" in top
     folded = done.results["fold"]

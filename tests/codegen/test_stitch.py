@@ -188,6 +188,23 @@ def test_too_slow_a_core_is_refused() -> None:
     assert depths[0] == {2} and min(depths[1]) > 2
 
 
+def test_fifos_that_hold_back_too_hard_get_a_lut_ram() -> None:
+    """Slow as soon as one of them has two beats; a run is lost by that, and no memory."""
+    calls: list[HwGraph] = []
+    small = held_back(glued())
+    assert small
+
+    def simulate(graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun:
+        hard = any(n.op.fifo_depth == 2 for n in graph.fifos if n.name in small)
+        run = _fake(3, graph.cycles, calls)(graph, images, frames=frames)  # type: ignore[operator]
+        return replace(run, ends=tuple(round(1.05 * end) for end in run.ends)) if hard else run
+
+    found = size_fifos(glued(), simulate, IMAGES, rooms=[ROOM], frames=8)
+    assert len(calls) == 3, "measured with two beats, then with 33; proven"
+    assert {found.depths[name] for name in small} == {33}
+    assert {n.op.fifo_depth for n in calls[1].fifos if n.name in small} == {33}
+
+
 def test_fifos_that_have_to_take_while_they_give_are_made_deeper() -> None:
     """Two beats held at most, one of them while another came: a depth of 2 refuses that one, and 3 is 33."""
     calls: list[HwGraph] = []
