@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
@@ -48,13 +49,9 @@ from plain_binaryvit import PlainBinaryViT, PlainSizes
 from bvit_hw.data.datasets import Dataset
 from bvit_hw.data.sources import _from_arrays
 from bvit_hw.models import BinaryViT, BinaryViTConfig, preset
-from bvit_hw.train import Trainer, training_recipe
+from bvit_hw.train import Trainer
 from bvit_hw.train.memory import keep_freed_memory
-
-try:
-    from bvit_hw.models.fusing import fusing
-except ImportError:  # the tree of a commit before it
-    fusing = nullcontext  # type: ignore[assignment]
+from bvit_hw.train.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 #: where a child finds the package, when that is another commit's
@@ -68,6 +65,7 @@ VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
     "plain, kept memory": ("plain", frozenset({"keep"})),
     "ours": ("ours", frozenset({"fused", "keep"})),
     "ours, steps fused": ("ours", frozenset({"fused", "keep", "steps"})),
+    "ours, steps fused, bf16 gradients": ("ours", frozenset({"fused", "keep", "steps", "gradients"})),
     "ours, memory not kept": ("ours", frozenset({"fused"})),
     "ours, AdamW not fused": ("ours", frozenset({"keep"})),
     "ours, images channels-last": ("ours", frozenset({"fused", "keep", "channels_last"})),
@@ -76,8 +74,18 @@ VARIANTS: dict[str, tuple[str, frozenset[str]]] = {
     "ours compiled bf16": ("ours", frozenset({"fused", "keep", "compile", "bf16"})),
 }
 
+#: what the recipe "pictures" says, in fields that recipes of older commits have as well
+RUN: dict[str, Any] = {
+    "epochs": 200,
+    "quant_epochs": 30,
+    "learning_rate": 3e-3,
+    "augmentation": "crop-flip",
+    "threads": None,
+}
 #: phases of the recipe, each measured on this tree and on the commit's
 PHASES = ("float", "quantized")
+#: options of a recipe, behind the phase
+OPTIONS = {"fuse": ("fuse", True), "bf16 gradients": ("gradients", "bf16")}
 
 
 def sizes_of(config: BinaryViTConfig) -> PlainSizes:
@@ -97,6 +105,12 @@ def sizes_of(config: BinaryViTConfig) -> PlainSizes:
         pool_branches=config.pool_branches,
         affine=config.affine,
     )
+
+
+def config_of(network: str) -> BinaryViTConfig:
+    """This tree's preset as a configuration of the tree that is measured, which may have fewer fields."""
+    read = tomllib.loads((ROOT / "bvit_hw" / "models" / "networks" / f"{network}.toml").read_text())
+    return BinaryViTConfig(**{key: value for key, value in read.items() if key in BinaryViTConfig.model_fields})
 
 
 class Step:
@@ -121,6 +135,13 @@ class Step:
         self.images = torch.randn(batch, config.in_channels, side, side, device=self.device)
         if "channels_last" in self.options:
             self.images = self.images.contiguous(memory_format=torch.channels_last)
+        self.steps: Any = None
+        if "steps" in self.options:
+            from bvit_hw.train.step_kinds import steps_of
+
+            gradients = "bf16" if "gradients" in self.options else "32"
+            recipe = Recipe(dataset="./random", model=config, epochs=1, fuse=True, gradients=gradients)
+            self.steps = steps_of(recipe, self.device)
         self.target = torch.randn(batch, config.classes, device=self.device).softmax(dim=1)
 
     def __call__(self) -> tuple[float, float]:
@@ -128,7 +149,7 @@ class Step:
         start, worked = time.perf_counter(), time.process_time()
         cast = torch.autocast(self.device.type, dtype=torch.bfloat16) if "bf16" in self.options else nullcontext()
         self.optimizer.zero_grad(set_to_none=True)
-        with fusing(self.device.type) if "steps" in self.options else nullcontext():
+        with self.steps.context() if self.steps else nullcontext():
             with cast:
                 loss: Tensor = F.cross_entropy(self.model(self.images).float(), self.target)
             loss.backward()
@@ -152,13 +173,13 @@ class RecipeStep:
         keep_freed_memory()
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False
-        config = preset(network)
+        config = config_of(network)
         random, count = np.random.default_rng(0), 50_000  # as many as CIFAR-10 has
         images = random.integers(0, 256, (count, config.image_size, config.image_size, config.in_channels), np.uint8)
         labels = np.arange(count) % config.classes
         data = Dataset("random", config.classes, images, labels, images[:batch], labels[:batch])
-        asked = {"fuse": True} if "fuse" in options else {}
-        recipe = training_recipe(network, data="./random", batch_size=batch, calibration_images=batch, **asked)
+        wanted = {**RUN, "batch_size": batch, "calibration_images": batch, **dict(OPTIONS[option] for option in options if option in OPTIONS)}
+        recipe = Recipe(dataset="./random", model=config, **wanted)
         self.trainer = Trainer(recipe, _from_arrays(data))
         if phase == "quantized":
             self.trainer.epoch = recipe.epochs - recipe.quant_epochs
@@ -254,6 +275,10 @@ def tree_of(commit: str) -> Iterator[Path]:
 @click.option("--variant", "names", multiple=True, help="Some of: " + "; ".join(VARIANTS) + ". All by default.")
 @click.option("--against", help="A commit: measure the recipe's steps on a CPU, in this tree and in that one.")
 @click.option("--phase", type=click.Choice(PHASES), multiple=True, help="With --against; the first one by default.")
+@click.option(
+    "--options", "options_of", multiple=True, default=("fuse", "fuse, bf16 gradients"),
+    help="With --against; of this tree's recipe, each alternative in one text: " + ", ".join(OPTIONS) + ".",
+)  # fmt: skip
 def main(
     network: str,
     device: str,
@@ -265,6 +290,7 @@ def main(
     names: tuple[str, ...],
     against: str | None,
     phase: tuple[str, ...],
+    options_of: tuple[str, ...],
 ) -> None:
     """Measure and print."""
     if against is not None:
@@ -272,7 +298,7 @@ def main(
         with tree_of(against) as tree:
             for one in phase or PHASES[:1]:
                 before = f"{one}, {against}"
-                names = (before, f"{one}, fuse")
+                names = (before, *(f"{one}, {options}" for options in options_of))
                 found = measure(list(names), network, device, batch, steps, warm_up, threads, patience, {before: tree})
                 _tell(found, before, network, device, batch, threads)
         return

@@ -20,11 +20,11 @@ from bvit_hw.contract.attention_rule import TABLE_SHIFT, score_table, threshold_
 from bvit_hw.contract.builder import Builder
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.contract.operators.multi_pool import WINDOWS
-from bvit_hw.models import grid_steps
+from bvit_hw.models import cpu_steps
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.elementwise import pool_affines
-from bvit_hw.models.fusing import fuses, fuses_on_cpu
-from bvit_hw.models.grid import gather_patches, pool_channels, pool_grid, upsample_grid
+from bvit_hw.models.fusing import fuses
+from bvit_hw.models.grid import gather_patches, pool_grid, upsample_grid
 from bvit_hw.models.layers import (
     Affine,
     BinaryUnit,
@@ -41,11 +41,7 @@ from bvit_hw.models.quant import ActQuant, WeightQuant
 
 
 def _pooled_grid(x: Tensor, side: int, window: int) -> Tensor:
-    return grid_steps.pool_grid(x, window) if fuses_on_cpu(x) else pool_grid(x, side, window)
-
-
-def _pooled_channels(x: Tensor, group: int) -> Tensor:
-    return grid_steps.pool_channels(x, group) if fuses_on_cpu(x) else pool_channels(x, group)
+    return cpu_steps.pool_grid(x, side, window) if cpu_steps.active(x) else pool_grid(x, side, window)
 
 
 class Stem(nn.Module):
@@ -161,24 +157,25 @@ class Attention(nn.Module):
         g = h
         if self.r is not None:
             pooled = _pooled_grid(h, self.side, self.reduction)
-            g = self.r(pooled, pooled)
-        q, k, v = self.q(h, h), self.k(g, g), self.v(g, g)
+            g = self.r(pooled)
+        q, k, v = self.q(h), self.k(g), self.v(g)
         query, key, value = (
             self._split(self.inputs(x, move)) for x, move in ((q, self.move_q), (k, self.move_k), (v, self.move_v))
         )
         context = self._probabilities(query @ key.transpose(-1, -2)) @ value
-        context = self.quant_ctx(self._activated(context.transpose(1, 2).flatten(2), q, k, v))
-        return self.o(context, context)
+        return self.o(self._activated(context.transpose(1, 2).flatten(2), q, k, v))
 
     def _activated(self, context: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """The attended values' norm, the three shortcuts, RPReLU."""
-        if self.norm_ctx.fuses(context):
-            shortcut = q + k + v if self.r is None else grid_steps.upsampled_onto(q, k + v, self.reduction)
-            return self.rprelu_ctx.of_norm(self.norm_ctx, context, shortcut)
+        """The attended values' norm, the three shortcuts, RPReLU, quantized."""
+        if self.norm_ctx.has_steps(context):
+            shortcut = cpu_steps.upsampled_onto(q, k, v, self.reduction)
+            return cpu_steps.rprelu_of_norm(self.norm_ctx, self.rprelu_ctx, context, shortcut, self.quant_ctx)
         total = self.norm_ctx(context) + q
         if self.r is None:
-            return self.rprelu_ctx.of_sum(total + k, v)
-        return self.rprelu_ctx.of_sum(total, upsample_grid(k + v, self.side // self.reduction, self.reduction))
+            out = self.rprelu_ctx.of_sum(total + k, v)
+        else:
+            out = self.rprelu_ctx.of_sum(total, upsample_grid(k + v, self.side // self.reduction, self.reduction))
+        return self.quant_ctx(out)
 
     def quantizers(self) -> dict[str, ActQuant]:
         """By the name that :meth:`freeze` gives the tensor."""
@@ -222,9 +219,11 @@ class PoolBranches(nn.Module):
         self.quant_p = ActQuant(bits)
 
     def forward(self, h2: Tensor) -> Tensor:
-        if fuses():
+        if fuses() or cpu_steps.active(h2):
             branches = [cast(Affine, self.get_submodule(name)) for name in WINDOWS]
             alphas, move = torch.stack([b.alpha for b in branches]), sum(b.move for b in branches)
+            if cpu_steps.active(h2):
+                return cpu_steps.pool_affines(h2, alphas, move, self.side, self.quant_p)
             grid = h2.unflatten(1, (self.side, self.side))
             return self.quant_p(pool_affines(grid, alphas, move).flatten(1, 2))
         # Channels last in memory, as avg_pool2d handles without a copy.
@@ -268,14 +267,11 @@ class Block(nn.Module):
         self.quant_x = ActQuant(config.residual_bits)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.quant_h(self.norm_before(x))
-        y = self.quant_y(self.affine_1.onto(x, self.attn(h)))
-        h2 = self.quant_h2(self.norm_after(y))
-        f = self.f(h2, h2)
-        out = self.affine_2.onto(y, self.z(f, _pooled_channels(f, self.expansion)))
-        if self.pools is not None:
-            out = out + self.pools(h2)
-        return self.quant_x(out)
+        h = self.norm_before.quantized(x, self.quant_h)
+        y = self.affine_1.onto(x, self.attn(h), None, self.quant_y)
+        h2 = self.norm_after.quantized(y, self.quant_h2)
+        z = self.z(self.f(h2), group=self.expansion)
+        return self.affine_2.onto(y, z, None if self.pools is None else self.pools(h2), self.quant_x)
 
     def quantizers(self) -> dict[str, ActQuant]:
         """By the name that :meth:`freeze` gives the tensor."""
@@ -317,9 +313,15 @@ class Merge(nn.Module):
         self.quant_x = ActQuant(config.residual_bits)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.quant_h(self.norm_0(x))
-        x = self.linear(gather_patches(self.inputs(h, self.move), self.side, 2))
-        return self.quant_x(placed(self.rprelu.of_norm(self.norm, x, _pooled_grid(h, self.side, 2)), self.position))
+        h = self.norm_0.quantized(x, self.quant_h)
+        shortcut = _pooled_grid(h, self.side, 2)
+        if cpu_steps.serves(self.linear) and self.norm.has_steps(h):
+            parts = self.move, self.linear, self.norm, self.rprelu
+            out = cpu_steps.binary_unit(h, shortcut, *parts, window=2, side=self.side)
+        else:
+            out = self.linear(gather_patches(self.inputs(h, self.move), self.side, 2))
+            out = self.rprelu.of_norm(self.norm, out, shortcut)
+        return self.quant_x(placed(out, self.position))
 
     def freeze(self, b: Builder, x: FrozenTensor) -> FrozenTensor:
         """The next stage's tokens as nodes of the contract."""

@@ -102,36 +102,8 @@ def _pools_backward(grad: Tensor, grid: Tensor, alphas: Tensor) -> tuple[Tensor,
     return out, torch.stack(into), _over_rows(grad)
 
 
-@kernel
-def _branches_forward(means: list[Tensor], alphas: Tensor, move: Tensor) -> Tensor:
-    h3, w3, h5, w5 = means
-    return h3 * alphas[0] + w3 * alphas[1] + h5 * alphas[2] + w5 * alphas[3] + move
-
-
-@kernel
-def _branches_backward(
-    grad: Tensor, means: list[Tensor], grid: Tensor, alphas: Tensor
-) -> tuple[Tensor, list[Tensor], Tensor]:
-    h3, w3, h5, w5 = means
-    out = h3 * alphas[0] + w3 * alphas[1] + h5 * alphas[2] + w5 * alphas[3]
-    return out, [_over_rows(mean * grid) for mean in means], _over_rows(grad)
-
-
-def _means(grid: Tensor) -> list[Tensor]:
-    """Means over 3 rows, 3 columns, 5 rows, 5 columns by PyTorch's pools, which are fast on CPUs."""
-    channels_first = grid.permute(0, 3, 1, 2)
-    sizes = ((3, 1), (1, 3), (5, 1), (1, 5))
-    return [
-        F.avg_pool2d(channels_first, size, stride=1, padding=(size[0] // 2, size[1] // 2)).permute(0, 2, 3, 1)
-        for size in sizes
-    ]
-
-
 def _over_rows(x: Tensor) -> Tensor:
-    if x.device.type == "cpu" and x.ndim > 2:
-        # Picture by picture first, which stays in a core's cache.
-        return x.flatten(1, -2).sum(dim=1).sum(dim=0)
-    return x.flatten(0, -2).sum(dim=0, dtype=torch.float32)
+    return x.flatten(0, -2).sum(dim=0, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 class _SignOfSum(torch.autograd.Function):
@@ -174,16 +146,11 @@ class _Pools(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, grid: Tensor, alphas: Tensor, move: Tensor) -> Tensor:
         ctx.save_for_backward(grid, alphas)
-        if grid.device.type == "cpu":
-            return _branches_forward(_means(grid), alphas, move)
         return _pools_forward(grid, alphas, move)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         grid, alphas = ctx.saved_tensors
-        if grad.device.type == "cpu":
-            out, into_alphas, into_move = _branches_backward(grad, _means(grad), grid, alphas)
-            return out, torch.stack(into_alphas), into_move
         return _pools_backward(grad, grid, alphas)
 
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from bvit_hw.contract import FrozenTensor
 from bvit_hw.contract.builder import Builder
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
-from bvit_hw.models import norm_steps
+from bvit_hw.models import cpu_steps
 from bvit_hw.models.elementwise import affine_onto, rprelu_of_sum, sign_of_sum
-from bvit_hw.models.fusing import fuses, fuses_on_cpu
-from bvit_hw.models.grid import repeat_channels
+from bvit_hw.models.fusing import fuses
+from bvit_hw.models.grid import pool_channels, repeat_channels
 from bvit_hw.models.quant import ActQuant, WeightQuant
 
 
@@ -153,13 +153,17 @@ class ChannelNorm(nn.BatchNorm1d):
     """BatchNorm over the last axis of a token tensor, statistics over batch and tokens, eps 1e-5."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.fuses(x):
-            return norm_steps.norm_of(self, x)
+        if self.has_steps(x):
+            return cpu_steps.norm_of(self, x)
         return super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
 
-    def fuses(self, x: Tensor) -> bool:
-        """Whether :mod:`bvit_hw.models.norm_steps` computes this norm of B x N x C."""
-        return fuses_on_cpu(x) and self.training and x.dtype in norm_steps.TYPES and x.ndim == 3
+    def quantized(self, x: Tensor, quant: ActQuant) -> Tensor:
+        """quant(norm(x)) of B x N x C."""
+        return cpu_steps.norm_of(self, x, quant) if self.has_steps(x) else quant(self(x))
+
+    def has_steps(self, x: Tensor) -> bool:
+        """Whether :mod:`bvit_hw.models.cpu_steps` computes this norm of B x N x C, and what follows it."""
+        return self.training and cpu_steps.active(x)
 
     def scale_shift(self) -> tuple[Tensor, Tensor]:
         """What the norm does in eval mode, as scale * x + shift, each per channel, without gradient."""
@@ -218,8 +222,6 @@ class RPReLU(nn.Module):
 
     def of_norm(self, norm: ChannelNorm, x: Tensor, shortcut: Tensor) -> Tensor:
         """The unit's value at norm(x) + shortcut, whose channels are repeated where x has more."""
-        if norm.fuses(x):
-            return norm_steps.rprelu_of_norm(norm, self, x, shortcut)
         return self.of_sum(norm(x), repeat_channels(shortcut, x.shape[-1] // shortcut.shape[-1]))
 
     def of_sum(self, x: Tensor, shortcut: Tensor) -> Tensor:
@@ -254,9 +256,12 @@ class Affine(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.addcmul(self.move, x, self.alpha)
 
-    def onto(self, x: Tensor, inner: Tensor) -> Tensor:
-        """x + this affine of ``inner``."""
-        return affine_onto(x, inner, self.alpha, self.move) if fuses() else x + self(inner)
+    def onto(self, x: Tensor, inner: Tensor, other: Tensor | None, quant: ActQuant) -> Tensor:
+        """quant(x + this affine of ``inner`` + ``other`` where there is one)."""
+        if cpu_steps.active(x):
+            return cpu_steps.affine_onto(x, inner, self.alpha, self.move, other, quant)
+        out = affine_onto(x, inner, self.alpha, self.move) if fuses() else x + self(inner)
+        return quant(out if other is None else out + other)
 
     def freeze(self, b: Builder, name: str, inner: FrozenTensor, *onto: FrozenTensor, quant: ActQuant) -> FrozenTensor:
         """This affine of ``inner`` on the others, quantized."""
@@ -286,6 +291,8 @@ def binary_or_real(full_precision: bool) -> tuple[type[BinaryLinear] | type[Real
 
 def moved_sign(x: Tensor, move: Tensor) -> Tensor:
     """sign(x + move) with the paper's gradient."""
+    if cpu_steps.active(x):
+        return cpu_steps.moved_signs(x, move)
     return sign_of_sum(x, move) if fuses() else sign(x + move)
 
 
@@ -296,9 +303,10 @@ def _moved(x: Tensor, move: Tensor) -> Tensor:
 class Unscaled(nn.Identity):
     """What stands for an :class:`Affine` in the rows of the ablation without it."""
 
-    def onto(self, x: Tensor, inner: Tensor) -> Tensor:
-        """x + ``inner``."""
-        return x + inner
+    def onto(self, x: Tensor, inner: Tensor, other: Tensor | None, quant: ActQuant) -> Tensor:
+        """The same of ``inner`` itself."""
+        out = x + inner
+        return quant(out if other is None else out + other)
 
     def freeze(self, b: Builder, name: str, inner: FrozenTensor, *onto: FrozenTensor, quant: ActQuant) -> FrozenTensor:
         """The sum of all, quantized."""
@@ -328,7 +336,13 @@ class BinaryUnit(nn.Module):
         self.rprelu = RPReLU(rows)
         self.quant = ActQuant(bits)
 
-    def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shortcut: Tensor | None = None, *, group: int = 1) -> Tensor:
+        """``shortcut`` None: that is x, or its means over ``group`` channels."""
+        if cpu_steps.serves(self.linear) and self.norm.has_steps(x):
+            parts = self.move, self.linear, self.norm, self.rprelu, self.quant
+            return cpu_steps.binary_unit(x, shortcut, *parts, group=group)
+        if shortcut is None:
+            shortcut = pool_channels(x, group)
         return self.quant(self.rprelu.of_norm(self.norm, self.linear(self.inputs(x, self.move)), shortcut))
 
     def freeze(self, b: Builder, names: tuple[str, str, str], x: FrozenTensor, shortcut: FrozenTensor) -> FrozenTensor:

@@ -73,9 +73,13 @@ class FixedPointQuant(nn.Module):
         if self.mode != "quant":
             return x
         if self.training:
-            # A power as Brevitas takes it: exp2 would be compiled by NVRTC on a GPU.
-            return fixed_point(x, 2.0 ** (self._threshold().detach() - (self.bits - 1)), self.bits)
+            return fixed_point(x, self.step(), self.bits)
         return self.impl(x)
+
+    def step(self) -> Tensor:
+        """2**exponent as a tensor."""
+        # A power as Brevitas takes it: exp2 would be compiled by NVRTC on a GPU.
+        return 2.0 ** (self._threshold().detach() - (self.bits - 1))
 
 
 class ActQuant(FixedPointQuant):

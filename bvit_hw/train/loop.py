@@ -112,8 +112,13 @@ def _check_fits(trainer: Trainer, head: dict[str, Any], path: Path) -> None:
             f"{path} belongs to another recipe ({'; '.join(differences)}); give another --out, or --overwrite to start "
             "afresh"
         )
-    facts = {"processes": trainer.place.world, "threads": torch.get_num_threads(), "torch": torch.__version__}
-    moved = [f"{name} {head[name]} -> {mine}" for name, mine in facts.items() if head[name] != mine]
+    facts = {
+        "processes": trainer.place.world,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "steps": trainer.steps_taken.name,
+    }
+    moved = [f"{name} {head.get(name)} -> {mine}" for name, mine in facts.items() if head.get(name) != mine]
     if moved:
         log.warning("going on with %s: the run stays correct, but not the same to the last bit", ", ".join(moved))
 

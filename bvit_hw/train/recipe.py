@@ -15,6 +15,7 @@ from bvit_hw.models.presets import preset_network
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Precision = Literal["32", "bf16-mixed"]
+Gradients = Literal["32", "bf16"]
 
 
 class Recipe(BaseModel):
@@ -59,8 +60,11 @@ class Recipe(BaseModel):
     precision: Precision = "32"
     #: torch.compile the blocks; None: on GPUs, where they are bound by memory and Inductor fuses their passes
     compile: bool | None = False
-    #: compile what stands between products (bvit_hw.models.fusing); None: on GPUs, where ``compile`` is False
+    #: fuse what stands between products where blocks are not compiled; None: on GPUs
     fuse: bool | None = None
+    #: what gradients are rounded to where they are multiplied, with ``fuse`` on a CPU; None: to bfloat16 on processors
+    #: that multiply such numbers
+    gradients: Gradients | None = "32"
     #: CPU threads of one process, which sums depend on; None: PyTorch's choice. The digits' tensors are so small that
     #: more than one mostly wait for each other
     threads: Annotated[int, Field(ge=1)] | None = 1
@@ -89,7 +93,8 @@ class Recipe(BaseModel):
 
     def differences(self, other: dict[str, Any]) -> list[str]:
         """Fields, ``name: other's -> ours``, in which a dumped recipe is another one; a dataset may have moved."""
-        mine, theirs = self.model_dump(mode="json"), dict(other)
+        fields = {name: field.default for name, field in type(self).model_fields.items() if not field.is_required()}
+        mine, theirs = self.model_dump(mode="json"), {**fields, **other}
         for dump in (mine, theirs):
             dump["dataset"] = _kind(dump.get("dataset"))
         names = mine.keys() | theirs.keys()
@@ -113,6 +118,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "augmentation": "crop-flip",
         "calibration_images": 4096,
         "compile": None,
+        "fuse": True,
+        "gradients": None,
         "threads": None,
     },
     "paper": {
@@ -134,6 +141,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "learning_rate": 3e-3,
         "augmentation": "crop-flip",
         "calibration_images": 4096,
+        "fuse": True,
+        "gradients": None,
         "threads": None,
     },
 }

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from bvit_hw.models.layers import ChannelNorm
-from bvit_hw.models.norm_steps import track
+from bvit_hw.models.cpu_steps.steps import track
 
 
 def _moments(x: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class _SyncedNorm(torch.autograd.Function):
 class SyncedChannelNorm(ChannelNorm):
     """A :class:`ChannelNorm` whose training statistics are those of the global batch."""
 
-    def fuses(self, x: Tensor) -> bool:
+    def has_steps(self, x: Tensor) -> bool:
         return False
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,15 +15,14 @@ from torch.nn.parallel import DistributedDataParallel
 from bvit_hw.data import ImageData
 from bvit_hw.data.loading import Share
 from bvit_hw.errors import BvitError
-from bvit_hw.inductor import missing_for_gpu
 from bvit_hw.models import BinaryViT
-from bvit_hw.models.fusing import compiler_fault, fusing
 from bvit_hw.train.batches import Batch, open_batches
 from bvit_hw.train.device_batches import DeviceBatches
 from bvit_hw.train.distill import Teacher, loss_of
 from bvit_hw.train.distributed import Processes
 from bvit_hw.train.graphed_step import GraphedStep
 from bvit_hw.train.recipe import Recipe
+from bvit_hw.train.step_kinds import compiles, steps_of
 from bvit_hw.train.stopping import StopWish
 from bvit_hw.train.sync_norm import synchronize_norms
 from bvit_hw.train.watch import first_not_finite
@@ -52,31 +51,6 @@ class EpochReport:
     loss: float
     mode: str
     accuracy: Accuracy | None = None
-
-
-def compiles(recipe: Recipe, device: torch.device) -> bool:
-    """Whether the blocks are compiled: as the recipe says, or where it leaves that open, on GPUs that Triton serves."""
-    if recipe.compile is not None or device.type != "cuda":
-        return bool(recipe.compile)
-    missing = missing_for_gpu(device)
-    if missing:
-        log.warning("the blocks are not compiled, and train more slowly; missing: %s", ", ".join(missing))
-    return not missing
-
-
-def fuses_steps(recipe: Recipe, device: torch.device) -> bool:
-    """Whether the steps between products are fused (bvit_hw.models.fusing): by default on GPUs, with blocks uncompiled.
-
-    On a CPU where the recipe asks for it and something can be compiled.
-    """
-    if device.type == "cuda":
-        return recipe.compile is False and not missing_for_gpu(device) if recipe.fuse is None else recipe.fuse
-    if not recipe.fuse:
-        return False
-    fault = compiler_fault()
-    if fault is not None:
-        log.warning("steps between products are not fused, and train more slowly: %s", fault)
-    return fault is None
 
 
 @torch.no_grad()
@@ -135,7 +109,7 @@ class Trainer:
         self.losses: list[float] = []
         self._stream: Iterator[Batch] | None = None
         self._network: torch.nn.Module | None = None
-        self.fuses = fuses_steps(recipe, self.place.device)
+        self.steps_taken = steps_of(recipe, self.place.device)
         alone_on_gpu = self.place.device.type == "cuda" and self.place.world == 1
         self.graphs = GraphedStep() if graphs and alone_on_gpu and isinstance(self.batches, DeviceBatches) else None
 
@@ -221,7 +195,7 @@ class Trainer:
         told = torch.zeros(3, dtype=torch.float64, device=self.place.device)
         for part, (images, labels) in enumerate(seen):
             waits = isinstance(network, DistributedDataParallel) and part + 1 < parts
-            fused = fusing(self.place.device.type) if self.fuses else nullcontext()
+            fused = self.steps_taken.context()
             with network.no_sync() if waits else nullcontext(), fused:
                 loss = self._loss(images, labels, network)
                 (loss if parts == 1 else loss / parts).backward()
@@ -302,6 +276,7 @@ class Trainer:
             "groups": [{k: v for k, v in g.items() if k != "params"} for g in optimizer["param_groups"]],
             "scheduler": self.scheduler.state_dict(),
             "threads": torch.get_num_threads(),
+            "steps": self.steps_taken.name,
             "torch": torch.__version__,
         }
         return tensors, head

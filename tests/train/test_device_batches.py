@@ -89,6 +89,6 @@ def test_pictures_of_other_channels_are_refused() -> None:
 
 def test_a_whole_step_with_everything_on() -> None:
     trainer = Trainer(recipe(cutout=2, mixup=0.2, fuse=None), pictures())
-    assert trainer.graphs is None and not trainer.fuses, "a CPU replays no graphs"
+    assert trainer.graphs is None and not trainer.steps_taken.fused, "a CPU replays no graphs"
     losses = [trainer.run_step()[0] for _ in range(3)]
     assert all(np.isfinite(losses))

@@ -106,10 +106,9 @@ def test_a_kill_inside_the_write_leaves_a_whole_state(whole: Path, tmp_path: Pat
     same_run(whole, tmp_path)
 
 
-@pytest.mark.slow
-def test_with_fused_steps_too(tmp_path: Path) -> None:
-    """Kernels are compiled anew in each process, in the order in which the phase meets them."""
-    fused = {"options": {"save_steps": 3}, "patience": 1500.0, "fuse": True}
+@pytest.mark.parametrize("gradients", ["32", "bf16"])
+def test_with_fused_steps_too(tmp_path: Path, gradients: str) -> None:
+    fused = {"options": {"save_steps": 3}, "fuse": True, "gradients": gradients}
     assert finish(start(tmp_path / "whole", **fused)) == [0]
     assert finish(start(tmp_path / "killed", death=(3, "half"), **fused)) == [-signal.SIGKILL]
     assert finish(start(tmp_path / "killed", **fused)) == [0]

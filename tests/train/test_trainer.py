@@ -242,12 +242,52 @@ def test_bf16_runs_close_to_float32() -> None:
 
 
 def test_without_a_compiler_nothing_is_fused(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("bvit_hw.train.trainer.compiler_fault", lambda: "no C++ compiler")
-    asked = Trainer(SHORT.changed(fuse=True), open_data("some"))
-    assert not asked.fuses and "train more slowly: no C++ compiler" in caplog.text
-    monkeypatch.setattr("bvit_hw.train.trainer.compiler_fault", lambda: None)
-    assert Trainer(SHORT.changed(fuse=True), open_data("some")).fuses
-    assert not Trainer(SHORT.changed(fuse=None), open_data("some")).fuses
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", "")
+        asked = Trainer(SHORT.changed(fuse=True), open_data("some"))
+    assert asked.steps_taken.name == "operators" and "not fused, and train more slowly: g++" in caplog.text
+    assert 0 < asked.run_step()[0] < 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"fuse": True}, "fused"),
+        ({"fuse": True, "gradients": "bf16"}, "fused, bf16 gradients"),
+        ({"fuse": True, "gradients": None}, "fused, bf16 gradients"),
+        ({"fuse": None, "gradients": "bf16"}, "operators"),
+        ({"fuse": True, "precision": "bf16-mixed"}, "operators"),
+        ({"fuse": True, "compile": True}, "operators"),
+    ],
+)
+def test_how_steps_are_taken_on_a_cpu(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], name: str) -> None:
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    assert Trainer(SHORT.changed(**changes), open_data("some")).steps_taken.name == name
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    other = "fused" if changes.get("gradients", "32") is None else name
+    assert Trainer(SHORT.changed(**changes), open_data("some")).steps_taken.name == other
+
+
+def test_fused_steps_train_as_operators_do_in_both_phases() -> None:
+    losses = []
+    for fuse in (False, True):
+        trainer = Trainer(SHORT.changed(fuse=fuse), open_data("some"))
+        seen = []
+        for epoch in (0, 2):  # the third is quantized
+            trainer.epoch, trainer.step = epoch, 0
+            seen += [trainer.run_step()[0] for _ in range(2)]
+            trainer.end_epoch()
+        losses.append(seen)
+    # Later ones drift: rounding flips signs.
+    assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-5)
+    assert losses[0] == pytest.approx(losses[1], rel=0.02) and losses[0] != losses[1]
+
+
+def test_presets_for_pictures_fuse_their_steps() -> None:
+    for name in ("cifar10", "fashion-mnist"):
+        recipe = training_recipe(name, data="cifar10=.")
+        assert recipe.fuse and recipe.gradients is None
+    assert training_recipe("tiny-digits").fuse is None
 
 
 def test_recipes_are_checked() -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from functools import cache
 from pathlib import Path
 
-from bvit_hw.flows.cache import cached, digest_of
-from bvit_hw.flows.tool import ask, find_tool, run_tool
+from bvit_hw.flows.native import native_library
 
 _SOURCE = Path(__file__).with_name("kernels.cpp")
-_LIBRARY = "libbvit_packed.so"
 #: C++20: shifting a negative number left is defined there
 _FLAGS = ("-std=c++20", "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 
@@ -62,27 +59,11 @@ _SIGNATURES = {
 }
 
 
-def _target(compiler: Path) -> str:
-    """Version of the compiler and what it takes this processor for: a cache may be shared between machines."""
-    argv = [str(compiler), "-march=native", "-Q", "--help=target"]
-    done = ask("g++", argv)
-    version = ask("g++", [str(compiler), "--version"])
-    return version.stdout + done.stdout
-
-
 @cache
 def kernels() -> ctypes.CDLL:
     """The compiled kernels; raises ToolError, naming the log, where there is no g++ or it fails,
     OutputError where the result can be kept nowhere."""
-    compiler = find_tool("g++")
-    key = digest_of(_SOURCE.read_text(), _FLAGS, _target(compiler))
-
-    def make(work: Path) -> None:
-        argv = [compiler, *_FLAGS, _SOURCE.resolve(), "-o", _LIBRARY]
-        run_tool("g++", argv, cwd=work, log=work / "compile.log", env=dict(os.environ))
-
-    library = cached("packed", key, _LIBRARY, make)
-    loaded = ctypes.CDLL(str(library))
+    loaded = ctypes.CDLL(str(native_library("packed", _SOURCE, _FLAGS)))
     for name, arguments in _SIGNATURES.items():
         function = getattr(loaded, name)
         function.argtypes, function.restype = arguments, None
