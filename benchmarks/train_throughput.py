@@ -10,11 +10,12 @@ AdamW as it comes; `plain, kept memory` has our allocator setting. Prints one JS
     python benchmarks/train_throughput.py --device cuda --batch 64 --steps 20
 
 With --against COMMIT whole steps of bvit_hw.train.Trainer are measured instead, as the preset's recipe trains on a CPU,
-augmentation included, on random pictures: this tree with --fuse against that of COMMIT, taking turns step by step.
+augmentation included, on random pictures: this tree with each of --options against that of COMMIT, taking turns step
+by step.
 Beside seconds by the clock it tells those of the processor, which other programs disturb less, and the median of the
 ratios of neighbouring steps:
 
-    python benchmarks/train_throughput.py --against 264e8fd --preset cifar10 --batch 128 --steps 9 --threads 1
+    python benchmarks/train_throughput.py --against 80ff0ed --preset cifar10 --batch 128 --steps 7 --threads 1
 """
 
 from __future__ import annotations
@@ -178,7 +179,8 @@ class RecipeStep:
         images = random.integers(0, 256, (count, config.image_size, config.image_size, config.in_channels), np.uint8)
         labels = np.arange(count) % config.classes
         data = Dataset("random", config.classes, images, labels, images[:batch], labels[:batch])
-        wanted = {**RUN, "batch_size": batch, "calibration_images": batch, **dict(OPTIONS[option] for option in options if option in OPTIONS)}
+        asked = dict(OPTIONS[option] for option in options if option in OPTIONS)
+        wanted = {**RUN, "batch_size": batch, "calibration_images": batch, **asked}
         recipe = Recipe(dataset="./random", model=config, **wanted)
         self.trainer = Trainer(recipe, _from_arrays(data))
         if phase == "quantized":

@@ -11,8 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from bvit_hw.models.layers import ChannelNorm
 from bvit_hw.models.cpu_steps.steps import track
+from bvit_hw.models.layers import ChannelNorm
 
 
 def _moments(x: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def kernels() -> StepKernels:
     return _active[-1]
 
 
-class using:  # noqa: N801  a context, by its verb
+class using:
     """Within it networks train on a CPU through ``kernels``."""
 
     def __init__(self, kernels: StepKernels) -> None:
