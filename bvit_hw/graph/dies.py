@@ -20,8 +20,6 @@ from bvit_hw.targets.cost import KINDS
 
 #: what the registers of a cut are called behind the tensor that crosses, as it leaves a die and as it enters one
 LEAVES, ENTERS = ".leaves", ".enters"
-
-
 #: how exactly the load of the fullest die is found, as a part of its limits
 _EXACTNESS = 0.005
 #: how full a die is with the operators between two places, 1 being its limits; more operators never are less
