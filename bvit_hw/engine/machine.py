@@ -1,0 +1,237 @@
+"""The golden machine: the engine's commands in NumPy on its memories, bit for bit (docs/engine.md)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bvit_hw.contract.interval import IntArray
+from bvit_hw.engine.commands import (
+    MATRIX,
+    PLAIN,
+    BitMode,
+    Command,
+    Kind,
+    Memory,
+    Space,
+    View,
+    decode_step,
+    decode_tap,
+)
+from bvit_hw.engine.config import CHANNELS, COLUMNS, GROUPS, EngineConfig
+
+#: entries of an attention's table: as many bits as may be equal
+TABLE = COLUMNS + 1
+#: words of the table in a record of parameters; a word with the threshold and the masks of keys follow
+TABLE_WORDS = -(-TABLE // CHANNELS)
+
+
+def _wrapped(x: np.ndarray, bits: int) -> IntArray:
+    """What a register of ``bits`` holds of ``x``."""
+    half = 1 << (bits - 1)
+    return np.asarray(((x + half) & ((1 << bits) - 1)) - half, dtype=np.int64)
+
+
+class Machine:
+    """The memories, and what commands do to them. DRAM is three pieces: programme, input, output."""
+
+    #: widths of the sums in the matrix unit and in the vector unit
+    MATRIX_BITS = 28
+    VECTOR_BITS = 32
+
+    def __init__(self, config: EngineConfig, programme: bytes, input_bytes: bytes = b"", output_size: int = 0) -> None:
+        self.config = config
+        self.bits = np.zeros((config.bits, config.tokens, COLUMNS), dtype=np.uint8)
+        self.values = np.zeros((config.values, config.tokens, CHANNELS), dtype=np.uint8)
+        self.weights = np.zeros((config.weights, config.rows, COLUMNS), dtype=np.uint8)
+        self.params = np.zeros((config.params, CHANNELS), dtype=np.uint32)
+        self.steps = np.zeros(config.steps, dtype=np.uint64)
+        self.taps = np.zeros(config.taps, dtype=np.uint64)
+        self.programme = np.frombuffer(programme, dtype=np.uint8)
+        self.input = np.frombuffer(input_bytes, dtype=np.uint8)
+        self.output = np.zeros(output_size, dtype=np.uint8)
+
+    def run(self, command: Command) -> None:
+        """Carry out one command."""
+        match command.kind:
+            case Kind.LOAD:
+                self._load(command)
+            case Kind.STORE:
+                self._store(command)
+            case Kind.COMPUTE:
+                self._compute(command)
+            case Kind.ATTEND:
+                self._attend(command)
+            case Kind.KEYS:
+                self._keys(command)
+            case Kind.VALUES:
+                self._values(command)
+            case Kind.END:
+                pass
+
+    # DRAM
+
+    def _load(self, c: Command) -> None:
+        """``words`` words of a memory from ``slices`` beats each; what a word has besides stays."""
+        source = self.programme if c.space == Space.PROGRAMME else self.input
+        data = source[c.address : c.address + 8 * c.words * c.slices].reshape(c.words, c.slices, 8)
+        at = slice(c.weights.base, c.weights.base + c.words)
+        match c.memory:
+            case Memory.BITS:
+                self.bits[at, : c.slices] = np.unpackbits(data, axis=2, bitorder="little")
+            case Memory.WEIGHTS:
+                self.weights[at, : c.slices] = np.unpackbits(data, axis=2, bitorder="little")
+            case Memory.VALUES:
+                self.values[at, : c.slices] = data
+            case Memory.PARAMS:
+                self.params[at, : 2 * c.slices] = data.copy().view("<u4").reshape(c.words, -1)
+            case Memory.STEPS:
+                self.steps[at] = data.copy().view("<u8").reshape(c.words)
+            case Memory.TAPS:
+                self.taps[at] = data.copy().view("<u8").reshape(c.words)
+
+    def _store(self, c: Command) -> None:
+        """The first ``slices`` lanes of ``words`` words of values."""
+        data = self.values[c.operand0.base : c.operand0.base + c.words, : c.slices].reshape(-1)
+        self.output[c.address : c.address + data.size] = data
+
+    # loops
+
+    @staticmethod
+    def _at(c: Command, view: View) -> IntArray:
+        """The view's address in every turn: n0 x n1 x n2."""
+        i0, i1, i2 = np.ogrid[: c.n0, : c.n1, : c.n2]
+        return np.asarray(view.base + i0 * view.s0 + i1 * view.s1 + i2 * view.s2, dtype=np.int64)
+
+    def _sums(self, c: Command) -> IntArray:
+        """What the matrix unit adds up: turns x tokens x rows."""
+        bits_at, weights_at = self._at(c, c.bits_in).ravel(), self._at(c, c.weights).ravel()
+        acc = np.zeros((bits_at.size, self.config.tokens, self.config.rows), dtype=np.int64)
+        for word in self.steps[c.step_base : c.step_base + c.step_count]:
+            step = decode_step(int(word))
+            x = np.zeros((bits_at.size, self.config.tokens, COLUMNS), dtype=np.int8)
+            inside = slice(step.start * CHANNELS, (step.start + step.count) * CHANNELS)
+            x[..., inside] = self.bits[(bits_at + step.bits) % self.config.bits][..., inside]
+            if step.ones:
+                x[:] = 1
+            w = self.weights[(weights_at + step.weights) % self.config.weights]
+            signs, weights = (2.0 * x - 1).astype(np.float32), (2.0 * w - 1).astype(np.float32)
+            acc = (2 * acc if step.double else acc) + (signs @ weights.transpose(0, 2, 1)).astype(np.int64)
+        return _wrapped(acc, self.MATRIX_BITS)
+
+    def _records(self, c: Command, index: int) -> IntArray:
+        """Word ``index`` of the parameters, for each outer turn and group: n0 x 1 x 1 x groups x 1 x channels."""
+        i0, g = np.ogrid[: c.n0, : c.groups]
+        words = self.params[c.param_base + i0 * c.param_stride + g * c.record + index]
+        return words.view(np.int32).astype(np.int64)[:, None, None, :, None, :]
+
+    def _coefficient(self, c: Command, index: int) -> IntArray:
+        """Sixteen bits, two a word, behind bias, bias2 and slope with threshold."""
+        word = self._records(c, 3 + index // 2)
+        return _wrapped(word >> 16 * (index % 2), 16)
+
+    # commands
+
+    def _compute(self, c: Command) -> None:
+        """Sums of taps by channel, perhaps through a PReLU, shifted and saturated; to values, to bits, or both."""
+        tokens, g = self.config.tokens, np.arange(c.groups)
+        shape = (c.n0, c.n1, c.n2, c.groups, tokens, CHANNELS)
+        sums = np.zeros(shape, dtype=np.int64)
+        if c.step_count:
+            rows = self._sums(c).reshape(c.n0, c.n1, c.n2, tokens, -1, CHANNELS)[..., : c.groups, :]
+            sums = rows.transpose(0, 1, 2, 4, 3, 5)
+        before = np.broadcast_to(self._records(c, 0), shape).copy()
+        after = np.broadcast_to(self._records(c, 1), shape).copy() if c.prelu else np.zeros(shape, dtype=np.int64)
+        for word in self.taps[c.tap_base : c.tap_base + c.tap_count]:
+            tap = decode_tap(int(word))
+            if tap.source == MATRIX:
+                x = sums
+            else:
+                at = self._at(c, c.operands[tap.source])[..., None] + g * c.operand_groups[tap.source] + tap.offset
+                x = self._operand(at, tap.bytes, tap.signed)
+                x = self._shifted(x, tap.lane, c.lanes)
+                if tap.fold:
+                    folded = x.reshape(*shape[:-1], -1, 1 << tap.fold).sum(axis=-1)
+                    x = np.zeros_like(x)
+                    x[..., tap.place : tap.place + folded.shape[-1]] = folded
+            if tap.coef != PLAIN:
+                x = x * self._coefficient(c, tap.coef)
+            (after if tap.post else before)[...] += x << tap.shift
+        if c.prelu:
+            mid = _wrapped(before, self.VECTOR_BITS) >> c.mid_shift
+            slope = _wrapped(self._records(c, 2), 16)
+            before = np.where(mid >= 0, mid << c.slope_shift, mid * slope) + after
+        y = _wrapped(before, self.VECTOR_BITS) >> c.out_shift
+        y = np.clip(y, -(1 << (c.out_bits - 1)), (1 << (c.out_bits - 1)) - 1)
+        if c.out_bytes:
+            at = self._at(c, c.values_out)[..., None] + g * c.out_group
+            for plane in range(c.out_bytes):
+                self.values[(at + plane) % self.config.values] = (y >> 8 * plane) & 0xFF
+        if c.bit_mode:
+            threshold = self._records(c, 2) >> 16
+            bits = y >= threshold if c.bit_mode == BitMode.THRESHOLD else y >> c.plane & 1
+            self._write_bits(self._at(c, c.bits_out)[..., None] + g, bits)
+
+    def _operand(self, at: IntArray, count: int, signed: bool) -> IntArray:
+        """``count`` bytes, the lowest first."""
+        planes = [self.values[(at + plane) % self.config.values].astype(np.int64) << 8 * plane for plane in range(count)]
+        total = np.asarray(sum(planes), dtype=np.int64)
+        return _wrapped(total, 8 * count) if signed else total
+
+    def _shifted(self, x: IntArray, lane: int, lanes: int) -> IntArray:
+        """Lane l gets lane l + ``lane``; 0 where there is none below ``lanes``."""
+        if lane == 0:
+            return x
+        result = np.zeros_like(x)
+        for to in range(self.config.tokens):
+            if 0 <= to + lane < lanes:
+                result[..., to, :] = x[..., to + lane, :]
+        return result
+
+    def _write_bits(self, at: IntArray, bits: np.ndarray) -> None:
+        """Groups of bits at addresses that count groups."""
+        memory = self.bits.reshape(-1, self.config.tokens, GROUPS, CHANNELS)
+        at = at % (self.config.bits * GROUPS)
+        memory[at // GROUPS, :, at % GROUPS] = bits
+
+    def _attend(self, c: Command) -> None:
+        """Which keys each query attends: loops 0 and 1 are queries, loop 2 the rows of keys."""
+        record = self.params[c.param_base :]
+        table = record[:TABLE_WORDS].astype(np.int64).ravel()[:TABLE]
+        threshold = int(record[TABLE_WORDS, 0])
+        words = c.n2 * self.config.rows // COLUMNS
+        masks = record[TABLE_WORDS + 1 : TABLE_WORDS + 1 + words, :2].copy().view(np.uint8)
+        mask = np.unpackbits(masks, bitorder="little").astype(np.int64)
+        acc = self._sums(c).reshape(c.n0 * c.n1, c.n2, self.config.tokens, self.config.rows)
+        equal = (acc.transpose(0, 2, 1, 3).reshape(c.n0 * c.n1, self.config.tokens, -1) + COLUMNS) >> 1
+        entries = table[equal] * mask
+        attended = entries > (threshold * entries.sum(axis=2, keepdims=True)) >> 16
+        bits = attended.reshape(c.n0, c.n1, self.config.tokens, c.n2, self.config.groups, CHANNELS)
+        at = self._at(c, c.bits_out)[..., None] + np.arange(self.config.groups)
+        self._write_bits(at, bits.transpose(0, 1, 3, 4, 2, 5))
+
+    def _keys(self, c: Command) -> None:
+        """Keys become rows of weights: slots of all lanes, ``key_slots`` of them to 64 rows."""
+        tokens, rows = self.config.tokens, self.config.rows
+        for slot in range(c.n0):
+            word, place = divmod(slot, self.config.key_slots)
+            bits = self.bits[(c.bits_in.base + slot * c.bits_in.s0) % self.config.bits].copy()
+            bits[:, : c.start * CHANNELS] = 0
+            bits[:, (c.start + c.count) * CHANNELS :] = 0
+            for lane in range(tokens):
+                row = word * COLUMNS + place * tokens + lane
+                self.weights[c.weights.base + row // rows, row % rows] = bits[lane]
+
+    def _values(self, c: Command) -> None:
+        """Values become columns of weights: ``count`` groups of channels from ``start`` on, each channel a row."""
+        tokens, rows, slots = self.config.tokens, self.config.rows, self.config.key_slots
+        words = -(-c.n0 // slots)
+        for group in range(c.count):
+            channels = slice((c.start + group) * CHANNELS, (c.start + group + 1) * CHANNELS)
+            for word in range(words):
+                columns = np.zeros((CHANNELS, COLUMNS), dtype=np.uint8)
+                for slot in range(min(slots, c.n0 - word * slots)):
+                    bits = self.bits[(c.bits_in.base + (word * slots + slot) * c.bits_in.s0) % self.config.bits]
+                    columns[:, slot * tokens : (slot + 1) * tokens] = bits[:, channels].T
+                row = group * CHANNELS
+                at = c.weights.base + row // rows * words + word
+                self.weights[at, row % rows : row % rows + CHANNELS] = columns
