@@ -2,9 +2,9 @@
 
     python benchmarks/engine_bounds.py [--preset small-224]
 
-Nothing here is measured or simulated. A command takes the longer of what its matrix products and its taps need; filling,
-fetching of commands, and parameters between row groups are not counted. DRAM is what a frame reads of weights and
-parameters, side by side with the computing.
+Nothing here is measured or simulated. A command takes the longer of what its matrix products and its taps need;
+filling, fetching of commands, and parameters between row groups are not counted. DRAM is what a frame reads of weights
+and parameters, side by side with the computing.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ class Bound:
         if node.op == "IntLinear":
             return self.slots(node.output) * self.groups(node.inputs[0]) * self.graph.tensors[node.inputs[0]].bits
         if node.op == "BinaryAttention":
-            return int(self.slots(node.output) * node.attrs["heads"] * self.key_words(node) * 2 * COLUMNS // self.plan.channels)
+            passes = 2 * self.key_words(node) * COLUMNS // self.plan.channels  # the sum, then the comparison
+            return int(self.slots(node.output) * node.attrs["heads"] * passes)
         return 0
 
     def bits(self, node: FrozenNode) -> int:

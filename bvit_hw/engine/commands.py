@@ -5,8 +5,9 @@ All kinds have the same fields at the same places. What a kind does not use is 0
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -206,17 +207,17 @@ class Command:
 
 def decode(words: np.ndarray) -> Command:
     """The command that sixteen words hold."""
-    values: dict[str, object] = {}
-    types = {f.name: f.default for f in fields(Command)}
+    values: dict[str, Any] = {}
+    empty = Command(kind=Kind.END)
     for name, (word, low, width) in PLACES.items():
         number = int(words[word]) >> low & (1 << width) - 1
         if name == "kind":
             values[name] = Kind(number)
-        elif isinstance(types[name], View):
+        elif isinstance(getattr(empty, name), View):
             values[name] = View(*(number >> 16 * i & 0xFFFF for i in range(4)))
         else:
-            values[name] = type(types[name])(number)
-    return Command(**values)  # type: ignore[arg-type]
+            values[name] = type(getattr(empty, name))(number)
+    return Command(**values)
 
 
 def decode_step(word: int) -> Step:

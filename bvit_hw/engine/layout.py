@@ -101,10 +101,10 @@ class Values:
         lane, slot = self.layout.places()
         words = memory[self.base : self.base + self.words].astype(np.int64)
         cut = words.reshape(self.layout.slots, self.groups, self.bytes, *words.shape[1:])
-        value = sum(cut[:, :, plane] << 8 * plane for plane in range(self.bytes))
+        value = np.sum([cut[:, :, plane] << 8 * plane for plane in range(self.bytes)], axis=0)
         if self.signed:
             value = (value ^ (1 << 8 * self.bytes - 1)) - (1 << 8 * self.bytes - 1)
-        tokens = np.asarray(value)[slot[:, None], np.arange(self.groups), lane[:, None]]
+        tokens = value[slot[:, None], np.arange(self.groups), lane[:, None]]
         return np.asarray(tokens.reshape(len(slot), -1)[:, : self.channels], dtype=np.int64)
 
 
@@ -147,7 +147,8 @@ class Room:
             at = base + size
         if at + words > self.depth:
             raise LoweringError(
-                f"engine: the memory {self.name} has {self.depth} words; this network needs {at + words} of them at once"
+                f"engine: the memory {self.name} has {self.depth} words; "
+                f"this network needs {at + words} of them at once"
             )
         self._taken[at] = words
         self.peak = max(self.peak, at + words)

@@ -122,7 +122,7 @@ class Machine:
         """Word ``index`` of the parameters, for each outer turn and group: n0 x 1 x 1 x groups x 1 x channels."""
         i0, g = np.ogrid[: c.n0, : c.groups]
         words = self.params[c.param_base + i0 * c.param_stride + g * c.record + index]
-        return words.view(np.int32).astype(np.int64)[:, None, None, :, None, :]
+        return np.asarray(words.view(np.int32)[:, None, None, :, None, :], dtype=np.int64)
 
     def _coefficient(self, c: Command, index: int) -> IntArray:
         """Sixteen bits, two a word, behind bias, bias2 and slope with threshold."""
@@ -173,8 +173,8 @@ class Machine:
 
     def _operand(self, at: IntArray, count: int, signed: bool) -> IntArray:
         """``count`` bytes, the lowest first."""
-        planes = [self.values[(at + plane) % self.config.values].astype(np.int64) << 8 * plane for plane in range(count)]
-        total = np.asarray(sum(planes), dtype=np.int64)
+        found = (self.values[(at + plane) % self.config.values].astype(np.int64) << 8 * plane for plane in range(count))
+        total = np.asarray(sum(found), dtype=np.int64)
         return _wrapped(total, 8 * count) if signed else total
 
     def _shifted(self, x: IntArray, lane: int, lanes: int) -> IntArray:
@@ -230,7 +230,8 @@ class Machine:
             for word in range(words):
                 columns = np.zeros((CHANNELS, COLUMNS), dtype=np.uint8)
                 for slot in range(min(slots, c.n0 - word * slots)):
-                    bits = self.bits[(c.bits_in.base + (word * slots + slot) * c.bits_in.s0) % self.config.bits]
+                    at = c.bits_in.base + (word * slots + slot) * c.bits_in.s0
+                    bits = self.bits[at % self.config.bits]
                     columns[:, slot * tokens : (slot + 1) * tokens] = bits[:, channels].T
                 row = group * CHANNELS
                 at = c.weights.base + row // rows * words + word

@@ -1,0 +1,177 @@
+"""The golden machine's commands give what the contract's operators give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bvit_hw.contract import FrozenNode, FrozenTensor
+from bvit_hw.contract.attention_rule import score_table
+from bvit_hw.contract.operators import OPERATORS
+from bvit_hw.engine.commands import MATRIX, BitMode, Command, Kind, Memory, Step, Tap, View
+from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.layout import Bits, Layout, Values
+from bvit_hw.engine.machine import TABLE, TABLE_WORDS, Machine
+
+CONFIG = EngineConfig(tokens=3, rows=16)
+GRID = Layout(2, 2, 3)
+
+
+def tensor(name: str, channels: int, bits: int = 8, signed: bool = True) -> FrozenTensor:
+    return FrozenTensor(name=name, height=2, width=6, channels=channels, bits=bits, signed=signed)
+
+
+def place(memory: np.ndarray, held: Values | Bits, x: np.ndarray) -> None:
+    """Put tokens x channels where ``held`` says; of several bytes the lowest is all that is used here."""
+    lane, slot = held.layout.places()
+    for token, row in enumerate(x):
+        for c, value in enumerate(row):
+            if isinstance(held, Values):
+                memory[held.at(slot[token], c // 8), lane[token], c % 8] = value & 255
+            else:
+                at = held.group(slot[token], c // 8)
+                memory[at // 8, lane[token], at % 8 * 8 + c % 8] = value
+
+
+@pytest.mark.parametrize("prelu", [0, 1])
+def test_a_linear_layer_its_affine_and_the_bits_behind_it(prelu: int) -> None:
+    """72 columns, of which the second word masks 7 groups; 32 rows in two turns; one operand from memory."""
+    rng, machine = np.random.default_rng(prelu), Machine(CONFIG, b"")
+    x, h = rng.integers(0, 2, (12, 72)), rng.integers(-128, 128, (12, 32))
+    weights = rng.choice([-1, 1], (32, 72))
+    attrs = {"multiply": (1, 0), "shift": (1, 4), "prelu": prelu, "mid_shift": 2, "slope_shift": 6, "out_shift": 6}
+    params = {
+        "coef0": rng.integers(-128, 128, 32), "bias": rng.integers(-900, 900, (1, 32)),
+        "slope": rng.integers(-128, 128, 32), "bias2": rng.integers(-9000, 9000, (1, 32)),
+    }  # fmt: skip
+    threshold = rng.integers(-100, 100, 32)
+    bits, held = Bits(4, GRID, 72, 2), Values(0, GRID, 32, 1, True)
+    out, out_bits = Values(100, GRID, 32, 1, True), Bits(40, GRID, 32, 1)
+    place(machine.bits, bits, x)
+    place(machine.values, held, h)
+    # The columns beyond 72 are bits 0 and weights 1: -56, which the bias takes away again.
+    padded = np.ones((32, 128), dtype=np.uint8)
+    padded[:, :72] = weights > 0
+    machine.weights[:4] = padded.reshape(2, 16, 2, 64).transpose(0, 2, 1, 3).reshape(4, 16, 64)
+    fields = [params["bias"][0] + (params["coef0"] * 56 << 1), params["bias2"][0]]
+    fields += [(threshold << 16) | (params["slope"] & 0xFFFF), params["coef0"] & 0xFFFF]
+    record = np.stack(fields).astype(np.int64).astype(np.uint32).reshape(4, 4, 8).transpose(1, 0, 2)
+    machine.params[:16] = record.reshape(16, 8)
+    machine.steps[:2] = [Step(0, 0).word, Step(1, 1, 0, 1).word]
+    machine.taps[:2] = [Tap(MATRIX, shift=1, coef=0).word, Tap(0, shift=4).word]
+    machine.run(Command(
+        kind=Kind.COMPUTE, groups=2, n0=2, n1=2, n2=2, step_count=2, tap_count=2, weights=View(0, 2),
+        bits_in=View(4, 0, 4, 2), values_out=View(100, 2, 8, 4), out_group=1, bits_out=View(40 * 8, 2, 16, 8),
+        param_stride=8, record=4, mid_shift=2, slope_shift=6, out_shift=6, out_bits=8, out_bytes=1,
+        bit_mode=BitMode.THRESHOLD, prelu=bool(prelu), operand0=View(0, 2, 8, 4), group0=1, lanes=3,
+    ))  # fmt: skip
+    acc = (2 * x - 1) @ weights.T
+    node = FrozenNode(op="ChannelAffine", inputs=("acc", "h"), output="y", attrs=attrs, params=params)
+    images = (acc.reshape(1, 2, 6, 32), h.reshape(1, 2, 6, 32))
+    wanted = OPERATORS["ChannelAffine"].run(node, tensor("y", 32), *images).reshape(12, 32)
+    assert len(np.unique(wanted)) > 50
+    assert np.array_equal(out.read(machine.values), wanted)
+    assert np.array_equal(out_bits.read(machine.bits), wanted >= threshold)
+
+
+def test_attention_of_two_heads_in_a_word() -> None:
+    """12 queries and keys in three lanes, heads of 16 channels; places of no key are masked."""
+    rng, machine = np.random.default_rng(3), Machine(CONFIG, b"")
+    q, k, v = (rng.integers(0, 2, (12, 32)) for _ in range(3))
+    held = [Bits(base, GRID, 32, 1) for base in (0, 4, 8)]
+    for bits, x in zip(held, (q, k, v), strict=True):
+        place(machine.bits, bits, x)
+    table, threshold = score_table(16, 15), 7000
+    entries = np.zeros(8 * TABLE_WORDS, dtype=np.uint32)
+    entries[TABLE - 17 : TABLE] = table
+    machine.params[:TABLE_WORDS] = entries.reshape(-1, 8)
+    machine.params[TABLE_WORDS, 0] = threshold
+    machine.params[TABLE_WORDS + 1, :2] = [(1 << 12) - 1, 0]
+    machine.taps[0], found = Tap(MATRIX).word, np.zeros((12, 32), dtype=np.int64)
+    for head in range(2):
+        part = {"start": 2 * head, "count": 2}
+        machine.steps[:3] = [Step(0, 0, **part).word, Step(0, 0).word, Step(0, 0, ones=True).word]
+        machine.run(Command(kind=Kind.KEYS, n0=4, bits_in=View(4, 1), weights=View(0), **part))
+        machine.run(Command(
+            kind=Kind.ATTEND, n0=2, n1=2, n2=4, step_count=1, weights=View(0, 0, 0, 1), bits_in=View(0, 2, 1),
+            bits_out=View(20 * 8, 16, 8, 2),
+        ))  # fmt: skip
+        machine.run(Command(kind=Kind.VALUES, n0=4, bits_in=View(8, 1), weights=View(16), **part))
+        machine.params[30:34] = 0
+        machine.run(Command(
+            kind=Kind.COMPUTE, groups=2, n1=2, n2=2, step_base=1, step_count=2, tap_count=1, weights=View(16),
+            bits_in=View(20, 0, 2, 1), values_out=View(0, 0, 4, 2), out_group=1, param_base=30, out_shift=1,
+            out_bits=8, out_bytes=1, lanes=3,
+        ))  # fmt: skip
+        found[:, 16 * head : 16 * head + 16] = Values(0, GRID, 16, 1, True).read(machine.values)
+    # The keys' order on the chip is that of slots and lanes, and does not matter to a sum.
+    attrs = {"heads": 2, "table_bits": 15, "table_shift": 16}
+    params = {"table": table, "threshold": np.int64(threshold)}
+    node = FrozenNode(op="BinaryAttention", inputs=("q", "k", "v"), output="att", attrs=attrs, params=params)
+    images = [x.reshape(1, 2, 6, 32) for x in (q, k, v)]
+    wanted = OPERATORS["BinaryAttention"].run(node, tensor("att", 32), *images).reshape(12, 32)
+    assert len(np.unique(wanted)) > 4 and np.array_equal(found, wanted)
+
+
+def test_lanes_shift_and_channels_fold() -> None:
+    """A pool of four channels each, and a sum over all lanes, into lane 0."""
+    rng, machine = np.random.default_rng(4), Machine(CONFIG, b"")
+    x = rng.integers(-128, 128, (12, 16))
+    place(machine.values, Values(0, GRID, 16, 1, True), x)
+    pooled, summed = Values(40, GRID, 4, 2, True), Values(60, Layout(2, 2, 1), 16, 2, True)
+    machine.taps[:2] = [Tap(0, fold=2).word, Tap(0, offset=1, fold=2, place=2).word]
+    machine.taps[2:5] = [Tap(0, lane=lane).word for lane in range(3)]
+    common = {"kind": Kind.COMPUTE, "n1": 2, "n2": 2, "out_bits": 16, "out_bytes": 2, "lanes": 3}
+    machine.run(Command(
+        groups=1, tap_count=2, operand0=View(0, 0, 4, 2), values_out=View(40, 0, 4, 2), **common
+    ))  # fmt: skip
+    machine.run(Command(
+        groups=2, tap_base=2, tap_count=3, operand0=View(0, 0, 4, 2), group0=1, out_group=2,
+        values_out=View(60, 0, 8, 4), **common,
+    ))  # fmt: skip
+    assert np.array_equal(pooled.read(machine.values), x.reshape(12, 4, 4).sum(axis=2))
+    wanted = x.reshape(2, 3, 2, 16).sum(axis=1).reshape(4, 16)
+    assert np.array_equal(summed.read(machine.values), wanted)
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+def test_integers_are_products_of_planes(signed: int) -> None:
+    """4 w x = sum of +-2^(p+q) of planes - sum of planes of x + a constant: steps that double, the highest first."""
+    rng, machine = np.random.default_rng(5), Machine(CONFIG, b"")
+    low = -8 if signed else 0
+    x, w = rng.integers(low, low + 16, (12, 64)), rng.integers(-4, 4, (16, 64))
+    planes, rows = [x >> p & 1 for p in range(4)], [w >> q & 1 for q in range(3)]
+    for p, plane in enumerate(planes):
+        place(machine.bits, Bits(4 * p, GRID, 64, 1), plane)
+    steps, words = [], []
+    for power in reversed(range(6)):
+        first = True
+        for p in range(4):
+            negative = bool(signed) and p == 3
+            pairs = [(rows[power - p], (power - p == 2) != negative)] if 0 <= power - p < 3 else []
+            if power == p:
+                pairs.append((np.ones_like(w), not negative))
+            for bits, turned in pairs:
+                steps.append(Step(4 * p, len(words), double=first and bool(steps)).word)
+                words.append(1 - bits if turned else bits)
+                first = False
+    machine.steps[: len(steps)], machine.weights[: len(words)] = steps, np.stack(words)
+    machine.taps[0] = Tap(MATRIX).word
+    machine.run(Command(
+        kind=Kind.COMPUTE, groups=2, n1=2, n2=2, step_count=len(steps), tap_count=1, bits_in=View(0, 0, 2, 1),
+        values_out=View(0, 0, 16, 8), out_group=4, out_bits=32, out_bytes=4, lanes=3,
+    ))  # fmt: skip
+    constant = (-1 if signed else 15) * 2 * w.sum(axis=1)
+    assert np.array_equal(Values(0, GRID, 16, 4, True).read(machine.values) + constant, 4 * x @ w.T)
+
+
+def test_dram_is_loaded_by_slices_and_stored_by_lanes() -> None:
+    rng = np.random.default_rng(6)
+    programme = rng.integers(0, 256, 256, dtype=np.uint8).tobytes()
+    machine = Machine(CONFIG, programme, output_size=64)
+    load = {"kind": Kind.LOAD, "words": 2, "slices": 2}
+    machine.run(Command(memory=Memory.VALUES, weights=View(7), address=16, **load))
+    machine.run(Command(memory=Memory.WEIGHTS, weights=View(9), address=64, **load))
+    machine.run(Command(kind=Kind.STORE, operand0=View(7), words=2, slices=2, address=32))
+    assert machine.output[32:].tobytes() == programme[16:48] and not machine.output[:32].any()
+    assert np.packbits(machine.weights[9:11, :2], bitorder="little").tobytes() == programme[64:96]
