@@ -21,6 +21,7 @@ from bvit_hw.contract.builder import Builder
 from bvit_hw.contract.fixed_point import FloatArray, RealAffine
 from bvit_hw.contract.operators.multi_pool import WINDOWS
 from bvit_hw.models import cpu_steps
+from bvit_hw.models.binary import bit_probability
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.elementwise import pool_affines
 from bvit_hw.models.fusing import fuses
@@ -33,7 +34,6 @@ from bvit_hw.models.layers import (
     RPReLU,
     Unscaled,
     binary_or_real,
-    bit_probability,
     double,
     placed,
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bvit_hw.contract.attention_rule import THRESHOLD_MAX, attended, score_table, threshold_integer
-from bvit_hw.models import grid, layers
+from bvit_hw.models import binary, grid, layers
 from bvit_hw.models.blocks import PoolBranches
 from bvit_hw.models.quant import ActQuant, WeightQuant
 
@@ -21,7 +21,7 @@ def randn(*shape: int, seed: int = 0) -> Tensor:
 
 def test_sign_of_zero_is_plus_one_and_its_gradient_is_piecewise() -> None:
     x = torch.tensor([-2.0, -1.0, -0.75, 0.0, 0.25, 1.0, 3.0], requires_grad=True)
-    y = layers.sign(x)
+    y = binary.sign(x)
     y.sum().backward()
     assert y.tolist() == [-1, -1, -1, 1, 1, 1, 1]
     assert x.grad is not None and x.grad.tolist() == [0, 0, 0.5, 2, 1.5, 0, 0]
@@ -32,7 +32,7 @@ def test_binary_linear_is_row_scale_times_signs(centred: bool) -> None:
     linear = layers.BinaryLinear(24, 6, centred=centred)
     with torch.no_grad():
         linear.weight.copy_(2 * randn(6, 24) + 0.3)
-    bits = layers.sign(randn(5, 24, seed=1))
+    bits = binary.sign(randn(5, 24, seed=1))
     output = linear(bits)
     output.sum().backward()
     for row in range(6):
@@ -141,7 +141,7 @@ def test_integer_rule_is_the_softmax_rule_away_from_ties(seed: int, keys: int, t
 def test_bit_probability_gradients_are_those_of_a_learned_step() -> None:
     p = torch.tensor([0.05, 0.2, 0.3, 0.9], requires_grad=True)
     t = torch.tensor(0.5, requires_grad=True)
-    y = layers.bit_probability(p, t)
+    y = binary.bit_probability(p, t)
     y.sum().backward()
     assert torch.allclose(y, torch.tensor([0.0, 0.0, 0.5, 0.5]))
     assert p.grad is not None and t.grad is not None

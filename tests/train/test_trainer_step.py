@@ -8,7 +8,8 @@ import torch.nn.functional as F
 
 from bvit_hw import data
 from bvit_hw.data import open_data
-from bvit_hw.models.layers import BinaryLinear, RPReLU, plus_minus_one
+from bvit_hw.models.binary import plus_minus_one
+from bvit_hw.models.layers import BinaryLinear, RPReLU
 from bvit_hw.train import Trainer
 from bvit_hw.train.memory import keep_freed_memory
 from tests.training_children import SHORT, some_digits
