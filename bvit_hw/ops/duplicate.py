@@ -8,36 +8,25 @@ from typing import ClassVar, Self
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import CostTerms, Intake, Params, RtlInstance, Stream, divisors
-from bvit_hw.ops.glue_common import GlueOp
+from bvit_hw.ops.glue_common import SameLanesOp
 
 MAX_COPIES = 8  # as many as the benches go through
 
 
 @dataclass(frozen=True, kw_only=True)
-class Duplicate(GlueOp):
+class Duplicate(SameLanesOp):
     """``copies`` equal streams; each consumer takes its beat when it likes."""
 
     op_type: ClassVar[str] = "Duplicate"
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_duplicate.sv",)
 
     copies: int
-    pe: int
 
     def check_fields(self) -> None:
         """Shape and folding."""
         if not 2 <= self.copies <= MAX_COPIES:
             raise ConfigError(f"Duplicate: copies={self.copies}; allowed: 2 to {MAX_COPIES}")
-        _ = self.stream
-
-    @property
-    def stream(self) -> Stream:
-        """The stream on all sides; raises FoldingError for a bad ``pe``."""
-        return self.carried(self.pe)
-
-    @property
-    def inputs(self) -> tuple[Stream, ...]:
-        """One stream."""
-        return (self.stream,)
+        super().check_fields()
 
     @property
     def outputs(self) -> tuple[Stream, ...]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bvit_hw.errors import ConfigError
-from bvit_hw.ops.base import CostTerms, Params, Resources, RtlInstance, Stream, clog2
-from bvit_hw.ops.glue_common import GlueOp
+from bvit_hw.ops.base import CostTerms, Params, Resources, RtlInstance, clog2
+from bvit_hw.ops.glue_common import SameLanesOp
 
 #: style -> parameter STYLE of bvit_fifo.sv
 STYLES = {"small": 0, "large": 1, "ultra": 2}
@@ -16,7 +16,7 @@ MEMORY_KINDS = {"registers": "ff", "LUT RAM": "lut", "block RAM": "bram18", "Ult
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fifo(GlueOp):
+class Fifo(SameLanesOp):
     """Holds ``depth`` beats.
 
     ``style`` "small" uses registers (depth 2) or LUT RAM, "large" block RAM, "ultra" UltraRAM where the target has it.
@@ -25,10 +25,8 @@ class Fifo(GlueOp):
     """
 
     op_type: ClassVar[str] = "Fifo"
-    folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_fifo.sv",)
 
-    pe: int
     depth: int = 2
     style: str = "small"
 
@@ -39,22 +37,7 @@ class Fifo(GlueOp):
         least = 2 if self.style == "small" else 4
         if self.depth < least:
             raise ConfigError(f"Fifo: depth={self.depth}; allowed with style {self.style!r}: {least} or more")
-        _ = self.stream
-
-    @property
-    def stream(self) -> Stream:
-        """The stream on both sides."""
-        return self.carried(self.pe)
-
-    @property
-    def inputs(self) -> tuple[Stream, ...]:
-        """One stream."""
-        return (self.stream,)
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        """The same stream."""
-        return (self.stream,)
+        super().check_fields()
 
     @property
     def fifo_depth(self) -> int:

@@ -47,3 +47,29 @@ class GlueOp(HwOp):
         """What goes in comes out."""
         (frame,) = frames
         return (np.asarray(frame, dtype=np.int64),) * len(self.outputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameLanesOp(GlueOp):
+    """Base of those that have the tensor in ``pe`` lanes on every side: one stream in, the same one out."""
+
+    pe: int
+
+    def check_fields(self) -> None:
+        """Folding."""
+        _ = self.stream
+
+    @property
+    def stream(self) -> Stream:
+        """The stream on all sides; raises FoldingError for a bad ``pe``."""
+        return self.carried(self.pe)
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """One stream."""
+        return (self.stream,)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """The same stream."""
+        return (self.stream,)

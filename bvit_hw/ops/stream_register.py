@@ -5,43 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bvit_hw.ops.base import CostTerms, Intake, Params, RtlInstance, Stream
+from bvit_hw.ops.base import CostTerms, Intake, Params, RtlInstance
 from bvit_hw.ops.fifo import Fifo
-from bvit_hw.ops.glue_common import GlueOp
+from bvit_hw.ops.glue_common import SameLanesOp
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamRegister(GlueOp):
+class StreamRegister(SameLanesOp):
     """Two registers for beats: what it gives comes from flip-flops, its ready as well.
 
     It is a FIFO of two beats in RTL, but none that sizing may take away or make deeper.
     """
 
     op_type: ClassVar[str] = "StreamRegister"
-    folding_fields: ClassVar[tuple[str, ...]] = ("pe",)
     is_die_border: ClassVar[bool] = True
     rtl_sources: ClassVar[tuple[str, ...]] = ("bvit_fifo.sv",)
-
-    pe: int
-
-    def check_fields(self) -> None:
-        """Folding."""
-        _ = self.stream
-
-    @property
-    def stream(self) -> Stream:
-        """The stream on both sides."""
-        return self.carried(self.pe)
-
-    @property
-    def inputs(self) -> tuple[Stream, ...]:
-        """One stream."""
-        return (self.stream,)
-
-    @property
-    def outputs(self) -> tuple[Stream, ...]:
-        """The same stream."""
-        return (self.stream,)
 
     @property
     def intake(self) -> Intake:
