@@ -30,8 +30,8 @@ def next_streams(bits: int, logit_bits: int) -> dict[str, int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accelerator:
-    """The generated top: its module and text, and the library files of the whole design in compile order.
+class Kernel:
+    """A generated module with a core in it: its text, and the library files of its whole design in compile order.
 
     ``cell_models`` are library files that only simulation and lint read, before all others. ``streams`` are its ports
     with the bits of their tdata.
@@ -41,8 +41,6 @@ class Accelerator:
     text: str
     library: Sequence[str]
     cell_models: Sequence[str]
-    border: Border
-    model_hash: str
     streams: Mapping[str, int]
 
     def write(self, folder: Path) -> Path:
@@ -50,6 +48,14 @@ class Accelerator:
         path = folder / f"{self.module}.v"
         write_aside(path, self.text)
         return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator(Kernel):
+    """The top with pixels, logits and registers: the only kernel, or the first of several."""
+
+    border: Border
+    model_hash: str
 
 
 def accelerator(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bvit_hw.codegen.accelerator import Accelerator, accelerator
-from bvit_hw.codegen.die_kernels import LINKED, DieKernel, die_kernels, linked
+from bvit_hw.codegen.accelerator import Accelerator, Kernel, accelerator
+from bvit_hw.codegen.die_kernels import LINKED, die_kernels, linked
 from bvit_hw.codegen.stitch import Stitched, stitch
 from bvit_hw.disk import write_aside
 from bvit_hw.graph.border import Border
@@ -20,11 +20,11 @@ class Design:
     """The kernels in order, each with its core; the first has pixels, logits and registers."""
 
     first: Accelerator
-    others: tuple[DieKernel, ...]
+    others: tuple[Kernel, ...]
     cores: tuple[Stitched, ...]
 
     @property
-    def kernels(self) -> tuple[Accelerator | DieKernel, ...]:
+    def kernels(self) -> tuple[Kernel, ...]:
         """All kernels, the first one first."""
         return (self.first, *self.others)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from bvit_hw import __version__
-from bvit_hw.codegen.accelerator import Accelerator, next_streams, whole_bytes
+from bvit_hw.codegen.accelerator import Accelerator, Kernel, next_streams, whole_bytes
 from bvit_hw.codegen.stitch import TEMPLATES, Stitched
-from bvit_hw.disk import write_aside
 from bvit_hw.runtime.registers import ADDRESS_SPACE
 
 #: files of rtl/ that a kernel behind the first needs beside its core's, in compile order
@@ -21,23 +19,6 @@ LINKED = "bvit_linked"
 _LINKS = (
     ("m_next", "s_prev", False), ("m_back", "s_back", True), ("m_hold", "s_hold", False), ("m_held", "s_held", True),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class DieKernel:
-    """A kernel behind the first one: module, text, library files in compile order, streams with the bits of tdata."""
-
-    module: str
-    text: str
-    library: Sequence[str]
-    cell_models: Sequence[str]
-    streams: Mapping[str, int]
-
-    def write(self, folder: Path) -> Path:
-        """Write the module into ``folder``; returns its path."""
-        path = folder / f"{self.module}.v"
-        write_aside(path, self.text)
-        return path
 
 
 @dataclass(frozen=True)
@@ -55,7 +36,7 @@ def die_module(first: str, number: int) -> str:
     return f"{first}_die{number}"
 
 
-def die_kernels(first: Accelerator, cores: Sequence[Stitched]) -> list[DieKernel]:
+def die_kernels(first: Accelerator, cores: Sequence[Stitched]) -> list[Kernel]:
     """The kernels behind ``first`` of ``cores``, one a die; ``cores[0]`` is the one in ``first``."""
     found = []
     for number, (before, core) in enumerate(pairwise(cores), 1):
@@ -74,7 +55,7 @@ def die_kernels(first: Accelerator, cores: Sequence[Stitched]) -> list[DieKernel
         )
         streams = {"s_prev": whole_bytes(prev_bits), "m_back": whole_bytes(logit_bits), "s_hold": 8, "m_held": 8}
         found.append(
-            DieKernel(
+            Kernel(
                 module=module,
                 text=text,
                 library=tuple(dict.fromkeys((*core.library, *_SOURCES))),
@@ -94,7 +75,7 @@ def stream_links(modules: Sequence[str]) -> list[StreamLink]:
     ]
 
 
-def linked(first: Accelerator, kernels: Sequence[DieKernel]) -> str:
+def linked(first: Accelerator, kernels: Sequence[Kernel]) -> str:
     """A module with the ports of an accelerator of one kernel: all kernels, connected as on the card. To simulate."""
     streams = {first.module: first.streams, **{kernel.module: kernel.streams for kernel in kernels}}
     return TEMPLATES.get_template("linked.v.j2").render(
