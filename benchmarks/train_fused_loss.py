@@ -19,7 +19,7 @@ import torch
 from machine import processor
 
 from bvit_hw.data import ImageData, open_data
-from bvit_hw.data.sources import _from_arrays
+from bvit_hw.data.sources import data_of_arrays
 from bvit_hw.train import Trainer, training_recipe
 from bvit_hw.train.memory import keep_freed_memory
 
@@ -35,7 +35,7 @@ def part_of(data: ImageData, train: int, test: int) -> ImageData:
     arrays = data.arrays
     if arrays is None:
         raise click.ClickException(f"{data.name}: pictures in memory are wanted")
-    return _from_arrays(
+    return data_of_arrays(
         replace(
             arrays,
             train_images=arrays.train_images[:train],

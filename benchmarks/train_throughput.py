@@ -48,7 +48,7 @@ from machine import processor
 from plain_binaryvit import PlainBinaryViT, PlainSizes
 
 from bvit_hw.data.datasets import Dataset
-from bvit_hw.data.sources import _from_arrays
+from bvit_hw.data.sources import data_of_arrays
 from bvit_hw.models import BinaryViT, BinaryViTConfig, preset
 from bvit_hw.train import Trainer
 from bvit_hw.train.memory import keep_freed_memory
@@ -182,7 +182,7 @@ class RecipeStep:
         asked = dict(OPTIONS[option] for option in options if option in OPTIONS)
         wanted = {**RUN, "batch_size": batch, "calibration_images": batch, **asked}
         recipe = Recipe(dataset="./random", model=config, **wanted)
-        self.trainer = Trainer(recipe, _from_arrays(data))
+        self.trainer = Trainer(recipe, data_of_arrays(data))
         if phase == "quantized":
             self.trainer.epoch = recipe.epochs - recipe.quant_epochs
 

@@ -74,7 +74,8 @@ class ImageData:
         return len(self.class_names)
 
 
-def _from_arrays(dataset: Dataset) -> ImageData:
+def data_of_arrays(dataset: Dataset) -> ImageData:
+    """Pictures that are in memory, N x H x W x C, as a source for training."""
     height, width, channels = dataset.train_images.shape[1:]
     return ImageData(
         dataset.name,
@@ -136,13 +137,13 @@ def open_data(text: str, *, download: bool = False) -> ImageData:
     """
     kind, folder = parse_data(text)
     if folder is None:
-        return _from_arrays(load_dataset(kind))
+        return data_of_arrays(load_dataset(kind))
     if kind in CIFAR_NAMES:
-        return _from_arrays(load_cifar(kind, folder, download=download))
+        return data_of_arrays(load_cifar(kind, folder, download=download))
     if kind in _MNIST_NAMES:
-        return _from_arrays(load_mnist(kind, folder, FASHION_CLASSES if kind == "fashion-mnist" else ()))
+        return data_of_arrays(load_mnist(kind, folder, FASHION_CLASSES if kind == "fashion-mnist" else ()))
     if kind == "npz":
-        return _from_arrays(open_archive(folder))
+        return data_of_arrays(open_archive(folder))
     # torchvision takes its time to import, and digits do without.
     from bvit_hw.data.tree import open_tree
 
