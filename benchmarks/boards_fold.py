@@ -1,7 +1,8 @@
 """What the folding finds for every board: cycles a frame, what limits it, predicted resources, or why nothing fits.
 
-    python benchmarks/boards_fold.py [PRESET [BOARD ...]]
+    python benchmarks/boards_fold.py [--as-built] [PRESET [BOARD ...]]
 
+With --as-built some LUTs are left alone, as `bvit-hw build` does for what FIFO sizing finds.
 The network has random weights, on which neither cycles nor cost depend.
 """
 
@@ -22,11 +23,12 @@ from bvit_hw.graph.folding import fold
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.passes import run_passes
 from bvit_hw.models.presets import preset
+from bvit_hw.pipeline.steps.fold import with_margin
 
 HEADS = "| board | MHz | cycles a frame | frames/s | LUT | FF | BRAM18 | URAM | DSP | kernels | limited by | seconds |"
 
 
-def main(name: str, boards: Sequence[str]) -> None:
+def main(name: str, boards: Sequence[str], *, as_built: bool) -> None:
     """Print one line a board (all, where none is named), as Markdown."""
     graph = hw_graph_of(random_frozen(preset(name), seed=1))
     print(f"{name}; {processor()}\n")
@@ -35,7 +37,7 @@ def main(name: str, boards: Sequence[str]) -> None:
     for board in map(load_board, boards or board_names()):
         start = time.process_time()
         try:
-            result = fold(run_passes(graph, board_passes(board)), board)
+            result = fold(run_passes(graph, board_passes(board)), with_margin(board) if as_built else board)
         except FoldingError as error:
             print(f"| {board.name} | {board.clock_mhz:g} | {str(error).removeprefix('bvit: ')} |", flush=True)
             continue
@@ -49,4 +51,5 @@ def main(name: str, boards: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "tiny-digits", sys.argv[2:])
+    words = [word for word in sys.argv[1:] if word != "--as-built"]
+    main(words[0] if words else "tiny-digits", words[1:], as_built="--as-built" in sys.argv)

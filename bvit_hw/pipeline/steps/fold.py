@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from bvit_hw.boards import Board
 from bvit_hw.freeze.random_frozen import random_images
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.file import save_graph
@@ -20,6 +21,12 @@ from bvit_hw.pipeline.engine import StepContext
 FOLDING_MARGIN = 0.04
 
 
+def with_margin(board: Board) -> Board:
+    """The board as folding is given it."""
+    budget = board.budget
+    return board.model_copy(update={"budget": budget.model_copy(update={"lut": budget.lut * (1 - FOLDING_MARGIN)})})
+
+
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     """Let streams wait where that takes fewest bits, then solve the folding for the budget or the rate asked for.
 
@@ -27,9 +34,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     fields is other than as lowered.
     """
     options = build.options
-    budget = options.board.budget
-    reduced = budget.model_copy(update={"lut": budget.lut * (1 - FOLDING_MARGIN)})
-    board = options.board.model_copy(update={"budget": reduced})
+    board = with_margin(options.board)
     graph = run_passes(build.lowered, board_passes(board), random_images(build.config, 1)[0])
     result = fold(graph, board, target_fps=options.target_fps)
     save_graph(result.graph, context.folder / GRAPH_FILE)
