@@ -42,9 +42,8 @@ from bvit_hw.threads import usable_cores
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes at once (default: one a core, at most 4).")
 @click.option(
     "--simulated-device/--no-simulated-device",
-    default=True,
-    show_default=True,
-    help="Compile the accelerator as a device for notebooks and `bvit-hw run`.",
+    default=None,
+    help="Compile the accelerator as a device for notebooks and `bvit-hw run`; default: unless it is very large.",
 )
 @click.option("--until", metavar="STEP", help="End after this step.")
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave out a step that no other needs; may be repeated.")
@@ -66,7 +65,7 @@ def build_command(
     images: int,
     calibrate: str | None,
     jobs: int | None,
-    simulated_device: bool,
+    simulated_device: bool | None,
     until: str | None,
     skip: tuple[str, ...],
     overwrite: bool,

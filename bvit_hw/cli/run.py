@@ -39,7 +39,7 @@ def run_command(build: Path | None, device: str, images: Path, batch: int | None
     if not (package / "model.json").is_file():
         raise DeviceFailure(f"{folder}: holds no finished build (no package/model.json); run bvit-hw build first")
     if device == "sim" and not (package / "sim").is_dir():
-        raise DeviceFailure(f"{package}: built without a simulated device; run bvit-hw build --simulated-device again")
+        raise DeviceFailure(f"{package}: built without a simulated device; add --simulated-device to bvit-hw build")
     bitstream = None
     if device == "board":
         # Vivado's results may lie in the step's own folder, or in the package where Vivado was run by hand.

@@ -72,10 +72,15 @@ class PartsSimulator(CoreSimulator):
         )
 
 
+def is_large(graph: HwGraph) -> bool:
+    """Whether a core, glue included, is simulated in parts."""
+    return len(graph.nodes) >= LARGE
+
+
 def core_simulator(graph: HwGraph, tell: Callable[[str], None], **options: int) -> CoreSimulator:
     """The simulator for a core of the size of ``graph``, glue included; ``options`` are those of both."""
     plain = CoreSimulator(**options)  # type: ignore[arg-type]
-    return plain if len(graph.nodes) < LARGE else PartsSimulator(**vars(plain), tell=tell)
+    return PartsSimulator(**vars(plain), tell=tell) if is_large(graph) else plain
 
 
 def _library(core: Stitched) -> Path:

@@ -47,8 +47,9 @@ class BuildOptions:
     #: RTL or HLS flavour of the operators (graph/implementation.py), for all and for single ones by name
     impl: str = "auto"
     impl_of: tuple[tuple[str, str], ...] = ()
-    #: whether the package gets the accelerator as a simulated device, for notebooks without a board
-    simulated_device: bool = True
+    #: whether the package gets the accelerator as a simulated device, for notebooks without a board; None: where the
+    #: core is small enough to be compiled as a whole
+    simulated_device: bool | None = None
 
     @cached_property
     def checkpoint_digest(self) -> str:
@@ -78,7 +79,7 @@ def resolve(
     calibrate: str | None = None,
     impl: str = "auto",
     impl_of: Sequence[str] = (),
-    simulated_device: bool = True,
+    simulated_device: bool | None = None,
 ) -> BuildOptions:
     """Options from the command line's words. Raises a BvitError that lists what is allowed."""
     found_board = load_board(board)

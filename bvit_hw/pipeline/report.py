@@ -221,6 +221,7 @@ def make_report(
             else "",
             implementation=Implementation(**results["bitstream"]["implementation"]) if built else None,
         ),
+        no_simulated_device=by_user.get("no_simulated_device", ""),
         operators=_rows(graph, counted),
         edges=_edges(graph),
         hls=_hls(results) if any(o.name == "hls" for o in outcomes) else None,

@@ -168,7 +168,10 @@ class HlsPart(_Record):
 
 
 class Report(_Record):
-    """All that a build knows of its accelerator."""
+    """All that a build knows of its accelerator.
+
+    ``no_simulated_device`` says why the package has none (empty: it has one, or there is no package).
+    """
 
     board: str
     board_title: str
@@ -189,6 +192,7 @@ class Report(_Record):
     binary_macs: int = 0
     steps: list[StepRow]
     bitstream: Bitstream
+    no_simulated_device: str = ""
     operators: list[OperatorRow]
     edges: list[Edge]
     versions: dict[str, str]

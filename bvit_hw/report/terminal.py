@@ -87,6 +87,8 @@ def print_report(report: Report, console: Console) -> None:
     console.print(steps)
     if report.hls is not None:
         console.print(f"HLS: {report.hls.note}", markup=False)
+    if report.no_simulated_device:
+        console.print(f"simulated device: {report.no_simulated_device}", markup=False)
     console.print(report.bitstream.note, markup=False)
     built = report.bitstream.implementation
     if built is not None:

@@ -38,6 +38,7 @@ REPORT = SimpleNamespace(
     fifo_memory=FIFO_MEMORY, dies=DIES,
     steps=[SimpleNamespace(name="checkpoint", status="done", seconds=3.0, note=""),
            SimpleNamespace(name="synthesize", status="left out", seconds=0.0, note="--skip synthesize")],
+    no_simulated_device="",
     bitstream=SimpleNamespace(built=True, note="", implementation=None, command=""),
 )  # fmt: skip
 
@@ -58,3 +59,11 @@ def test_a_single_die_is_not_told() -> None:
     out = io.StringIO()
     print_report(SimpleNamespace(**vars(REPORT) | {"dies": DIES[:1]}), Console(width=80, file=out))  # type: ignore[arg-type]
     assert "SLR0" not in out.getvalue()
+
+
+def test_a_simulated_device_that_is_left_out_is_told() -> None:
+    for reason in ("left out by --no-simulated-device", ""):
+        out = io.StringIO()
+        report = SimpleNamespace(**vars(REPORT) | {"no_simulated_device": reason})
+        print_report(report, Console(width=80, file=out))  # type: ignore[arg-type]
+        assert (f"simulated device: {reason}" in out.getvalue()) == bool(reason)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bvit_hw.flows import vivado
 from bvit_hw.flows.device_model import build_device
+from bvit_hw.flows.parts_sim import is_large
 from bvit_hw.flows.vendor import flow_of, kernel_folder
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.board_package import write_board_files
@@ -81,7 +82,10 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         logits=build.frozen_logits(images).astype(np.int32),
     )
     context.progress(1, 2)
-    if options.simulated_device:
+    without = why_no_device(build)
+    if without:
+        context.say(f"no simulated device: {without}")
+    else:
         build_device(
             folder / "sim",
             top=str(generated["simulated_top"]),
@@ -94,7 +98,25 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         )
     seal(folder)
     files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
-    return {"files": len(files), "bitstream_command": flow.command, "bitstream_files": list(flow.results)}
+    return {
+        "files": len(files),
+        "bitstream_command": flow.command,
+        "bitstream_files": list(flow.results),
+        "no_simulated_device": without,
+    }
+
+
+def why_no_device(build: Artefacts) -> str:
+    """Why the package gets no simulated device; nothing where it gets one."""
+    wanted = build.options.simulated_device
+    if wanted is False:
+        return "left out by --no-simulated-device"
+    if wanted is None and is_large(build.stitched):
+        return (
+            f"left out: {len(build.stitched.nodes):,} operators are one model for Verilator, minutes of its time and "
+            "gigabytes of memory; --simulated-device compiles it all the same"
+        )
+    return ""
 
 
 STEP = BuildStep(
@@ -105,6 +127,6 @@ STEP = BuildStep(
     inputs=lambda options: {"simulated_device": options.simulated_device},
     code=("contract", "runtime", "pipeline/board_package.py"),
     data=("boards/notebooks", "hls/movers"),
-    needs=lambda options: verilator_and_compilers(options) if options.simulated_device else (),
-    may_need=lambda options: COMPILERS if options.simulated_device else (),
+    needs=lambda options: () if options.simulated_device is False else verilator_and_compilers(options),
+    may_need=lambda options: () if options.simulated_device is False else COMPILERS,
 )
