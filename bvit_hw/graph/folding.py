@@ -19,7 +19,7 @@ from bvit_hw.errors import FoldingError
 from bvit_hw.graph.border import border_of
 from bvit_hw.graph.dies import kernels, overfull, with_cuts
 from bvit_hw.graph.folding_choices import KINDS, choices_of, vector
-from bvit_hw.graph.folding_solver import DiePart, Solver
+from bvit_hw.graph.folding_solver import Part, Solver
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.passes import GraphPass, run_passes
 from bvit_hw.graph.stitch_plan import planned
@@ -54,9 +54,9 @@ class FoldingResult:
 def _least(graph: HwGraph, limits: Resources) -> None:
     """Raise FoldingError where one resource alone is too small at every folding."""
     border = border_of(graph, limits.bram18).resources
-    for kind in KINDS:
+    for index, kind in enumerate(KINDS):
         limit = getattr(limits, kind)
-        need = {n.name: min(getattr(c.op.resources(), kind) for c in choices_of(n.op)) for n in graph.nodes}
+        need = {n.name: min(choice.cost[index] for choice in choices_of(n.op)) for n in graph.nodes}
         need["the accelerator's border"] = getattr(border, kind)
         total = sum(need.values())
         if total > limit:
@@ -197,8 +197,9 @@ def _fit_cut(solver: Solver, cycles: int, board: Board, cut: Sequence[str]) -> F
     """
     limits, dies = solver.limits, list(board.die_limits.values())
     room = [np.array(vector(die)) for die in dies]
+    everything = frozenset(node.name for node in solver.graph.nodes)
     for attempt in range(1, _TIGHTENINGS + 1):
-        chosen = solver.fine(cycles, limits, _parts(solver, cut, room))
+        chosen = solver.fine(cycles, _parts(solver, cut, room) if room else [Part(everything, limits)])
         if chosen is None:
             return None
         result, stitched = _result(solver, board, with_cuts(solver.graph.with_ops(chosen), cut))
@@ -221,14 +222,14 @@ def _uncut(solver: Solver, cycles: int, board: Board) -> str:
     return f"; nowhere can it be cut into a kernel for each of {', '.join(dies)} that fits there"
 
 
-def _parts(solver: Solver, cut: Sequence[str], room: Sequence[np.ndarray]) -> tuple[DiePart, ...]:
+def _parts(solver: Solver, cut: Sequence[str], room: Sequence[np.ndarray]) -> list[Part]:
     """The operators between the places of ``cut`` with the room on their dies, the border's taken off the first."""
     found = []
     for number, (kernel, limits) in enumerate(zip(kernels(with_cuts(solver.graph, cut)), room, strict=False)):
-        names = tuple(node.name for node in kernel.nodes if not node.op.is_glue)
+        names = frozenset(node.name for node in kernel.nodes if not node.op.is_glue)
         left = limits - np.array(solver.border) if number == 0 else limits
-        found.append(DiePart(names, tuple(left.tolist())))
-    return tuple(found)
+        found.append(Part(names, tuple(left.tolist())))
+    return found
 
 
 def _result(solver: Solver, board: Board, graph: HwGraph) -> tuple[FoldingResult, HwGraph]:

@@ -26,8 +26,8 @@ from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 
 #: nodes of the search tree at most; the shipped networks are solved at the first one
 COARSE_NODES, FINE_NODES = 10_000, 2_000
-#: how far from the cheapest a fine solution may be; the dies' limits make it hard to be nearer
-FINE_GAP, DIES_GAP = 2e-3, 1e-2
+#: how far from the cheapest a fine solution may be; on a die that is nearly full the search for a nearer one is long
+FINE_GAP, DIES_GAP = 2e-3, 5e-3
 #: part of a die that a coarse solution may fill where there are further dies: width converters are not in it
 COMFORTABLE = 0.9
 #: pairs of lanes at the two ends of all streams beyond which a fine programme takes minutes, or hours: DeiT has 384
@@ -54,10 +54,10 @@ def _budget_rows(programme: Programme, costs: Mapping[int, tuple[float, ...]], l
 
 
 @dataclass(frozen=True)
-class DiePart:
-    """The operators that are to be on one die, and its limits."""
+class Part:
+    """Operators with what they may take together: all, or those that are to be on one die."""
 
-    names: tuple[str, ...]
+    names: frozenset[str]
     limits: tuple[float, ...]
 
 
@@ -221,57 +221,77 @@ class Solver:
                 pairs += len(ours) * len(theirs)
         return found if pairs <= MOST_PAIRS else {op: unconverted(choices) for op, choices in found.items()}
 
-    def fine(
-        self, cycles: int, limits: tuple[float, ...], dies: Sequence[DiePart] = ()
-    ) -> dict[str, HwOp] | None:
-        """Cheapest folding of every operator at ``cycles``, glue counted in; None where nothing fits, no die either."""
+    def fine(self, cycles: int, parts: Sequence[Part]) -> dict[str, HwOp] | None:
+        """Cheapest folding of every operator at ``cycles``, glue counted in; None where a part does not fit its limits.
+
+        Several parts, each on a die, are solved one after the other, for they share nothing but the streams between
+        them: the converter behind one is chosen with the part that reads it.
+        """
+        worthwhile = self._worthwhile(cycles)
+        if len(parts) > 1:
+            programmes = (self._fine_programme(part, worthwhile, {})[0] for part in parts)
+            if not all(programme.may_fit() for programme in programmes):
+                return None
+        chosen: dict[str, HwOp] = {}
+        for part in parts:
+            programme, columns = self._fine_programme(part, worthwhile, chosen)
+            values = programme.solve(gap=FINE_GAP if len(parts) == 1 else DIES_GAP, nodes=FINE_NODES)
+            if values is None:
+                return None
+            chosen |= {name: max(pairs, key=lambda pair: values[pair[1]])[0].op for name, pairs in columns.items()}
+        return chosen
+
+    def _fine_programme(
+        self, part: Part, worthwhile: Mapping[HwOp, Sequence[Choice]], chosen: Mapping[str, HwOp]
+    ) -> tuple[Programme, dict[str, list[tuple[Choice, int]]]]:
+        """The programme of one part, and the columns of the choices for each of its operators.
+
+        Streams from other parts count where their operators are ``chosen``.
+        """
         programme = Programme()
         costs: dict[int, tuple[float, ...]] = {}
         columns: dict[str, list[tuple[Choice, int]]] = {}
-        worthwhile = self._worthwhile(cycles)
         for node in self.graph.nodes:
-            choices = worthwhile[node.op]
+            if node.name not in part.names:
+                continue
             columns[node.name] = []
             links = self.border_links.get(node.name, {})
             least = np.min(list(links.values()), axis=0) if links else 0.0
-            for choice in choices:
+            for choice in worthwhile[node.op]:
                 # The least that a link to the border can cost is taken off the limits already.
                 cost = np.array(choice.cost) + (np.array(links[choice.lanes]) - least if links else 0.0)
                 column = programme.variable(float(self.weights @ cost), 1, integer=True)
                 costs[column] = tuple(cost.tolist())
                 columns[node.name].append((choice, column))
             programme.row([(column, 1.0) for _, column in columns[node.name]], 1, 1)
-        owned = {name: {column: costs[column] for _, column in pairs} for name, pairs in columns.items()}
         for node in self.graph.nodes:
             for port, tensor in enumerate(node.outputs):
                 readers = self.consumers.get(tensor, [])
-                index = len(node.op.inputs) + port
-                ours = by_lanes_of(columns[node.name], index)
-                for reader, reader_port in readers:
+                here = [(reader, reader_port) for reader, reader_port in readers if reader.name in columns]
+                if node.name in columns:
+                    ours = by_lanes_of(columns[node.name], len(node.op.inputs) + port)
+                elif node.name in chosen and here:
+                    ours = {chosen[node.name].outputs[port].lanes: [self._settled(programme, costs)]}
+                else:
+                    continue
+                for reader, reader_port in here:
                     theirs = by_lanes_of(columns[reader.name], reader_port)
-                    held = self.held[tensor, reader.name, reader_port]
                     link = partial(
                         link_costs,
-                        held=held,
+                        held=self.held[tensor, reader.name, reader_port],
                         target=self.graph.target,
                         buffered=_buffered(reader),
                         ultra=self.ultra,
                     )
-                    before = len(costs)
                     self._link(programme, costs, node.op.outputs[port], ours, theirs, link, len(readers))
-                    owned[reader.name].update(list(costs.items())[before:])
-        _budget_rows(programme, costs, limits)
-        for die in dies:
-            here: dict[int, tuple[float, ...]] = {}
-            for name in die.names:
-                here |= owned[name]
-            _budget_rows(programme, here, die.limits)
-        if dies and not programme.may_fit():
-            return None
-        values = programme.solve(gap=DIES_GAP if len(dies) > 1 else FINE_GAP, nodes=FINE_NODES)
-        if values is None:
-            return None
-        return {name: max(pairs, key=lambda pair: values[pair[1]])[0].op for name, pairs in columns.items()}
+        _budget_rows(programme, costs, part.limits)
+        return programme, columns
+
+    def _settled(self, programme: Programme, costs: dict[int, tuple[float, ...]]) -> int:
+        """A column of a choice that is made already."""
+        column = self._column(programme, costs, Resources())
+        programme.row([(column, 1.0)], 1, 1)
+        return column
 
     def _link(
         self,
