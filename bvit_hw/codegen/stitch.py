@@ -66,13 +66,18 @@ def _literal(value: int | str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(int(value))
 
 
-def _signals(streams: Sequence[str]) -> dict[str, str]:
-    """What goes to a port's signals, by their names: tdata, tvalid, tready."""
-    return {name: packed([f"{stream}_{name}" for stream in streams]) for name in ("tdata", "tvalid", "tready")}
+def _signals(streams: Sequence[str], *, data: bool) -> dict[str, str]:
+    """What goes to a port's signals, by their names: tdata, tvalid, tready. Without ``data`` tdata is left open."""
+    found = {name: packed([f"{stream}_{name}" for stream in streams]) for name in ("tdata", "tvalid", "tready")}
+    return found if data else found | {"tdata": ""}
 
 
-def stitch(graph: HwGraph) -> Stitched:
-    """The core of a graph with all its glue; raises LoweringError where a stream has not one end each side."""
+def stitch(graph: HwGraph, *, timing_only: bool = False) -> Stitched:
+    """The core of a graph with all its glue; raises LoweringError where a stream has not one end each side.
+
+    With ``timing_only`` every beat between operators is 0: a core for a simulation that asks when beats move, which no
+    operator lets depend on what is in them. Verilator drops what computes them, most of the core.
+    """
     graph.check(stitched=True)
     edges = graph.edges()
     tensors = [edge.tensor for edge in edges]
@@ -104,7 +109,10 @@ def stitch(graph: HwGraph) -> Stitched:
                 "module": rtl.module,
                 "id": identifier,
                 "parameters": parameters,
-                "ports": [(prefix, _signals(streams)) for prefix, streams in ports.items()],
+                "ports": [
+                    (prefix, _signals(streams, data=not timing_only or prefix in rtl.inputs))
+                    for prefix, streams in ports.items()
+                ],
                 "unused": rtl.unused_inputs,
             }
         )
@@ -122,6 +130,7 @@ def stitch(graph: HwGraph) -> Stitched:
         output=_output_stream(graph),
         input_id=stream_ids[graph.input],
         output_id=stream_ids[graph.output],
+        timing_only=timing_only,
     )
     return Stitched(
         module=module,

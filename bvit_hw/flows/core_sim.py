@@ -57,16 +57,19 @@ class CoreSimulator:
     jobs: int = 2
     timeout: float = 900.0
 
-    def __call__(self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun:
+    def __call__(
+        self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0, timing_only: bool = False
+    ) -> CoreRun:
         """Run ``images`` (uint8, N x H x W x C, or any N x values), repeated to ``frames`` frames.
 
+        With ``timing_only`` all that is between the streams' ready and valid is left out: logits are 0.
         Raises LoweringError naming the blocked streams when the core gets stuck, ToolError when a tool fails.
         """
         if self.workdir is not None:
             self.workdir.mkdir(parents=True, exist_ok=True)
-            return self._run(self.workdir, graph, images, frames, interval)
+            return self._run(self.workdir, graph, images, frames, interval, timing_only)
         with scratch("bvit-core-") as folder:
-            return self._run(folder, graph, images, frames, interval)
+            return self._run(folder, graph, images, frames, interval, timing_only)
 
     def build(self, folder: Path, core: Stitched) -> Path:
         """The executable of a stitched core."""
@@ -77,8 +80,10 @@ class CoreSimulator:
         sources = [*source_paths((*core.cell_models, *core.library)), text]
         return build_model(sources, core.module, cpp=[main], flags=FLAGS, optimize="-O1", jobs=self.jobs)
 
-    def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
-        core = stitch(graph)
+    def _run(
+        self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int, timing_only: bool
+    ) -> CoreRun:
+        core = stitch(graph, timing_only=timing_only)
         executable = self.build(folder, core)
         write_memories(core.memories, folder)
         border = CoreBorder(core.input, core.output)

@@ -42,9 +42,11 @@ class PartsSimulator(CoreSimulator):
 
     tell: Callable[[str], None] = lambda text: None
 
-    def _run(self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int) -> CoreRun:
+    def _run(
+        self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int, timing_only: bool
+    ) -> CoreRun:
         parts = segments(graph)
-        cores = [stitch(part.graph) for part in parts]
+        cores = [stitch(part.graph, timing_only=timing_only) for part in parts]
         libraries: dict[str, Path] = {}
         texts = {core.text: core for core in cores}
         self.tell(f"{len(graph.nodes)} operators in {len(parts)} parts, {len(texts)} different ones: compiling those")

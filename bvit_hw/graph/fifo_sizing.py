@@ -78,9 +78,14 @@ class CoreRun:
 
 
 class Simulate(Protocol):
-    """Runs the core of a graph on ``images`` repeated to ``frames`` frames (``interval`` 0: source never waits)."""
+    """Runs the core of a graph on ``images`` repeated to ``frames`` frames (``interval`` 0: source never waits).
 
-    def __call__(self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun: ...
+    With ``timing_only`` no logits are asked for, only when beats move: what computes them may be left out.
+    """
+
+    def __call__(
+        self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0, timing_only: bool = False
+    ) -> CoreRun: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +145,16 @@ def measure(
     small: Collection[str] = (),
     small_depth: int = SMALL_DEPTHS[0],
 ) -> CoreRun:
-    """A run of ``graph`` with FIFOs that never fill, but for the ``small`` ones; a frame every ``graph.cycles``."""
+    """A run of ``graph`` with FIFOs that never fill, but for the ``small`` ones; a frame every ``graph.cycles``.
+
+    When beats move does not depend on what is in them, so nothing is computed, and the run has no logits.
+    """
     streams = _fifo_streams(graph)
     frames_held = 4
     while True:
         depths = {n: small_depth if n in small else frames_held * s.beats + 16 for n, s in streams.items()}
-        run = simulate(with_depths(graph, depths), images, frames=frames, interval=graph.cycles)
+        deep = with_depths(graph, depths)
+        run = simulate(deep, images, frames=frames, interval=graph.cycles, timing_only=True)
         full = [name for name, depth in depths.items() if name not in small and run.occupancy[name] >= depth]
         if not full:
             return run
@@ -203,7 +212,6 @@ def _size(
     frames: int,
 ) -> SizedGraph:
     """Prove what the ``first`` run measured: the fewest and shallowest FIFOs first."""
-    check_logits(first, wanted)
     memories = graph.target.memories
     depths = {name: round_depth(first.occupancy[name], memories) for name in _fifo_streams(graph)}
     without = removable_fifos(graph, first.occupancy)

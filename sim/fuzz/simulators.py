@@ -83,7 +83,9 @@ class SizingSimulator:
     real: FuzzSimulator
     graph: HwGraph | None = None
 
-    def __call__(self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun:
+    def __call__(
+        self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0, timing_only: bool = False
+    ) -> CoreRun:
         if not interval:
             return self.real(graph, images, frames=frames)
         self.graph = graph

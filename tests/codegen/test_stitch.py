@@ -146,6 +146,14 @@ def test_a_jam_names_the_streams() -> None:
 
 
 @pytest.mark.sim
+def test_beats_move_alike_whatever_is_in_them() -> None:
+    """What sizing measures without data is what it would measure with them."""
+    whole, bare = (CoreSimulator()(sized().graph, IMAGES, frames=8, timing_only=only) for only in (False, True))
+    assert whole.logits.any() and not bare.logits.any()
+    assert replace(whole, logits=bare.logits) == bare
+
+
+@pytest.mark.sim
 def test_wrong_weights_are_seen() -> None:
     node = glued().node("head.acc")
     weights = np.array(node.params["weights"])
@@ -162,7 +170,9 @@ def test_wrong_weights_are_seen() -> None:
 def _fake(occupancy: int, cycles: float, calls: list[HwGraph], needed: int = 0) -> object:
     """A core of ``cycles``, or of the model's where all FIFOs are as deep as ``needed``, unless that is 0."""
 
-    def simulate(graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun:
+    def simulate(
+        graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0, timing_only: bool = False
+    ) -> CoreRun:
         calls.append(graph)
         logits = golden_logits(glued(), images)
         deep = needed and all(n.op.fifo_depth >= needed for n in graph.fifos)
@@ -194,7 +204,9 @@ def test_fifos_that_hold_back_too_hard_get_a_lut_ram() -> None:
     small = held_back(glued())
     assert small
 
-    def simulate(graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0) -> CoreRun:
+    def simulate(
+        graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0, timing_only: bool = False
+    ) -> CoreRun:
         hard = any(n.op.fifo_depth == 2 for n in graph.fifos if n.name in small)
         run = _fake(3, graph.cycles, calls)(graph, images, frames=frames)  # type: ignore[operator]
         return replace(run, ends=tuple(round(1.05 * end) for end in run.ends)) if hard else run
