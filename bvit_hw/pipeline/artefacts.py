@@ -17,6 +17,7 @@ from bvit_hw.data.labelled import LabelledImages, class_names_of, generated_imag
 from bvit_hw.data.record import DataRecord
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.graph.border import Border, border_of
+from bvit_hw.graph.fifo_sizing import CoreRun
 from bvit_hw.graph.file import load_graph
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.models import BinaryViTConfig
@@ -27,6 +28,8 @@ from bvit_hw.pipeline.options import BuildOptions
 MOST_IMAGES = 512
 #: the file in which steps hand on a hardware graph
 GRAPH_FILE = "graph.safetensors"
+#: the file of the run that proved the FIFO depths: its images, logits, cycles of starts and ends
+PROVEN_RUN = "proven_run.npz"
 T = TypeVar("T")
 
 
@@ -114,6 +117,13 @@ class Artefacts:
     def stitched(self) -> HwGraph:
         """The graph with all its glue and the FIFO depths that sizing found."""
         return load_graph(self.folders["generate"] / GRAPH_FILE)
+
+    @made_by("generate")
+    def proven_run(self) -> tuple[np.ndarray, CoreRun]:
+        """Images that went through the final RTL back to back, and that run."""
+        with np.load(self.folders["generate"] / PROVEN_RUN) as found:
+            starts, ends = (tuple(found[name].tolist()) for name in ("starts", "ends"))
+            return found["images"], CoreRun(logits=found["logits"], starts=starts, ends=ends, occupancy={})
 
     def frozen_logits(self, images: np.ndarray) -> np.ndarray:
         """Logits (N x classes, int64) of the frozen network for ``images`` (uint8, N x H x W x C)."""

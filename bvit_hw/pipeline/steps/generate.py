@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from bvit_hw.codegen.design import design
 from bvit_hw.flows.cache import any_cached
 from bvit_hw.flows.parts_sim import core_simulator
@@ -14,7 +16,7 @@ from bvit_hw.flows.verilator import lint
 from bvit_hw.graph.fifo_sizing import size_fifos, sizing_frames
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.stitch_plan import add_glue
-from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
+from bvit_hw.pipeline.artefacts import GRAPH_FILE, PROVEN_RUN, Artefacts
 from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.options import BuildOptions
@@ -46,6 +48,8 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     )
     context.progress(2, 3)
     save_graph(sized.graph, context.folder / GRAPH_FILE)
+    run = sized.run
+    np.savez(context.folder / PROVEN_RUN, images=images, logits=run.logits, starts=run.starts, ends=run.ends)
     made = design(
         sized.graph,
         name=TOP,

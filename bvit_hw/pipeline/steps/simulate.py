@@ -18,16 +18,22 @@ from bvit_hw.pipeline.steps.generate import COMPILERS, verilator_and_compilers
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
-    """Test images through the RTL, back to back and with stalls: logits bit for bit, cycles, latency."""
+    """Test images through the RTL, back to back and with stalls: logits bit for bit, cycles, latency.
+
+    Few images went through it back to back already, when the FIFO depths were proven.
+    """
     options, data, graph = build.options, build.images, build.stitched
     count = min(options.simulated_images, len(data.images))
     images, labels = data.images[:count], None if data.labels is None else data.labels[:count]
     wanted = build.frozen_logits(images)
     context.progress(0, 2)
-    # Enough frames for a steady state, even where fewer images were asked for.
-    frames = max(count, 8)
-    result = core_simulator(graph, context.say, jobs=options.jobs)(graph, images, frames=frames)
-    check_logits(result, wanted)
+    proven, result = build.proven_run
+    if np.array_equal(proven[:count], images):
+        check_logits(result, build.frozen_logits(proven))
+    else:
+        # Enough frames for a steady state, even where fewer images were asked for.
+        result = core_simulator(graph, context.say, jobs=options.jobs)(graph, images, frames=max(count, 8))
+        check_logits(result, wanted)
     context.progress(1, 2)
     found, model = result.cycles_per_frame, graph.cycles
     if abs(found - model) > TOLERANCE * model:
