@@ -47,9 +47,14 @@ class BinaryViTConfig(BaseModel):
     weight_bits: Bits = 8
     table_bits: Annotated[int, Field(ge=4, le=15)] = 15
 
-    #: pixel normalization, one value an image channel: (pixel / 255 - mean) / std
+    #: pixel normalization, one value an image channel (0.5 unless given): (pixel / 255 - mean) / std
     mean: tuple[Annotated[float, Field(ge=-10, le=10)], ...] = (0.5, 0.5, 0.5)
     std: tuple[Annotated[float, Field(ge=1e-3, le=1e3)], ...] = (0.5, 0.5, 0.5)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grey_is_like_colour(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"mean": (0.5,), "std": (0.5,)} | values if values.get("in_channels") == 1 else values
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:

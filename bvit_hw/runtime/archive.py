@@ -50,7 +50,7 @@ def read_arrays(path: str | Path, needed: tuple[str, ...], optional: tuple[str, 
     except MemoryError as error:
         raise ImageError(f"{path}: its arrays do not fit into memory") from error
     except UNREADABLE as error:
-        raise ImageError(f"{path}: damaged, or no .npz file: {error}") from error
+        raise ImageError(f"{path}: damaged, or no .npz file: {_reason(error)}") from error
     if not all(isinstance(array, np.ndarray) for array in found.values()):
         raise ImageError(f"{path}: {' and '.join(map(repr, found))} must be NumPy arrays, one .npy each")
     return found
@@ -66,8 +66,13 @@ def read_array(path: str | Path) -> np.ndarray:
     except MemoryError as error:
         raise ImageError(f"{path}: its array does not fit into memory") from error
     except UNREADABLE as error:
-        raise ImageError(f"{path}: no NumPy array: {error}") from error
+        raise ImageError(f"{path}: no NumPy array: {_reason(error)}") from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise ImageError(f"{path}: no NumPy array, but an archive of several; name it .npz")
     return array
+
+
+def _reason(error: Exception) -> str:
+    """The error's words; NumPy takes what it does not know for a pickle, and says how to read one."""
+    return "holds Python objects, or none of NumPy's formats" if "pickle" in str(error) else str(error)

@@ -45,7 +45,7 @@ WHOLE = packed(images=IMAGES, labels=np.arange(4) % 3)
     ("content", "words"),
     [
         (b"", "damaged, or no .npz"),
-        (b"some text", "damaged, or no .npz"),
+        (b"some text", "damaged, or no .npz file: holds Python objects, or none of NumPy's formats"),
         (WHOLE[: len(WHOLE) // 2], "damaged, or no .npz"),
         (WHOLE[:300] + bytes(40) + WHOLE[340:], "damaged, or no .npz"),
         (single(), "holds a single array"),

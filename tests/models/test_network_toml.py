@@ -117,7 +117,7 @@ def test_each_field_of_another_type_is_refused_by_its_name(tmp_path: Path, field
         ({"depth": [1, 1]}, "depth: no such field; did you mean depths?"),
         ({"colour": "red"}, "colour: no such field; allowed: summary, recipe, data, image_size, "),
         ({"depths": [1]}, "depths=(1,) has 1 entries; channels=(8, 16) asks for 2"),
-        ({"in_channels": 1}, "mean=(0.5, 0.5, 0.5) must have in_channels=1 entries"),
+        ({"in_channels": 1, "mean": [0.5, 0.5, 0.5]}, "mean=(0.5, 0.5, 0.5) must have in_channels=1 entries"),
         ({"heads": [1, 3]}, "stage 1: heads=3 does not divide channels=16"),
         ({"image_size": 18}, "image_size=18 must be a multiple of 8 (patch and stages)"),
         ({"class_token": True}, "class_token needs a single stage"),
@@ -128,6 +128,11 @@ def test_what_is_wrong_is_said_with_its_field(tmp_path: Path, change: dict[str, 
     path = written(tmp_path / "net.toml", **change)
     path.write_text(path.read_text().replace("NaN", "nan"))
     assert told in message(path)
+
+
+def test_a_grey_network_needs_no_normalization_of_its_own(tmp_path: Path) -> None:
+    config = read_network(written(tmp_path / "net.toml", in_channels=1)).config
+    assert (config.in_channels, config.mean, config.std) == (1, (0.5,), (0.5,))
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
