@@ -16,22 +16,36 @@ from bvit_hw.runtime.archive import read_archive, read_arrays
 from bvit_hw.runtime.errors import ImageError
 from bvit_hw.runtime.images import to_bytes
 from bvit_hw.runtime.labels import check_labels
+from bvit_hw.runtime.preprocess import images_with_channels
 
 #: of each class of a file without a test part, every so manieth image measures
 TEST_SHARE = 5
 _NAMES, _TEST = "class_names", ("test_images", "test_labels")
 
 
-def load_archive(path: str, config: BinaryViTConfig, *, labelled: bool = True) -> tuple[Images, Labels | None]:
+def load_archive(
+    path: str, config: BinaryViTConfig, *, labelled: bool = True, converts: bool = False
+) -> tuple[Images, Labels | None]:
     """``images`` and ``labels`` of an .npz file, as a network of ``config`` takes them: uint8 N x S x S x C, int64 N.
 
-    Without ``labelled`` there may be no labels. Raises :class:`DatasetError` naming the file and what is wrong.
+    Without ``labelled`` there may be no labels. With ``converts`` grey pictures (N x S x S, or C 1) are converted for
+    three channels, and the reverse. Raises :class:`DatasetError` naming the file and what is wrong.
     """
     try:
         images, labels = read_archive(path_of(path), labelled=labelled)
     except ImageError as error:
         raise DatasetError(str(error)) from error
     size, channels = config.image_size, config.in_channels
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim == 4 and images.dtype == np.uint8 and {images.shape[3], channels} == {1, 3}:
+        if not converts:
+            kind = "grey" if channels == 3 else "coloured"
+            raise DatasetError(
+                f"{path}: {kind} pictures; the network takes {channels} channel{'s' * (channels > 1)}, "
+                "--convert-colours converts them"
+            )
+        images = images_with_channels(images, channels)
     if images.dtype != np.uint8 or images.shape[1:] != (size, size, channels) or images.ndim != 4:
         raise DatasetError(
             f"{path}: images are {images.dtype} {images.shape}; the network takes uint8 "

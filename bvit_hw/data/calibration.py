@@ -58,7 +58,7 @@ def load_calibration(
     limit = limit or (_LARGE_CALIBRATION_IMAGES if large else CALIBRATION_IMAGES)
     check = _LARGE_CHECK_IMAGES if large else CHECK_IMAGES
     if text.lower().endswith(".npz"):
-        found = _from_npz(text, config, limit, check)
+        found = _from_npz(text, config, record, limit, check)
     elif is_dir(text) or ("/" in text and "=" not in text):
         found = _from_folder(text, Path(text).expanduser(), config, record, limit, check)
     else:
@@ -73,8 +73,10 @@ def load_calibration(
     return found
 
 
-def _from_npz(text: str, config: BinaryViTConfig, limit: int, check: int) -> CalibrationImages:
-    images, labels = load_archive(text, config, labelled=False)
+def _from_npz(
+    text: str, config: BinaryViTConfig, record: DataRecord, limit: int, check: int
+) -> CalibrationImages:
+    images, labels = load_archive(text, config, labelled=False, converts=record.converts)
     first, second = _deal(len(images), limit, check)
     return CalibrationImages(
         text, images[first], images[second], None if labels is None else labels[second], first != second

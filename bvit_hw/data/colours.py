@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bvit_hw.data.sources import ArraySplit, ImageData, Split
-from bvit_hw.runtime.preprocess import luma
+from bvit_hw.runtime.preprocess import images_with_channels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
-
-    from bvit_hw.data.datasets import Images
 
 
 @dataclass(frozen=True)
@@ -40,13 +36,10 @@ def with_channels(data: ImageData, channels: int) -> ImageData:
         mode = "L" if channels == 1 else "RGB"
         return replace(data, train=_Converted(data.train, mode), test=_Converted(data.test, mode), channels=channels)
 
-    def convert(images: Images) -> Images:
-        return luma(images) if channels == 1 else np.repeat(images, 3, axis=3)
-
     arrays = replace(
         data.arrays,
-        train_images=convert(data.arrays.train_images),
-        test_images=convert(data.arrays.test_images),
+        train_images=images_with_channels(data.arrays.train_images, channels),
+        test_images=images_with_channels(data.arrays.test_images, channels),
     )
     return replace(
         data,

@@ -119,7 +119,7 @@ def _is_archive(data: str, record: DataRecord) -> bool:
 
 def _archive(data: str, config: BinaryViTConfig, record: DataRecord) -> tuple[Images, Labels, tuple[str, ...]]:
     """Images, labels in the network's numbers, and notes; classes that the file names are told by their names."""
-    images, labels = load_archive(data, config)
+    images, labels = load_archive(data, config, converts=record.converts)
     assert labels is not None
     notes = other_data(data, record)
     names = archive_names(data)

@@ -129,6 +129,11 @@ def luma(images: np.ndarray) -> np.ndarray:
     return ((weighted + 0x8000) >> 16).astype(np.uint8)[..., None]
 
 
+def images_with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """Images (uint8, N x H x W x 3 or 1) with the other number: grey is repeated, colours become their luma."""
+    return luma(images) if channels == 1 else np.repeat(images, 3, axis=3)
+
+
 def _middle(whole: int, part: int) -> int:
     """Where the middle ``part`` of ``whole`` begins, as torchvision's CenterCrop has it."""
     return round((whole - part) / 2)

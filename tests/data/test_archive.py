@@ -210,6 +210,28 @@ def test_evaluate_and_build_ask_before_they_convert(tmp_path: Path) -> None:
     assert bvit(*build, "--convert-colours", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_archives_to_measure_on_are_converted_where_asked(tmp_path: Path, channels: int) -> None:
+    """Grey ones with and without an axis for their channel, coloured ones; also those that scales are chosen with."""
+    images = RANDOM.integers(0, 256, (6, 16, 16, 4 - channels), np.uint8)
+    config = BinaryViTConfig.create(
+        image_size=16, in_channels=channels, classes=2,
+        channels=[8], depths=[1], heads=[1], mlp_widths=[8], reductions=[1],
+    )  # fmt: skip
+    record = DataRecord(default_preprocessing(config))
+    asked = replace(record, converts=True)
+    wanted = luma(images) if channels == 1 else images.repeat(3, axis=3)
+    for shaped in (images, images[..., 0])[: channels - 1 or 1]:
+        path = str(tmp_path / "set.npz")
+        np.savez(path, images=shaped, labels=np.arange(6) % 2)
+        with pytest.raises(DatasetError, match=f"the network takes {channels} channel.*--convert-colours"):
+            load_images(path, config, record)
+        with pytest.raises(DatasetError, match="--convert-colours converts them"):
+            load_calibration(path, config, record=record)
+        assert np.array_equal(load_images(path, config, asked).images, wanted)
+        assert np.array_equal(load_calibration(path, config, record=asked).images, wanted[::2])
+
+
 def test_converted_pictures_are_those_of_the_driver(tmp_path: Path) -> None:
     data = open_data(str(packed(tmp_path / "set.npz")))
     grey = with_channels(data, 1)
