@@ -96,9 +96,7 @@ class Bound:
         """Cycles of the vector unit and of the row rule."""
         results, p = self.slots(node.output) * self.groups(node.output), self.plan.taps
         if node.op == "ChannelAffine":
-            made = [self.producer.get(x) for x in node.inputs]
-            taps = sum(m.attrs["group"] if m is not None and m.op == "ChannelPool" else 1 for m in made)
-            return results * ceil(taps / p)
+            return results * ceil(sum(self.pooled(x) for x in node.inputs) / p)
         if node.op == "Binarize":
             first = node.inputs[0] not in self.binarized
             self.binarized.add(node.inputs[0])
@@ -113,6 +111,14 @@ class Bound:
             passes = 2 * self.key_words(node) * COLUMNS // self.plan.channels  # the sum, then the comparison
             return int(self.slots(node.output) * node.attrs["heads"] * passes)
         return 0
+
+    def pooled(self, name: str) -> int:
+        """Taps of an operand: one, or the channels of a pool that is not made where its input is made."""
+        node = self.producer.get(name)
+        if node is None or node.op != "ChannelPool":
+            return 1
+        group = int(node.attrs["group"])
+        return 1 if group <= self.plan.channels and group & (group - 1) == 0 else group
 
     def bits(self, node: FrozenNode) -> int:
         """Bits of weights and parameters; a record of parameters has at least 4 words of 32 bits a channel."""

@@ -77,7 +77,7 @@ class View:
 class Step:
     """A cycle of the matrix unit: offsets of the word of bits and of the word of weights.
 
-    Groups outside ``start`` .. ``start + count - 1`` of the bits count as 0, or with ``ones`` all 64 bits are 1;
+    Octets outside ``start`` .. ``start + count - 1`` of the bits count as 0, or with ``ones`` all 64 bits are 1;
     ``double`` doubles what was added up so far.
     """
 
@@ -119,7 +119,7 @@ class Tap:
         """64 bits."""
         low = self.offset & 0xFFFF | self.source << 16 | self.bytes << 20 | self.signed << 23
         high = (self.lane & 0xFF) << 24 | self.shift << 32 | self.coef << 40 | self.fold << 44 | self.place << 48
-        return low | high | self.post << 52
+        return low | high | self.post << 54
 
 
 #: word and lowest bit of each field, and its width
@@ -134,6 +134,7 @@ PLACES: dict[str, tuple[int, int, int]] = {
     "group0": (12, 0, 16), "group1": (12, 16, 16), "group2": (12, 32, 16), "group3": (12, 48, 16),
     "lanes": (13, 0, 8), "start": (13, 8, 8), "count": (13, 16, 8), "memory": (13, 24, 8), "space": (13, 32, 8),
     "slices": (13, 40, 8), "words": (13, 48, 16), "address": (14, 0, 32),
+    "out_fold": (14, 32, 8), "fold_base": (14, 40, 16),
 }  # fmt: skip
 
 
@@ -163,6 +164,8 @@ class Command:
     out_shift: int = 0
     out_bits: int = 0
     out_bytes: int = 0
+    out_fold: int = 0
+    fold_base: int = 0
     bit_mode: BitMode = BitMode.NONE
     plane: int = 0
     prelu: bool = False
@@ -233,5 +236,5 @@ def decode_tap(word: int) -> Tap:
     return Tap(
         source=word >> 16 & 15, offset=word & 0xFFFF, bytes=word >> 20 & 7, signed=bool(word >> 23 & 1),
         lane=lane - 256 if lane > 127 else lane, shift=word >> 32 & 0xFF, coef=word >> 40 & 15, fold=word >> 44 & 15,
-        place=word >> 48 & 15, post=bool(word >> 52 & 1),
+        place=word >> 48 & 63, post=bool(word >> 54 & 1),
     )  # fmt: skip

@@ -9,26 +9,29 @@ from bvit_hw.errors import ConfigError
 
 #: columns of the matrix unit, bits of a slice: a beat of DRAM, a row of weights, a lane's bits of a word
 COLUMNS = 64
-#: channels that the vector unit takes at once: a lane's bytes of a word, again a beat
-CHANNELS = 8
-#: groups of channels in a word of bits
-GROUPS = COLUMNS // CHANNELS
+#: bits that are written, masked and moved together, whatever the vector unit takes at once
+OCTET = 8
+#: octets in a word of bits
+OCTETS = COLUMNS // OCTET
+#: channels that a vector unit may take at once
+CHANNELS = (8, 16, 32, 64)
 #: addresses of on-chip memories, and counts of loops
 ADDRESS_BITS = 16
 #: raised whenever a command changes its meaning
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """``tokens`` lanes, ``rows`` of the matrix unit at once; the depths of the memories, in their words.
+    """``tokens`` lanes, ``rows`` of the matrix and ``channels`` of the vector unit at once; depths of the memories.
 
-    Words: ``bits`` tokens x 64 bits, ``values`` tokens x 8 bytes, ``weights`` rows x 64 bits, ``params`` 8 x 32 bits,
-    ``steps`` and ``taps`` 64 bits.
+    Words: ``bits`` tokens x 64 bits, ``values`` tokens x channels bytes, ``weights`` rows x 64 bits, ``params``
+    channels x 32 bits, ``steps`` and ``taps`` 64 bits. A group is so many channels as the vector unit takes at once.
     """
 
     tokens: int = 7
     rows: int = 32
+    channels: int = 8
     bits: int = 1024
     values: int = 4096
     weights: int = 1024
@@ -39,8 +42,11 @@ class EngineConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.tokens <= COLUMNS:
             raise ConfigError(f"engine: tokens={self.tokens}; allowed: 1..{COLUMNS}")
-        if self.rows < CHANNELS or COLUMNS % self.rows:
-            raise ConfigError(f"engine: rows={self.rows}; allowed: 8, 16, 32, 64")
+        if self.channels not in CHANNELS:
+            raise ConfigError(f"engine: channels={self.channels}; allowed: {', '.join(map(str, CHANNELS))}")
+        if self.rows not in CHANNELS or self.rows < self.channels:
+            allowed = ", ".join(str(n) for n in CHANNELS if n >= self.channels)
+            raise ConfigError(f"engine: rows={self.rows}; allowed with channels={self.channels}: {allowed}")
         for name in ("bits", "values", "weights", "params", "steps", "taps"):
             depth = getattr(self, name)
             if not 16 <= depth <= 1 << ADDRESS_BITS or depth & (depth - 1):
@@ -49,7 +55,7 @@ class EngineConfig:
     @property
     def groups(self) -> int:
         """Groups of channels that a result of the matrix unit gives to the vector unit."""
-        return self.rows // CHANNELS
+        return self.rows // self.channels
 
     @property
     def key_slots(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.interval import IntArray
-from bvit_hw.engine.config import CHANNELS, GROUPS
+from bvit_hw.engine.config import OCTET, OCTETS
 from bvit_hw.errors import LoweringError
 
 
@@ -74,18 +74,22 @@ def strips(graph: FrozenGraph, tokens: int) -> dict[tuple[int, int], Layout]:
 
 @dataclass(frozen=True)
 class Values:
-    """A tensor in the memory of values; ``bytes`` words side by side for each group of channels of a slot."""
+    """A tensor in the memory of values; ``bytes`` words side by side for each group of channels of a slot.
+
+    ``group``: channels of a group, which is the engine's.
+    """
 
     base: int
     layout: Layout
     channels: int
     bytes: int
     signed: bool
+    group: int = 8
 
     @property
     def groups(self) -> int:
         """Groups of channels."""
-        return -(-self.channels // CHANNELS)
+        return -(-self.channels // self.group)
 
     @property
     def words(self) -> int:
@@ -117,9 +121,9 @@ class Bits:
     channels: int
     words: int
 
-    def group(self, slot: int, group: int) -> int:
-        """Address of a group of channels, in groups."""
-        return ((self.base + slot * self.words) * GROUPS + group) & 0xFFFF
+    def octet(self, slot: int, channel: int) -> int:
+        """Address of the octet that holds a channel, in octets."""
+        return ((self.base + slot * self.words) * OCTETS + channel // OCTET) & 0xFFFF
 
     def read(self, memory: np.ndarray) -> IntArray:
         """Tokens x channels."""

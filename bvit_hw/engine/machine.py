@@ -17,12 +17,15 @@ from bvit_hw.engine.commands import (
     decode_step,
     decode_tap,
 )
-from bvit_hw.engine.config import CHANNELS, COLUMNS, GROUPS, EngineConfig
+from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS, EngineConfig
 
 #: entries of an attention's table: as many bits as may be equal
 TABLE = COLUMNS + 1
-#: words of the table in a record of parameters; a word with the threshold and the masks of keys follow
-TABLE_WORDS = -(-TABLE // CHANNELS)
+
+
+def table_words(channels: int) -> int:
+    """Words of the table in a record of parameters; a word with the threshold and the masks of keys follow."""
+    return -(-TABLE // channels)
 
 
 def _wrapped(x: np.ndarray, bits: int) -> IntArray:
@@ -41,9 +44,9 @@ class Machine:
     def __init__(self, config: EngineConfig, programme: bytes, input_bytes: bytes = b"", output_size: int = 0) -> None:
         self.config = config
         self.bits = np.zeros((config.bits, config.tokens, COLUMNS), dtype=np.uint8)
-        self.values = np.zeros((config.values, config.tokens, CHANNELS), dtype=np.uint8)
+        self.values = np.zeros((config.values, config.tokens, config.channels), dtype=np.uint8)
         self.weights = np.zeros((config.weights, config.rows, COLUMNS), dtype=np.uint8)
-        self.params = np.zeros((config.params, CHANNELS), dtype=np.uint32)
+        self.params = np.zeros((config.params, config.channels), dtype=np.uint32)
         self.steps = np.zeros(config.steps, dtype=np.uint64)
         self.taps = np.zeros(config.taps, dtype=np.uint64)
         self.programme = np.frombuffer(programme, dtype=np.uint8)
@@ -81,7 +84,7 @@ class Machine:
             case Memory.WEIGHTS:
                 self.weights[at, : c.slices] = np.unpackbits(data, axis=2, bitorder="little")
             case Memory.VALUES:
-                self.values[at, : c.slices] = data
+                self.values.reshape(self.config.values, -1)[at, : 8 * c.slices] = data.reshape(c.words, -1)
             case Memory.PARAMS:
                 self.params[at, : 2 * c.slices] = data.copy().view("<u4").reshape(c.words, -1)
             case Memory.STEPS:
@@ -90,8 +93,9 @@ class Machine:
                 self.taps[at] = data.copy().view("<u8").reshape(c.words)
 
     def _store(self, c: Command) -> None:
-        """The first ``slices`` lanes of ``words`` words of values."""
-        data = self.values[c.operand0.base : c.operand0.base + c.words, : c.slices].reshape(-1)
+        """The first ``slices`` beats of ``words`` words of values, lane by lane."""
+        words = self.values.reshape(self.config.values, -1)
+        data = words[c.operand0.base : c.operand0.base + c.words, : 8 * c.slices].reshape(-1)
         self.output[c.address : c.address + data.size] = data
 
     # loops
@@ -109,7 +113,7 @@ class Machine:
         for word in self.steps[c.step_base : c.step_base + c.step_count]:
             step = decode_step(int(word))
             x = np.zeros((bits_at.size, self.config.tokens, COLUMNS), dtype=np.int8)
-            inside = slice(step.start * CHANNELS, (step.start + step.count) * CHANNELS)
+            inside = slice(step.start * OCTET, (step.start + step.count) * OCTET)
             x[..., inside] = self.bits[(bits_at + step.bits) % self.config.bits][..., inside]
             if step.ones:
                 x[:] = 1
@@ -133,11 +137,11 @@ class Machine:
 
     def _compute(self, c: Command) -> None:
         """Sums of taps by channel, perhaps through a PReLU, shifted and saturated; to values, to bits, or both."""
-        tokens, g = self.config.tokens, np.arange(c.groups)
-        shape = (c.n0, c.n1, c.n2, c.groups, tokens, CHANNELS)
+        tokens, channels, g = self.config.tokens, self.config.channels, np.arange(c.groups)
+        shape = (c.n0, c.n1, c.n2, c.groups, tokens, channels)
         sums = np.zeros(shape, dtype=np.int64)
         if c.step_count:
-            rows = self._sums(c).reshape(c.n0, c.n1, c.n2, tokens, -1, CHANNELS)[..., : c.groups, :]
+            rows = self._sums(c).reshape(c.n0, c.n1, c.n2, tokens, -1, channels)[..., : c.groups, :]
             sums = rows.transpose(0, 1, 2, 4, 3, 5)
         before = np.broadcast_to(self._records(c, 0), shape).copy()
         after = np.broadcast_to(self._records(c, 1), shape).copy() if c.prelu else np.zeros(shape, dtype=np.int64)
@@ -163,13 +167,32 @@ class Machine:
         y = _wrapped(before, self.VECTOR_BITS) >> c.out_shift
         y = np.clip(y, -(1 << (c.out_bits - 1)), (1 << (c.out_bits - 1)) - 1)
         if c.out_bytes:
-            at = self._at(c, c.values_out)[..., None] + g * c.out_group
-            for plane in range(c.out_bytes):
-                self.values[(at + plane) % self.config.values] = (y >> 8 * plane) & 0xFF
+            self._write_values(c, self._at(c, c.values_out)[..., None] + g * c.out_group, y)
         if c.bit_mode:
             threshold = self._records(c, 2) >> 16
             bits = y >= threshold if c.bit_mode == BitMode.THRESHOLD else y >> c.plane & 1
-            self._write_bits(self._at(c, c.bits_out)[..., None] + g, bits)
+            octets = bits.reshape(*shape[:-1], -1, OCTET).swapaxes(-2, -3)
+            at = self._at(c, c.bits_out)[..., None, None] + (g * (channels // OCTET))[:, None]
+            size = channels // OCTET
+            if np.any(at % size):
+                raise ValueError(f"COMPUTE: bits_out={c.bits_out}; allowed: octets that are a multiple of {size}")
+            self._write_bits(at + np.arange(size), octets)
+
+    def _write_values(self, c: Command, at: IntArray, y: IntArray) -> None:
+        """Results by group to their words; with ``out_fold`` sums of neighbours, 2^out_fold groups to a word.
+
+        Then ``at`` counts pieces of channels / 2^out_fold sums, from ``fold_base`` on; the rest of a word stays.
+        """
+        if not c.out_fold:
+            for plane in range(c.out_bytes):
+                self.values[(at + plane) % self.config.values] = (y >> 8 * plane) & 0xFF
+            return
+        y = y.reshape(*y.shape[:-1], -1, 1 << c.out_fold).sum(axis=-1)
+        pieces = self.values.reshape(self.config.values, self.config.tokens, 1 << c.out_fold, -1)
+        at = at & 0xFFFF
+        for plane in range(c.out_bytes):
+            word = c.fold_base + (at >> c.out_fold) * c.out_bytes + plane
+            pieces[word % self.config.values, :, at & ((1 << c.out_fold) - 1)] = (y >> 8 * plane) & 0xFF
 
     def _operand(self, at: IntArray, count: int, signed: bool) -> IntArray:
         """``count`` bytes, the lowest first."""
@@ -188,25 +211,25 @@ class Machine:
         return result
 
     def _write_bits(self, at: IntArray, bits: np.ndarray) -> None:
-        """Groups of bits at addresses that count groups."""
-        memory = self.bits.reshape(-1, self.config.tokens, GROUPS, CHANNELS)
-        at = at % (self.config.bits * GROUPS)
-        memory[at // GROUPS, :, at % GROUPS] = bits
+        """Octets of bits at addresses that count octets."""
+        memory = self.bits.reshape(-1, self.config.tokens, OCTETS, OCTET)
+        at = at % (self.config.bits * OCTETS)
+        memory[at // OCTETS, :, at % OCTETS] = bits
 
     def _attend(self, c: Command) -> None:
         """Which keys each query attends: loops 0 and 1 are queries, loop 2 the rows of keys."""
-        record = self.params[c.param_base :]
-        table = record[:TABLE_WORDS].astype(np.int64).ravel()[:TABLE]
-        threshold = int(record[TABLE_WORDS, 0])
+        record, behind = self.params[c.param_base :], table_words(self.config.channels)
+        table = record[:behind].astype(np.int64).ravel()[:TABLE]
+        threshold = int(record[behind, 0])
         words = c.n2 * self.config.rows // COLUMNS
-        masks = record[TABLE_WORDS + 1 : TABLE_WORDS + 1 + words, :2].copy().view(np.uint8)
+        masks = record[behind + 1 : behind + 1 + words, :2].copy().view(np.uint8)
         mask = np.unpackbits(masks, bitorder="little").astype(np.int64)
         acc = self._sums(c).reshape(c.n0 * c.n1, c.n2, self.config.tokens, self.config.rows)
         equal = (acc.transpose(0, 2, 1, 3).reshape(c.n0 * c.n1, self.config.tokens, -1) + COLUMNS) >> 1
         entries = table[equal] * mask
         attended = entries > (threshold * entries.sum(axis=2, keepdims=True)) >> 16
-        bits = attended.reshape(c.n0, c.n1, self.config.tokens, c.n2, self.config.groups, CHANNELS)
-        at = self._at(c, c.bits_out)[..., None] + np.arange(self.config.groups)
+        bits = attended.reshape(c.n0, c.n1, self.config.tokens, c.n2, self.config.rows // OCTET, OCTET)
+        at = self._at(c, c.bits_out)[..., None] + np.arange(self.config.rows // OCTET)
         self._write_bits(at, bits.transpose(0, 1, 3, 4, 2, 5))
 
     def _keys(self, c: Command) -> None:
@@ -215,24 +238,24 @@ class Machine:
         for slot in range(c.n0):
             word, place = divmod(slot, self.config.key_slots)
             bits = self.bits[(c.bits_in.base + slot * c.bits_in.s0) % self.config.bits].copy()
-            bits[:, : c.start * CHANNELS] = 0
-            bits[:, (c.start + c.count) * CHANNELS :] = 0
+            bits[:, : c.start * OCTET] = 0
+            bits[:, (c.start + c.count) * OCTET :] = 0
             for lane in range(tokens):
                 row = word * COLUMNS + place * tokens + lane
                 self.weights[c.weights.base + row // rows, row % rows] = bits[lane]
 
     def _values(self, c: Command) -> None:
-        """Values become columns of weights: ``count`` groups of channels from ``start`` on, each channel a row."""
+        """Values become columns of weights: ``count`` octets of channels from ``start`` on, each channel a row."""
         tokens, rows, slots = self.config.tokens, self.config.rows, self.config.key_slots
         words = -(-c.n0 // slots)
         for group in range(c.count):
-            channels = slice((c.start + group) * CHANNELS, (c.start + group + 1) * CHANNELS)
+            channels = slice((c.start + group) * OCTET, (c.start + group + 1) * OCTET)
             for word in range(words):
-                columns = np.zeros((CHANNELS, COLUMNS), dtype=np.uint8)
+                columns = np.zeros((OCTET, COLUMNS), dtype=np.uint8)
                 for slot in range(min(slots, c.n0 - word * slots)):
                     at = c.bits_in.base + (word * slots + slot) * c.bits_in.s0
                     bits = self.bits[at % self.config.bits]
                     columns[:, slot * tokens : (slot + 1) * tokens] = bits[:, channels].T
-                row = group * CHANNELS
+                row = group * OCTET
                 at = c.weights.base + row // rows * words + word
-                self.weights[at, row % rows : row % rows + CHANNELS] = columns
+                self.weights[at, row % rows : row % rows + OCTET] = columns

@@ -41,7 +41,7 @@ def test_a_step_comes_back(bits: int, weights: int, start: int, count: int, ones
 
 @given(st.integers(0, 4), number, st.integers(1, 4), st.integers(-64, 64), st.integers(0, 15), st.booleans())
 def test_a_tap_comes_back(source: int, offset: int, count: int, lane: int, coef: int, post: bool) -> None:
-    tap = Tap(source, offset, count, not post, lane, 31, coef, 3, 7, post)
+    tap = Tap(source, offset, count, not post, lane, 31, coef, 6, 63, post)
     assert decode_tap(tap.word) == tap
 
 

@@ -42,7 +42,7 @@ def test_values_and_bits_are_read_from_their_places(extra: bool, signed: bool) -
             for plane in range(2):
                 memory[values.at(slot[token], c // 8) + plane, lane[token], c % 8] = x[token, c] >> 8 * plane & 255
         for c in range(70):
-            at = bits.group(slot[token], c // 8)
+            at = bits.octet(slot[token], c)
             words[at // 8, lane[token], at % 8 * 8 + c % 8] = b[token, c]
     assert np.array_equal(values.read(memory), x) and np.array_equal(bits.read(words), b)
 
@@ -56,7 +56,12 @@ def test_room_is_given_back_and_its_end_is_told() -> None:
         room.take(5)
 
 
-@pytest.mark.parametrize(("field", "value"), [("tokens", 65), ("rows", 24), ("taps", 100)])
+@pytest.mark.parametrize(("field", "value"), [("tokens", 65), ("rows", 24), ("channels", 24), ("taps", 100)])
 def test_an_engine_that_cannot_be_is_refused(field: str, value: int) -> None:
     with pytest.raises(ConfigError, match=f"engine: {field}={value}"):
         EngineConfig(**{field: value})
+
+
+def test_rows_hold_a_whole_group_of_channels() -> None:
+    with pytest.raises(ConfigError, match=r"engine: rows=16; allowed with channels=32: 32, 64"):
+        EngineConfig(rows=16, channels=32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,10 @@ from bvit_hw.contract.operators import OPERATORS
 from bvit_hw.engine.commands import MATRIX, BitMode, Command, Kind, Memory, Step, Tap, View
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.layout import Bits, Layout, Values
-from bvit_hw.engine.machine import TABLE, TABLE_WORDS, Machine
+from bvit_hw.engine.machine import TABLE, Machine, table_words
 
 CONFIG = EngineConfig(tokens=3, rows=16)
+TABLE_WORDS = table_words(CONFIG.channels)
 GRID = Layout(2, 2, 3)
 
 
@@ -27,16 +30,18 @@ def place(memory: np.ndarray, held: Values | Bits, x: np.ndarray) -> None:
     for token, row in enumerate(x):
         for c, value in enumerate(row):
             if isinstance(held, Values):
-                memory[held.at(slot[token], c // 8), lane[token], c % 8] = value & 255
+                memory[held.at(slot[token], c // held.group), lane[token], c % held.group] = value & 255
             else:
-                at = held.group(slot[token], c // 8)
+                at = held.octet(slot[token], c)
                 memory[at // 8, lane[token], at % 8 * 8 + c % 8] = value
 
 
 @pytest.mark.parametrize("prelu", [0, 1])
-def test_a_linear_layer_its_affine_and_the_bits_behind_it(prelu: int) -> None:
-    """72 columns, of which the second word masks 7 groups; 32 rows in two turns; one operand from memory."""
-    rng, machine = np.random.default_rng(prelu), Machine(CONFIG, b"")
+@pytest.mark.parametrize("channels", [8, 16])
+def test_a_linear_layer_its_affine_and_the_bits_behind_it(prelu: int, channels: int) -> None:
+    """72 columns, of which the second word masks 7 octets; 32 rows in two turns; one operand from memory."""
+    rng, machine = np.random.default_rng(prelu), Machine(replace(CONFIG, channels=channels), b"")
+    groups, turn = 32 // channels, 16 // channels
     x, h = rng.integers(0, 2, (12, 72)), rng.integers(-128, 128, (12, 32))
     weights = rng.choice([-1, 1], (32, 72))
     attrs = {"multiply": (1, 0), "shift": (1, 4), "prelu": prelu, "mid_shift": 2, "slope_shift": 6, "out_shift": 6}
@@ -45,8 +50,8 @@ def test_a_linear_layer_its_affine_and_the_bits_behind_it(prelu: int) -> None:
         "slope": rng.integers(-128, 128, 32), "bias2": rng.integers(-9000, 9000, (1, 32)),
     }  # fmt: skip
     threshold = rng.integers(-100, 100, 32)
-    bits, held = Bits(4, GRID, 72, 2), Values(0, GRID, 32, 1, True)
-    out, out_bits = Values(100, GRID, 32, 1, True), Bits(40, GRID, 32, 1)
+    bits, held = Bits(4, GRID, 72, 2), Values(0, GRID, 32, 1, True, channels)
+    out, out_bits = Values(100, GRID, 32, 1, True, channels), Bits(40, GRID, 32, 1)
     place(machine.bits, bits, x)
     place(machine.values, held, h)
     # The columns beyond 72 are bits 0 and weights 1: -56, which the bias takes away again.
@@ -55,15 +60,16 @@ def test_a_linear_layer_its_affine_and_the_bits_behind_it(prelu: int) -> None:
     machine.weights[:4] = padded.reshape(2, 16, 2, 64).transpose(0, 2, 1, 3).reshape(4, 16, 64)
     fields = [params["bias"][0] + (params["coef0"] * 56 << 1), params["bias2"][0]]
     fields += [(threshold << 16) | (params["slope"] & 0xFFFF), params["coef0"] & 0xFFFF]
-    record = np.stack(fields).astype(np.int64).astype(np.uint32).reshape(4, 4, 8).transpose(1, 0, 2)
-    machine.params[:16] = record.reshape(16, 8)
+    record = np.stack(fields).astype(np.int64).astype(np.uint32).reshape(4, groups, channels)
+    machine.params[: 4 * groups] = record.transpose(1, 0, 2).reshape(4 * groups, channels)
     machine.steps[:2] = [Step(0, 0).word, Step(1, 1, 0, 1).word]
     machine.taps[:2] = [Tap(MATRIX, shift=1, coef=0).word, Tap(0, shift=4).word]
     machine.run(Command(
-        kind=Kind.COMPUTE, groups=2, n0=2, n1=2, n2=2, step_count=2, tap_count=2, weights=View(0, 2),
-        bits_in=View(4, 0, 4, 2), values_out=View(100, 2, 8, 4), out_group=1, bits_out=View(40 * 8, 2, 16, 8),
-        param_stride=8, record=4, mid_shift=2, slope_shift=6, out_shift=6, out_bits=8, out_bytes=1,
-        bit_mode=BitMode.THRESHOLD, prelu=bool(prelu), operand0=View(0, 2, 8, 4), group0=1, lanes=3,
+        kind=Kind.COMPUTE, groups=turn, n0=2, n1=2, n2=2, step_count=2, tap_count=2, weights=View(0, 2),
+        bits_in=View(4, 0, 4, 2), values_out=View(100, turn, 2 * groups, groups), out_group=1,
+        bits_out=View(40 * 8, 2, 16, 8), param_stride=4 * turn, record=4,
+        mid_shift=2, slope_shift=6, out_shift=6, out_bits=8, out_bytes=1,
+        bit_mode=BitMode.THRESHOLD, prelu=bool(prelu), operand0=View(0, turn, 2 * groups, groups), group0=1, lanes=3,
     ))  # fmt: skip
     acc = (2 * x - 1) @ weights.T
     node = FrozenNode(op="ChannelAffine", inputs=("acc", "h"), output="y", attrs=attrs, params=params)
@@ -134,6 +140,33 @@ def test_lanes_shift_and_channels_fold() -> None:
     assert np.array_equal(summed.read(machine.values), wanted)
 
 
+@pytest.mark.parametrize(("channels", "fold"), [(8, 1), (8, 3), (16, 2)])
+def test_results_are_pooled_by_channel_where_they_are_made(channels: int, fold: int) -> None:
+    """Two turns of groups for a token; their bits are of what is not pooled; the next word is not touched."""
+    rng, machine = np.random.default_rng(fold), Machine(replace(CONFIG, rows=channels, channels=channels), b"")
+    wide, groups = 4 * channels, 2
+    x = rng.integers(-128, 128, (12, wide))
+    place(machine.values, Values(0, GRID, wide, 1, True, channels), x)
+    pooled, bits = Values(80, GRID, wide >> fold, 2, True, channels), Bits(8, GRID, wide, 1)
+    pieces, behind = pooled.groups << fold, pooled.base + pooled.words
+    machine.values[behind:] = 77
+    machine.taps[0] = Tap(0).word
+    turn, octets = groups * channels // 8, 8
+    machine.run(Command(
+        kind=Kind.COMPUTE, groups=groups, n0=2, n1=2, n2=2, tap_count=1, operand0=View(0, groups, 8, 4), group0=1,
+        values_out=View(0, groups, 2 * pieces, pieces), out_group=1, bits_out=View(64, turn, 2 * octets, octets),
+        out_bits=8, out_bytes=2, out_fold=fold, fold_base=80, bit_mode=BitMode.THRESHOLD, lanes=3,
+    ))  # fmt: skip
+    assert np.array_equal(pooled.read(machine.values), x.reshape(12, -1, 1 << fold).sum(axis=2))
+    assert np.array_equal(bits.read(machine.bits), x >= 0) and np.all(machine.values[behind:] == 77)
+
+
+def test_bits_at_a_place_that_a_wide_vector_unit_cannot_write_are_refused() -> None:
+    machine = Machine(replace(CONFIG, channels=16), b"")
+    with pytest.raises(ValueError, match="allowed: octets that are a multiple of 2"):
+        machine.run(Command(kind=Kind.COMPUTE, groups=1, bits_out=View(1), out_bits=8, bit_mode=BitMode.THRESHOLD))
+
+
 @pytest.mark.parametrize("signed", [0, 1])
 def test_integers_are_products_of_planes(signed: int) -> None:
     """4 w x = sum of +-2^(p+q) of planes - sum of planes of x + a constant: steps that double, the highest first."""
@@ -163,6 +196,16 @@ def test_integers_are_products_of_planes(signed: int) -> None:
     ))  # fmt: skip
     constant = (-1 if signed else 15) * 2 * w.sum(axis=1)
     assert np.array_equal(Values(0, GRID, 16, 4, True).read(machine.values) + constant, 4 * x @ w.T)
+
+
+def test_wide_values_are_loaded_and_stored_lane_by_lane() -> None:
+    """With 16 channels a lane's bytes are two beats: three beats are lane 0 and the lower half of lane 1."""
+    programme = np.random.default_rng(7).integers(0, 256, 48, dtype=np.uint8)
+    machine = Machine(replace(CONFIG, channels=16), programme.tobytes(), output_size=48)
+    machine.run(Command(kind=Kind.LOAD, memory=Memory.VALUES, weights=View(7), words=2, slices=3))
+    machine.run(Command(kind=Kind.STORE, operand0=View(7), words=2, slices=3))
+    assert np.array_equal(machine.values[7, 0], programme[:16]) and np.array_equal(machine.output, programme)
+    assert np.array_equal(machine.values[8, 1, :8], programme[40:]) and not machine.values[7:9, 1, 8:].any()
 
 
 def test_dram_is_loaded_by_slices_and_stored_by_lanes() -> None:
