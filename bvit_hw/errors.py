@@ -36,6 +36,10 @@ class FoldingError(BvitError):
     """A folding is illegal, or no folding meets the frame rate or the board's budget."""
 
 
+class ProgrammeError(BvitError):
+    """A programme of the engine is damaged, or another engine's; names the file and the reason."""
+
+
 class BoardError(BvitError):
     """An unknown board, or a board file that is not valid."""
 
