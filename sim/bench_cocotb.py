@@ -7,6 +7,7 @@ the clock runs; this module sets the pattern, watches for hangs and judges what 
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -210,6 +211,8 @@ async def resets(run: Run) -> None:
     await run.settle()
     Path("capacity.json").write_text(json.dumps(run.counts()[0]))
     note_occupancy(run.dut, "held")
+    if hasattr(getattr(run.dut, "u_dut", None), "max_count_q"):
+        await flows_again(run)
     tries = max(len(_MOMENTS), min(3 * len(_MOMENTS), _RESET_CYCLES // (run.cycles * run.frames)))
     for number in range(tries):
         moment = _MOMENTS[number % len(_MOMENTS)]
@@ -222,6 +225,15 @@ async def resets(run: Run) -> None:
         frames = run.frames if whole else 1
         await run.play(chosen, frames)
         await judge(run, frames, f" after a reset that met it {moment}")
+
+
+async def flows_again(run: Run) -> None:
+    """A FIFO that stood full gives what it holds and all that comes behind it without a bubble."""
+    run.steer(Traffic())
+    await run.play(Traffic(), run.frames)
+    (stamps,) = await judge(run, run.frames, " after a stand")
+    gaps = [n for n, (before, after) in enumerate(itertools.pairwise(stamps)) if after != before + 1]
+    assert not gaps, f"{run.pattern}: a bubble behind beat {gaps[0]} after a stand, {len(gaps)} in all"
 
 
 async def break_off(run: Run, moment: str) -> None:

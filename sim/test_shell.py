@@ -46,7 +46,7 @@ def run_shell(
 ) -> None:
     bench = [SIM / name for name in ("shell_counters.vlt", "device_stand_in.sv", "shell_top.sv")]
     sources = [*find_sources(SOURCES, override), *bench]
-    model = cocotb_model(sources, "shell_top", {"DEPTH": depth, "BYTES": frame_bytes})
+    model = cocotb_model(sources, "shell_top", {"DEPTH": depth, "BYTES": frame_bytes}, cycles=0)
     folder = Path(tempfile.mkdtemp(prefix="bvit-sim-shell-"))
     simulate(
         model, top="shell_top", module=",".join(modules), folder=folder, seed=seed, env={"BVIT_SHELL_DEPTH": str(depth)}
