@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -228,12 +228,15 @@ async def resets(run: Run) -> None:
 
 
 async def flows_again(run: Run) -> None:
-    """A FIFO that stood full gives what it holds and all that comes behind it without a bubble."""
-    run.steer(Traffic())
-    await run.play(Traffic(), run.frames)
-    (stamps,) = await judge(run, run.frames, " after a stand")
-    gaps = [n for n, (before, after) in enumerate(itertools.pairwise(stamps)) if after != before + 1]
-    assert not gaps, f"{run.pattern}: a bubble behind beat {gaps[0]} after a stand, {len(gaps)} in all"
+    """A FIFO that stood, filled at once or bit by bit, gives what it holds and what follows without a bubble."""
+    for filling in (Traffic(), Traffic(source_stop=256, source_go=16)):
+        await run.reset(replace(filling, sink_stop=256, sink_go=0))
+        await run.settle()
+        run.steer(Traffic())
+        await run.play(Traffic(), run.frames)
+        (stamps,) = await judge(run, run.frames, " after a stand")
+        gaps = [n for n, (before, after) in enumerate(itertools.pairwise(stamps)) if after != before + 1]
+        assert not gaps, f"{run.pattern}: a bubble behind beat {gaps[0]} after a stand, {len(gaps)} in all"
 
 
 async def break_off(run: Run, moment: str) -> None:

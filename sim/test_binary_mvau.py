@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from harness import PATTERNS, Dut, Measurements, check_op, dut_of
 from held_beats import held_beats
+from late_reset import late
 
 from bvit_hw.errors import ToolError
 from bvit_hw.flows.verilator import lint
@@ -169,3 +171,11 @@ def test_lint(parameters: dict[str, int | str], primitives: int) -> None:
     names = (*MODELS[primitives], *PRIMITIVE_SOURCES) if primitives else ()
     sources = source_paths((*names, *BinaryMVAU.rtl_sources))
     lint(sources, "bvit_binary_mvau", {**parameters, "USE_PRIMITIVES": primitives})
+
+
+def test_takes_nothing_in_reset(tmp_path: Path) -> None:
+    """Where it shows a token more than once, its ready is a register that reset clears."""
+    rng = np.random.default_rng(1)
+    op = BinaryMVAU(tokens=6, rows=8, cols=16, simd=4, pe=2)
+    params = random_params(op, rng)
+    check_op(op, params, random_frames(op, rng), dut=late(dut_of(op, params), tmp_path))

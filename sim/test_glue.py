@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import Dut, DutStream, assert_caught, check_op, dut_of, mutant, random_frame
+from late_reset import late
 
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.flows.verilator import lint
@@ -107,24 +108,6 @@ endmodule
         upper=True,
     )
     check_op(op, {}, frames_of(op), dut=device)
-
-
-def late(dut: Dut, folder: Path) -> Dut:
-    """``dut``, of one stream in and out and without files, whose reset ends late: beats come before."""
-    parameters = ", ".join(f".{name}({value})" for name, value in dut.parameters.items())
-    (s,), (m,) = dut.inputs, dut.outputs
-    (folder / "late.sv").write_text(f"""
-module late (
-  input wire clk, input wire rst,
-  input wire [{s.width - 1}:0] s_axis_tdata, input wire s_axis_tvalid, output wire s_axis_tready,
-  output wire [{m.width - 1}:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready);
-  logic [2:0] late_q;
-  always @(posedge clk) late_q <= rst ? '1 : late_q << 1;
-  {dut.module} #({parameters}) u_late (.clk, .rst(rst || late_q[2]),
-    .s_axis_tdata, .s_axis_tvalid, .s_axis_tready, .m_axis_tdata, .m_axis_tvalid, .m_axis_tready);
-endmodule
-""")
-    return replace(dut, module="late", parameters={}, sources=(*dut.sources, folder / "late.sv"))
 
 
 @pytest.mark.parametrize("op", [fifo(2), fifo(5), fifo(70, "large"), fifo(70, "ultra")], ids=str)

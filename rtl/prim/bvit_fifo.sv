@@ -1,4 +1,5 @@
-// First-word-fall-through FIFO between two operators; ready, valid and data come from registers.
+// First-word-fall-through FIFO between two operators; ready, valid and data come from registers. It
+// takes nothing in reset.
 //
 // Full rate at every depth: one beat in and one out each cycle. It holds DEPTH beats, the output
 // register included. Latency from empty: 1 cycle (DEPTH = 2), 2 (LUT RAM), 3 (block RAM, UltraRAM).

@@ -6,8 +6,8 @@
 // its arrival two cycles later. `x`, `valid`, `first` and `last` (of a group) come from registers
 // that move with `en`; `addr` counts the beats of all OUTER times and belongs to the beat that they
 // take next (INNER 1). Input ready does not depend on `en`; SHORT brings it, and whether a beat is
-// there, out of registers of their own, for a few LUTs. Without STORE, for what is shown once, a
-// beat goes through in one cycle and ready is `en`.
+// there, out of registers of their own, for a few LUTs, and takes nothing in reset. Without STORE, for
+// what is shown once, a beat goes through in one cycle and ready is `en`.
 `default_nettype none
 
 module bvit_replay #(
