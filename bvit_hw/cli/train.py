@@ -60,11 +60,17 @@ def _recipe(
     """
     from bvit_hw.data import open_data, parse_data
     from bvit_hw.data.colours import with_channels
-    from bvit_hw.errors import ConfigError
+    from bvit_hw.errors import ConfigError, DatasetError
     from bvit_hw.train import training_recipe
 
     recipe = training_recipe(network, recipe=named, data=data, **changes)  # type: ignore[arg-type]
-    opened = open_data(recipe.dataset, download=download)
+    try:
+        opened = open_data(recipe.dataset, download=download)
+    except (ConfigError, DatasetError) as error:
+        if data is not None or isinstance(network, str):
+            raise
+        # Nobody typed it: the file says it.
+        raise type(error)(f"network file {network.name}.toml: data = {recipe.dataset!r}: {error}") from error
     if convert_colours and opened.channels != recipe.model.in_channels:
         _say(f"{opened.name}: {opened.channels} channels, converted to the network's {recipe.model.in_channels}")
         opened = with_channels(opened, recipe.model.in_channels)

@@ -101,11 +101,7 @@ def open_archive(path: Path) -> Dataset:
         raise DatasetError(f"{path}: holds {alone[0]!r} without {next(n for n in _TEST if n not in held)!r}")
     images, labels = _part(path, held, "images", "labels", names)
     classes = len(names) if names else int(labels.max()) + 1
-    counts = np.bincount(labels, minlength=classes)
-    if not counts.all():
-        empty = int(np.flatnonzero(counts == 0)[0])
-        called = f" ({names[empty]!r})" if names else ""
-        raise DatasetError(f"{path}: labels: no image is of class {empty}{called}; classes are 0..{classes - 1}")
+    counts = _every_class(path, labels, classes, names)
     if alone:
         test_images, test_labels = _part(path, held, *_TEST, names)
         if test_images.shape[1:] != images.shape[1:]:
@@ -123,6 +119,18 @@ def open_archive(path: Path) -> Dataset:
         test_images, test_labels = images[test], labels[test]
         images, labels = images[~test], labels[~test]
     return Dataset(str(path), classes, images, labels, test_images, test_labels, names or ())
+
+
+def _every_class(path: Path, labels: Labels, classes: int, names: tuple[str, ...] | None) -> Labels:
+    """How many images each class has; :class:`DatasetError` names the first that has none."""
+    # Nothing as long as the largest label is made, which may be any number, before all below it are known to be there.
+    present, counts = np.unique(labels, return_counts=True)
+    if len(present) < classes:
+        gaps = np.flatnonzero(present != np.arange(len(present)))
+        empty = int(gaps[0]) if len(gaps) else len(present)
+        called = f" ({names[empty]!r})" if names else ""
+        raise DatasetError(f"{path}: labels: no image is of class {empty}{called}; classes are 0..{classes - 1}")
+    return counts
 
 
 def _part(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def read_network(path: Path) -> NetworkDescription:
             {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}, strict=True
         )
     except ValidationError as error:
-        faults += map(_fault, error.errors())
+        faults += map(_fault, _itself(error.errors()))
     if config is None or faults:
         raise ConfigError(f"{where}: {'; '.join(faults)}")
     return NetworkDescription(name=path.stem, config=config, **about)
@@ -108,6 +108,12 @@ def _too_large(values: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{key}: at most {most}; given: {entry}"
 
 
+def _itself(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without what pydantic says of an array because its entries are wrong, which it has said one by one."""
+    entries = {error["loc"][0] for error in errors if len(error["loc"]) > 1}
+    return [error for error in errors if error["type"] != "too_short" or error["loc"][0] not in entries]
+
+
 def _fault(error: ErrorDetails) -> str:
     """Field, what is allowed, and what was given where that is a single value."""
     first, *rest = error["loc"] or ("",)
@@ -119,7 +125,10 @@ def _fault(error: ErrorDetails) -> str:
         near = difflib.get_close_matches(str(first), known, n=1)
         return f"{field}: no such field; " + (f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}")
     if error["type"] == "tuple_type":
-        return f"{field}: an array is expected, as in [64, 128]; given: {error['input']!r}"
+        example = _literal((0.5,) * 3 if first in ("mean", "std") else (64, 128))
+        return f"{field}: an array is expected, as in {example}; given: {error['input']!r}"
+    if error["type"] == "too_short":
+        return f"{field}: at least one entry is needed, as in [64]; given: []"
     text, given = error["msg"].removeprefix("Value error, "), error["input"]
     shown = f"; given: {given!r}" if isinstance(given, str | int | float) else ""
     return f"{field}: {text}{shown}" if field else text

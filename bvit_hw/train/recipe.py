@@ -188,7 +188,7 @@ def training_recipe(
 def _run_of(network: NetworkDescription, called: str, recipe: str | None, data: str | None) -> Recipe:
     dataset = data or network.data
     if dataset is None:
-        raise ConfigError(f"{called} has no dataset of its own: --data cifar10=DIR, imagenet=DIR or DIR")
+        raise ConfigError(f"{called} has no dataset of its own: --data cifar10=DIR, mnist=DIR, DIR, FILE.npz, ...")
     chosen = recipe or network.recipe or ("pictures" if network.config.image_size <= _SMALL else "paper")
     if chosen not in RECIPES:
         raise ConfigError(

@@ -81,6 +81,7 @@ NAN = np.where(np.arange(15)[:, None, None, None] == 3, np.nan, IMAGES / 255)
     [
         ({"labels": LABELS[:-1]}, "labels: 15 images with 14 labels"),
         ({"labels": np.where(LABELS == 2, 3, LABELS)}, "labels: no image is of class 2; classes are 0..3"),
+        ({"labels": np.where(LABELS == 2, 10**12, LABELS)}, "labels: no image is of class 2; classes are 0..10"),
         ({"labels": LABELS % 2, "class_names": NAMES}, "no image is of class 2 ('tulip')"),
         ({"labels": LABELS + 1, "class_names": NAMES}, "labels go up to 3; class_names has 3 entries, 0..2"),
         ({"labels": LABELS - 1}, "labels: labels -1..1"),

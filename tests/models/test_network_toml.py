@@ -135,6 +135,14 @@ def test_a_grey_network_needs_no_normalization_of_its_own(tmp_path: Path) -> Non
     assert (config.in_channels, config.mean, config.std) == (1, (0.5,), (0.5,))
 
 
+def test_an_array_is_not_called_empty_because_its_entries_are_wrong(tmp_path: Path) -> None:
+    path = written(tmp_path / "net.toml", heads=[0, 0], depths=[])
+    told = "depths: at least one entry is needed, as in [64]; given: []; heads[0]: Input should be greater than or "
+    told += "equal to 1; given: 0; heads[1]: Input should be greater than or equal to 1; given: 0"
+    assert message(path).endswith(f": {told}")
+    assert "mean: an array is expected, as in [0.5, 0.5, 0.5]; given: 0.5" in message(written(path, mean=0.5))
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     told = message(written(tmp_path / "net.toml", classes=None, head=1, act_bits="8", data=[1], image_size=99_999))
     for part in ("classes: is missing", "head: no such", "act_bits: ", "data: a text", "image_size: at most"):
@@ -198,6 +206,13 @@ def test_recipe_and_data_are_the_files_own(tmp_path: Path) -> None:
         training_recipe(plain)
     with pytest.raises(ConfigError, match="network net: recipe 'long' is unknown; allowed: digits"):
         training_recipe(read_network(written(tmp_path / "net.toml", recipe="long", data="digits")))
+
+
+@pytest.mark.parametrize(("data", "told"), [("emnist", "neither a folder nor"), ("mnist=none", "no such folder")])
+def test_data_that_the_file_asks_for_are_said_to_be_the_files(tmp_path: Path, data: str, told: str) -> None:
+    path = written(tmp_path / "net.toml", data=data)
+    refused(bvit("train", "--network", path, cwd=tmp_path), f"network file net.toml: data = '{data}': ", told)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["net.toml"]
 
 
 def test_a_file_is_trained_and_its_name_reaches_checkpoint_and_build(tmp_path: Path) -> None:
