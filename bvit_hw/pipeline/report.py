@@ -221,6 +221,7 @@ def make_report(
             else "",
             implementation=Implementation(**results["bitstream"]["implementation"]) if built else None,
         ),
+        synthesized_shapes=results["synthesize"]["shapes"] if synthesized else None,
         no_simulated_device=by_user.get("no_simulated_device", ""),
         operators=_rows(graph, counted),
         edges=_edges(graph),

@@ -170,7 +170,8 @@ class HlsPart(_Record):
 class Report(_Record):
     """All that a build knows of its accelerator.
 
-    ``no_simulated_device`` says why the package has none (empty: it has one, or there is no package).
+    ``synthesized_shapes``: how many different operators Yosys counted, each with the contents of the first of its
+    shape; None: every operator by itself, or none. ``no_simulated_device`` says why the package has none (empty: it has one, or there is no package).
     """
 
     board: str
@@ -193,6 +194,7 @@ class Report(_Record):
     steps: list[StepRow]
     bitstream: Bitstream
     no_simulated_device: str = ""
+    synthesized_shapes: int | None = None
     operators: list[OperatorRow]
     edges: list[Edge]
     versions: dict[str, str]
@@ -224,6 +226,16 @@ class Report(_Record):
         if cycles > slowest.cycles:
             return f"the accelerator's streams ({cycles:,} cycles for a frame's pixels and logits)"
         return f"{slowest.name} ({slowest.op}, {slowest.cycles:,} cycles)"
+
+    @property
+    def synthesis_note(self) -> str:
+        """What Yosys' counts leave out; nothing where every operator was counted by itself."""
+        if self.synthesized_shapes is None:
+            return ""
+        return (
+            f"Yosys counted operators of equal shape once, {self.synthesized_shapes:,} shapes, each with the weights and "
+            "biases of the first one"
+        )
 
     @property
     def latency_us(self) -> float | None:

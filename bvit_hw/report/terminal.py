@@ -48,6 +48,8 @@ def print_report(report: Report, console: Console) -> None:
             over = " !" if (r.synthesized or r.model) > r.budget else ""
             table.add_row(name, f"{r.model:,.0f}", synthesized + over, f"{r.budget:,.0f}", f"{r.available:,.0f}")
     console.print(table)
+    if report.synthesis_note:
+        console.print(f"  {report.synthesis_note}", markup=False)
 
     if report.fifo_memory:
         memories = Table(box=None, pad_edge=False)

@@ -38,7 +38,7 @@ REPORT = SimpleNamespace(
     fifo_memory=FIFO_MEMORY, dies=DIES,
     steps=[SimpleNamespace(name="checkpoint", status="done", seconds=3.0, note=""),
            SimpleNamespace(name="synthesize", status="left out", seconds=0.0, note="--skip synthesize")],
-    no_simulated_device="",
+    no_simulated_device="", synthesis_note="",
     bitstream=SimpleNamespace(built=True, note="", implementation=None, command=""),
 )  # fmt: skip
 
@@ -67,3 +67,10 @@ def test_a_simulated_device_that_is_left_out_is_told() -> None:
         report = SimpleNamespace(**vars(REPORT) | {"no_simulated_device": reason})
         print_report(report, Console(width=80, file=out))  # type: ignore[arg-type]
         assert (f"simulated device: {reason}" in out.getvalue()) == bool(reason)
+
+
+def test_what_was_not_synthesized_by_itself_is_told() -> None:
+    out = io.StringIO()
+    report = SimpleNamespace(**vars(REPORT) | {"synthesis_note": "265 shapes"})
+    print_report(report, Console(width=80, file=out))  # type: ignore[arg-type]
+    assert "265 shapes" in out.getvalue()
