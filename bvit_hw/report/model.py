@@ -171,7 +171,8 @@ class Report(_Record):
     """All that a build knows of its accelerator.
 
     ``synthesized_shapes``: how many different operators Yosys counted, each with the contents of the first of its
-    shape; None: every operator by itself, or none. ``no_simulated_device`` says why the package has none (empty: it has one, or there is no package).
+    shape; None: every operator by itself, or none. ``no_simulated_device`` says why the package has none (empty: it
+    has one, or there is no package).
     """
 
     board: str
@@ -233,8 +234,8 @@ class Report(_Record):
         if self.synthesized_shapes is None:
             return ""
         return (
-            f"Yosys counted operators of equal shape once, {self.synthesized_shapes:,} shapes, each with the weights and "
-            "biases of the first one"
+            f"Yosys counted operators of equal shape once, {self.synthesized_shapes:,} shapes, "
+            "each with the weights and biases of the first one"
         )
 
     @property
