@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -74,9 +75,9 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         tops = {kernel.module: [f"rtl/{name}" for name in made.sources[kernel.module]] for kernel in made.kernels}
     else:
         tops = {made.simulated_top: [*synthesis, *linked]}
-    for top, paths in tops.items():
-        context.say(f"checking {top}")
-        lint([*(models / name for name in made.cell_models), *(context.folder / path for path in paths)], top)
+    cells = [models / name for name in made.cell_models]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(lambda top: lint([*cells, *(context.folder / path for path in tops[top])], top), tops))
     fifos = [node.op for node in sized.graph.fifos]
     return {
         "simulated_top": made.simulated_top,
