@@ -32,6 +32,10 @@ class LoweringError(BvitError):
     """A graph pattern has no hardware operator; names the node and the reason."""
 
 
+class LimitError(LoweringError):
+    """A network is beyond a limit of the engine; names the limit, what is given and what is allowed."""
+
+
 class FoldingError(BvitError):
     """A folding is illegal, or no folding meets the frame rate or the board's budget."""
 

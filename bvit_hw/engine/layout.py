@@ -11,7 +11,7 @@ import numpy as np
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.interval import IntArray
 from bvit_hw.engine.config import OCTET, OCTETS
-from bvit_hw.errors import LoweringError
+from bvit_hw.errors import LimitError, LoweringError
 
 
 @dataclass(frozen=True)
@@ -143,14 +143,14 @@ class Room:
         self.peak = 0
 
     def take(self, words: int) -> int:
-        """The lowest ``words`` free words side by side; raises LoweringError where there are none."""
+        """The lowest ``words`` free words side by side; raises LimitError where there are none."""
         at = 0
         for base, size in sorted(self._taken.items()):
             if base - at >= words:
                 break
             at = base + size
         if at + words > self.depth:
-            raise LoweringError(
+            raise LimitError(
                 f"engine: the memory {self.name} has {self.depth} words; "
                 f"this network needs {at + words} of them at once"
             )

@@ -1,0 +1,207 @@
+"""Nodes that the vector unit computes alone: tensors come from the memory of values, and results go there or to bits.
+
+Channels that fill up the last group are 0 as values and as bits: nodes keep that, and rely on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bvit_hw.contract import FrozenNode
+from bvit_hw.contract.interval import IntArray
+from bvit_hw.engine.commands import PLAIN, BitMode, Command, Kind, Tap, View
+from bvit_hw.engine.config import OCTET
+from bvit_hw.engine.emitter import VIEWS, Emitter, octet_view, records, strides
+from bvit_hw.engine.layout import Bits, Values
+
+#: bits of a result that is not cut
+WIDE = 32
+
+
+def affine(e: Emitter, node: FrozenNode, inputs: Sequence[Values], out: Values, bits: int) -> None:
+    """A ChannelAffine; biases of tokens come as tensors of the programme, for channels know no lanes."""
+    attrs, params = node.attrs, {key: value.astype(np.int64) for key, value in node.params.items()}
+    taps: list[tuple[Values, Tap]] = []
+    coefs: list[IntArray] = []
+    for i, x in enumerate(inputs):
+        coef = len(coefs) if attrs["multiply"][i] else PLAIN
+        if coef != PLAIN:
+            coefs.append(params[f"coef{i}"])
+        taps.append((x, Tap(0, x.base, x.bytes, x.signed, shift=attrs["shift"][i], coef=coef)))
+    loaded: list[Values] = []
+    constants: list[IntArray] = []
+    for key, post in (("bias", False), ("bias2", True)):
+        value = params.get(key, np.zeros((1, out.channels), dtype=np.int64))
+        if len(value) > 1:
+            held = e.new_values(out.layout, out.channels, _bits_of(value))
+            e.load_values(held, value)
+            taps.append((held, Tap(0, held.base, held.bytes, post=post)))
+            loaded.append(held)
+            value = np.zeros((1, out.channels), dtype=np.int64)
+        constants.append(value[0])
+    slope = params["slope"] if attrs["prelu"] else 0
+    fixed = records(e.config.channels, constants[0], constants[1], slope, 0, *coefs)
+    _run(e, taps, fixed, out, Command(
+        kind=Kind.COMPUTE, prelu=bool(attrs["prelu"]), mid_shift=attrs["mid_shift"], slope_shift=attrs["slope_shift"],
+        out_shift=attrs["out_shift"], out_bits=bits,
+    ))  # fmt: skip
+    e.free(*loaded)
+
+
+def _bits_of(x: IntArray) -> int:
+    return int(max(int(np.max(x)), -int(np.min(x)) - 1, 1)).bit_length() + 1
+
+
+def _run(e: Emitter, taps: Sequence[tuple[Values, Tap]], fixed: IntArray, out: Values, command: Command) -> None:
+    """Token by token: tensors of one number of bytes share a view, and taps have their bases."""
+    widths = sorted({x.bytes for x, _ in taps})
+    views = [View(0, 0, *strides(next(x for x, _ in taps if x.bytes == width))) for width in widths]
+    views += [View()] * (VIEWS - len(views))
+    groups = [*widths, *[0] * (VIEWS - len(widths))]
+    named = [replace(tap, source=widths.index(x.bytes)) for x, tap in taps]
+    n1, n2 = out.layout.loops
+    e.compute(replace(
+        command, operand0=views[0], operand1=views[1], operand2=views[2], operand3=views[3],
+        group0=groups[0], group1=groups[1], group2=groups[2], group3=groups[3],
+        n1=n1, n2=n2, values_out=View(out.base, 0, *strides(out)), out_group=out.bytes, out_bytes=out.bytes,
+        lanes=out.layout.lanes,
+    ), named, fixed)  # fmt: skip
+
+
+def to_bits(e: Emitter, x: Values, out: Bits, bias: IntArray, plane: int | None = None) -> None:
+    """Whether x + bias >= 0, or a plane of x; channels that are not there are 0."""
+    fixed = records(e.config.channels, bias)
+    if plane is None:
+        tail = fixed.shape[0] * e.config.channels - len(bias)
+        if tail:
+            fixed[-1, 0, e.config.channels - tail :] = -1
+    n1, n2 = out.layout.loops
+    e.compute(Command(
+        kind=Kind.COMPUTE, n1=n1, n2=n2, operand0=View(x.base, 0, *strides(x)), group0=x.bytes, out_bits=WIDE,
+        bits_out=octet_view(out), bit_mode=BitMode.THRESHOLD if plane is None else BitMode.PLANE, plane=plane or 0,
+        lanes=out.layout.lanes,
+    ), [Tap(0, 0, x.bytes, x.signed)], fixed)  # fmt: skip
+
+
+def spatial_pool(e: Emitter, x: Values, out: Values, rows: int, columns: int) -> None:
+    """Sums of windows, which lie within lanes, or of the whole grid."""
+    whole = out.layout.slots == 1 and x.layout.slots * x.layout.lanes == rows * columns
+    lanes = range(x.layout.lanes) if whole else range(1)
+    width = x.layout.strip if whole else columns
+    step_row, step = strides(x)
+    taps = [
+        Tap(0, row * step_row + column * step, x.bytes, x.signed, lane)
+        for lane in lanes for row in range(rows) for column in range(width)
+    ]  # fmt: skip
+    n1, n2 = out.layout.loops
+    e.compute(Command(
+        kind=Kind.COMPUTE, n1=n1, n2=n2, operand0=View(x.base, 0, *strides(x, rows, columns)), group0=x.bytes,
+        values_out=View(out.base, 0, *strides(out)), out_group=out.bytes, out_bytes=out.bytes, out_bits=WIDE,
+        lanes=x.layout.lanes,
+    ), taps, _nothing(e, out))  # fmt: skip
+
+
+def _nothing(e: Emitter, out: Values) -> IntArray:
+    return records(e.config.channels, np.zeros(out.channels, dtype=np.int64))
+
+
+def upsample(e: Emitter, x: Values, out: Values, factor: int) -> None:
+    """A command for each column of the squares: loops are rows of a square, rows and slots of the input."""
+    s0, s2 = strides(out)
+    n1, n2 = x.layout.loops
+    for column in range(factor):
+        e.compute(Command(
+            kind=Kind.COMPUTE, n0=factor, n1=n1, n2=n2, operand0=View(x.base, 0, *strides(x)), group0=x.bytes,
+            values_out=View(out.base + column * s2, s0, factor * s0, factor * s2), out_group=out.bytes,
+            out_bytes=out.bytes, out_bits=WIDE, lanes=x.layout.lanes,
+        ), [Tap(0, 0, x.bytes, x.signed)], _nothing(e, out))  # fmt: skip
+
+
+def multi_pool(e: Emitter, node: FrozenNode, x: Values, out: Values, bits: int) -> None:
+    """Nine taps with five coefficients; rows and columns beside a border have commands of their own."""
+    h3, w3, h5, w5 = node.params["coef"].astype(np.int64)
+    coefs = (h3 + w3 + h5 + w5, h3 + h5, h5, w3 + w5, w5)
+    fixed = records(e.config.channels, node.params["bias"].astype(np.int64), 0, 0, 0, *coefs)
+    layout, (step_row, step) = x.layout, strides(x)
+    row_out, slot_out = strides(out)
+    near = (-2, -1, 1, 2)
+    above = _runs([tuple(0 <= y + d < layout.rows for d in near) for y in range(layout.rows)])
+    beside = _runs([tuple((j + d) // layout.strip for d in near) for j in range(layout.strip)])
+    for top, rows in above:
+        for left, columns in beside:
+            taps = [Tap(0, 0, x.bytes, x.signed, coef=0)]
+            for d in near:
+                if 0 <= top + d < layout.rows:
+                    taps.append(Tap(0, d * step_row, x.bytes, x.signed, coef=abs(d)))
+                lane, column = divmod(left + d, layout.strip)
+                if abs(lane) < layout.lanes:
+                    taps.append(Tap(0, (column - left) * step, x.bytes, x.signed, lane, coef=2 + abs(d)))
+            e.compute(Command(
+                kind=Kind.COMPUTE, n1=rows, n2=columns, group0=x.bytes,
+                operand0=View(x.base + top * step_row + left * step, 0, step_row, step),
+                values_out=View(out.base + top * row_out + left * slot_out, 0, row_out, slot_out),
+                out_group=out.bytes, out_bytes=out.bytes, out_bits=bits, out_shift=node.attrs["out_shift"],
+                lanes=layout.lanes,
+            ), taps, fixed)  # fmt: skip
+
+
+def _runs(keys: Sequence[object]) -> list[tuple[int, int]]:
+    """First place and length of each run of equal keys."""
+    starts = [i for i in range(len(keys)) if i == 0 or keys[i] != keys[i - 1]]
+    return [(a, b - a) for a, b in zip(starts, [*starts[1:], len(keys)], strict=True)]
+
+
+def copy(e: Emitter, x: Values, out: Values, slot: int = 0) -> None:
+    """From ``slot`` on, as many slots as both have, to the first slots of ``out``."""
+    step, step_out = strides(x)[1], strides(out)[1]
+    e.compute(Command(
+        kind=Kind.COMPUTE, n2=min(x.layout.slots - slot, out.layout.slots), group0=x.bytes,
+        operand0=View(x.base + slot * step, 0, 0, step), values_out=View(out.base, 0, 0, step_out),
+        out_group=out.bytes, out_bytes=out.bytes, out_bits=WIDE, lanes=x.layout.lanes,
+    ), [Tap(0, 0, x.bytes, x.signed)], _nothing(e, out))  # fmt: skip
+
+
+def can_repeat(e: Emitter, x: Values) -> bool:
+    """Whether copies of the channels are copies of groups."""
+    return x.channels % e.config.channels == 0
+
+
+def repeat(e: Emitter, x: Values, out: Values, copies: int) -> None:
+    """Whole groups, ``copies`` times."""
+    n1, n2 = x.layout.loops
+    e.compute(Command(
+        kind=Kind.COMPUTE, n0=copies, n1=n1, n2=n2, operand0=View(x.base, 0, *strides(x)), group0=x.bytes,
+        values_out=View(out.base, x.groups * out.bytes, *strides(out)), out_group=out.bytes, out_bytes=out.bytes,
+        out_bits=WIDE, lanes=x.layout.lanes,
+    ), [Tap(0, 0, x.bytes, x.signed)], _nothing(e, x))  # fmt: skip
+
+
+def can_pool(e: Emitter, group: int) -> bool:
+    """Whether so many channels are added up within a group."""
+    return group & (group - 1) == 0 and group <= e.config.channels
+
+
+def channel_pool(e: Emitter, x: Values, out: Values, group: int) -> None:
+    """Sums of neighbouring channels, of ``group`` groups of the input to one of the output."""
+    fold = group.bit_length() - 1
+    # Behind the input's last group the next slot begins: what is read there counts nothing.
+    fixed = records(e.config.channels, np.zeros(out.channels, dtype=np.int64), 0, 0, 0,
+                    np.ones(out.channels, dtype=np.int64))  # fmt: skip
+    taps = [
+        Tap(0, part * x.bytes, x.bytes, x.signed, coef=0, fold=fold, place=part * (e.config.channels >> fold))
+        for part in range(group)
+    ]
+    n1, n2 = out.layout.loops
+    e.compute(Command(
+        kind=Kind.COMPUTE, n1=n1, n2=n2, operand0=View(x.base, 0, *strides(x)), group0=group * x.bytes,
+        values_out=View(out.base, 0, *strides(out)), out_group=out.bytes, out_bytes=out.bytes, out_bits=WIDE,
+        lanes=out.layout.lanes,
+    ), taps, fixed)  # fmt: skip
+
+
+def octets(channels: int) -> int:
+    """Octets that hold so many bits."""
+    return -(-channels // OCTET)

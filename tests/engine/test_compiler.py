@@ -1,0 +1,108 @@
+"""Compiled networks: every tensor that the golden machine holds, and the logits, are the contract's."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bvit_hw.contract import FrozenGraph
+from bvit_hw.contract.operators import OPERATORS
+from bvit_hw.contract.reference import Reference
+from bvit_hw.engine.commands import Kind
+from bvit_hw.engine.compiler import NODES, compile_network
+from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.layout import strips
+from bvit_hw.errors import LimitError
+from bvit_hw.freeze import random_images
+from bvit_hw.freeze.random_frozen import random_frozen
+from bvit_hw.models.presets import preset
+from tests.engine.compiled import carry_out
+from tests.other_networks import NETWORKS
+
+SMALL = [name for name in NETWORKS if name != "full-width"]
+#: engines that differ in lanes, turns of the matrix unit, groups, and in how often parameters are loaded
+ENGINES = {
+    "pynq-z2": EngineConfig(),
+    "wide-groups": EngineConfig(tokens=3, rows=64, channels=64),
+    "halves": EngineConfig(tokens=5, rows=16, channels=16),
+    "many-lanes": EngineConfig(tokens=56, rows=8),
+    "shallow": EngineConfig(tokens=1, bits=2048, values=16384, params=64, weights=256),
+}
+
+
+@cache
+def network(name: str) -> tuple[FrozenGraph, np.ndarray]:
+    """A network with drawn numbers, and an image."""
+    config = NETWORKS[name].config if name in NETWORKS else preset(name)
+    return random_frozen(config), random_images(config, 1, 3)[0]
+
+
+def holds(name: str, config: EngineConfig, folder: Path) -> None:
+    graph, image = network(name)
+    found = carry_out(graph, compile_network(graph, config), config, folder, image)
+    assert list(found.given) == [node.output for node in graph.nodes]
+    assert found.wrong == []
+    assert np.array_equal(found.logits, found.wanted[graph.output].ravel())
+
+
+@pytest.mark.parametrize("name", ["tiny-digits", *SMALL])
+def test_every_tensor_of_a_network_is_the_contracts(name: str, tmp_path: Path) -> None:
+    holds(name, ENGINES["pynq-z2"], tmp_path)
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "pynq-z2"])
+@pytest.mark.parametrize("name", ["small", "some-fp", "odd-grid", "side-7", "class-token", "deit-multi_branch"])
+def test_every_tensor_is_the_contracts_on_other_engines(name: str, engine: str, tmp_path: Path) -> None:
+    holds(name, ENGINES[engine], tmp_path)
+
+
+def test_the_networks_have_every_kind_of_node_and_tensors_in_one_and_in_many_lanes() -> None:
+    graphs = [network(name)[0] for name in SMALL]
+    assert set(NODES) == set(OPERATORS) == {node.op for graph in graphs for node in graph.nodes}
+    lanes = {layout.lanes for graph in graphs for layout in strips(graph, 7).values()}
+    assert {1, 2, 4, 7} <= lanes
+
+
+def test_the_contracts_tensors_say_something() -> None:
+    """Nearly all have several values, so that a wrong address or parameter shows."""
+    graph, image = network("three-stages")
+    found = Reference(graph).tensors(image[None], list(graph.tensors))
+    assert np.mean([len(np.unique(x)) > (1 if graph.tensors[name].binary else 4) for name, x in found.items()]) > 0.95
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind != Kind.END])
+def test_a_command_that_is_left_out_shows(kind: Kind, tmp_path: Path) -> None:
+    """The last of each kind: nothing is right by what another command left there."""
+    graph, image = network("class-token")
+    compiled = compile_network(graph, ENGINES["pynq-z2"])
+    last = max(i for i, command in enumerate(compiled.programme.commands) if command.kind == kind)
+    found = carry_out(graph, compiled, ENGINES["pynq-z2"], tmp_path, image, lambda index, _: index != last)
+    assert found.wrong or not np.array_equal(found.logits, found.wanted[graph.output].ravel())
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "told"),
+    [
+        ("small-224", {}, r"engine: the memory values has 4096 words; this network needs \d+ of them"),
+        ("tiny-digits", {"values": 2048}, r"engine: the memory values has 2048 words; this network needs \d+ of them"),
+        ("tiny-digits", {"bits": 128}, r"engine: the memory bits has 128 words; this network needs \d+ of them"),
+        ("tiny-digits", {"params": 16, "rows": 64}, r"engine: params=\d+; allowed: at most 16"),
+        ("tiny-digits", {"weights": 16}, r"engine: weights=\d+; allowed: at most 16"),
+        ("tiny-digits", {"steps": 32}, r"engine: steps=\d+; allowed: at most 32"),
+        ("side-7", {"taps": 32}, r"engine: taps=\d+; allowed: at most 32"),
+    ],
+)
+def test_a_network_beyond_a_limit_is_refused_by_its_name(name: str, engine: dict[str, int], told: str) -> None:
+    graph = random_frozen(NETWORKS[name].config if name == "side-7" else preset(name))
+    with pytest.raises(LimitError, match=told):
+        compile_network(graph, EngineConfig(**engine))
+
+
+def test_a_head_wider_than_a_word_is_refused() -> None:
+    sizes = dict(NETWORKS["one-token"].sizes) | {"channels": (72,), "mlp_widths": (72,)}
+    graph = random_frozen(type(NETWORKS["small"].config).create(**sizes))
+    with pytest.raises(LimitError, match=r"engine: channels of a head=72; allowed: at most 64"):
+        compile_network(graph, EngineConfig())
