@@ -1,4 +1,4 @@
-"""Runs the clock of a bench in SystemVerilog that judges by itself; test_leaves.py writes such benches."""
+"""Runs the clock of a bench in SystemVerilog that judges by itself; self_judging.py writes such benches."""
 
 from __future__ import annotations
 

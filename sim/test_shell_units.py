@@ -1,0 +1,190 @@
+"""The frame guard and the logits' end by themselves, cycle by cycle against what they promise.
+
+In the whole border (test_shell.py) the network behind the guard is ready before anything is offered, logits come in a
+row, and TKEEP always counts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from self_judging import judge
+
+GUARDS = [
+    {"W": w, "BEATS": beats, "DEPTH": depth, "KEEP": keep}
+    for w, beats, depth in ((8, 1, 5), (16, 2, 6), (16, 3, 8), (32, 5, 10), (8, 7, 14), (64, 4, 15))
+    for keep in (0, 1)
+]
+
+
+def test_frame_guard(tmp_path: Path) -> None:
+    """Frames of any length, holes, packets and resets; a receiver that waits to be offered something, and one at rest.
+
+    A stored frame is offered four cycles after its last beat at the latest, and from then on without a bubble.
+    """
+    judge("bvit_frame_guard", GUARDS, """
+  logic rst = 1'b1, known = 1'b0;
+  logic [W-1:0] s_data = '0, m_data, held_data = '0;
+  logic [W/8-1:0] s_keep = '1;
+  logic s_last = 1'b0, s_valid = 1'b0, s_ready, m_valid, m_ready = 1'b0, held = 1'b0;
+  logic [15:0] packet_frames = 16'd1;
+  logic start, accepted, short_, long_, packet_short;
+  logic [4:0] pulses = '0;
+  bvit_frame_guard #(.W(W), .BYTES(BEATS * W / 8), .DEPTH(DEPTH), .CHECK_KEEP(KEEP != 0)) u_unit (
+    .clk, .rst, .s_axis_tdata(s_data), .s_axis_tkeep(s_keep), .s_axis_tlast(s_last), .s_axis_tvalid(s_valid),
+    .s_axis_tready(s_ready), .m_axis_tdata(m_data), .m_axis_tvalid(m_valid), .m_axis_tready(m_ready),
+    .packet_frames, .frame_start(start), .frame_accepted(accepted), .frame_short(short_), .frame_long(long_),
+    .packet_short
+  );
+  // What is to come out with the cycle in which it was complete, and the frame that is coming in.
+  logic [W-1:0] due[$], frame[$];
+  int complete[$];
+  int frames = 0, now = 0, pace = 0, asked;
+  logic dropping = 1'b0, hole = 1'b0, full, ends, final_frame;
+  always @(posedge clk) begin
+    now <= now + 1;
+    if (known) begin
+      assert ({start, accepted, short_, long_, packet_short} == pulses)
+      else $error("pulses %b, not %b", {start, accepted, short_, long_, packet_short}, pulses);
+      if (held && !rst) assert (m_valid && m_data == held_data) else $error("an offered beat went away or changed");
+      if (m_valid) assert (due.size() > 0 && m_data == due[0]) else $error("%0h comes out", m_data);
+      if (due.size() > 0 && now - complete[0] > 3) assert (m_valid) else $error("a complete frame is not offered");
+      judged <= judged + 1;
+    end
+    known <= known || rst;
+    held <= m_valid && !m_ready && !rst;
+    held_data <= m_data;
+    if (m_valid && m_ready && due.size() > 0) begin
+      void'(due.pop_front());
+      void'(complete.pop_front());
+    end
+    pulses <= '0;
+    final_frame = frames + 1 >= 32'(packet_frames);
+    if (rst) begin
+      due.delete();
+      complete.delete();
+      frame.delete();
+      frames = 0;
+      dropping = 1'b0;
+      hole = 1'b0;
+    end else if (s_valid && s_ready && dropping) begin
+      if (s_last) frames = 0;
+      dropping = !s_last;
+    end else if (s_valid && s_ready) begin
+      frame.push_back(s_data);
+      hole |= KEEP != 0 && s_keep != '1;
+      full = frame.size() == BEATS;
+      ends = s_last || (full && !final_frame);
+      dropping = full && !ends;
+      pulses <= {frame.size() == 1, ends && full && !hole, ends && !(full && !hole), dropping, s_last && !final_frame};
+      if (ends && full && !hole) begin
+        foreach (frame[beat]) begin
+          due.push_back(frame[beat]);
+          complete.push_back(now);
+        end
+      end
+      if (ends) frames = s_last ? 0 : frames + 1;
+      if (ends || full) begin
+        frame.delete();
+        hole = 1'b0;
+      end
+    end
+    // Source, receiver and reset; what they are about to do changes now and then.
+    if ($urandom_range(40) == 0) pace <= $urandom_range(15);
+    rst <= $urandom_range(400) == 0 || (rst && $urandom_range(1) == 0);
+    case (pace[1:0])
+      0: m_ready <= 1'b1;
+      1: m_ready <= $urandom_range(3) == 0;
+      2: m_ready <= m_valid && !m_ready;  // only after something is on offer
+      default: m_ready <= 1'b0;
+    endcase
+    if (!s_valid || s_ready) begin
+      s_valid <= pace[2] || $urandom_range(3) == 0;
+      s_data <= W'({$urandom, $urandom});
+      s_keep <= $urandom_range(30) == 0 ? (W/8)'($urandom) : '1;
+      final_frame = frames + 1 >= 32'(packet_frames);
+      full = frame.size() == BEATS - 1 && final_frame && !dropping;
+      s_last <= full ? $urandom_range(15) != 0 : $urandom_range(dropping ? 4 : 40) == 0;
+      asked = $urandom_range(3);
+      // It must not change in a packet.
+      if (frames == 0 && frame.size() == 0 && !dropping) begin
+        packet_frames <= 16'(asked);
+        if (BEATS == 1) s_last <= asked < 2 ? $urandom_range(15) != 0 : $urandom_range(40) == 0;
+      end
+    end
+  end""", tmp_path, 20000)
+
+
+ENDS = [
+    {"BITS": bits, "CLASSES": classes, "W": w, "STALL": stall}
+    for bits, classes, w, stall in ((2, 1, 8, 1), (5, 2, 8, 3), (24, 10, 32, 7), (8, 3, 8, 16), (12, 5, 16, 20))
+]
+
+
+def test_logits_out(tmp_path: Path) -> None:
+    """Logits with gaps between, the last one late as well; packets, stalls and resets."""
+    judge("bvit_logits_out", ENDS, """
+  logic rst = 1'b1, known = 1'b0;
+  logic [BITS-1:0] s_data = '0;
+  logic s_valid = 1'b0, s_ready, m_last, m_valid, m_ready = 1'b0, held = 1'b0, done, stalled, wanted_done = 1'b0;
+  logic [W-1:0] m_data, held_data = '0;
+  logic [W/8-1:0] m_keep;
+  logic [15:0] packet_frames = 16'd1;
+  bvit_logits_out #(.BITS(BITS), .CLASSES(CLASSES), .W(W), .STALL_CYCLES(STALL)) u_unit (
+    .clk, .rst, .s_axis_tdata(s_data), .s_axis_tvalid(s_valid), .s_axis_tready(s_ready),
+    .m_axis_tdata(m_data), .m_axis_tkeep(m_keep), .m_axis_tlast(m_last), .m_axis_tvalid(m_valid),
+    .m_axis_tready(m_ready), .packet_frames, .frame_done(done), .output_stalled(stalled)
+  );
+  // Data, whether the frame ends, whether the packet does, and since when each is inside.
+  logic [W+1:0] due[$];
+  int since[$];
+  int class_ = 0, frames = 0, waited = 0, now = 0, pace = 0;
+  logic frame_ends, packet_ends;
+  always @(posedge clk) begin
+    now <= now + 1;
+    if (known) begin
+      assert (done == wanted_done) else $error("frame_done is %b", done);
+      assert (stalled == (waited >= STALL)) else $error("output_stalled is %b after %0d cycles", stalled, waited);
+      assert (m_keep == '1) else $error("TKEEP %b", m_keep);
+      if (held && !rst) assert (m_valid && m_data == held_data) else $error("an offered logit went away or changed");
+      if (m_valid) assert (due.size() > 0 && {m_data, m_last} == {due[0][W+1:2], due[0][0]})
+        else $error("%0h comes out, TLAST %b", m_data, m_last);
+      if (due.size() > 0 && now > since[0]) assert (m_valid) else $error("a logit is not offered");
+      judged <= judged + 1;
+    end
+    known <= known || rst;
+    held <= m_valid && !m_ready && !rst;
+    held_data <= m_data;
+    wanted_done <= !rst && m_valid && m_ready && due.size() > 0 && due[0][1];
+    waited <= rst || !m_valid || m_ready ? 0 : waited + 1;
+    if (m_valid && m_ready && due.size() > 0) begin
+      void'(due.pop_front());
+      void'(since.pop_front());
+    end
+    if (rst) begin
+      due.delete();
+      since.delete();
+      class_ = 0;
+      frames = 0;
+    end else if (s_valid && s_ready) begin
+      frame_ends = class_ == CLASSES - 1;
+      packet_ends = frame_ends && frames + 1 >= 32'(packet_frames);
+      due.push_back({W'(signed'(s_data)), frame_ends, packet_ends});
+      since.push_back(now);
+      class_ = frame_ends ? 0 : class_ + 1;
+      if (frame_ends) frames = packet_ends ? 0 : frames + 1;
+    end
+    if ($urandom_range(40) == 0) pace <= $urandom_range(15);
+    rst <= $urandom_range(400) == 0 || (rst && $urandom_range(1) == 0);
+    case (pace[1:0])
+      0: m_ready <= 1'b1;
+      1: m_ready <= $urandom_range(3) == 0;
+      2: m_ready <= m_valid && !m_ready;  // only after something is on offer
+      default: m_ready <= 1'b0;
+    endcase
+    if (!s_valid || s_ready) begin
+      s_valid <= pace[2] || $urandom_range(3) == 0;
+      s_data <= BITS'($urandom);
+      if (class_ == 0 && frames == 0) packet_frames <= 16'($urandom_range(3));
+    end
+  end""", tmp_path, 20000, needed=["bvit_fifo.sv"])
