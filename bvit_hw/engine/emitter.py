@@ -100,10 +100,7 @@ class Emitter:
 
     def load_values(self, held: Values, x: IntArray) -> None:
         """A tensor, tokens x channels, that is part of the programme."""
-        words = held_words(held, x)
-        data = np.zeros((len(words), self.config.tokens, held.group), dtype=np.uint8)
-        data[:, : words.shape[1]] = words
-        self.load(Memory.VALUES, data, held.base, self.config.tokens * held.group // 8)
+        self.load(Memory.VALUES, held_words(held, x), held.base, held.layout.lanes * held.group // 8)
 
     # computing
 
