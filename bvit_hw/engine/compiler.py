@@ -5,7 +5,7 @@ Nothing is fused, and nothing is loaded beside computing: this is the plain comp
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,9 @@ from bvit_hw.engine.layout import Bits, Layout, Values, strips
 from bvit_hw.engine.matrix import Columns, gathered, in_planes, product, selection
 from bvit_hw.engine.programme import Programme
 from bvit_hw.engine.vector import (
+    Binarized,
     affine,
+    affine_of,
     can_pool,
     can_repeat,
     channel_pool,
@@ -56,7 +58,17 @@ class Patches:
         return cut.transpose(0, 2, 1, 3, 4).reshape(-1, h * w * self.source.channels)
 
 
-Place = Values | Bits | Patches
+@dataclass(frozen=True)
+class Product:
+    """A product of bits that is computed where it is read, in the same command."""
+
+    source: Bits
+    columns: Columns
+    node: FrozenNode
+    layout: Layout
+
+
+Place = Values | Bits | Patches | Product
 #: kinds of nodes that see neighbours, and so no class token
 GRID_NODES = ("MultiPool", "SpatialPool", "Upsample")
 
@@ -69,7 +81,7 @@ class Compiled:
     first: Values
     window: tuple[int, int]
     last: Values
-    places: tuple[tuple[int, str, Place], ...]
+    places: tuple[tuple[int, str, Values | Bits | Patches], ...]
 
     def frame(self, image: np.ndarray) -> bytes:
         """An image, uint8 H x W x C, as it has to lie in DRAM: the stem's patches in the words of their lanes."""
@@ -88,12 +100,19 @@ class Compiled:
 class _Compiler:
     """The state of one compilation."""
 
-    def __init__(self, graph: FrozenGraph, config: EngineConfig) -> None:
-        self.graph = graph
+    def __init__(self, graph: FrozenGraph, config: EngineConfig, fused: bool) -> None:
+        self.graph, self.fused = graph, fused
+        #: by tensor, the nodes that read it, as often as they do
+        self.readers: defaultdict[str, list[FrozenNode]] = defaultdict(list)
+        for node in graph.nodes:
+            for name in node.inputs:
+                self.readers[name].append(node)
+        #: bits that were made beside the tensor of which they are
+        self.made: dict[str, Bits] = {}
         self.e = Emitter(config)
         self.layouts = strips(graph, config.tokens)
         self.held: dict[str, Place] = {}
-        self.places: list[tuple[int, str, Place]] = []
+        self.places: list[tuple[int, str, Values | Bits | Patches]] = []
         self.left = Counter(name for node in graph.nodes for name in node.inputs)
 
     def values(self, name: str) -> Values:
@@ -125,6 +144,17 @@ class _Compiler:
             case _:
                 return x
 
+    def beside(self, node: FrozenNode) -> Binarized | None:
+        """The first Binarize of a node's output, where its thresholds fit a parameter."""
+        for reader in self.readers[node.output] if self.fused else ():
+            if reader.op == "Binarize":
+                threshold = reader.params["threshold"].astype(np.int64)
+                if np.min(threshold) >= -(1 << 15) and np.max(threshold) < 1 << 15:
+                    bits = self.e.new_bits(self.layout(node), len(threshold))
+                    self.made[reader.output] = bits
+                    return Binarized(bits, threshold)
+        return None
+
     def new(self, node: FrozenNode) -> Values:
         """Room for a node's output."""
         out = self.graph.tensors[node.output]
@@ -132,12 +162,22 @@ class _Compiler:
 
 
 def _affine(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    held = c.new(node)
-    affine(c.e, node, [c.values(name) for name in node.inputs], held, out.bits)
+    held, beside = c.new(node), c.beside(node)
+    later = next((x for x in (c.held[name] for name in node.inputs) if isinstance(x, Product)), None)
+    inputs = [None if c.held[name] is later else c.values(name) for name in node.inputs]
+    found = affine_of(c.e, node, inputs, held, out.bits)
+    if later is None:
+        affine(c.e, found, held, beside)
+    else:
+        weights = later.node.params["weights"]
+        product(c.e, later.columns, weights, held.layout, held, binary=True, tail=found, beside=beside)
+    c.e.free(*found.loaded)
     return held
 
 
 def _binarize(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
+    if node.output in c.made:
+        return c.made.pop(node.output)
     held = c.e.new_bits(c.layout(node), out.channels)
     to_bits(c.e, c.values(node.inputs[0]), held, -node.params["threshold"].astype(np.int64))
     return held
@@ -145,8 +185,16 @@ def _binarize(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
 
 def _linear(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
     x, given = c.held[node.inputs[0]], c.graph.tensors[node.inputs[0]]
-    held = c.new(node)
     source, window = (x.source, (x.rows, x.columns)) if isinstance(x, Patches) else (x, (1, 1))
+    if isinstance(source, Product):
+        raise LoweringError(f"engine: {node.output} reads a product that is not in memory")
+    if c.fused and node.op == "BinaryLinear" and isinstance(source, Bits):
+        readers = c.readers[node.output]
+        if len(readers) == 1 and readers[0].op == "ChannelAffine" and not any(
+            isinstance(c.held.get(name), Product) for name in readers[0].inputs
+        ):  # fmt: skip
+            return Product(source, Columns((source,), False, *window), node, x.layout)
+    held = c.new(node)
     if isinstance(source, Bits):
         binary = node.op == "BinaryLinear"
         product(c.e, Columns((source,), False, *window), node.params["weights"], held.layout, held, binary=binary)
@@ -218,7 +266,7 @@ def _first_token(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
 
 def _patches(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
     source = c.held[node.inputs[0]]
-    if isinstance(source, Patches) or source.layout.extra:
+    if isinstance(source, Patches | Product) or source.layout.extra:
         raise LoweringError(f"engine: {node.output} gathers patches of patches, or with a class token")
     return Patches(source, node.attrs["window_h"], node.attrs["window_w"])
 
@@ -241,12 +289,15 @@ NODES: dict[str, Callable[[_Compiler, FrozenNode, FrozenTensor], Place]] = {
 }
 
 
-def compile_network(graph: FrozenGraph, config: EngineConfig) -> Compiled:
+def compile_network(graph: FrozenGraph, config: EngineConfig, *, fused: bool = False) -> Compiled:
     """The programme of a network for the engine ``config``.
+
+    With ``fused`` a product of bits, the affine that reads it and a threshold behind that are one command; the product
+    then is nowhere in memory.
 
     Raises LimitError, naming limit, given and allowed, for a network beyond a memory or a field of the engine.
     """
-    c = _Compiler(graph, config)
+    c = _Compiler(graph, config, fused)
     stem = graph.nodes[0]
     patch = graph.tensors[stem.output]
     first = c.e.new_values(c.layouts[patch.height, patch.width], patch.channels, patch.bits, signed=patch.signed)
@@ -271,7 +322,8 @@ def compile_network(graph: FrozenGraph, config: EngineConfig) -> Compiled:
 def _done(c: _Compiler, node: FrozenNode, held: Place) -> None:
     """A node's output is there; what nobody needs any more makes room. A view needs what it shows."""
     c.held[node.output] = held
-    c.places.append((len(c.e.commands), node.output, held))
+    if not isinstance(held, Product):
+        c.places.append((len(c.e.commands), node.output, held))
     for name in node.inputs:
         c.left[name] -= 1
     needed = {id(_root(x)) for name, x in c.held.items() if c.left[name] > 0 or name == c.graph.output}
@@ -283,4 +335,4 @@ def _done(c: _Compiler, node: FrozenNode, held: Place) -> None:
 
 
 def _root(held: Place) -> Values | Bits:
-    return held.source if isinstance(held, Patches) else held
+    return held.source if isinstance(held, Patches | Product) else held

@@ -12,7 +12,7 @@ from bvit_hw.engine.commands import MATRIX, BitMode, Command, Kind, Step, Tap, V
 from bvit_hw.engine.config import COLUMNS, OCTET
 from bvit_hw.engine.emitter import Emitter, bit_strides, octet_view, records, strides
 from bvit_hw.engine.layout import Bits, Layout, Values
-from bvit_hw.engine.vector import WIDE, octets, to_bits
+from bvit_hw.engine.vector import WIDE, Affine, Binarized, octets, to_bits, with_threshold
 
 
 @dataclass(frozen=True)
@@ -111,40 +111,57 @@ def _integers(weights: np.ndarray, x: Columns, turns: int, rows: int) -> _Produc
     return _Products(steps, words, 2 * base * weights.sum(axis=1, dtype=np.int64), 2)
 
 
-def product(e: Emitter, x: Columns, weights: np.ndarray, layout: Layout, out: Values | Bits, *, binary: bool) -> None:
+def product(
+    e: Emitter, x: Columns, weights: np.ndarray, layout: Layout, out: Values | Bits, *, binary: bool,
+    tail: Affine | None = None, beside: Binarized | None = None,
+) -> None:  # fmt: skip
     """The product with ``weights`` (rows x columns), of bits as +-1 where ``binary``, else of integers.
 
-    Bits of ``out`` say whether it is above 0.
+    Bits of ``out`` say whether it is above 0. A ``tail`` is computed of it in the same command, with bits ``beside``.
     """
     rows, group = e.config.rows, e.config.channels
     turns = -(-len(weights) // rows)
     found = (_binary if binary else _integers)(weights.astype(np.int64), x, turns, rows)
     # A coefficient of 1 leaves the rows out that are not there.
-    fixed = records(group, found.constant, 0, 0, 1, np.ones(len(weights), dtype=np.int64))
+    if tail is None:
+        fixed = records(group, found.constant, 0, 0, 1, np.ones(len(weights), dtype=np.int64))
+        taps = [Tap(MATRIX, coef=0)]
+    else:
+        assert binary
+        taps = tail.named()
+        bias = tail.bias + sum(tail.coefs[t.coef] * found.constant << t.shift for t in taps if t.source == MATRIX)
+        threshold = 0 if beside is None else beside.threshold
+        fixed = records(group, bias, tail.bias2, tail.slope, threshold, *tail.coefs)
+    if beside is not None:
+        fixed = with_threshold(fixed, len(weights))
     size, per_turn = fixed.shape[1], rows // group
     e.limit("weights", len(found.words), e.config.weights)
     e.limit("params", per_turn * size, e.config.params)
     most = min(e.config.weights // len(found.words), e.config.params // (per_turn * size))
     e.load_steps(found.steps)
-    e.load_taps([Tap(MATRIX, coef=0)])
+    e.load_taps(taps)
     n1, n2 = layout.loops
-    command = Command(
-        kind=Kind.COMPUTE, n1=n1, n2=n2, step_count=len(found.steps), tap_count=1, record=size,
+    plain = Command(kind=Kind.COMPUTE, out_shift=found.shift, out_bits=WIDE)
+    command = replace(
+        plain if tail is None else tail.operands(per_turn),
+        n1=n1, n2=n2, step_count=len(found.steps), tap_count=len(taps), record=size,
         bits_in=View(x.planes[0].base, 0, *bit_strides(x.planes[0], x.rows, x.columns)),
-        weights=View(0, len(found.words)), param_stride=per_turn * size, out_shift=found.shift, out_bits=WIDE,
-        lanes=layout.lanes,
+        weights=View(0, len(found.words)), param_stride=per_turn * size, lanes=layout.lanes,
     )  # fmt: skip
     if isinstance(out, Values):
         view = View(out.base, per_turn * out.bytes, *strides(out))
         command = replace(command, values_out=view, out_group=out.bytes, out_bytes=out.bytes)
-    else:
-        command = replace(command, bits_out=octet_view(out, rows // OCTET), bit_mode=BitMode.THRESHOLD)
+    made = out if isinstance(out, Bits) else beside.bits if beside else None
+    if made is not None:
+        command = replace(command, bits_out=octet_view(made, rows // OCTET), bit_mode=BitMode.THRESHOLD)
     words = np.stack(found.words)
     for first, count, groups in _parts(len(fixed), per_turn, most):
         e.load_weights(words[:, first : first + count].swapaxes(0, 1).reshape(-1, rows, COLUMNS))
         e.load_params(fixed[first * per_turn : first * per_turn + (count - 1) * per_turn + groups])
+        operands = [replace(view, base=view.base + first * view.s0) for view in command.operands]
         e.commands.append(replace(
             command, n0=count, groups=groups,
+            operand0=operands[0], operand1=operands[1], operand2=operands[2], operand3=operands[3],
             values_out=replace(command.values_out, base=command.values_out.base + first * command.values_out.s0),
             bits_out=replace(command.bits_out, base=command.bits_out.base + first * command.bits_out.s0),
         ))  # fmt: skip

@@ -6,13 +6,13 @@ Channels that fill up the last group are 0 as values and as bits: nodes keep tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bvit_hw.contract import FrozenNode
 from bvit_hw.contract.interval import IntArray
-from bvit_hw.engine.commands import PLAIN, BitMode, Command, Kind, Tap, View
+from bvit_hw.engine.commands import MATRIX, PLAIN, BitMode, Command, Kind, Tap, View
 from bvit_hw.engine.config import OCTET
 from bvit_hw.engine.emitter import VIEWS, Emitter, octet_view, records, strides
 from bvit_hw.engine.layout import Bits, Values
@@ -21,16 +21,53 @@ from bvit_hw.engine.layout import Bits, Values
 WIDE = 32
 
 
-def affine(e: Emitter, node: FrozenNode, inputs: Sequence[Values], out: Values, bits: int) -> None:
+@dataclass(frozen=True)
+class Affine:
+    """What a ChannelAffine adds up: taps with their tensors (None: the matrix unit's sum), and channels' numbers."""
+
+    taps: list[tuple[Values | None, Tap]]
+    bias: IntArray
+    bias2: IntArray
+    slope: IntArray | int
+    coefs: list[IntArray]
+    #: the numbers of PReLU, shift and saturation
+    command: Command
+    #: biases of tokens, which the caller frees
+    loaded: tuple[Values, ...]
+
+    @property
+    def widths(self) -> list[int]:
+        """Bytes of the tensors; those of one number of bytes share a view, and taps have their bases."""
+        return sorted({x.bytes for x, _ in self.taps if x is not None})
+
+    def named(self) -> list[Tap]:
+        """The taps with their views."""
+        return [tap if x is None else replace(tap, source=self.widths.index(x.bytes)) for x, tap in self.taps]
+
+    def operands(self, groups: int = 0) -> Command:
+        """The command with the views of its operands; outer turns have ``groups`` each."""
+        found = {x.bytes: View(0, groups * x.bytes, *strides(x)) for x, _ in self.taps if x is not None}
+        views = [found[width] for width in self.widths] + [View()] * VIEWS
+        apart = self.widths + [0] * VIEWS
+        return replace(
+            self.command, operand0=views[0], operand1=views[1], operand2=views[2], operand3=views[3],
+            group0=apart[0], group1=apart[1], group2=apart[2], group3=apart[3],
+        )  # fmt: skip
+
+
+def affine_of(e: Emitter, node: FrozenNode, inputs: Sequence[Values | None], out: Values, bits: int) -> Affine:
     """A ChannelAffine; biases of tokens come as tensors of the programme, for channels know no lanes."""
     attrs, params = node.attrs, {key: value.astype(np.int64) for key, value in node.params.items()}
-    taps: list[tuple[Values, Tap]] = []
+    taps: list[tuple[Values | None, Tap]] = []
     coefs: list[IntArray] = []
     for i, x in enumerate(inputs):
-        coef = len(coefs) if attrs["multiply"][i] else PLAIN
-        if coef != PLAIN:
-            coefs.append(params[f"coef{i}"])
-        taps.append((x, Tap(0, x.base, x.bytes, x.signed, shift=attrs["shift"][i], coef=coef)))
+        coef = PLAIN
+        # Of the matrix unit's rows a coefficient leaves out those that are not there.
+        if attrs["multiply"][i] or x is None:
+            coef = len(coefs)
+            coefs.append(params[f"coef{i}"] if attrs["multiply"][i] else np.ones(out.channels, dtype=np.int64))
+        tap = Tap(MATRIX) if x is None else Tap(0, x.base, x.bytes, x.signed)
+        taps.append((x, replace(tap, shift=attrs["shift"][i], coef=coef)))
     loaded: list[Values] = []
     constants: list[IntArray] = []
     for key, post in (("bias", False), ("bias2", True)):
@@ -42,33 +79,45 @@ def affine(e: Emitter, node: FrozenNode, inputs: Sequence[Values], out: Values, 
             loaded.append(held)
             value = np.zeros((1, out.channels), dtype=np.int64)
         constants.append(value[0])
-    slope = params["slope"] if attrs["prelu"] else 0
-    fixed = records(e.config.channels, constants[0], constants[1], slope, 0, *coefs)
-    _run(e, taps, fixed, out, Command(
+    command = Command(
         kind=Kind.COMPUTE, prelu=bool(attrs["prelu"]), mid_shift=attrs["mid_shift"], slope_shift=attrs["slope_shift"],
         out_shift=attrs["out_shift"], out_bits=bits,
-    ))  # fmt: skip
-    e.free(*loaded)
+    )  # fmt: skip
+    slope = params["slope"] if attrs["prelu"] else 0
+    return Affine(taps, constants[0], constants[1], slope, coefs, command, tuple(loaded))
 
 
 def _bits_of(x: IntArray) -> int:
     return int(max(int(np.max(x)), -int(np.min(x)) - 1, 1)).bit_length() + 1
 
 
-def _run(e: Emitter, taps: Sequence[tuple[Values, Tap]], fixed: IntArray, out: Values, command: Command) -> None:
-    """Token by token: tensors of one number of bytes share a view, and taps have their bases."""
-    widths = sorted({x.bytes for x, _ in taps})
-    views = [View(0, 0, *strides(next(x for x, _ in taps if x.bytes == width))) for width in widths]
-    views += [View()] * (VIEWS - len(views))
-    groups = [*widths, *[0] * (VIEWS - len(widths))]
-    named = [replace(tap, source=widths.index(x.bytes)) for x, tap in taps]
+@dataclass(frozen=True)
+class Binarized:
+    """Bits that are made beside a result: whether it is at least ``threshold``."""
+
+    bits: Bits
+    threshold: IntArray
+
+
+def with_threshold(fixed: IntArray, channels: int) -> IntArray:
+    """Records whose last group's channels that are not there, all 0, stay below a threshold of 1."""
+    fixed[-1, 2, fixed.shape[2] - (-channels % fixed.shape[2]) :] = 1 << 16
+    return fixed
+
+
+def affine(e: Emitter, found: Affine, out: Values, beside: Binarized | None = None) -> None:
+    """A ChannelAffine of tensors in memory, token by token."""
+    threshold = 0 if beside is None else beside.threshold
+    fixed = records(e.config.channels, found.bias, found.bias2, found.slope, threshold, *found.coefs)
     n1, n2 = out.layout.loops
-    e.compute(replace(
-        command, operand0=views[0], operand1=views[1], operand2=views[2], operand3=views[3],
-        group0=groups[0], group1=groups[1], group2=groups[2], group3=groups[3],
-        n1=n1, n2=n2, values_out=View(out.base, 0, *strides(out)), out_group=out.bytes, out_bytes=out.bytes,
-        lanes=out.layout.lanes,
-    ), named, fixed)  # fmt: skip
+    command = replace(
+        found.operands(), n1=n1, n2=n2, values_out=View(out.base, 0, *strides(out)), out_group=out.bytes,
+        out_bytes=out.bytes, lanes=out.layout.lanes,
+    )  # fmt: skip
+    if beside is not None:
+        command = replace(command, bits_out=octet_view(beside.bits), bit_mode=BitMode.THRESHOLD)
+        fixed = with_threshold(fixed, out.channels)
+    e.compute(command, found.named(), fixed)
 
 
 def to_bits(e: Emitter, x: Values, out: Bits, bias: IntArray, plane: int | None = None) -> None:

@@ -40,23 +40,32 @@ def network(name: str) -> tuple[FrozenGraph, np.ndarray]:
     return random_frozen(config), random_images(config, 1, 3)[0]
 
 
-def holds(name: str, config: EngineConfig, folder: Path) -> None:
+def holds(name: str, config: EngineConfig, folder: Path, fused: bool = False) -> None:
     graph, image = network(name)
-    found = carry_out(graph, compile_network(graph, config), config, folder, image)
-    assert list(found.given) == [node.output for node in graph.nodes]
+    found = carry_out(graph, compile_network(graph, config, fused=fused), config, folder, image)
+    assert list(found.given) == [n.output for n in graph.nodes if not (fused and n.op == "BinaryLinear")]
     assert found.wrong == []
     assert np.array_equal(found.logits, found.wanted[graph.output].ravel())
 
 
+@pytest.mark.parametrize("fused", [False, True], ids=["whole", "fused"])
 @pytest.mark.parametrize("name", ["tiny-digits", *SMALL])
-def test_every_tensor_of_a_network_is_the_contracts(name: str, tmp_path: Path) -> None:
-    holds(name, ENGINES["pynq-z2"], tmp_path)
+def test_every_tensor_of_a_network_is_the_contracts(name: str, fused: bool, tmp_path: Path) -> None:
+    """With fused commands, every one but the products of bits."""
+    holds(name, ENGINES["pynq-z2"], tmp_path, fused)
+
+
+def test_fused_commands_are_fewer() -> None:
+    graph, _ = network("tiny-digits")
+    whole, fused = (compile_network(graph, EngineConfig(), fused=fused) for fused in (False, True))
+    assert len(fused.programme.commands) < 0.8 * len(whole.programme.commands)
 
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "pynq-z2"])
 @pytest.mark.parametrize("name", ["small", "some-fp", "odd-grid", "side-7", "class-token", "deit-multi_branch"])
 def test_every_tensor_is_the_contracts_on_other_engines(name: str, engine: str, tmp_path: Path) -> None:
     holds(name, ENGINES[engine], tmp_path)
+    holds(name, ENGINES[engine], tmp_path, fused=True)
 
 
 def test_the_networks_have_every_kind_of_node_and_tensors_in_one_and_in_many_lanes() -> None:

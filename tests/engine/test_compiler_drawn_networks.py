@@ -57,25 +57,26 @@ def drawn_engine(draw: random.Random) -> EngineConfig:
 @pytest.mark.parametrize("seed", range(16))
 def test_a_drawn_network_on_a_drawn_engine(seed: int, tmp_path: Path) -> None:
     draw = random.Random(seed)
-    network, engine = drawn_network(draw), drawn_engine(draw)
+    network, engine, fused = drawn_network(draw), drawn_engine(draw), draw.random() < 0.5
     graph = random_frozen(network)
     try:
-        compiled = compile_network(graph, engine)
+        compiled = compile_network(graph, engine, fused=fused)
     except LimitError as error:
         # What is too large for a memory fits when that memory is larger.
         assert "engine: the memory" in str(error)
         engine = EngineConfig(tokens=engine.tokens, rows=engine.rows, channels=engine.channels, bits=8192, values=65536)
-        compiled = compile_network(graph, engine)
+        compiled = compile_network(graph, engine, fused=fused)
     found = carry_out(graph, compiled, engine, tmp_path, random_images(network, 1, seed)[0])
     assert found.wrong == [] and np.array_equal(found.logits, found.wanted[graph.output].ravel())
 
 
 @pytest.mark.slow
-def test_the_papers_network_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fused", [False, True], ids=["whole", "fused"])
+def test_the_papers_network_whole(fused: bool, tmp_path: Path) -> None:
     """224 x 224, all blocks. No board has an engine with such memories: this holds the compiler, not a design."""
     engine = EngineConfig(channels=64, rows=64, values=65536, bits=8192, weights=4096)
     graph, image = random_frozen("small-224"), random_images(preset("small-224"), 1, 3)[0]
-    found = carry_out(graph, compile_network(graph, engine), engine, tmp_path, image)
-    assert found.wrong == [] and len(found.given) == len(graph.nodes) > 600
+    found = carry_out(graph, compile_network(graph, engine, fused=fused), engine, tmp_path, image)
+    assert found.wrong == [] and len(found.given) > 500
     wanted = Reference(graph).logits_int(image[None])[0]
     assert np.array_equal(found.logits, wanted) and len(np.unique(wanted)) > 500
