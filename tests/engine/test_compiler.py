@@ -11,15 +11,18 @@ import pytest
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.operators import OPERATORS
 from bvit_hw.contract.reference import Reference
+from bvit_hw.data import normalize
 from bvit_hw.engine.commands import Kind
 from bvit_hw.engine.compiler import NODES, compile_network
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.layout import strips
 from bvit_hw.errors import LimitError
 from bvit_hw.freeze import random_images
+from bvit_hw.freeze.network import freeze
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.models.presets import preset
 from tests.engine.compiled import carry_out
+from tests.frozen_factory import calibrated_model
 from tests.other_networks import NETWORKS
 
 SMALL = [name for name in NETWORKS if name != "full-width"]
@@ -53,6 +56,17 @@ def holds(name: str, config: EngineConfig, folder: Path, fused: bool = False) ->
 def test_every_tensor_of_a_network_is_the_contracts(name: str, fused: bool, tmp_path: Path) -> None:
     """With fused commands, every one but the products of bits."""
     holds(name, ENGINES["pynq-z2"], tmp_path, fused)
+
+
+@pytest.mark.parametrize("name", ["three-stages", "class-token"])
+def test_a_network_that_was_frozen_gives_its_logits(name: str, tmp_path: Path) -> None:
+    """Numbers that freezing makes of a model, not drawn integers."""
+    config = NETWORKS[name].config
+    images = random_images(config, 4, 5)
+    graph = freeze(calibrated_model(config, normalize(images, config.mean, config.std), 5))
+    compiled = compile_network(graph, EngineConfig(), fused=True)
+    found = carry_out(graph, compiled, EngineConfig(), tmp_path, images[0])
+    assert found.wrong == [] and np.array_equal(found.logits, Reference(graph).logits_int(images[:1])[0])
 
 
 def test_fused_commands_are_fewer() -> None:
