@@ -166,8 +166,9 @@ def _readers_watched(out: Path) -> Iterator[None]:
     """A reader that was killed is told in a sentence; PyTorch raises it wherever the training process happens to be."""
     try:
         yield
-    except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):
+    except (RuntimeError, ConnectionResetError) as error:
+        # The latter where it died while a batch of it was fetched.
+        if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
             raise
         raise TrainingError(
             f"a process that reads pictures was ended from outside, for want of memory perhaps: "
