@@ -40,11 +40,7 @@ def load_archive(
         images = images[..., None]
     if images.ndim == 4 and images.dtype == np.uint8 and {images.shape[3], channels} == {1, 3}:
         if not converts:
-            kind = "grey" if channels == 3 else "coloured"
-            raise DatasetError(
-                f"{path}: {kind} pictures; the network takes {channels} channel{'s' * (channels > 1)}, "
-                "--convert-colours converts them"
-            )
+            raise other_colours(path, channels)
         images = images_with_channels(images, channels)
     if images.dtype != np.uint8 or images.shape[1:] != (size, size, channels) or images.ndim != 4:
         raise DatasetError(
@@ -59,6 +55,15 @@ def load_archive(
         return images, check_labels(labels, len(images), config.classes)
     except ValueError as error:
         raise DatasetError(f"{path}: {error}") from error
+
+
+def other_colours(data: str, channels: int) -> DatasetError:
+    """That ``data`` are grey for a network of three channels, or the reverse, and what converts them."""
+    kind = "grey" if channels == 3 else "coloured"
+    return DatasetError(
+        f"{data}: {kind} pictures; the network takes {channels} channel{'s' * (channels > 1)}, "
+        "--convert-colours converts them"
+    )
 
 
 def archive_names(path: str | Path) -> tuple[str, ...] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bvit_hw.data.archive import other_colours
 from bvit_hw.data.datasets import Labels
 from bvit_hw.data.record import DataRecord, kind_of, lasting
 from bvit_hw.data.sources import Split, labels_of, open_data
@@ -118,10 +119,7 @@ def open_matched(data: str, record: DataRecord, classes: int) -> MatchedData:
     if opened.channels != wanted and lasting(data) != record.dataset:
         kind = {1: "grey", 3: "coloured"}[opened.channels]
         if not record.converts:
-            raise DatasetError(
-                f"{data}: {kind} pictures; the network takes {wanted} channel{'s' * (wanted > 1)}, --convert-colours "
-                "converts them"
-            )
+            raise other_colours(data, wanted)
         notes += (f"{data}: {kind} pictures, converted for a network of {wanted} channels",)
     return MatchedData(
         data, Relabelled(opened.train, table), Relabelled(opened.test, table), names, other_data(data, record) + notes
