@@ -9,7 +9,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import Timer
 
-CYCLES, LEAVES = int(os.environ["BVIT_LEAF_CYCLES"]), int(os.environ["BVIT_LEAVES"])
+CYCLES, UNITS = int(os.environ["BVIT_UNIT_CYCLES"]), int(os.environ["BVIT_UNITS"])
 
 
 @cocotb.test()
@@ -19,5 +19,5 @@ async def judged_by_itself(dut: Any) -> None:
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns", impl="gpi").start())
     await Timer(2 * CYCLES, unit="ns")
     packed = int(dut.judged.value)
-    judged = [packed >> 32 * n & 0xFFFFFFFF for n in range(LEAVES)]
+    judged = [packed >> 32 * n & 0xFFFFFFFF for n in range(UNITS)]
     assert min(judged) > CYCLES // 4, f"{judged} of {CYCLES} cycles were judged"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from self_judging import judge
+from self_judging import RESET_AND_RECEIVER, judge
 
 GUARDS = [
     {"W": w, "BEATS": beats, "DEPTH": depth, "KEEP": keep}
@@ -88,16 +88,7 @@ def test_frame_guard(tmp_path: Path) -> None:
         frame.delete();
         hole = 1'b0;
       end
-    end
-    // Source, receiver and reset; what they are about to do changes now and then.
-    if ($urandom_range(40) == 0) pace <= $urandom_range(15);
-    rst <= $urandom_range(400) == 0 || (rst && $urandom_range(1) == 0);
-    case (pace[1:0])
-      0: m_ready <= 1'b1;
-      1: m_ready <= $urandom_range(3) == 0;
-      2: m_ready <= m_valid && !m_ready;  // only after something is on offer
-      default: m_ready <= 1'b0;
-    endcase
+    end""" + RESET_AND_RECEIVER + """
     if (!s_valid || s_ready) begin
       s_valid <= pace[2] || $urandom_range(3) == 0;
       s_data <= W'({$urandom, $urandom});
@@ -173,15 +164,7 @@ def test_logits_out(tmp_path: Path) -> None:
       since.push_back(now);
       class_ = frame_ends ? 0 : class_ + 1;
       if (frame_ends) frames = packet_ends ? 0 : frames + 1;
-    end
-    if ($urandom_range(40) == 0) pace <= $urandom_range(15);
-    rst <= $urandom_range(400) == 0 || (rst && $urandom_range(1) == 0);
-    case (pace[1:0])
-      0: m_ready <= 1'b1;
-      1: m_ready <= $urandom_range(3) == 0;
-      2: m_ready <= m_valid && !m_ready;  // only after something is on offer
-      default: m_ready <= 1'b0;
-    endcase
+    end""" + RESET_AND_RECEIVER + """
     if (!s_valid || s_ready) begin
       s_valid <= pace[2] || $urandom_range(3) == 0;
       s_data <= BITS'($urandom);
