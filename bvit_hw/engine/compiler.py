@@ -1,6 +1,6 @@
 """A frozen network to a programme, node by node in its order, each tensor whole in the engine's memories.
 
-Nothing is fused, and nothing is loaded beside computing: this is the plain compiler, for networks that fit.
+Nothing is loaded beside computing, and little is fused: this is the plain compiler, for networks that fit.
 """
 
 from __future__ import annotations
