@@ -17,6 +17,10 @@ OCTETS = COLUMNS // OCTET
 CHANNELS = (8, 16, 32, 64)
 #: addresses of on-chip memories, and counts of loops
 ADDRESS_BITS = 16
+#: words of the widest block of memory: deeper memories are a multiple of it
+BLOCK_WORDS = 512
+#: the memories, as EngineConfig names their depths
+MEMORIES = ("bits", "values", "weights", "params", "steps", "taps")
 #: raised whenever a command changes its meaning
 VERSION = 2
 
@@ -47,10 +51,12 @@ class EngineConfig:
         if self.rows not in CHANNELS or self.rows < self.channels:
             allowed = ", ".join(str(n) for n in CHANNELS if n >= self.channels)
             raise ConfigError(f"engine: rows={self.rows}; allowed with channels={self.channels}: {allowed}")
-        for name in ("bits", "values", "weights", "params", "steps", "taps"):
+        for name in MEMORIES:
             depth = getattr(self, name)
-            if not 16 <= depth <= 1 << ADDRESS_BITS or depth & (depth - 1):
-                raise ConfigError(f"engine: {name}={depth}; allowed: powers of two, 16..{1 << ADDRESS_BITS}")
+            whole = depth % BLOCK_WORDS == 0 if depth > BLOCK_WORDS else depth & (depth - 1) == 0
+            if not 16 <= depth <= 1 << ADDRESS_BITS or not whole:
+                allowed = f"powers of two from 16 on, and multiples of {BLOCK_WORDS}, up to {1 << ADDRESS_BITS}"
+                raise ConfigError(f"engine: {name}={depth}; allowed: {allowed}")
 
     @property
     def groups(self) -> int:
@@ -61,6 +67,12 @@ class EngineConfig:
     def key_slots(self) -> int:
         """Slots of keys in a word of attended bits."""
         return COLUMNS // self.tokens
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Bits of a word of each memory."""
+        bits, values = self.tokens * COLUMNS, self.tokens * self.channels * 8
+        return dict(zip(MEMORIES, (bits, values, self.rows * COLUMNS, self.channels * 32, 64, 64), strict=True))
 
     @property
     def identity(self) -> str:

@@ -1,0 +1,18 @@
+"""What an engine's memories take of an FPGA's blocks."""
+
+from __future__ import annotations
+
+from bvit_hw.engine.config import MEMORIES, OCTET, EngineConfig
+from bvit_hw.targets.memories import Memories
+
+
+def memory_halves(config: EngineConfig, memories: Memories) -> dict[str, int]:
+    """Half blocks of each memory: one port writes and one reads, with a write enable for each eight bits.
+
+    An enable covers ``byte_bits`` of a block, so of nine bits one is lost. Nothing is counted twice: an engine that
+    reads several words at once needs more.
+    """
+    return {
+        name: memories.halves(config.widths[name] // OCTET * memories.byte_bits, getattr(config, name))
+        for name in MEMORIES
+    }
