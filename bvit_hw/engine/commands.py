@@ -5,7 +5,7 @@ All kinds have the same fields at the same places. What a kind does not use is 0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -97,10 +97,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Tap:
-    """What is added to a result: ``bytes`` of memory, or the matrix unit's sum, times a coefficient, shifted left.
+    """What is added to a result: a byte of memory, or the matrix unit's sum, times a coefficient, shifted left.
 
-    ``lane``: from so many lanes further on, 0 beyond the last. ``fold``: log2 of the channels that are added up first;
-    the sums begin at channel ``place``. ``post``: added behind the PReLU.
+    ``lane``: from so many lanes further on, 0 beyond the last. ``post``: added behind the PReLU. Of an operand of
+    several ``bytes`` the engine takes each as a tap: :meth:`split`.
     """
 
     source: int
@@ -110,16 +110,22 @@ class Tap:
     lane: int = 0
     shift: int = 0
     coef: int = PLAIN
-    fold: int = 0
-    place: int = 0
     post: bool = False
+
+    def split(self) -> list[Tap]:
+        """A tap for each byte, the lowest first; the highest has the sign."""
+        last = self.bytes - 1
+        return [
+            replace(self, offset=self.offset + i, bytes=1, signed=self.signed and i == last, shift=self.shift + 8 * i)
+            for i in range(self.bytes)
+        ]
 
     @property
     def word(self) -> int:
-        """64 bits."""
-        low = self.offset & 0xFFFF | self.source << 16 | self.bytes << 20 | self.signed << 23
-        high = (self.lane & 0xFF) << 24 | self.shift << 32 | self.coef << 40 | self.fold << 44 | self.place << 48
-        return low | high | self.post << 54
+        """64 bits, of a tap of one byte."""
+        assert self.bytes == 1
+        low = self.offset & 0xFFFF | self.source << 16 | self.signed << 23 | (self.lane & 0xFF) << 24
+        return low | self.shift << 32 | self.coef << 40 | self.post << 54
 
 
 #: word and lowest bit of each field, and its width
@@ -129,7 +135,7 @@ PLACES: dict[str, tuple[int, int, int]] = {
     "weights": (2, 0, 64), "bits_in": (3, 0, 64), "values_out": (4, 0, 64), "bits_out": (5, 0, 64),
     "param_base": (6, 0, 16), "param_stride": (6, 16, 16), "record": (6, 32, 16), "out_group": (6, 48, 16),
     "mid_shift": (7, 0, 8), "slope_shift": (7, 8, 8), "out_shift": (7, 16, 8), "out_bits": (7, 24, 8),
-    "out_bytes": (7, 32, 8), "bit_mode": (7, 40, 8), "plane": (7, 48, 8), "prelu": (7, 56, 8),
+    "out_bytes": (7, 32, 8), "bit_mode": (7, 40, 8), "prelu": (7, 56, 8),
     "operand0": (8, 0, 64), "operand1": (9, 0, 64), "operand2": (10, 0, 64), "operand3": (11, 0, 64),
     "group0": (12, 0, 16), "group1": (12, 16, 16), "group2": (12, 32, 16), "group3": (12, 48, 16),
     "lanes": (13, 0, 8), "start": (13, 8, 8), "count": (13, 16, 8), "memory": (13, 24, 8), "space": (13, 32, 8),
@@ -167,7 +173,6 @@ class Command:
     out_fold: int = 0
     fold_base: int = 0
     bit_mode: BitMode = BitMode.NONE
-    plane: int = 0
     prelu: bool = False
     operand0: View = View()
     operand1: View = View()
@@ -234,7 +239,7 @@ def decode_tap(word: int) -> Tap:
     """The tap that a word holds."""
     lane = word >> 24 & 0xFF
     return Tap(
-        source=word >> 16 & 15, offset=word & 0xFFFF, bytes=word >> 20 & 7, signed=bool(word >> 23 & 1),
-        lane=lane - 256 if lane > 127 else lane, shift=word >> 32 & 0xFF, coef=word >> 40 & 15, fold=word >> 44 & 15,
-        place=word >> 48 & 63, post=bool(word >> 54 & 1),
+        source=word >> 16 & 15, offset=word & 0xFFFF, signed=bool(word >> 23 & 1),
+        lane=lane - 256 if lane > 127 else lane, shift=word >> 32 & 0xFF, coef=word >> 40 & 15,
+        post=bool(word >> 54 & 1),
     )  # fmt: skip

@@ -93,10 +93,12 @@ class Emitter:
         self.limit("steps", len(steps), self.config.steps)
         self.load(Memory.STEPS, np.array([step.word for step in steps], dtype="<u8"))
 
-    def load_taps(self, taps: Sequence[Tap]) -> None:
-        """From word 0 on."""
-        self.limit("taps", len(taps), self.config.taps)
-        self.load(Memory.TAPS, np.array([tap.word for tap in taps], dtype="<u8"))
+    def load_taps(self, taps: Sequence[Tap]) -> int:
+        """From word 0 on, byte by byte; returns how many these are."""
+        single = [byte for tap in taps for byte in tap.split()]
+        self.limit("taps", len(single), self.config.taps)
+        self.load(Memory.TAPS, np.array([tap.word for tap in single], dtype="<u8"))
+        return len(single)
 
     def load_values(self, held: Values, x: IntArray) -> None:
         """A tensor, tokens x channels, that is part of the programme."""
@@ -109,7 +111,7 @@ class Emitter:
         size = records.shape[1]
         self.limit("params", size, self.config.params)
         most = min(GROUPS, self.config.params // size)
-        self.load_taps(taps)
+        count = self.load_taps(taps)
         for first in range(0, len(records), most):
             part = records[first : first + most]
             self.load_params(part)
@@ -118,7 +120,7 @@ class Emitter:
                 for view, group in zip(command.operands, command.operand_groups, strict=True)
             ]
             self.commands.append(replace(
-                command, kind=Kind.COMPUTE, groups=len(part), tap_count=len(taps), record=size,
+                command, kind=Kind.COMPUTE, groups=len(part), tap_count=count, record=size,
                 values_out=replace(command.values_out, base=command.values_out.base + first * command.out_group),
                 bits_out=replace(command.bits_out, base=command.bits_out.base + first * self.config.channels // OCTET),
                 operand0=operands[0], operand1=operands[1], operand2=operands[2], operand3=operands[3],

@@ -37,9 +37,13 @@ def _wrapped(x: np.ndarray, bits: int) -> IntArray:
 class Machine:
     """The memories, and what commands do to them. DRAM is three pieces: programme, input, output."""
 
-    #: widths of the sums in the matrix unit and in the vector unit
+    #: widths of the sums in the matrix unit and in the vector unit, and of what a coefficient or a slope multiplies
     MATRIX_BITS = 28
     VECTOR_BITS = 32
+    FACTOR_BITS = 25
+    #: widths of an attention's table and of its threshold
+    ENTRY_BITS = 16
+    THRESHOLD_BITS = 17
 
     def __init__(self, config: EngineConfig, programme: bytes, input_bytes: bytes = b"", output_size: int = 0) -> None:
         self.config = config
@@ -151,17 +155,13 @@ class Machine:
                 x = sums
             else:
                 at = self._at(c, c.operands[tap.source])[..., None] + g * c.operand_groups[tap.source] + tap.offset
-                x = self._operand(at, tap.bytes, tap.signed)
-                x = self._shifted(x, tap.lane, c.lanes)
-                if tap.fold:
-                    folded = x.reshape(*shape[:-1], -1, 1 << tap.fold).sum(axis=-1)
-                    x = np.zeros_like(x)
-                    x[..., tap.place : tap.place + folded.shape[-1]] = folded
+                x = self.values[at % self.config.values].astype(np.int64)
+                x = self._shifted(_wrapped(x, 8) if tap.signed else x, tap.lane, c.lanes)
             if tap.coef != PLAIN:
-                x = x * self._coefficient(c, tap.coef)
+                x = _wrapped(x, self.FACTOR_BITS) * self._coefficient(c, tap.coef)
             (after if tap.post else before)[...] += x << tap.shift
         if c.prelu:
-            mid = _wrapped(before, self.VECTOR_BITS) >> c.mid_shift
+            mid = _wrapped(_wrapped(before, self.VECTOR_BITS) >> c.mid_shift, self.FACTOR_BITS)
             slope = _wrapped(self._records(c, 2), 16)
             before = np.where(mid >= 0, mid << c.slope_shift, mid * slope) + after
         y = _wrapped(before, self.VECTOR_BITS) >> c.out_shift
@@ -170,7 +170,7 @@ class Machine:
             self._write_values(c, self._at(c, c.values_out)[..., None] + g * c.out_group, y)
         if c.bit_mode:
             threshold = self._records(c, 2) >> 16
-            bits = y >= threshold if c.bit_mode == BitMode.THRESHOLD else y >> c.plane & 1
+            bits = y >= threshold if c.bit_mode == BitMode.THRESHOLD else y & 1
             octets = bits.reshape(*shape[:-1], -1, OCTET).swapaxes(-2, -3)
             at = self._at(c, c.bits_out)[..., None, None] + (g * (channels // OCTET))[:, None]
             size = channels // OCTET
@@ -194,12 +194,6 @@ class Machine:
             word = c.fold_base + (at >> c.out_fold) * c.out_bytes + plane
             pieces[word % self.config.values, :, at & ((1 << c.out_fold) - 1)] = (y >> 8 * plane) & 0xFF
 
-    def _operand(self, at: IntArray, count: int, signed: bool) -> IntArray:
-        """``count`` bytes, the lowest first."""
-        found = (self.values[(at + plane) % self.config.values].astype(np.int64) << 8 * plane for plane in range(count))
-        total = np.asarray(sum(found), dtype=np.int64)
-        return _wrapped(total, 8 * count) if signed else total
-
     def _shifted(self, x: IntArray, lane: int, lanes: int) -> IntArray:
         """Lane l gets lane l + ``lane``; 0 where there is none below ``lanes``."""
         if lane == 0:
@@ -219,8 +213,8 @@ class Machine:
     def _attend(self, c: Command) -> None:
         """Which keys each query attends: loops 0 and 1 are queries, loop 2 the rows of keys."""
         record, behind = self.params[c.param_base :], table_words(self.config.channels)
-        table = record[:behind].astype(np.int64).ravel()[:TABLE]
-        threshold = int(record[behind, 0])
+        table = record[:behind].astype(np.int64).ravel()[:TABLE] & (1 << self.ENTRY_BITS) - 1
+        threshold = int(record[behind, 0]) & (1 << self.THRESHOLD_BITS) - 1
         words = c.n2 * self.config.rows // COLUMNS
         masks = record[behind + 1 : behind + 1 + words, :2].copy().view(np.uint8)
         mask = np.unpackbits(masks, bitorder="little").astype(np.int64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bvit_hw.contract.interval import IntArray, signed_bits
-from bvit_hw.engine.commands import MATRIX, BitMode, Command, Kind, Step, Tap, View
+from bvit_hw.engine.commands import MATRIX, PLAIN, BitMode, Command, Kind, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET
 from bvit_hw.engine.emitter import Emitter, bit_strides, octet_view, records, strides
 from bvit_hw.engine.layout import Bits, Layout, Values
@@ -122,10 +122,11 @@ def product(
     rows, group = e.config.rows, e.config.channels
     turns = -(-len(weights) // rows)
     found = (_binary if binary else _integers)(weights.astype(np.int64), x, turns, rows)
-    # A coefficient of 1 leaves the rows out that are not there.
+    # Of bits a coefficient of 1 leaves the rows out that are not there; of integers their sums are 0.
     if tail is None:
-        fixed = records(group, found.constant, 0, 0, 1, np.ones(len(weights), dtype=np.int64))
-        taps = [Tap(MATRIX, coef=0)]
+        ones = [np.ones(len(weights), dtype=np.int64)] if binary else []
+        fixed = records(group, found.constant, 0, 0, 1, *ones)
+        taps = [Tap(MATRIX, coef=0 if binary else PLAIN)]
     else:
         assert binary
         taps = tail.named()
@@ -139,12 +140,12 @@ def product(
     e.limit("params", per_turn * size, e.config.params)
     most = min(e.config.weights // len(found.words), e.config.params // (per_turn * size))
     e.load_steps(found.steps)
-    e.load_taps(taps)
+    tap_count = e.load_taps(taps)
     n1, n2 = layout.loops
     plain = Command(kind=Kind.COMPUTE, out_shift=found.shift, out_bits=WIDE)
     command = replace(
         plain if tail is None else tail.operands(per_turn),
-        n1=n1, n2=n2, step_count=len(found.steps), tap_count=len(taps), record=size,
+        n1=n1, n2=n2, step_count=len(found.steps), tap_count=tap_count, record=size,
         bits_in=View(x.planes[0].base, 0, *bit_strides(x.planes[0], x.rows, x.columns)),
         weights=View(0, len(found.words)), param_stride=per_turn * size, lanes=layout.lanes,
     )  # fmt: skip

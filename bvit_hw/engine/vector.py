@@ -13,7 +13,7 @@ import numpy as np
 from bvit_hw.contract import FrozenNode
 from bvit_hw.contract.interval import IntArray
 from bvit_hw.engine.commands import MATRIX, PLAIN, BitMode, Command, Kind, Tap, View
-from bvit_hw.engine.config import OCTET
+from bvit_hw.engine.config import ADDRESS_BITS, OCTET
 from bvit_hw.engine.emitter import VIEWS, Emitter, octet_view, records, strides
 from bvit_hw.engine.layout import Bits, Values
 
@@ -130,8 +130,8 @@ def to_bits(e: Emitter, x: Values, out: Bits, bias: IntArray, plane: int | None 
     n1, n2 = out.layout.loops
     e.compute(Command(
         kind=Kind.COMPUTE, n1=n1, n2=n2, operand0=View(x.base, 0, *strides(x)), group0=x.bytes, out_bits=WIDE,
-        bits_out=octet_view(out), bit_mode=BitMode.THRESHOLD if plane is None else BitMode.PLANE, plane=plane or 0,
-        lanes=out.layout.lanes,
+        bits_out=octet_view(out), bit_mode=BitMode.THRESHOLD if plane is None else BitMode.PLANE,
+        out_shift=plane or 0, lanes=out.layout.lanes,
     ), [Tap(0, 0, x.bytes, x.signed)], fixed)  # fmt: skip
 
 
@@ -234,21 +234,18 @@ def can_pool(e: Emitter, group: int) -> bool:
 
 
 def channel_pool(e: Emitter, x: Values, out: Values, group: int) -> None:
-    """Sums of neighbouring channels, of ``group`` groups of the input to one of the output."""
-    fold = group.bit_length() - 1
+    """Sums of neighbouring channels: each group of the input becomes a piece of a word of the output."""
     # Behind the input's last group the next slot begins: what is read there counts nothing.
-    fixed = records(e.config.channels, np.zeros(out.channels, dtype=np.int64), 0, 0, 0,
-                    np.ones(out.channels, dtype=np.int64))  # fmt: skip
-    taps = [
-        Tap(0, part * x.bytes, x.bytes, x.signed, coef=0, fold=fold, place=part * (e.config.channels >> fold))
-        for part in range(group)
-    ]
+    channels = np.arange(out.groups * group * e.config.channels)
+    fixed = records(e.config.channels, 0 * channels, 0, 0, 0, (channels < x.channels).astype(np.int64))
+    row, slot = strides(out)
+    e.limit("pieces of a pooled tensor", out.words // out.bytes * group, 1 << ADDRESS_BITS)
     n1, n2 = out.layout.loops
     e.compute(Command(
-        kind=Kind.COMPUTE, n1=n1, n2=n2, operand0=View(x.base, 0, *strides(x)), group0=group * x.bytes,
-        values_out=View(out.base, 0, *strides(out)), out_group=out.bytes, out_bytes=out.bytes, out_bits=WIDE,
-        lanes=out.layout.lanes,
-    ), taps, fixed)  # fmt: skip
+        kind=Kind.COMPUTE, n1=n1, n2=n2, operand0=View(x.base, 0, *strides(x)), group0=x.bytes,
+        values_out=View(0, 0, row // out.bytes * group, slot // out.bytes * group), out_group=1, out_bytes=out.bytes,
+        out_fold=group.bit_length() - 1, fold_base=out.base, out_bits=WIDE, lanes=out.layout.lanes,
+    ), [Tap(0, 0, x.bytes, x.signed, coef=0)], fixed)  # fmt: skip
 
 
 def octets(channels: int) -> int:

@@ -39,10 +39,18 @@ def test_a_step_comes_back(bits: int, weights: int, start: int, count: int, ones
     assert decode_step(step.word) == step
 
 
-@given(st.integers(0, 4), number, st.integers(1, 4), st.integers(-64, 64), st.integers(0, 15), st.booleans())
-def test_a_tap_comes_back(source: int, offset: int, count: int, lane: int, coef: int, post: bool) -> None:
-    tap = Tap(source, offset, count, not post, lane, 31, coef, 6, 63, post)
+@given(st.integers(0, 4), number, st.integers(-64, 64), st.integers(0, 15), st.booleans())
+def test_a_tap_comes_back(source: int, offset: int, lane: int, coef: int, post: bool) -> None:
+    tap = Tap(source, offset, 1, not post, lane, 31, coef, post)
     assert decode_tap(tap.word) == tap
+
+
+def test_a_tap_of_several_bytes_is_taps_of_one() -> None:
+    tap = Tap(2, 10, 3, True, -1, 4, 5, post=True)
+    assert [(t.offset, t.bytes, t.signed, t.shift) for t in tap.split()] == [
+        (10, 1, False, 4), (11, 1, False, 12), (12, 1, True, 20)
+    ]  # fmt: skip
+    assert {(t.source, t.lane, t.coef, t.post) for t in tap.split()} == {(2, -1, 5, True)}
 
 
 def test_no_two_fields_share_a_bit() -> None:
