@@ -12,7 +12,7 @@ from pathlib import Path
 
 WIDTH = 120
 #: modules whose memories have columns of a multiple of 8 or 9 bits, which Vivado asks for (UG901)
-_COLUMNS = ("bvit_ram", "bvit_fifo")
+_COLUMNS = ("bvit_ram", "bvit_fifo", "bvit_engine_ram")
 
 
 def _code(line: str) -> str:

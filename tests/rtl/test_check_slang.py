@@ -21,8 +21,8 @@ def test_nothing_is_found_in_the_library() -> None:
 
 def test_packages_come_first() -> None:
     names = [path.name for path in check_slang.in_order(list(library().values()))]
-    packages = ["bvit_popcount_pkg.sv", "bvit_registers_pkg.sv"]
-    assert names[:2] == packages and not [name for name in names[2:] if name.endswith("_pkg.sv")]
+    packages = ["bvit_engine_pkg.sv", "bvit_popcount_pkg.sv", "bvit_registers_pkg.sv"]
+    assert names[:3] == packages and not [name for name in names[3:] if name.endswith("_pkg.sv")]
     assert len(names) == len(library()) > 50
 
 

@@ -1,0 +1,321 @@
+// The vector unit: TOKENS x CHANNELS lanes that add up taps, one tap a cycle, for a group of channels at a time.
+//
+// In each slot of a group there is a tap or none: a byte of a word of values, from the token `lane` further on, or the
+// matrix unit's sum. What bvit_engine_turns says goes through the pipeline with it; the comments name the cycle behind
+// `valid` in which a signal is there. Parameters are read from four copies of their memory, each where it is needed.
+// A group's result is written byte by byte in the cycles behind it (a group has as many slots at least), and its bits.
+`default_nettype none
+
+module bvit_engine_vector #(
+  parameter int TOKENS = 7,
+  parameter int CHANNELS = 8,
+  localparam int SUM = bvit_engine_pkg::MATRIX_BITS,
+  localparam int WIDE = bvit_engine_pkg::VECTOR_BITS,
+  localparam int FOLDS = $clog2(CHANNELS)
+) (
+  input  wire logic        clk,
+  input  wire logic        rst,
+  // from bvit_engine_turns, cycle 0
+  input  wire logic        valid,
+  input  wire logic        first,
+  input  wire logic        last,
+  input  wire logic        tap_valid,
+  input  wire logic [3:0][15:0] operand_addr,
+  input  wire logic [15:0] values_addr,
+  input  wire logic [15:0] bits_addr,
+  input  wire logic [15:0] param_addr,
+  /* verilator lint_off UNUSEDSIGNAL */
+  input  wire logic [63:0] tap,              // cycle 2; not all bits mean something
+  /* verilator lint_on UNUSEDSIGNAL */
+  // memories
+  output      logic [15:0] values_raddr,     // cycle 3
+  input  wire logic [TOKENS-1:0][CHANNELS-1:0][7:0] values,  // cycle 5
+  output      logic [3:0][15:0] param_raddr,   // bias, bias2, slope and threshold, coefficient
+  input  wire logic [3:0][CHANNELS-1:0][31:0] params,
+  input  wire logic [TOKENS-1:0][CHANNELS-1:0][SUM-1:0] sums,  // cycle 6, of the group
+  // of the command
+  input  wire logic        prelu,
+  input  wire logic [4:0]  mid_shift,
+  input  wire logic [3:0]  slope_shift,
+  input  wire logic [4:0]  out_shift,
+  input  wire logic [5:0]  out_bits,
+  input  wire logic [2:0]  out_bytes,
+  input  wire logic [2:0]  out_fold,
+  input  wire logic [15:0] fold_base,
+  input  wire logic [1:0]  bit_mode,
+  input  wire logic [7:0]  lanes,
+  // results
+  output      logic [CHANNELS-1:0] values_we,   // of each token
+  output      logic [15:0] values_waddr,
+  output      logic [TOKENS-1:0][CHANNELS-1:0][7:0] values_wdata,
+  output      logic        bits_we,
+  output      logic [15:0] bits_waddr,          // in octets
+  output      logic [TOKENS-1:0][CHANNELS-1:0] bits_wdata
+);
+  localparam int TOKEN_BITS = (TOKENS > 1) ? $clog2(TOKENS) : 1;
+  localparam int ADDS = 10;     // cycle in which a tap is added
+  localparam int RESULT = 20;   // cycle in which the last tap's result is there
+  localparam int SLOPE = 13;
+
+  // What goes along
+  logic [RESULT:0][3:0] flags;
+  bvit_engine_stages #(
+    .WIDTH(4),
+    .STEPS(RESULT),
+    .RESET(1'b1)
+  ) u_flags (
+    .clk,
+    .rst,
+    .d({valid, first, last, tap_valid}),
+    .q(flags)
+  );
+  logic [SLOPE-2:0][15:0] record;
+  bvit_engine_stages #(
+    .WIDTH(16),
+    .STEPS(SLOPE - 2)
+  ) u_record (
+    .clk,
+    .rst,
+    .d(param_addr),
+    .q(record)
+  );
+
+  // Cycles 2 and 3: the tap; where its operand and its coefficient lie
+  logic [2:0][63:0] operand_at;
+  bvit_engine_stages #(
+    .WIDTH(64),
+    .STEPS(2)
+  ) u_operands (
+    .clk,
+    .rst,
+    .d(operand_addr),
+    .q(operand_at)
+  );
+  logic [3:0][15:0] operand_now;
+  assign operand_now = operand_at[2];
+  logic [15:0] coef_raddr;
+  always_ff @(posedge clk) begin
+    values_raddr <= operand_now[tap[17:16]] + tap[15:0];
+    coef_raddr <= record[2] + 16'd3 + 16'(tap[43:41]);
+  end
+  assign param_raddr[0] = record[ADDS-2];
+  assign param_raddr[1] = record[ADDS-2] + 16'd1;
+  assign param_raddr[2] = record[SLOPE-2] + 16'd2;
+  assign param_raddr[3] = coef_raddr;
+
+  // Of the tap, from cycle 2 on
+  localparam int MATRIX_AT = 0, PLAIN_AT = 1, POST_AT = 2, SIGNED_AT = 3, ODD_AT = 4, SHIFT_AT = 5, LANE_AT = 10;
+  logic [7:0][17:0] told;
+  bvit_engine_stages #(
+    .WIDTH(18),
+    .STEPS(7)
+  ) u_told (
+    .clk,
+    .rst,
+    .d({tap[31:24], tap[36:32], tap[40], tap[23], tap[54], tap[43:40] == 4'(bvit_engine_pkg::COEF_PLAIN), tap[18]}),
+    .q(told)
+  );
+
+  // Cycle 5: from which token each takes its byte
+  logic signed [7:0] distance;
+  assign distance = told[2][LANE_AT+:8];
+  logic [TOKENS-1:0][TOKEN_BITS-1:0] from_q;
+  logic [TOKENS-1:0] there_q;
+  for (genvar token = 0; token < TOKENS; token++) begin : gen_from
+    logic signed [8:0] at;
+    assign at = 9'(distance) + 9'(token);
+    always_ff @(posedge clk) begin
+      from_q[token] <= TOKEN_BITS'(at);
+      there_q[token] <= distance == '0 || (!at[8] && at[7:0] < lanes);
+    end
+  end
+
+  // Cycle 6: byte and coefficient
+  logic [TOKENS-1:0][CHANNELS-1:0][8:0] byte_q;
+  logic [CHANNELS-1:0][15:0] coef_q;
+  always_ff @(posedge clk) begin
+    for (int channel = 0; channel < CHANNELS; channel++) begin
+      coef_q[channel] <= told[3][ODD_AT] ? params[3][channel][31:16] : params[3][channel][15:0];
+      for (int token = 0; token < TOKENS; token++) begin
+        byte_q[token][channel] <= there_q[token]
+            ? {told[3][SIGNED_AT] & values[from_q[token]][channel][7], values[from_q[token]][channel]} : 9'd0;
+      end
+    end
+  end
+
+  // The lanes
+  logic [15:0] one_q;
+  logic [WIDE-1:0] above_q;
+  always_ff @(posedge clk) begin
+    one_q <= 16'd1 << slope_shift;
+    for (int i = 0; i < WIDE; i++) above_q[i] <= 6'(i) + 6'd1 >= out_bits;
+  end
+  logic [TOKENS-1:0][CHANNELS-1:0][WIDE-1:0] y;
+  logic adds, matrix, post_q;
+  always_ff @(posedge clk) post_q <= told[7][POST_AT];
+  assign adds = flags[ADDS][3] && flags[ADDS][0];
+  assign matrix = told[4][MATRIX_AT];
+  for (genvar token = 0; token < TOKENS; token++) begin : gen_token
+    for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_channel
+      bvit_engine_lane u_lane (
+        .clk,
+        .x(matrix ? sums[token][channel] : SUM'($signed(byte_q[token][channel]))),
+        .coef(coef_q[channel]),
+        .plain(told[6][PLAIN_AT]),
+        .shift_high(told[6][SHIFT_AT+3+:2]),
+        .shift_low(told[7][SHIFT_AT+:3]),
+        .first(flags[ADDS][2]),
+        .adds(adds && !post_q),
+        .adds_post(adds && post_q),
+        .bias(params[0][channel]),
+        .bias2(params[1][channel]),
+        .slope(params[2][channel][15:0]),
+        .prelu,
+        .mid_shift,
+        .one(one_q),
+        .out_shift,
+        .above(above_q),
+        .y(y[token][channel])
+      );
+    end
+  end
+
+  // Cycle 20: the result; its bits
+  logic ends;
+  assign ends = flags[RESULT][3] && flags[RESULT][1];
+  logic [RESULT-SLOPE:0][CHANNELS-1:0][15:0] threshold;
+  logic [CHANNELS-1:0][15:0] threshold_now;
+  for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_threshold
+    assign threshold_now[channel] = params[2][channel][31:16];
+  end
+  bvit_engine_stages #(
+    .WIDTH(CHANNELS * 16),
+    .STEPS(RESULT - SLOPE)
+  ) u_threshold (
+    .clk,
+    .rst,
+    .d(threshold_now),
+    .q(threshold)
+  );
+  logic [RESULT:0][15:0] bits_at;
+  bvit_engine_stages #(
+    .WIDTH(16),
+    .STEPS(RESULT)
+  ) u_bits_at (
+    .clk,
+    .rst,
+    .d(bits_addr),
+    .q(bits_at)
+  );
+  always_ff @(posedge clk) begin
+    if (rst) bits_we <= 1'b0;
+    else bits_we <= ends && bit_mode != 2'(bvit_engine_pkg::BIT_NONE);
+    bits_waddr <= bits_at[RESULT];
+    for (int token = 0; token < TOKENS; token++) begin
+      for (int channel = 0; channel < CHANNELS; channel++) begin
+        bits_wdata[token][channel] <= (bit_mode == 2'(bvit_engine_pkg::BIT_THRESHOLD))
+            ? $signed(y[token][channel]) >= WIDE'($signed(threshold[RESULT-SLOPE][channel])) : y[token][channel][0];
+      end
+    end
+  end
+
+  // Where the result goes: with folds its place counts pieces of words
+  logic [RESULT:0][15:0] values_at;
+  bvit_engine_stages #(
+    .WIDTH(16),
+    .STEPS(RESULT)
+  ) u_values_at (
+    .clk,
+    .rst,
+    .d(values_addr),
+    .q(values_at)
+  );
+  logic [15:0] piece_word, word_q;
+  logic [FOLDS-1:0] piece;
+  assign piece_word = values_at[RESULT-2] >> out_fold;
+  always_comb begin
+    piece = '0;
+    for (int fold = 1; fold <= FOLDS; fold++) begin
+      if (32'(out_fold) == fold) piece = values_at[RESULT][FOLDS-1:0] & FOLDS'((1 << fold) - 1);
+    end
+  end
+  logic [15:0] scaled_q;
+  always_ff @(posedge clk) begin
+    scaled_q <= 16'(piece_word * 16'(out_bytes));
+    word_q <= (out_fold == '0) ? values_at[RESULT-1] : fold_base + scaled_q;
+  end
+
+  // Sums of neighbours: level by level, each half as many
+  logic [TOKENS-1:0][CHANNELS-1:0][WIDE-1:0] folded;
+  logic [CHANNELS-1:0] lane_we;
+  for (genvar token = 0; token < TOKENS; token++) begin : gen_fold_token
+    for (genvar fold = 0; fold <= FOLDS; fold++) begin : gen_fold
+      localparam int COUNT = CHANNELS >> fold;
+      logic [COUNT-1:0][WIDE-1:0] sum;
+      if (fold == 0) begin : gen_plain
+        assign sum = y[token];
+      end else begin : gen_add
+        for (genvar i = 0; i < COUNT; i++) begin : gen_pair
+          assign sum[i] = gen_fold_token[token].gen_fold[fold-1].sum[2*i]
+                        + gen_fold_token[token].gen_fold[fold-1].sum[2*i+1];
+        end
+      end
+    end
+    for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_choice
+      logic [FOLDS:0][WIDE-1:0] choices;
+      for (genvar fold = 0; fold <= FOLDS; fold++) begin : gen_each
+        assign choices[fold] = gen_fold[fold].sum[channel % (CHANNELS >> fold)];
+      end
+      always_comb begin
+        folded[token][channel] = choices[0];
+        for (int fold = 1; fold <= FOLDS; fold++) begin
+          if (32'(out_fold) == fold) folded[token][channel] = choices[fold];
+        end
+      end
+    end
+  end
+  for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_lane_we
+    always_comb begin
+      lane_we[channel] = out_fold == '0;
+      for (int fold = 1; fold <= FOLDS; fold++) begin
+        if (32'(out_fold) == fold) lane_we[channel] = 32'(piece) == channel / (CHANNELS >> fold);
+      end
+    end
+  end
+
+  // Cycle 21 and on: byte by byte
+  logic [TOKENS-1:0][CHANNELS-1:0][WIDE-1:0] out_q;
+  logic [CHANNELS-1:0] lane_we_q;
+  logic [15:0] out_addr_q;
+  logic [2:0] left_q;
+  logic [1:0] plane_q;
+  always_ff @(posedge clk) begin
+    if (rst) left_q <= '0;
+    else if (ends) left_q <= out_bytes;
+    else if (left_q != '0) left_q <= left_q - 3'd1;
+    if (ends) begin
+      out_q <= folded;
+      lane_we_q <= lane_we;
+      out_addr_q <= word_q;
+      plane_q <= '0;
+    end else begin
+      out_addr_q <= out_addr_q + 16'd1;
+      plane_q <= plane_q + 2'd1;
+    end
+`ifndef SYNTHESIS
+    if (!rst && ends) assert (left_q <= 3'd1) else $error("bvit_engine_vector: a result is written over");
+`endif
+    if (rst) values_we <= '0;
+    else values_we <= (left_q != '0) ? lane_we_q : '0;
+    values_waddr <= out_addr_q;
+    for (int token = 0; token < TOKENS; token++) begin
+      for (int channel = 0; channel < CHANNELS; channel++) begin
+        values_wdata[token][channel] <= out_q[token][channel][8*plane_q+:8];
+      end
+    end
+  end
+  logic unused;
+  assign unused = ^{flags, record, operand_at, told, threshold, bits_at, values_at};
+endmodule
+
+`default_nettype wire

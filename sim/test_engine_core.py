@@ -1,0 +1,106 @@
+"""The engine's units against the golden machine: drawn commands, memories before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_bench import DEPTHS, check_core, filled
+from engine_commands import attention, compute
+from harness import mutant
+
+from bvit_hw.engine.config import EngineConfig
+
+CONFIGS = [
+    EngineConfig(tokens=3, rows=16, channels=8, **DEPTHS),
+    EngineConfig(tokens=2, rows=16, channels=16, **DEPTHS),
+    EngineConfig(tokens=1, rows=8, channels=8, **DEPTHS),
+]
+#: that of a PYNQ-Z2 but for its depths, others at the borders
+LARGE = [
+    EngineConfig(tokens=7, rows=32, channels=8, **DEPTHS),
+    EngineConfig(tokens=2, rows=64, channels=32, **DEPTHS),
+    EngineConfig(tokens=33, rows=8, channels=8, **DEPTHS),
+]
+
+
+def name_of(config: EngineConfig) -> str:
+    return f"{config.tokens}x{config.rows}x{config.channels}"
+
+
+def check(config: EngineConfig, folder: Path, override: Path | None = None, count: int = 30, seed: int = 1) -> None:
+    """COMPUTE, then KEYS, ATTEND and VALUES."""
+    rng = np.random.default_rng(seed)
+    machine = filled(config, rng)
+    check_core(machine, compute(machine, rng, count), folder, override)
+    check_core(machine, attention(machine, rng, count // 2), folder, override)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=name_of)
+def test_commands_leave_the_memories_that_the_golden_machine_leaves(config: EngineConfig, tmp_path: Path) -> None:
+    check(config, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", LARGE, ids=name_of)
+def test_large_engines(config: EngineConfig, tmp_path: Path) -> None:
+    check(config, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_more_commands(seed: int, tmp_path: Path) -> None:
+    check(CONFIGS[0], tmp_path, count=200, seed=seed)
+
+
+def test_one_step_and_one_tap_a_cycle(tmp_path: Path) -> None:
+    """A turn takes as long as its steps, or as its taps and what is to be written: the longer of the two."""
+    rng = np.random.default_rng(3)
+    machine = filled(CONFIGS[0], rng)
+    commands = compute(machine, rng, 40)
+    for command, cycles in zip(commands, check_core(machine, commands, tmp_path), strict=True):
+        slots = max(command.tap_count, command.out_bytes) * command.groups
+        turns, turn = command.n0 * command.n1 * command.n2, max(command.step_count, slots)
+        least = command.step_count + (turns - 1) * turn + slots
+        assert least < cycles <= least + 60, f"{cycles} cycles, at least {least}: {command}"
+
+
+MUTATIONS = [
+    ("bvit_engine_ram.sv", "if (we[column]) ", "if (|we) "),
+    ("bvit_engine_stages.sv", "if (RESET && rst) line_q <= '0;\n    else line_q", "line_q"),
+    ("bvit_engine_loops.sv", "else if (level == 2'd2) left1_q <= n1 - 16'd1;", ""),
+    ("bvit_engine_loops.sv", "twice && !again_q", "1'b0"),
+    ("bvit_engine_view.sv", "2'd1: {from, stride} = {middle_q", "2'd1: {from, stride} = {inner_q"),
+    ("bvit_engine_view.sv", "default: {from, stride} = {middle_q", "default: {from, stride} = {outer_q"),
+    ("bvit_engine_steps.sv", "slot_left_q == '0 && group_left_q == '0 &&", "slot_left_q == '0 &&"),
+    ("bvit_engine_steps.sv", "? GAP_BITS'(GAP) : '0", "? GAP_BITS'(GAP - 1) : '0"),
+    ("bvit_engine_matrix.sv", "doubles ? {half_q[HALF-2:0], 1'b0} : half_q", "half_q"),
+    ("bvit_engine_matrix.sv", "if (adds && closes)", "if (adds)"),
+    ("bvit_engine_matrix.sv", "(bits[token] & counted) | ones_mask", "bits[token] | ones_mask"),
+    ("bvit_engine_turns.sv", "if (go) beyond_q <= '0;\n      else", ""),
+    ("bvit_engine_turns.sv", "tap <= slot_q < tap_count", "tap <= 1'b1"),
+    ("bvit_engine_lane.sv", "FACTOR'(mid_q >>> mid_shift[2:0])", "FACTOR'(mid_q >> mid_shift[2:0])"),
+    ("bvit_engine_lane.sv", "prelu ? after_q : before_q", "before_q"),
+    ("bvit_engine_lane.sv", "|| (~shifted_q & above) == '0", ""),
+    ("bvit_engine_vector.sv", "distance == '0 || ", ""),
+    ("bvit_engine_vector.sv", "told[3][SIGNED_AT] & ", ""),
+    ("bvit_engine_vector.sv", "fold_base + scaled_q", "fold_base + values_at[RESULT-1]"),
+    ("bvit_engine_vector.sv", "$signed(y[token][channel]) >= ", "$signed(y[token][channel]) > "),
+    ("bvit_engine_rule.sv", "(flags[SUMS-1][1] ? '0 : sum_q)", "sum_q"),
+    ("bvit_engine_rule.sv", "!there_q[key] ? '0 : ", ""),
+    ("bvit_engine_rule.sv", "equal_q[token][key][6] ? top_q : ", ""),
+    ("bvit_engine_mover.sv", "slot_there && ", ""),
+    ("bvit_engine_mover.sv", "16'(COLUMNS - FILLED + 1)", "16'd1"),
+    ("bvit_engine_core.sv", "if (step_count == '0) group_sums_q[token] <= '0;\n      else", ""),
+    ("bvit_engine_core.sv", "if (tap_count > out_bytes) slots", "if (tap_count > '0) slots"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "old", "new"), MUTATIONS)
+def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
+    folder = tmp_path / "mutant"
+    folder.mkdir()
+    with pytest.raises(AssertionError, match=r"differ|simulation failed|has not finished"):
+        check(EngineConfig(tokens=3, rows=16, channels=8, **DEPTHS), tmp_path, mutant(folder, file, old, new), 60)
