@@ -1,29 +1,30 @@
-"""A frozen network to a programme, node by node in its order, each tensor whole in the engine's memories.
+"""A frozen network to a programme: lines of tensors in tiles, as high as the engine's memories allow.
 
-Nothing is loaded beside computing, and little is fused: this is the plain compiler, for networks that fit.
+``plan`` says what is one command, ``schedule`` in which order tiles are made, ``residence`` when weights and
+parameters are loaded. Here each tile becomes commands. Nothing is loaded beside computing.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
+from bvit_hw.contract import FrozenGraph, FrozenNode
 from bvit_hw.contract.interval import IntArray
+from bvit_hw.engine.affine import Affine, Operand, affine, affine_of
 from bvit_hw.engine.attention import attention
 from bvit_hw.engine.commands import Command, Kind, Memory, Space, View
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.engine.emitter import Emitter, held_words
-from bvit_hw.engine.layout import Bits, Layout, Values, strips
+from bvit_hw.engine.emitter import Emitter, Results, held_words
+from bvit_hw.engine.layout import Bits, Layout, Lines, RoomError, Values, strips
 from bvit_hw.engine.matrix import Columns, gathered, in_planes, product, selection
+from bvit_hw.engine.plan import Plan, Read, contract_name, plan_network, tensor_layouts
 from bvit_hw.engine.programme import Programme
+from bvit_hw.engine.residence import Contents
+from bvit_hw.engine.schedule import Schedule, Task
 from bvit_hw.engine.vector import (
-    Binarized,
-    affine,
-    affine_of,
     can_pool,
     can_repeat,
     channel_pool,
@@ -38,50 +39,28 @@ from bvit_hw.errors import LoweringError
 
 
 @dataclass(frozen=True)
-class Patches:
-    """Windows of a tensor as tokens: a view, of which nothing lies in memory."""
+class Made:
+    """Behind so many commands the lines of a tensor from ``first`` on lie at ``place``."""
 
-    source: Values | Bits
-    rows: int
-    columns: int
-
-    @property
-    def layout(self) -> Layout:
-        """That of the windows."""
-        x = self.source.layout
-        return replace(x, rows=x.rows // self.rows, strip=x.strip // self.columns)
-
-    def read(self, memory: np.ndarray) -> IntArray:
-        """Tokens x channels."""
-        x, (h, w) = self.source.layout, (self.rows, self.columns)
-        cut = self.source.read(memory).reshape(x.rows // h, h, -1, w, self.source.channels)
-        return cut.transpose(0, 2, 1, 3, 4).reshape(-1, h * w * self.source.channels)
-
-
-@dataclass(frozen=True)
-class Product:
-    """A product of bits that is computed where it is read, in the same command."""
-
-    source: Bits
-    columns: Columns
-    node: FrozenNode
-    layout: Layout
-
-
-Place = Values | Bits | Patches | Product
-#: kinds of nodes that see neighbours, and so no class token
-GRID_NODES = ("MultiPool", "SpatialPool", "Upsample")
+    behind: int
+    name: str
+    first: int
+    place: Values | Bits
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A programme, how a frame goes into it and out, and where each tensor lies behind how many commands."""
+    """A programme, how a frame goes into it and out, and where each tensor lies when."""
 
     programme: Programme
     first: Values
     window: tuple[int, int]
     last: Values
-    places: tuple[tuple[int, str, Values | Bits | Patches], ...]
+    places: tuple[Made, ...]
+    #: lines of a tile, by grid
+    heights: Mapping[Layout, int]
+    #: the most words that lie in each memory at once
+    peaks: Mapping[Memory, int]
 
     def frame(self, image: np.ndarray) -> bytes:
         """An image, uint8 H x W x C, as it has to lie in DRAM: the stem's patches in the words of their lanes."""
@@ -98,181 +77,226 @@ class Compiled:
 
 
 class _Compiler:
-    """The state of one compilation."""
+    """The state of one compilation with given heights of tiles."""
 
-    def __init__(self, graph: FrozenGraph, config: EngineConfig, fused: bool) -> None:
-        self.graph, self.fused = graph, fused
-        #: by tensor, the nodes that read it, as often as they do
-        self.readers: defaultdict[str, list[FrozenNode]] = defaultdict(list)
-        for node in graph.nodes:
-            for name in node.inputs:
-                self.readers[name].append(node)
-        #: bits that were made beside the tensor of which they are
-        self.made: dict[str, Bits] = {}
-        self.e = Emitter(config)
-        self.layouts = strips(graph, config.tokens)
-        self.held: dict[str, Place] = {}
-        self.places: list[tuple[int, str, Values | Bits | Patches]] = []
-        self.left = Counter(name for node in graph.nodes for name in node.inputs)
+    def __init__(self, graph: FrozenGraph, e: Emitter, plan: Plan, heights: Mapping[Layout, int]) -> None:
+        self.graph, self.e, self.plan = graph, e, plan
+        self.schedule = Schedule(plan, heights, graph.output)
+        #: tiles that lie in memory
+        self.tiles: dict[tuple[str, int], Values | Bits] = {}
+        #: tensors that lie in one piece, of which some tiles are there
+        self.entire: dict[str, Values | Bits] = {}
+        self.places: list[Made] = []
+        self.left = self.schedule.readers.copy()
 
-    def values(self, name: str) -> Values:
-        """An input that is a tensor of integers."""
-        held = self.held[name]
-        if not isinstance(held, Values):
-            raise LoweringError(f"engine: {name} is no tensor of integers in memory")
-        return held
+    def run(self) -> None:
+        """All tasks; what nobody needs any more makes room."""
+        for task in self.schedule.tasks:
+            NODES[task.op.node.op](self, task)
+            for name in task.op.makes:
+                made = self.new(task, name)
+                self.places.append(Made(len(self.e.drafts), contract_name(name), task.first, made))
+                if not self.left[name, task.index] and name != self.graph.output:
+                    self._free(name, task.index)
+            for name, index in dict.fromkeys(self.schedule.tiles(task)):
+                self.left[name, index] -= 1
+                if not self.left[name, index]:
+                    self._free(name, index)
 
-    def bits(self, name: str) -> Bits:
-        """An input that is a tensor of bits."""
-        held = self.held[name]
-        if not isinstance(held, Bits):
-            raise LoweringError(f"engine: {name} is no tensor of bits in memory")
-        return held
+    def _free(self, name: str, index: int) -> None:
+        tile = self.tiles.pop((name, index))
+        if name not in self.entire:
+            self.e.free(tile)
+        elif not any(self.left[name, other] for other in range(self.schedule.count(self.plan.layouts[name]))):
+            self.e.free(self.entire.pop(name))
 
-    def layout(self, node: FrozenNode) -> Layout:
-        """Of a node's output."""
-        x, out = self.held[node.inputs[0]].layout, self.graph.tensors[node.output]
-        if x.extra and node.op in GRID_NODES:
-            raise LoweringError(f"engine: {node.output}: {node.op} of tokens with a class token")
-        match node.op:
-            case "SpatialPool" | "Upsample":
-                return self.layouts[out.height, out.width]
-            case "PrependToken":
-                return replace(x, extra=True)
-            case "FirstToken":
-                return Layout(1, 1, 1)
-            case _:
-                return x
+    # what a task makes
 
-    def beside(self, node: FrozenNode) -> Binarized | None:
-        """The first Binarize of a node's output, where its thresholds fit a parameter."""
-        for reader in self.readers[node.output] if self.fused else ():
-            if reader.op == "Binarize":
-                threshold = reader.params["threshold"].astype(np.int64)
-                if np.min(threshold) >= -(1 << 15) and np.max(threshold) < 1 << 15:
-                    bits = self.e.new_bits(self.layout(node), len(threshold))
-                    self.made[reader.output] = bits
-                    return Binarized(bits, threshold)
-        return None
+    def new(self, task: Task, name: str) -> Values | Bits:
+        """Room for its lines of a tensor: they are a tile, or a part of one."""
+        layout, height = self.plan.layouts[name], self.schedule.heights[self.plan.layouts[name]]
+        start = task.index * height
+        if (name, task.index) not in self.tiles:
+            behind = min(start + height, layout.lines)
+            if name in self.plan.whole:
+                if name not in self.entire:
+                    self.entire[name] = self._room(name, layout)
+                tile = self.entire[name].part(start, behind)
+            else:
+                tile = self._room(name, layout.part(start, behind))
+            self.tiles[name, task.index] = tile
+        return self.tiles[name, task.index].part(task.first - start, task.behind - start)
 
-    def new(self, node: FrozenNode) -> Values:
-        """Room for a node's output."""
-        out = self.graph.tensors[node.output]
-        return self.e.new_values(self.layout(node), out.channels, out.bits, signed=out.signed)
+    def _room(self, name: str, layout: Layout) -> Values | Bits:
+        out = self.plan.tensors[name]
+        if out.binary:
+            return self.e.new_bits(layout, out.channels)
+        return self.e.new_values(layout, out.channels, out.bits, signed=out.signed)
+
+    def new_values(self, task: Task) -> Values:
+        """Room for the lines of its node's integers."""
+        made = self.new(task, task.op.node.output)
+        assert isinstance(made, Values)
+        return made
+
+    def results(self, task: Task) -> Results:
+        """Room for all that it makes, its node's integers at least where they are not hidden."""
+        op = task.op
+        values = None if op.hidden else self.new_values(task)
+        bits = self.new(task, op.bits.output) if op.bits is not None else None
+        pool = self.new(task, op.pool.output) if op.pool is not None else None
+        assert not isinstance(bits, Values) and not isinstance(pool, Bits)
+        return Results(
+            op.layout.part(task.first, task.behind), values, bits,
+            op.bits.params["threshold"].astype(np.int64) if op.bits is not None else 0, pool,
+            op.pool.attrs["group"].bit_length() - 1 if op.pool is not None else 0,
+        )  # fmt: skip
+
+    # what a task reads
+
+    def lines(self, task: Task, read: Read) -> Lines:
+        """The tiles in which the lines lie that it reads."""
+        layout = self.plan.layouts.get(read.name)
+        if layout is None or read.name in self.plan.views:
+            raise LoweringError(f"engine: {task.op.node.output}: {task.op.node.op} of patches")
+        first, behind = read.lines(task.first, task.behind, layout.lines)
+        height = self.schedule.heights[layout]
+        start = first // height
+        tiles = [self.tiles[read.name, index] for index in range(start, -(-behind // height))]
+        values = tuple(tile for tile in tiles if isinstance(tile, Values))
+        bits = tuple(tile for tile in tiles if isinstance(tile, Bits))
+        return Lines(values or bits, start * height)
+
+    def one(self, task: Task, read: Read | None) -> Values:
+        """Integers of the same lines as its results."""
+        assert read is not None
+        tile = self.tiles[read.name, task.index]
+        assert isinstance(tile, Values)
+        return tile
+
+    def bits(self, task: Task, read: Read) -> Bits:
+        """Bits of the same lines, or all where it reads them whole."""
+        tile = self.entire[read.name] if read.whole else self.tiles[read.name, task.index]
+        assert isinstance(tile, Bits)
+        return tile
+
+    def width(self, read: Read) -> int:
+        """Bits of a tensor's integers."""
+        return self.plan.tensors[read.name].bits
 
 
-def _affine(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    held, beside = c.new(node), c.beside(node)
-    later = next((x for x in (c.held[name] for name in node.inputs) if isinstance(x, Product)), None)
-    inputs = [None if c.held[name] is later else c.values(name) for name in node.inputs]
-    found = affine_of(c.e, node, inputs, held, out.bits)
-    if later is None:
-        affine(c.e, found, held, beside)
+def _load(c: _Compiler, task: Task) -> None:
+    held = c.new_values(task)
+    slices = held.layout.lanes * held.group // 8
+    c.e.add(Command(
+        kind=Kind.LOAD, memory=Memory.VALUES, space=Space.INPUT, weights=View(held.base), words=held.words,
+        slices=slices, address=8 * slices * task.first * held.line,
+    ))  # fmt: skip
+
+
+def _affine(c: _Compiler, task: Task) -> None:
+    op, results = task.op, c.results(task)
+    inputs = [
+        None if read is None else Operand(c.lines(task, read), task.first, read.factor, read.again)
+        for read in op.inputs
+    ]
+    bits, tokens = c.plan.tensors[op.node.output].bits, op.layout.tokens(task.first, task.behind)
+    found = affine_of(c.e, op.node, inputs, results, bits, tokens)
+    if op.head is None:
+        affine(c.e, found, results)
+    elif op.head.op == "BinaryLinear":
+        _product(c, task, op.head, op.head_reads[0], results, found)
     else:
-        weights = later.node.params["weights"]
-        product(c.e, later.columns, weights, held.layout, held, binary=True, tail=found, beside=beside)
+        q, k, v = (c.bits(task, read) for read in op.head_reads)
+        attention(c.e, op.head, q, k, v, results, bits, found)
     c.e.free(*found.loaded)
-    return held
 
 
-def _binarize(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    if node.output in c.made:
-        return c.made.pop(node.output)
-    held = c.e.new_bits(c.layout(node), out.channels)
-    to_bits(c.e, c.values(node.inputs[0]), held, -node.params["threshold"].astype(np.int64))
-    return held
+def _product(
+    c: _Compiler, task: Task, node: FrozenNode, read: Read, results: Results, tail: Affine | None = None
+) -> None:  # fmt: skip
+    source, weights = c.lines(task, read), node.params["weights"]
+    key = node.output, task.op.node.output
+    if isinstance(source.pieces[0], Bits):
+        columns = Columns(source, task.first, rows=read.rows, columns=read.columns)
+        product(c.e, key, columns, weights, results, binary=node.op == "BinaryLinear", tail=tail)
+        return
+    columns, planes = in_planes(c.e, source, c.width(read), task.first, read.rows, read.columns)
+    product(c.e, key, columns, weights, results, binary=False)
+    c.e.free(*planes)
 
 
-def _linear(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    x, given = c.held[node.inputs[0]], c.graph.tensors[node.inputs[0]]
-    source, window = (x.source, (x.rows, x.columns)) if isinstance(x, Patches) else (x, (1, 1))
-    if isinstance(source, Product):
-        raise LoweringError(f"engine: {node.output} reads a product that is not in memory")
-    if c.fused and node.op == "BinaryLinear" and isinstance(source, Bits):
-        readers = c.readers[node.output]
-        if len(readers) == 1 and readers[0].op == "ChannelAffine" and not any(
-            isinstance(c.held.get(name), Product) for name in readers[0].inputs
-        ):  # fmt: skip
-            return Product(source, Columns((source,), False, *window), node, x.layout)
-    held = c.new(node)
-    if isinstance(source, Bits):
-        binary = node.op == "BinaryLinear"
-        product(c.e, Columns((source,), False, *window), node.params["weights"], held.layout, held, binary=binary)
-    else:
-        columns = in_planes(c.e, source, given.bits, *window)
-        product(c.e, columns, node.params["weights"], held.layout, held, binary=False)
-        c.e.free(*columns.planes)
-    return held
+def _linear(c: _Compiler, task: Task) -> None:
+    results = c.results(task)
+    _product(c, task, task.op.node, task.op.reads[0], results)
 
 
-def _attention(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    held = c.new(node)
-    q, k, v = (c.bits(name) for name in node.inputs)
-    attention(c.e, node, q, k, v, held, out.bits)
-    return held
+def _binarize(c: _Compiler, task: Task) -> None:
+    held = c.new(task, task.op.node.output)
+    assert isinstance(held, Bits)
+    to_bits(c.e, c.one(task, task.op.reads[0]), held, -task.op.node.params["threshold"].astype(np.int64))
 
 
-def _spatial_pool(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    held = c.new(node)
-    spatial_pool(c.e, c.values(node.inputs[0]), held, node.attrs["window_h"], node.attrs["window_w"])
-    return held
+def _attention(c: _Compiler, task: Task) -> None:
+    results, node = c.results(task), task.op.node
+    q, k, v = (c.bits(task, read) for read in task.op.reads)
+    attention(c.e, node, q, k, v, results, c.plan.tensors[node.output].bits)
 
 
-def _multi_pool(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    held = c.new(node)
-    multi_pool(c.e, node, c.values(node.inputs[0]), held, out.bits)
-    return held
+def _spatial_pool(c: _Compiler, task: Task) -> None:
+    read = task.op.reads[0]
+    spatial_pool(c.e, c.lines(task, read), c.new_values(task), task.first, read.rows, read.columns)
 
 
-def _channel_pool(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    x, held, group = c.values(node.inputs[0]), c.new(node), node.attrs["group"]
+def _multi_pool(c: _Compiler, task: Task) -> None:
+    node, height = task.op.node, task.op.layout.lines
+    bits = c.plan.tensors[node.output].bits
+    multi_pool(c.e, node, c.lines(task, task.op.reads[0]), c.new_values(task), task.first, height, bits)
+
+
+def _channel_pool(c: _Compiler, task: Task) -> None:
+    read, node = task.op.reads[0], task.op.node
+    x, held, group = c.one(task, read), c.new_values(task), node.attrs["group"]
     if can_pool(c.e, group):
         channel_pool(c.e, x, held, group)
     else:
-        rows = [range(i * group, (i + 1) * group) for i in range(out.channels)]
-        gathered(c.e, x, c.graph.tensors[node.inputs[0]].bits, selection(rows, x.channels), held)
-    return held
+        rows = [range(i * group, (i + 1) * group) for i in range(held.channels)]
+        gathered(c.e, node.output, x, c.width(read), selection(rows, x.channels), held)
 
 
-def _channel_repeat(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    x, held = c.values(node.inputs[0]), c.new(node)
-    if can_repeat(c.e, x):
+def _channel_repeat(c: _Compiler, task: Task) -> None:
+    read, node = task.op.reads[0], task.op.node
+    x, held = c.one(task, read), c.new_values(task)
+    if can_repeat(c.e, x.channels):
         repeat(c.e, x, held, node.attrs["repeat"])
     else:
-        rows = [[i % x.channels] for i in range(out.channels)]
-        gathered(c.e, x, c.graph.tensors[node.inputs[0]].bits, selection(rows, x.channels), held)
-    return held
+        rows = [[i % x.channels] for i in range(held.channels)]
+        gathered(c.e, node.output, x, c.width(read), selection(rows, x.channels), held)
 
 
-def _upsample(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    held = c.new(node)
-    upsample(c.e, c.values(node.inputs[0]), held, node.attrs["factor"])
-    return held
+def _upsample(c: _Compiler, task: Task) -> None:
+    read = task.op.reads[0]
+    upsample(c.e, c.lines(task, read), c.new_values(task), task.first, read.factor)
 
 
-def _prepend_token(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    x, held = c.values(node.inputs[0]), c.new(node)
-    copy(c.e, x, held)
-    last = replace(held, base=held.at(held.layout.slots - 1, 0), layout=Layout(1, 1, 1))
-    c.e.load_values(last, node.params["token"].astype(np.int64)[None, :])
-    return held
+def _prepend_token(c: _Compiler, task: Task) -> None:
+    held, slot = c.new_values(task), 0
+    for x in c.lines(task, task.op.reads[0]).pieces:
+        assert isinstance(x, Values)
+        copy(c.e, x, held, to=slot)
+        slot += x.layout.slots
+    last = replace(held, base=held.at(slot, 0), layout=Layout(1, 1, 1))
+    c.e.load_values(last, task.op.node.params["token"].astype(np.int64)[None, :])
 
 
-def _first_token(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    x, held = c.values(node.inputs[0]), c.new(node)
+def _first_token(c: _Compiler, task: Task) -> None:
+    x, held = c.lines(task, task.op.reads[0]).pieces[0], c.new_values(task)
+    assert isinstance(x, Values)
     copy(c.e, x, held, x.layout.slots - 1 if x.layout.extra else 0)
-    return held
 
 
-def _patches(c: _Compiler, node: FrozenNode, out: FrozenTensor) -> Place:
-    source = c.held[node.inputs[0]]
-    if isinstance(source, Patches | Product) or source.layout.extra:
-        raise LoweringError(f"engine: {node.output} gathers patches of patches, or with a class token")
-    return Patches(source, node.attrs["window_h"], node.attrs["window_w"])
-
-
-#: what each kind of node becomes
-NODES: dict[str, Callable[[_Compiler, FrozenNode, FrozenTensor], Place]] = {
+#: what each kind of node becomes; of PatchGather the stem's, for all others are views
+NODES: dict[str, Callable[[_Compiler, Task], None]] = {
     "Binarize": _binarize,
     "BinaryAttention": _attention,
     "BinaryLinear": _linear,
@@ -282,57 +306,66 @@ NODES: dict[str, Callable[[_Compiler, FrozenNode, FrozenTensor], Place]] = {
     "FirstToken": _first_token,
     "IntLinear": _linear,
     "MultiPool": _multi_pool,
-    "PatchGather": _patches,
+    "PatchGather": _load,
     "PrependToken": _prepend_token,
     "SpatialPool": _spatial_pool,
     "Upsample": _upsample,
 }
 
 
-def compile_network(graph: FrozenGraph, config: EngineConfig, *, fused: bool = False) -> Compiled:
+def compile_network(
+    graph: FrozenGraph, config: EngineConfig, *, fused: bool = False, heights: Mapping[int, int] | None = None
+) -> Compiled:  # fmt: skip
     """The programme of a network for the engine ``config``.
 
-    With ``fused`` a product of bits, the affine that reads it and a threshold behind that are one command; the product
-    then is nowhere in memory.
+    With ``fused`` products and attention, the affine that reads them, a threshold and a pool behind it are one command;
+    what is between them is nowhere in memory. ``heights``: the most lines of a tile, by lines of a grid. Tiles are
+    as high as the memories allow.
 
     Raises LimitError, naming limit, given and allowed, for a network beyond a memory or a field of the engine.
     """
-    c = _Compiler(graph, config, fused)
-    stem = graph.nodes[0]
-    patch = graph.tensors[stem.output]
-    first = c.e.new_values(c.layouts[patch.height, patch.width], patch.channels, patch.bits, signed=patch.signed)
-    slices = first.layout.lanes * config.channels // 8
-    c.e.commands.append(Command(
-        kind=Kind.LOAD, memory=Memory.VALUES, space=Space.INPUT, weights=View(first.base), words=first.words,
-        slices=slices,
+    grids = strips(graph, config.tokens)
+    layouts = set(tensor_layouts(graph, graph.nodes, grids).values())
+    tiles = {layout: min(layout.lines, (heights or {}).get(layout.lines, layout.lines)) for layout in layouts}
+    contents = Contents()
+    while True:
+        c = _Compiler(
+            graph, Emitter(config, contents), plan_network(graph, config, grids, tiles, fused), tiles
+        )  # fmt: skip
+        try:
+            c.run()
+            return _compiled(c)
+        except RoomError as error:
+            lower = _cut(c, error.memory, tiles)
+            if lower is None:
+                raise
+            tiles = {**tiles, lower: -(-tiles[lower] // 2)}
+
+
+def _cut(c: _Compiler, memory: str, heights: Mapping[Layout, int]) -> Layout | None:
+    """The grid of which most words lie in a memory that is full, and whose tiles may be lower; None: no such grid."""
+    words: dict[Layout, int] = {layout: 0 for layout, height in heights.items() if height > 1}
+    for (name, _), tile in c.tiles.items():
+        layout = c.plan.layouts[name]
+        if layout in words and isinstance(tile, Values) == (memory == "values"):
+            words[layout] += tile.line * tile.layout.lines
+    return max(words, key=lambda layout: (words[layout], layout.slots), default=None)
+
+
+def _compiled(c: _Compiler) -> Compiled:
+    e, stem = c.e, c.graph.nodes[0]
+    last = c.tiles[c.graph.output, 0]
+    if not isinstance(last, Values) or last.layout.slots > 1:
+        raise LoweringError(f"engine: {c.graph.output} has {last.layout.slots} tokens; allowed: 1")
+    e.add(Command(
+        kind=Kind.STORE, operand0=View(last.base), words=last.words, slices=e.config.channels // 8
     ))  # fmt: skip
-    _done(c, stem, first)
-    for node in graph.nodes[1:]:
-        _done(c, node, NODES[node.op](c, node, graph.tensors[node.output]))
-    last = c.values(graph.output)
-    if last.layout.slots > 1:
-        raise LoweringError(f"engine: {graph.output} has {last.layout.slots} tokens; allowed: 1")
-    c.e.commands.append(Command(
-        kind=Kind.STORE, operand0=View(last.base), words=last.words, slices=config.channels // 8
-    ))  # fmt: skip
-    programme = c.e.finish(8 * first.words * slices, last.words * config.channels)
-    return Compiled(programme, first, (stem.attrs["window_h"], stem.attrs["window_w"]), last, tuple(c.places))
-
-
-def _done(c: _Compiler, node: FrozenNode, held: Place) -> None:
-    """A node's output is there; what nobody needs any more makes room. A view needs what it shows."""
-    c.held[node.output] = held
-    if not isinstance(held, Product):
-        c.places.append((len(c.e.commands), node.output, held))
-    for name in node.inputs:
-        c.left[name] -= 1
-    needed = {id(_root(x)) for name, x in c.held.items() if c.left[name] > 0 or name == c.graph.output}
-    for name in [name for name in c.held if c.left[name] <= 0 and name != c.graph.output]:
-        root = _root(c.held.pop(name))
-        if id(root) not in needed:
-            c.e.free(root)
-            needed.add(id(root))
-
-
-def _root(held: Place) -> Values | Bits:
-    return held.source if isinstance(held, Patches | Product) else held
+    patch, layout = c.plan.tensors[stem.output], c.plan.layouts[stem.output]
+    first = Values(0, layout, patch.channels, 1, patch.signed, e.config.channels)
+    size = first.words * first.layout.lanes * e.config.channels
+    programme, found = e.finish(size, last.words * e.config.channels)
+    behind = [0, *found.behind]
+    peaks = {Memory.BITS: e.bits.peak, Memory.VALUES: e.values.peak, **found.peaks}
+    places = tuple(replace(made, behind=behind[made.behind]) for made in c.places)
+    window = stem.attrs["window_h"], stem.attrs["window_w"]
+    return Compiled(programme, first, window, last, places, c.schedule.heights, peaks)

@@ -1,17 +1,18 @@
-"""Collects a programme: commands, and the data that they load; cuts a command where a memory's depth wants it."""
+"""Collects a programme: drafts of commands and what they need; cuts a command where a memory's depth wants it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bvit_hw.contract.interval import IntArray
-from bvit_hw.engine.commands import WORDS, Command, Kind, Memory, Space, Step, Tap, View
+from bvit_hw.engine.commands import WORDS, BitMode, Command, Kind, Memory, Space, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS, EngineConfig
 from bvit_hw.engine.layout import Bits, Layout, Room, Values
 from bvit_hw.engine.programme import Programme
+from bvit_hw.engine.residence import Content, Contents, Draft, Placed, placed
 from bvit_hw.errors import LimitError
 
 #: groups of channels that a command may have
@@ -23,18 +24,15 @@ BITS_REACH = (1 << 16) // OCTETS
 
 
 class Emitter:
-    """Commands in their order and the data behind them; rooms in the memories of bits and of values.
+    """Drafts of commands in their order; rooms in the memories of bits and of values; contents of the others."""
 
-    Parameters, weights, steps and taps of a command are loaded in front of it, to the first word of their memories.
-    """
-
-    def __init__(self, config: EngineConfig) -> None:
-        self.config = config
-        self.commands: list[Command] = []
+    def __init__(self, config: EngineConfig, contents: Contents) -> None:
+        self.config, self.contents = config, contents
+        self.drafts: list[Draft] = []
+        #: keys and values that are copied to weights
+        self.copied: dict[Hashable, Content] = {}
         self.bits = Room("bits", min(config.bits, BITS_REACH))
         self.values = Room("values", config.values)
-        self._data = bytearray()
-        self._known: dict[bytes, int] = {}
 
     # places
 
@@ -62,73 +60,69 @@ class Emitter:
         if given > allowed:
             raise LimitError(f"engine: {name}={given}; allowed: at most {allowed}")
 
-    # data
+    # contents
 
-    def load(self, memory: Memory, data: np.ndarray, base: int = 0, slices: int = 1) -> None:
-        """Words of a memory, ``slices`` beats each, from the programme's data; the same data lie there once."""
-        content = data.tobytes()
-        words = len(content) // (8 * slices)
-        if content not in self._known:
-            self._known[content] = len(self._data)
-            self._data += content
-        self.commands.append(Command(
-            kind=Kind.LOAD, memory=memory, weights=View(base), words=words, slices=slices,
-            address=self._known[content],
-        ))  # fmt: skip
-
-    def load_params(self, records: np.ndarray) -> None:
+    def params(self, records: np.ndarray) -> Content:
         """Records of 32-bit numbers, channels last."""
-        words = records.size // self.config.channels
-        self.limit("params", words, self.config.params)
-        self.load(Memory.PARAMS, records.astype(np.int64).astype("<u4"), slices=self.config.channels // 2)
+        self.limit("params", records.size // self.config.channels, self.config.params)
+        return self.contents.of(
+            Memory.PARAMS, records.astype(np.int64).astype("<u4"), self.config.channels // 2
+        )  # fmt: skip
 
-    def load_weights(self, rows: np.ndarray) -> None:
+    def weights(self, rows: np.ndarray) -> Content:
         """Words x rows x 64 bits."""
         self.limit("weights", len(rows), self.config.weights)
-        self.load(Memory.WEIGHTS, np.packbits(rows.astype(np.uint8), axis=2, bitorder="little"),
-                  slices=self.config.rows)  # fmt: skip
+        packed = np.packbits(rows.astype(np.uint8), axis=2, bitorder="little")
+        return self.contents.of(Memory.WEIGHTS, packed, self.config.rows)
 
-    def load_steps(self, steps: Sequence[Step]) -> None:
-        """From word 0 on."""
+    def steps(self, steps: Sequence[Step]) -> Content:
+        """In their order."""
         self.limit("steps", len(steps), self.config.steps)
-        self.load(Memory.STEPS, np.array([step.word for step in steps], dtype="<u8"))
+        return self.contents.of(Memory.STEPS, np.array([step.word for step in steps], dtype="<u8"), 1)
 
-    def load_taps(self, taps: Sequence[Tap]) -> int:
-        """From word 0 on, byte by byte; returns how many these are."""
+    def taps(self, taps: Sequence[Tap]) -> Content:
+        """In their order, byte by byte."""
         single = [byte for tap in taps for byte in tap.split()]
         self.limit("taps", len(single), self.config.taps)
-        self.load(Memory.TAPS, np.array([tap.word for tap in single], dtype="<u8"))
-        return len(single)
+        return self.contents.of(Memory.TAPS, np.array([tap.word for tap in single], dtype="<u8"), 1)
+
+    # commands
+
+    def add(self, command: Command, *contents: Content) -> None:
+        """A command and what it needs."""
+        self.drafts.append(Draft(command, contents))
 
     def load_values(self, held: Values, x: IntArray) -> None:
         """A tensor, tokens x channels, that is part of the programme."""
-        self.load(Memory.VALUES, held_words(held, x), held.base, held.layout.lanes * held.group // 8)
-
-    # computing
+        command = Command(
+            kind=Kind.LOAD, memory=Memory.VALUES, weights=View(held.base), words=held.words,
+            slices=held.layout.lanes * held.group // 8,
+        )  # fmt: skip
+        self.drafts.append(Draft(command, data=held_words(held, x).tobytes()))
 
     def compute(self, command: Command, taps: Sequence[Tap], records: IntArray) -> None:
         """A command without products, for all groups of ``records`` (groups x words x channels), cut by groups."""
         size = records.shape[1]
         self.limit("params", size, self.config.params)
         most = min(GROUPS, self.config.params // size)
-        count = self.load_taps(taps)
+        content = self.taps(taps)
         for first in range(0, len(records), most):
             part = records[first : first + most]
-            self.load_params(part)
             operands = [
                 replace(view, base=view.base + first * group)
                 for view, group in zip(command.operands, command.operand_groups, strict=True)
             ]
-            self.commands.append(replace(
-                command, kind=Kind.COMPUTE, groups=len(part), tap_count=count, record=size,
+            self.add(replace(
+                command, kind=Kind.COMPUTE, groups=len(part), tap_count=content.words, record=size,
                 values_out=replace(command.values_out, base=command.values_out.base + first * command.out_group),
                 bits_out=replace(command.bits_out, base=command.bits_out.base + first * self.config.channels // OCTET),
                 operand0=operands[0], operand1=operands[1], operand2=operands[2], operand3=operands[3],
-            ))  # fmt: skip
+            ), content, self.params(part))  # fmt: skip
 
-    def finish(self, input_bytes: int, output_bytes: int) -> Programme:
+    def finish(self, input_bytes: int, output_bytes: int) -> tuple[Programme, Placed]:
         """The programme; addresses count from its first byte. LimitError for a number that its field does not hold."""
-        commands = [*self.commands, Command(kind=Kind.END)]
+        found = placed(self.drafts, self.config)
+        commands = [*found.commands, Command(kind=Kind.END)]
         behind = 8 * WORDS * len(commands)
         moved = tuple(
             replace(c, address=c.address + behind) if c.kind == Kind.LOAD and c.space == Space.PROGRAMME else c
@@ -139,7 +133,69 @@ class Emitter:
                 command.encode()
             except ValueError as error:
                 raise LimitError(f"engine: {error}") from error
-        return Programme(moved, bytes(self._data), input_bytes, output_bytes)
+        return Programme(moved, found.data, input_bytes, output_bytes), found
+
+
+@dataclass(frozen=True)
+class Rect:
+    """Lines ``line`` .. and slots of a line ``slot`` .. of a result, which a command makes."""
+
+    line: int
+    lines: int
+    slot: int
+    slots: int
+
+    @staticmethod
+    def of(layout: Layout) -> Rect:
+        """All of a tensor."""
+        return Rect(0, layout.lines, 0, layout.slots // layout.lines)
+
+    def values(self, x: Values, s0: int = 0) -> View:
+        """Where they lie."""
+        step = x.groups * x.bytes
+        return View(x.base + self.line * x.line + self.slot * step, s0, x.line, step)
+
+    def bits(self, x: Bits, s0: int = 0) -> View:
+        """Where they are read."""
+        return View(x.base + self.line * x.line + self.slot * x.words, s0, x.line, x.words)
+
+    def octets(self, x: Bits, s0: int = 0, at: int = 0) -> View:
+        """Where they are written, from octet ``at`` of a slot on."""
+        word = self.bits(x)
+        return View(word.base * OCTETS + at, s0, word.s1 * OCTETS, word.s2 * OCTETS)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a command leaves: values, bits behind a threshold, sums of 2^fold neighbouring channels."""
+
+    layout: Layout
+    values: Values | None = None
+    bits: Bits | None = None
+    threshold: IntArray | int = 0
+    pool: Values | None = None
+    fold: int = 0
+
+    def named(self, command: Command, rect: Rect, group: int, turn: int = 0, first: int = 0) -> Command:
+        """The command with its results from group ``first`` on: ``group`` channels each, ``turn`` for an outer turn."""
+        command = replace(command, n1=rect.lines, n2=rect.slots, lanes=self.layout.lanes)
+        if self.values is not None:
+            size = self.values.bytes
+            view = rect.values(self.values, turn * size)
+            view = replace(view, base=view.base + first * size)
+            command = replace(command, values_out=view, out_group=size, out_bytes=size)
+        if self.pool is not None:
+            # Pieces of words are counted from the pool's first word on.
+            pieces = replace(self.pool, base=0, bytes=1, channels=self.pool.groups * self.pool.group << self.fold)
+            view = rect.values(pieces, turn)
+            command = replace(
+                command, values_out=replace(view, base=view.base + first), out_group=1, out_bytes=self.pool.bytes,
+                out_fold=self.fold, fold_base=self.pool.base,
+            )  # fmt: skip
+        if self.bits is not None:
+            view = rect.octets(self.bits, turn * group // OCTET, first * group // OCTET)
+            command = replace(command, bits_out=view, bit_mode=BitMode.THRESHOLD)
+        return command
 
 
 def held_words(held: Values, x: IntArray) -> np.ndarray:
@@ -173,20 +229,3 @@ def records(group: int, bias: IntArray, *others: IntArray | int) -> IntArray:
     pairs = [*coefs, 0][: len(coefs) + len(coefs) % 2]
     words += [padded(pairs[i]) & 0xFFFF | padded(pairs[i + 1]) << 16 for i in range(0, len(pairs), 2)]
     return np.stack(words, axis=1)
-
-
-def strides(held: Values, rows: int = 1, columns: int = 1) -> tuple[int, int]:
-    """How far apart rows and slots of a row lie, of every ``rows``-th and ``columns``-th one."""
-    step = held.groups * held.bytes
-    return rows * held.layout.strip * step, columns * step
-
-
-def bit_strides(held: Bits, rows: int = 1, columns: int = 1) -> tuple[int, int]:
-    """As :func:`strides`, in words."""
-    return rows * held.layout.strip * held.words, columns * held.words
-
-
-def octet_view(held: Bits, s0: int = 0, at: int = 0) -> View:
-    """Where bits are written: all slots in two inner loops, from octet ``at`` on."""
-    s1, s2 = bit_strides(held)
-    return View(held.base * OCTETS + at, s0, s1 * OCTETS, s2 * OCTETS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from math import lcm
 
@@ -36,6 +36,20 @@ class Layout:
     def loops(self) -> tuple[int, int]:
         """Rows and slots of a row, as commands count them."""
         return (1, self.slots) if self.extra else (self.rows, self.strip)
+
+    @property
+    def lines(self) -> int:
+        """Rows that can be made one by one: with ``extra`` there is one."""
+        return 1 if self.extra else self.rows
+
+    def part(self, first: int, behind: int) -> Layout:
+        """Of the lines ``first`` .. ``behind`` - 1."""
+        return self if self.extra else replace(self, rows=behind - first)
+
+    def tokens(self, first: int, behind: int) -> slice:
+        """The tokens of lines, in the order of all tokens."""
+        width = self.strip * self.lanes
+        return slice(None) if self.extra else slice(first * width, behind * width)
 
     def places(self) -> tuple[IntArray, IntArray]:
         """Lane and slot of each token in its order."""
@@ -100,6 +114,15 @@ class Values:
         """Address of a group's lowest byte."""
         return self.base + (slot * self.groups + group) * self.bytes
 
+    @property
+    def line(self) -> int:
+        """Words of a line."""
+        return self.words // self.layout.lines
+
+    def part(self, first: int, behind: int) -> Values:
+        """Lines ``first`` .. ``behind`` - 1 as a tensor."""
+        return replace(self, base=self.base + first * self.line, layout=self.layout.part(first, behind))
+
     def read(self, memory: np.ndarray) -> IntArray:
         """Tokens x channels."""
         lane, slot = self.layout.places()
@@ -121,6 +144,15 @@ class Bits:
     channels: int
     words: int
 
+    @property
+    def line(self) -> int:
+        """Words of a line."""
+        return self.layout.slots * self.words // self.layout.lines
+
+    def part(self, first: int, behind: int) -> Bits:
+        """Lines ``first`` .. ``behind`` - 1 as a tensor."""
+        return replace(self, base=self.base + first * self.line, layout=self.layout.part(first, behind))
+
     def octet(self, slot: int, channel: int) -> int:
         """Address of the octet that holds a channel, in octets."""
         return ((self.base + slot * self.words) * OCTETS + channel // OCTET) & 0xFFFF
@@ -132,6 +164,31 @@ class Bits:
         cut = cut.reshape(self.layout.slots, self.words, *cut.shape[1:])
         tokens = cut[slot[:, None], np.arange(self.words), lane[:, None]]
         return np.asarray(tokens.reshape(len(slot), -1)[:, : self.channels], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a tensor from ``first`` on, which lie in pieces, all of one kind and in their order."""
+
+    pieces: tuple[Values, ...] | tuple[Bits, ...]
+    first: int
+
+    def at(self, line: int) -> int:
+        """Address of a line's first word."""
+        line -= self.first
+        for piece in self.pieces:
+            if line < piece.layout.lines:
+                return piece.base + line * piece.line
+            line -= piece.layout.lines
+        raise ValueError(f"line {line} is not among these")
+
+
+class RoomError(LimitError):
+    """A memory is too shallow for what has to lie there at once."""
+
+    def __init__(self, memory: str, message: str) -> None:
+        super().__init__(message)
+        self.memory = memory
 
 
 class Room:
@@ -150,9 +207,10 @@ class Room:
                 break
             at = base + size
         if at + words > self.depth:
-            raise LimitError(
+            raise RoomError(
+                self.name,
                 f"engine: the memory {self.name} has {self.depth} words; "
-                f"this network needs {at + words} of them at once"
+                f"this network needs {at + words} of them at once",
             )
         self._taken[at] = words
         self.peak = max(self.peak, at + words)

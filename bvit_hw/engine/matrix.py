@@ -2,55 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from bvit_hw.contract.interval import IntArray, signed_bits
-from bvit_hw.engine.commands import MATRIX, PLAIN, BitMode, Command, Kind, Step, Tap, View
+from bvit_hw.engine.affine import Affine, tail_records
+from bvit_hw.engine.commands import MATRIX, PLAIN, Command, Kind, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET
-from bvit_hw.engine.emitter import Emitter, bit_strides, octet_view, records, strides
-from bvit_hw.engine.layout import Bits, Layout, Values
-from bvit_hw.engine.vector import WIDE, Affine, Binarized, octets, to_bits, with_threshold
+from bvit_hw.engine.emitter import Emitter, Rect, Results, records
+from bvit_hw.engine.layout import Bits, Lines, Values
+from bvit_hw.engine.residence import Content
+from bvit_hw.engine.vector import WIDE, line_runs, octets, to_bits
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What a product's columns are: windows of ``rows`` x ``columns`` tokens of a tensor, as bits or in planes."""
+    """What a product's columns are: windows of ``rows`` x ``columns`` tokens of a tensor, as bits or in planes.
 
-    planes: tuple[Bits, ...]
+    ``source`` has the lines for results from line ``first`` on, of the lowest plane; ``apart``: how far from it the
+    planes lie.
+    """
+
+    source: Lines
+    first: int = 0
+    apart: tuple[int, ...] = (0,)
     signed: bool = False
     rows: int = 1
     columns: int = 1
 
     @property
-    def tokens(self) -> int:
-        """Tokens of a window."""
-        return self.rows * self.columns
+    def one(self) -> Bits:
+        """Its first piece, which says what all have in common."""
+        piece = self.source.pieces[0]
+        assert isinstance(piece, Bits)
+        return piece
 
-    def offsets(self) -> list[list[int]]:
+    @property
+    def words(self) -> int:
+        """Words of a window in a plane."""
+        return self.rows * self.columns * self.one.words
+
+    def lines(self, count: int) -> list[list[int]]:
+        """The addresses of a window's lines, for each line of results."""
+        return [[self.source.at((self.first + y) * self.rows + d) for d in range(self.rows)] for y in range(count)]
+
+    def offsets(self, lines: Sequence[int]) -> list[list[int]]:
         """For each plane the words of a window, in the order of the columns."""
-        first = self.planes[0]
-        row, slot = bit_strides(first)
-        window = [y * row + x * slot for y in range(self.rows) for x in range(self.columns)]
-        return [[p.base - first.base + at + i for at in window for i in range(first.words)] for p in self.planes]
+        found = [at - lines[0] + i for at in lines for i in range(self.columns * self.one.words)]
+        return [[plane + at for at in found] for plane in self.apart]
 
 
-def in_planes(e: Emitter, x: Values, bits: int, rows: int = 1, columns: int = 1) -> Columns:
-    """A tensor of integers of ``bits`` as planes, which the caller frees."""
-    planes = tuple(e.new_bits(x.layout, x.channels) for _ in range(bits))
+def in_planes(
+    e: Emitter, x: Lines, bits: int, first: int = 0, rows: int = 1, columns: int = 1
+) -> tuple[Columns, tuple[Bits, ...]]:  # fmt: skip
+    """A tensor of integers of ``bits`` as planes, which the caller frees, for results from line ``first`` on."""
+    given = [piece for piece in x.pieces if isinstance(piece, Values)]
+    layout = given[0].layout
+    if not layout.extra:
+        layout = replace(layout, rows=sum(piece.layout.rows for piece in given))
+    planes = tuple(e.new_bits(layout, given[0].channels) for _ in range(bits))
     for i, plane in enumerate(planes):
-        to_bits(e, x, plane, np.zeros(x.channels, dtype=np.int64), i)
-    return Columns(planes, x.signed, rows, columns)
+        line = 0
+        for piece in given:
+            part = plane.part(line, line + piece.layout.lines)
+            to_bits(e, piece, part, np.zeros(piece.channels, dtype=np.int64), i)
+            line += piece.layout.lines
+    source = Lines((planes[0],), x.first)
+    apart = tuple(plane.base - planes[0].base for plane in planes)
+    return Columns(source, first, apart, given[0].signed, rows, columns), planes
 
 
-@dataclass
+@dataclass(frozen=True)
+class _Step:
+    """A step whose word of bits is a column of a plane."""
+
+    plane: int
+    column: int
+    weights: int
+    double: bool = False
+
+
+@dataclass(frozen=True)
 class _Products:
     """Steps, and the words of weights that they name: each turns x rows x 64 bits."""
 
-    steps: list[Step]
-    words: list[np.ndarray]
+    steps: list[_Step]
+    words: np.ndarray
     #: what the sums have to be corrected by, for each row; and log2 of what they then are too large by
     constant: IntArray
     shift: int
@@ -58,31 +98,29 @@ class _Products:
 
 def _cut(weights: np.ndarray, x: Columns, turns: int, rows: int, pad: int) -> np.ndarray:
     """Weights by words of the window, turns x rows x 64 each; ``pad`` where no channel is."""
-    first = x.planes[0]
-    whole = np.full((turns * rows, x.tokens, first.words * COLUMNS), pad, dtype=np.int64)
-    whole[: len(weights), :, : first.channels] = weights.reshape(len(weights), x.tokens, first.channels)
+    first, tokens = x.one, x.rows * x.columns
+    whole = np.full((turns * rows, tokens, first.words * COLUMNS), pad, dtype=np.int64)
+    whole[: len(weights), :, : first.channels] = weights.reshape(len(weights), tokens, first.channels)
     return whole.reshape(turns, rows, -1, COLUMNS).transpose(2, 0, 1, 3)
 
 
 def _binary(weights: np.ndarray, x: Columns, turns: int, rows: int) -> _Products:
     cut = _cut(weights, x, turns, rows, 1)
-    offsets = x.offsets()[0]
-    missing = len(offsets) * COLUMNS - weights.shape[1]
-    steps = [Step(at, i, 0, _count(x, i)) for i, at in enumerate(offsets)]
-    return _Products(steps, list(cut > 0), np.full(len(weights), missing), 0)
+    missing = x.words * COLUMNS - weights.shape[1]
+    steps = [_Step(0, i, i) for i in range(x.words)]
+    return _Products(steps, cut > 0, np.full(len(weights), missing), 0)
 
 
 def _count(x: Columns, word: int) -> int:
     """Octets of a word of bits that hold channels."""
-    first = x.planes[0]
-    return min(COLUMNS // OCTET, octets(first.channels - word % first.words * COLUMNS))
+    return min(COLUMNS // OCTET, octets(x.one.channels - word % x.one.words * COLUMNS))
 
 
 def _integers(weights: np.ndarray, x: Columns, turns: int, rows: int) -> _Products:
     """4wx = sum of a_q b_p u_q s_p - sum of b_p s_p + 2Bw, with a and b the planes' powers of two and signs."""
     depth = signed_bits(int(np.min(weights)), int(np.max(weights)))
     cut = _cut(weights, x, turns, rows, 0)
-    steps: list[Step] = []
+    steps: list[_Step] = []
     words: list[np.ndarray] = []
     known: dict[tuple[int, int, bool], int] = {}
 
@@ -95,91 +133,112 @@ def _integers(weights: np.ndarray, x: Columns, turns: int, rows: int) -> _Produc
             words.append((found ^ turned).astype(bool))
         return known[key]
 
-    last, offsets = len(x.planes) - 1, x.offsets()
-    for power in reversed(range(last + depth)):
+    planes = len(x.apart)
+    for power in reversed(range(planes - 1 + depth)):
         double = bool(steps)
-        for p, places in enumerate(offsets):
-            negative = x.signed and p == last
+        for p in range(planes):
+            negative = x.signed and p == planes - 1
             pairs = [(power - p, (power - p == depth - 1) != negative)] if 0 <= power - p < depth else []
             if power == p:
                 pairs.append((depth, not negative))
             for plane, turned in pairs:
-                for column, at in enumerate(places):
-                    steps.append(Step(at, word(plane, column, turned), 0, _count(x, column), double=double))
+                for column in range(x.words):
+                    steps.append(_Step(p, column, word(plane, column, turned), double))
                     double = False
-    base = -1 if x.signed else (1 << len(x.planes)) - 1
-    return _Products(steps, words, 2 * base * weights.sum(axis=1, dtype=np.int64), 2)
+    base = -1 if x.signed else (1 << planes) - 1
+    return _Products(steps, np.stack(words), 2 * base * weights.sum(axis=1, dtype=np.int64), 2)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Turns ``first`` .. of a product, as a command takes them."""
+
+    first: int
+    turns: int
+    groups: int
+    weights: Content
+    params: Content
 
 
 def product(
-    e: Emitter, x: Columns, weights: np.ndarray, layout: Layout, out: Values | Bits, *, binary: bool,
-    tail: Affine | None = None, beside: Binarized | None = None,
+    e: Emitter, key: Hashable, x: Columns, weights: np.ndarray, results: Results, *, binary: bool,
+    tail: Affine | None = None,
 ) -> None:  # fmt: skip
     """The product with ``weights`` (rows x columns), of bits as +-1 where ``binary``, else of integers.
 
-    Bits of ``out`` say whether it is above 0. A ``tail`` is computed of it in the same command, with bits ``beside``.
+    Bits say whether it is above 0; with a ``tail``, which is computed of it in the same command, whether that is at
+    least the threshold. What does not depend on places is prepared once for each ``key``.
     """
     rows, group = e.config.rows, e.config.channels
-    turns = -(-len(weights) // rows)
-    found = (_binary if binary else _integers)(weights.astype(np.int64), x, turns, rows)
-    # Of bits a coefficient of 1 leaves the rows out that are not there; of integers their sums are 0.
-    if tail is None:
-        ones = [np.ones(len(weights), dtype=np.int64)] if binary else []
-        fixed = records(group, found.constant, 0, 0, 1, *ones)
-        taps = [Tap(MATRIX, coef=0 if binary else PLAIN)]
-    else:
-        assert binary
-        taps = tail.named()
-        bias = tail.bias + sum(tail.coefs[t.coef] * found.constant << t.shift for t in taps if t.source == MATRIX)
-        threshold = 0 if beside is None else beside.threshold
-        fixed = records(group, bias, tail.bias2, tail.slope, threshold, *tail.coefs)
-    if beside is not None:
-        fixed = with_threshold(fixed, len(weights))
-    size, per_turn = fixed.shape[1], rows // group
-    e.limit("weights", len(found.words), e.config.weights)
-    e.limit("params", per_turn * size, e.config.params)
-    most = min(e.config.weights // len(found.words), e.config.params // (per_turn * size))
-    e.load_steps(found.steps)
-    tap_count = e.load_taps(taps)
-    n1, n2 = layout.loops
-    plain = Command(kind=Kind.COMPUTE, out_shift=found.shift, out_bits=WIDE)
-    command = replace(
-        plain if tail is None else tail.operands(per_turn),
-        n1=n1, n2=n2, step_count=len(found.steps), tap_count=tap_count, record=size,
-        bits_in=View(x.planes[0].base, 0, *bit_strides(x.planes[0], x.rows, x.columns)),
-        weights=View(0, len(found.words)), param_stride=per_turn * size, lanes=layout.lanes,
-    )  # fmt: skip
-    if isinstance(out, Values):
-        view = View(out.base, per_turn * out.bytes, *strides(out))
-        command = replace(command, values_out=view, out_group=out.bytes, out_bytes=out.bytes)
-    made = out if isinstance(out, Bits) else beside.bits if beside else None
-    if made is not None:
-        command = replace(command, bits_out=octet_view(made, rows // OCTET), bit_mode=BitMode.THRESHOLD)
-    words = np.stack(found.words)
-    for first, count, groups in _parts(len(fixed), per_turn, most):
-        e.load_weights(words[:, first : first + count].swapaxes(0, 1).reshape(-1, rows, COLUMNS))
-        e.load_params(fixed[first * per_turn : first * per_turn + (count - 1) * per_turn + groups])
-        operands = [replace(view, base=view.base + first * view.s0) for view in command.operands]
-        e.commands.append(replace(
-            command, n0=count, groups=groups,
-            operand0=operands[0], operand1=operands[1], operand2=operands[2], operand3=operands[3],
-            values_out=replace(command.values_out, base=command.values_out.base + first * command.values_out.s0),
-            bits_out=replace(command.bits_out, base=command.bits_out.base + first * command.bits_out.s0),
-        ))  # fmt: skip
+    turns, per_turn = -(-len(weights) // rows), rows // group
+    found = e.contents.once(
+        ("product", key), lambda: (_binary if binary else _integers)(weights.astype(np.int64), x, turns, rows)
+    )
+    depth = len(found.words)
+
+    def parts() -> tuple[list[_Part], int]:
+        # Of bits a coefficient of 1 leaves the rows out that are not there; of integers their sums are 0.
+        if tail is None:
+            ones = [np.ones(len(weights), dtype=np.int64)] if binary else []
+            fixed = records(group, found.constant, 0, 0, 1, *ones)
+        else:
+            matrix = [tap for _, tap in tail.taps if tap.source == MATRIX]
+            bias = tail.bias + sum(tail.coefs[tap.coef] * found.constant << tap.shift for tap in matrix)
+            fixed = tail_records(group, tail, results, bias)
+        size = fixed.shape[1]
+        e.limit("weights", depth, e.config.weights)
+        e.limit("params", per_turn * size, e.config.params)
+        most = min(e.config.weights // depth, e.config.params // (per_turn * size))
+        cut = []
+        for first, count, groups in _parts(len(fixed), per_turn, most, tail.again // per_turn if tail else 0):
+            words = found.words[:, first : first + count].swapaxes(0, 1).reshape(-1, rows, COLUMNS)
+            some = fixed[first * per_turn : first * per_turn + (count - 1) * per_turn + groups]
+            cut.append(_Part(first, count, groups, e.weights(words), e.params(some)))
+        return cut, size
+
+    cut, size = e.contents.once(("parts", key), parts)
+    lines = x.lines(results.layout.lines)
+    for start, lines_count, stride in line_runs(lines):
+        rect = replace(Rect.of(results.layout), line=start, lines=lines_count)
+        offsets = x.offsets(lines[start])
+        steps = e.steps([
+            Step(offsets[s.plane][s.column], s.weights, 0, _count(x, s.column), double=s.double) for s in found.steps
+        ])  # fmt: skip
+        for part in cut:
+            if tail is None:
+                command = Command(kind=Kind.COMPUTE, out_shift=found.shift, out_bits=WIDE)
+                taps = [Tap(MATRIX, coef=0 if binary else PLAIN)]
+            else:
+                command, taps = tail.named(rect, per_turn, part.first * per_turn)
+            command = results.named(command, rect, group, per_turn, part.first * per_turn)
+            content = e.taps(taps)
+            e.add(replace(
+                command, n0=part.turns, groups=part.groups, step_count=len(found.steps), tap_count=content.words,
+                record=size, param_stride=per_turn * size, weights=View(0, depth),
+                bits_in=View(lines[start][0], 0, stride, x.columns * x.one.words),
+            ), steps, content, part.weights, part.params)  # fmt: skip
 
 
-def _parts(groups: int, per_turn: int, most: int) -> list[tuple[int, int, int]]:
-    """First turn, turns and groups of each command: ``most`` whole turns at once, then what is left of one."""
+def _parts(groups: int, per_turn: int, most: int, again: int = 0) -> list[tuple[int, int, int]]:
+    """First turn, turns and groups of each command: ``most`` whole turns at once, then what is left of one.
+
+    None goes beyond a multiple of ``again`` turns, where that is more than 1.
+    """
     whole, left = divmod(groups, per_turn)
-    parts = [(first, min(most, whole - first), per_turn) for first in range(0, whole, most)]
+    starts = [0]
+    while starts[-1] < whole:
+        first = starts[-1]
+        end = (first // again + 1) * again if again > 1 else whole
+        starts.append(min(first + most, end, whole))
+    parts = [(first, behind - first, per_turn) for first, behind in pairwise(starts)]
     return [*parts, (whole, 1, left)] if left else parts
 
 
-def gathered(e: Emitter, x: Values, bits: int, weights: np.ndarray, out: Values) -> None:
+def gathered(e: Emitter, key: Hashable, x: Values, bits: int, weights: np.ndarray, out: Values) -> None:
     """Channels of ``out`` as sums of those of ``x``, which no view reaches: repeats and pools that cut groups."""
-    columns = in_planes(e, x, bits)
-    product(e, columns, weights, x.layout, out, binary=False)
-    e.free(*columns.planes)
+    columns, planes = in_planes(e, Lines((x,), 0), bits)
+    product(e, key, columns, weights, Results(out.layout, out), binary=False)
+    e.free(*planes)
 
 
 def selection(rows: Sequence[Sequence[int]], columns: int) -> np.ndarray:

@@ -1,0 +1,171 @@
+"""Where weights, parameters, steps and taps lie while commands need them, and when they are loaded.
+
+All commands are known, so what makes room is what is needed again last (Belady's rule): what fits is loaded once,
+and of what does not fit as little as possible is loaded again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from bvit_hw.engine.commands import Command, Kind, Memory, View
+from bvit_hw.engine.config import EngineConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """Words of a memory, as a command needs them: loaded in beats, ``slices`` a word, or copied there by ``maker``."""
+
+    memory: Memory
+    words: int
+    data: bytes = b""
+    slices: int = 1
+    maker: Command | None = None
+
+    def bring(self, base: int, address: int) -> Command:
+        """The command after which they lie at ``base``; ``address``: of the data in DRAM."""
+        if self.maker is not None:
+            return replace(self.maker, weights=View(base))
+        return Command(
+            kind=Kind.LOAD, memory=self.memory, weights=View(base), words=self.words, slices=self.slices,
+            address=address,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A command whose addresses in these memories count from its contents, at most one in each memory.
+
+    ``data``: what a LOAD to another memory loads.
+    """
+
+    command: Command
+    contents: tuple[Content, ...] = ()
+    data: bytes = b""
+
+
+class Contents:
+    """Contents that are made: equal ones are one. What is prepared for many commands is kept by its name as well."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Memory, int, bytes], Content] = {}
+        self._prepared: dict[Hashable, Any] = {}
+
+    def of(self, memory: Memory, data: np.ndarray, slices: int) -> Content:
+        """Words of ``slices`` beats each."""
+        content = data.tobytes()
+        key = memory, slices, content
+        if key not in self._known:
+            self._known[key] = Content(memory, len(content) // (8 * slices), content, slices)
+        return self._known[key]
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` gave when the key was new."""
+        if key not in self._prepared:
+            self._prepared[key] = make()
+        found: T = self._prepared[key]
+        return found
+
+
+def _moved(command: Command, memory: Memory, base: int) -> Command:
+    """The command with its contents at ``base``."""
+    match memory:
+        case Memory.WEIGHTS:
+            return replace(command, weights=replace(command.weights, base=command.weights.base + base))
+        case Memory.PARAMS:
+            return replace(command, param_base=command.param_base + base)
+        case Memory.STEPS:
+            return replace(command, step_base=command.step_base + base)
+        case _:
+            return replace(command, tap_base=command.tap_base + base)
+
+
+class _Shelf:
+    """What lies in a memory now."""
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.base: dict[Content, int] = {}
+        self.peak = 0
+
+    def put(self, content: Content, uses: dict[Content, deque[int]]) -> int:
+        """Make room for it where nothing lies, else where what lies there is needed again last."""
+        lying = sorted(self.base.items(), key=lambda item: item[1])
+        starts = [0, *(base + c.words for c, base in lying)]
+        best: tuple[float, int, int] | None = None
+        for start in starts:
+            end = start + content.words
+            if end > self.depth:
+                continue
+            victims = [c for c, base in lying if base < end and base + c.words > start]
+            soonest = min((float(uses[c][0]) for c in victims), default=float("inf"))
+            choice = (-soonest, sum(c.words for c in victims), start)
+            if best is None or choice < best:
+                best = choice
+        assert best is not None
+        start = best[2]
+        for c, base in lying:
+            if base < start + content.words and base + c.words > start:
+                del self.base[c]
+        self.base[content] = start
+        self.peak = max(self.peak, start + content.words)
+        return start
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Commands with what brings their contents; behind how many of them each draft is done; the data to load."""
+
+    commands: list[Command]
+    behind: list[int]
+    data: bytes
+    #: the most words that lay in each memory
+    peaks: dict[Memory, int]
+
+
+def placed(drafts: Sequence[Draft], config: EngineConfig) -> Placed:
+    """Bring each draft's contents in front of it where they do not lie yet. Addresses of data count from their first.
+
+    Contents must fit their memory alone; whoever makes them says so if not.
+    """
+    shelves = {
+        Memory.WEIGHTS: _Shelf(config.weights), Memory.PARAMS: _Shelf(config.params),
+        Memory.STEPS: _Shelf(config.steps), Memory.TAPS: _Shelf(config.taps),
+    }  # fmt: skip
+    uses: defaultdict[Content, deque[int]] = defaultdict(deque)
+    for i, draft in enumerate(drafts):
+        for content in draft.contents:
+            uses[content].append(i)
+    commands: list[Command] = []
+    behind: list[int] = []
+    data, known = bytearray(), dict[bytes, int]()
+
+    def address(content: bytes) -> int:
+        """Where in DRAM it lies; the same data lie there once."""
+        if content not in known:
+            known[content] = len(data)
+            data.extend(content)
+        return known[content]
+
+    for draft in drafts:
+        command = replace(draft.command, address=address(draft.data)) if draft.data else draft.command
+        for content in draft.contents:
+            shelf = shelves[content.memory]
+            if content not in shelf.base:
+                base = shelf.put(content, uses)
+                commands.append(content.bring(base, 0 if content.maker else address(content.data)))
+            command = _moved(command, content.memory, shelf.base[content])
+            uses[content].popleft()
+        for content in draft.contents:
+            if not uses[content]:
+                del shelves[content.memory].base[content]
+        commands.append(command)
+        behind.append(len(commands))
+    return Placed(commands, behind, bytes(data), {memory: shelf.peak for memory, shelf in shelves.items()})
