@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.operators import OPERATORS
 from bvit_hw.contract.reference import Reference
 from bvit_hw.data import normalize
-from bvit_hw.engine.commands import Kind
+from bvit_hw.engine.commands import Kind, Memory
 from bvit_hw.engine.compiler import NODES, compile_network
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.layout import strips
@@ -43,10 +44,17 @@ def network(name: str) -> tuple[FrozenGraph, np.ndarray]:
     return random_frozen(config), random_images(config, 1, 3)[0]
 
 
-def holds(name: str, config: EngineConfig, folder: Path, fused: bool = False) -> None:
+def holds(
+    name: str, config: EngineConfig, folder: Path, fused: bool = False, heights: Mapping[int, int] | None = None
+) -> None:  # fmt: skip
+    """Every tensor that lies in memory, line by line, and the logits."""
     graph, image = network(name)
-    found = carry_out(graph, compile_network(graph, config, fused=fused), config, folder, image)
-    assert list(found.given) == [n.output for n in graph.nodes if not (fused and n.op == "BinaryLinear")]
+    found = carry_out(graph, compile_network(graph, config, fused=fused, heights=heights), config, folder, image)
+    # Patches of tensors are views; what is fused lies nowhere.
+    nowhere = {"PatchGather"} | ({"BinaryLinear", "BinaryAttention", "ChannelRepeat", "Upsample"} if fused else set())
+    pooled = {node.inputs[0] for node in graph.nodes if node.op == "ChannelPool"} if fused else set()
+    seen = {node.output for node in graph.nodes if node.op not in nowhere and node.output not in pooled}
+    assert seen | {graph.nodes[0].output} <= set(found.given)
     assert found.wrong == []
     assert np.array_equal(found.logits, found.wanted[graph.output].ravel())
 
@@ -54,7 +62,7 @@ def holds(name: str, config: EngineConfig, folder: Path, fused: bool = False) ->
 @pytest.mark.parametrize("fused", [False, True], ids=["whole", "fused"])
 @pytest.mark.parametrize("name", ["tiny-digits", *SMALL])
 def test_every_tensor_of_a_network_is_the_contracts(name: str, fused: bool, tmp_path: Path) -> None:
-    """With fused commands, every one but the products of bits."""
+    """With fused commands, every one that is not within a command."""
     holds(name, ENGINES["pynq-z2"], tmp_path, fused)
 
 
@@ -69,10 +77,60 @@ def test_a_network_that_was_frozen_gives_its_logits(name: str, tmp_path: Path) -
     assert found.wrong == [] and np.array_equal(found.logits, Reference(graph).logits_int(images[:1])[0])
 
 
-def test_fused_commands_are_fewer() -> None:
+def test_fused_commands_are_fewer_and_need_less() -> None:
     graph, _ = network("tiny-digits")
     whole, fused = (compile_network(graph, EngineConfig(), fused=fused) for fused in (False, True))
-    assert len(fused.programme.commands) < 0.8 * len(whole.programme.commands)
+    counts = [sum(c.kind == Kind.COMPUTE for c in found.programme.commands) for found in (whole, fused)]
+    assert counts[1] < 0.7 * counts[0]
+    assert fused.peaks[Memory.VALUES] < 0.5 * whole.peaks[Memory.VALUES]
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["whole", "fused"])
+@pytest.mark.parametrize("height", [1, 3])
+@pytest.mark.parametrize("name", ["three-stages", "tiny-digits", "some-fp", "side-7"])
+def test_every_tensor_made_in_tiles_is_the_contracts(name: str, height: int, fused: bool, tmp_path: Path) -> None:
+    """Tiles of as many lines of every grid; 3 divides none of some grids."""
+    heights = dict.fromkeys(range(1, 100), height)
+    holds(name, ENGINES["pynq-z2"], tmp_path, fused, heights)
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["whole", "fused"])
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [
+        ("tiny-digits", {"values": 1024, "bits": 128, "weights": 128, "params": 64}),
+        ("three-stages", {"values": 256, "bits": 128, "weights": 128, "params": 32}),
+        ("some-fp", {"values": 512, "bits": 256, "weights": 128, "params": 64}),
+        ("full-width", {"values": 2560, "bits": 512, "weights": 256, "params": 256}),
+        ("class-token", {"values": 512, "bits": 256, "weights": 64, "params": 32}),
+    ],
+)
+def test_shallow_memories_make_tiles_or_loading_again(
+    name: str, engine: dict[str, int], fused: bool, tmp_path: Path
+) -> None:  # fmt: skip
+    holds(name, EngineConfig(**engine, steps=1024), tmp_path, fused)
+
+
+def test_memories_too_shallow_for_all_lines_make_the_tiles_lower() -> None:
+    graph, _ = network("tiny-digits")
+    deep, shallow = (compile_network(graph, EngineConfig(values=values)) for values in (4096, 1024))
+    assert all(height == layout.lines for layout, height in deep.heights.items())
+    assert any(height < layout.lines for layout, height in shallow.heights.items())
+    assert shallow.peaks[Memory.VALUES] <= 1024 < deep.peaks[Memory.VALUES]
+
+
+def test_weights_that_stay_are_loaded_once_whatever_the_tiles() -> None:
+    """And where the memory of weights is shallow some are loaded for each tile."""
+    graph, _ = network("three-stages")
+
+    def beats(weights: int, height: int) -> int:
+        compiled = compile_network(
+            graph, EngineConfig(weights=weights), fused=True, heights=dict.fromkeys(range(1, 100), height)
+        )
+        loads = [c for c in compiled.programme.commands if c.kind == Kind.LOAD and c.memory == Memory.WEIGHTS]
+        return sum(c.words * c.slices for c in loads)
+
+    assert beats(1024, 1) == beats(1024, 100) < beats(32, 1)
 
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "pynq-z2"])
@@ -109,9 +167,9 @@ def test_a_command_that_is_left_out_shows(kind: Kind, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "engine", "told"),
     [
-        ("small-224", {}, r"engine: the memory values has 4096 words; this network needs \d+ of them"),
-        ("tiny-digits", {"values": 2048}, r"engine: the memory values has 2048 words; this network needs \d+ of them"),
-        ("tiny-digits", {"bits": 128}, r"engine: the memory bits has 128 words; this network needs \d+ of them"),
+        ("small-224", {"values": 64}, r"engine: the memory values has 64 words; this network needs \d+ of them"),
+        ("tiny-digits", {"values": 512}, r"engine: the memory values has 512 words; this network needs \d+ of them"),
+        ("tiny-digits", {"bits": 32}, r"engine: the memory bits has 32 words; this network needs \d+ of them"),
         ("tiny-digits", {"params": 16, "rows": 64}, r"engine: params=\d+; allowed: at most 16"),
         ("tiny-digits", {"weights": 16}, r"engine: weights=\d+; allowed: at most 16"),
         ("tiny-digits", {"steps": 32}, r"engine: steps=\d+; allowed: at most 32"),
