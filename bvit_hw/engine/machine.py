@@ -17,7 +17,7 @@ from bvit_hw.engine.commands import (
     decode_step,
     decode_tap,
 )
-from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS, EngineConfig
+from bvit_hw.engine.config import ADDRESS_BITS, COLUMNS, OCTET, OCTETS, EngineConfig
 
 #: entries of an attention's table: as many bits as may be equal
 TABLE = COLUMNS + 1
@@ -26,6 +26,11 @@ TABLE = COLUMNS + 1
 def table_words(channels: int) -> int:
     """Words of the table in a record of parameters; a word with the threshold and the masks of keys follow."""
     return -(-TABLE // channels)
+
+
+def _inside(at: np.ndarray | int, depth: int) -> IntArray:
+    """Addresses modulo 2^16. What lies beyond a memory is read only where it counts nothing; here it is some word."""
+    return np.asarray((at & (1 << ADDRESS_BITS) - 1) % depth, dtype=np.int64)
 
 
 def _wrapped(x: np.ndarray, bits: int) -> IntArray:
@@ -118,10 +123,10 @@ class Machine:
             step = decode_step(int(word))
             x = np.zeros((bits_at.size, self.config.tokens, COLUMNS), dtype=np.int8)
             inside = slice(step.start * OCTET, (step.start + step.count) * OCTET)
-            x[..., inside] = self.bits[(bits_at + step.bits) % self.config.bits][..., inside]
+            x[..., inside] = self.bits[_inside(bits_at + step.bits, self.config.bits)][..., inside]
             if step.ones:
                 x[:] = 1
-            w = self.weights[(weights_at + step.weights) % self.config.weights]
+            w = self.weights[_inside(weights_at + step.weights, self.config.weights)]
             signs, weights = (2.0 * x - 1).astype(np.float32), (2.0 * w - 1).astype(np.float32)
             acc = (2 * acc if step.double else acc) + (signs @ weights.transpose(0, 2, 1)).astype(np.int64)
         return _wrapped(acc, self.MATRIX_BITS)
@@ -155,7 +160,7 @@ class Machine:
                 x = sums
             else:
                 at = self._at(c, c.operands[tap.source])[..., None] + g * c.operand_groups[tap.source] + tap.offset
-                x = self.values[at % self.config.values].astype(np.int64)
+                x = self.values[_inside(at, self.config.values)].astype(np.int64)
                 x = self._shifted(_wrapped(x, 8) if tap.signed else x, tap.lane, c.lanes)
             if tap.coef != PLAIN:
                 x = _wrapped(x, self.FACTOR_BITS) * self._coefficient(c, tap.coef)
@@ -185,14 +190,14 @@ class Machine:
         """
         if not c.out_fold:
             for plane in range(c.out_bytes):
-                self.values[(at + plane) % self.config.values] = (y >> 8 * plane) & 0xFF
+                self.values[_inside(at + plane, self.config.values)] = (y >> 8 * plane) & 0xFF
             return
         y = y.reshape(*y.shape[:-1], -1, 1 << c.out_fold).sum(axis=-1)
         pieces = self.values.reshape(self.config.values, self.config.tokens, 1 << c.out_fold, -1)
         at = at & 0xFFFF
         for plane in range(c.out_bytes):
             word = c.fold_base + (at >> c.out_fold) * c.out_bytes + plane
-            pieces[word % self.config.values, :, at & ((1 << c.out_fold) - 1)] = (y >> 8 * plane) & 0xFF
+            pieces[_inside(word, self.config.values), :, at & ((1 << c.out_fold) - 1)] = (y >> 8 * plane) & 0xFF
 
     def _shifted(self, x: IntArray, lane: int, lanes: int) -> IntArray:
         """Lane l gets lane l + ``lane``; 0 where there is none below ``lanes``."""
@@ -207,7 +212,7 @@ class Machine:
     def _write_bits(self, at: IntArray, bits: np.ndarray) -> None:
         """Octets of bits at addresses that count octets."""
         memory = self.bits.reshape(-1, self.config.tokens, OCTETS, OCTET)
-        at = at % (self.config.bits * OCTETS)
+        at = _inside(at, self.config.bits * OCTETS)
         memory[at // OCTETS, :, at % OCTETS] = bits
 
     def _attend(self, c: Command) -> None:
@@ -231,7 +236,7 @@ class Machine:
         tokens, rows = self.config.tokens, self.config.rows
         for slot in range(c.n0):
             word, place = divmod(slot, self.config.key_slots)
-            bits = self.bits[(c.bits_in.base + slot * c.bits_in.s0) % self.config.bits].copy()
+            bits = self.bits[_inside(c.bits_in.base + slot * c.bits_in.s0, self.config.bits)].copy()
             bits[:, : c.start * OCTET] = 0
             bits[:, (c.start + c.count) * OCTET :] = 0
             for lane in range(tokens):
@@ -248,7 +253,7 @@ class Machine:
                 columns = np.zeros((OCTET, COLUMNS), dtype=np.uint8)
                 for slot in range(min(slots, c.n0 - word * slots)):
                     at = c.bits_in.base + (word * slots + slot) * c.bits_in.s0
-                    bits = self.bits[at % self.config.bits]
+                    bits = self.bits[_inside(at, self.config.bits)]
                     columns[:, slot * tokens : (slot + 1) * tokens] = bits[:, channels].T
                 row = group * OCTET
                 at = c.weights.base + row // rows * words + word

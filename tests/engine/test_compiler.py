@@ -101,7 +101,7 @@ def test_every_tensor_made_in_tiles_is_the_contracts(name: str, height: int, fus
         ("tiny-digits", {"values": 1024, "bits": 128, "weights": 128, "params": 64}),
         ("three-stages", {"values": 256, "bits": 128, "weights": 128, "params": 32}),
         ("some-fp", {"values": 512, "bits": 256, "weights": 128, "params": 64}),
-        ("full-width", {"values": 2560, "bits": 512, "weights": 256, "params": 256}),
+        ("full-width", {"values": 3072, "bits": 512, "weights": 256, "params": 256}),
         ("class-token", {"values": 512, "bits": 256, "weights": 64, "params": 32}),
     ],
 )
