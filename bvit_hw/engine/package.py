@@ -1,4 +1,4 @@
-"""The commands for the RTL: rtl/engine/bvit_engine_pkg.sv, from the places of their fields.
+"""Commands and registers for the RTL: rtl/engine/bvit_engine_pkg.sv, from the places of their fields.
 
 ``python -m bvit_hw.engine.package`` writes it; tests/engine/test_package.py holds that it is up to date.
 """
@@ -11,6 +11,7 @@ from bvit_hw.disk import write_aside
 from bvit_hw.engine.commands import MATRIX, PLACES, PLAIN, WORDS, BitMode, Kind, Memory, Space
 from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS, VERSION
 from bvit_hw.engine.machine import TABLE, Machine
+from bvit_hw.engine.registers import MAGIC, Control, Flag, Register, Status
 from bvit_hw.resources import data_path
 
 PATH = Path("engine") / "bvit_engine_pkg.sv"
@@ -19,8 +20,8 @@ PATH = Path("engine") / "bvit_engine_pkg.sv"
 def package_text() -> str:
     """The package."""
     lines = [
-        "// The engine's commands: where a field begins in a command's bits, and what its numbers mean.",
-        "// Written by `python -m bvit_hw.engine.package` from bvit_hw/engine/commands.py; do not edit.",
+        "// The engine's commands, where a field begins in a command's bits, and what its numbers mean; its registers.",
+        "// Written by `python -m bvit_hw.engine.package` from bvit_hw/engine/; do not edit.",
         "`default_nettype none", "", "package bvit_engine_pkg;",
     ]  # fmt: skip
 
@@ -48,6 +49,13 @@ def package_text() -> str:
     for prefix, kinds in (("KIND", Kind), ("MEMORY", Memory), ("SPACE", Space), ("BIT", BitMode)):
         for kind in kinds:
             constant(f"{prefix}_{kind.name}", int(kind))
+    lines.append("  // The registers, and bits of some.")
+    constant("MAGIC", MAGIC)
+    for register in Register:
+        constant(f"REGISTER_{register.name}", int(register))
+    for bits in (Control, Status, Flag):
+        for bit in bits:
+            constant(f"{bits.__name__.upper()}_{bit.name}", int(bit))
     return "\n".join([*lines, "endpackage", "", "`default_nettype wire", ""])
 
 

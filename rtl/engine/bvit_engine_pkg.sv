@@ -1,5 +1,5 @@
-// The engine's commands: where a field begins in a command's bits, and what its numbers mean.
-// Written by `python -m bvit_hw.engine.package` from bvit_hw/engine/commands.py; do not edit.
+// The engine's commands, where a field begins in a command's bits, and what its numbers mean; its registers.
+// Written by `python -m bvit_hw.engine.package` from bvit_hw/engine/; do not edit.
 `default_nettype none
 
 package bvit_engine_pkg;
@@ -80,6 +80,32 @@ package bvit_engine_pkg;
   localparam int BIT_NONE = 0;
   localparam int BIT_THRESHOLD = 1;
   localparam int BIT_PLANE = 2;
+  // The registers, and bits of some.
+  localparam int MAGIC = 1112951109;
+  localparam int REGISTER_MAGIC = 0;
+  localparam int REGISTER_VERSION = 4;
+  localparam int REGISTER_IDENTITY = 8;
+  localparam int REGISTER_CONTROL = 40;
+  localparam int REGISTER_STATUS = 44;
+  localparam int REGISTER_FLAGS = 48;
+  localparam int REGISTER_FRAMES = 52;
+  localparam int REGISTER_PROGRAMME = 56;
+  localparam int REGISTER_INPUT = 64;
+  localparam int REGISTER_OUTPUT = 72;
+  localparam int REGISTER_CYCLES = 80;
+  localparam int REGISTER_FETCH_CYCLES = 84;
+  localparam int REGISTER_LOAD_CYCLES = 88;
+  localparam int REGISTER_STORE_CYCLES = 92;
+  localparam int REGISTER_COMMANDS = 96;
+  localparam int REGISTER_END = 100;
+  localparam int CONTROL_START = 0;
+  localparam int CONTROL_SOFT_RESET = 1;
+  localparam int STATUS_BUSY = 0;
+  localparam int STATUS_DONE = 1;
+  localparam int FLAG_READ_ERROR = 0;
+  localparam int FLAG_WRITE_ERROR = 1;
+  localparam int FLAG_ILLEGAL = 2;
+  localparam int FLAG_TIMEOUT = 3;
 endpackage
 
 `default_nettype wire

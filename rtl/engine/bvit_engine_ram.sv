@@ -1,11 +1,12 @@
 // A memory of the engine: a word is read in every cycle, and of a word any columns are written.
 //
-// Reading the word that is being written gives the old one. Latency two cycles: block RAM with its output register. A
-// column is of whole bytes, so that Vivado shares a block RAM between columns (UG901). Contents are not reset.
+// Of an address the low bits count; a depth that is no power of two leaves addresses without a word. Reading the word
+// that is being written gives the old one. Latency two cycles: block RAM with its output register. A column is of whole
+// bytes, so that Vivado shares a block RAM between columns (UG901). Contents are not reset.
 `default_nettype none
 
 module bvit_engine_ram #(
-  parameter int DEPTH = 16,    // words, a power of two
+  parameter int DEPTH = 16,    // words
   parameter int COLUMN = 8,    // bits of a column
   parameter int COLUMNS = 4,
   localparam int ADDR_BITS = $clog2(DEPTH),
@@ -13,13 +14,13 @@ module bvit_engine_ram #(
 ) (
   input  wire logic                 clk,
   input  wire logic [COLUMNS-1:0]   we,
-  input  wire logic [15:0]          waddr,   // modulo DEPTH
+  input  wire logic [15:0]          waddr,
   input  wire logic [WORD-1:0]      wdata,
   input  wire logic [15:0]          raddr,
   output      logic [WORD-1:0]      rdata
 );
-  if (DEPTH < 2 || DEPTH > 1 << 16 || DEPTH != 1 << ADDR_BITS || COLUMN % 8 != 0) begin : gen_illegal
-    $error("bvit_engine_ram: DEPTH=%0d must be a power of two, COLUMN=%0d a multiple of 8", DEPTH, COLUMN);
+  if (DEPTH < 2 || DEPTH > 1 << 16 || COLUMN % 8 != 0) begin : gen_illegal
+    $error("bvit_engine_ram: DEPTH=%0d must be in 2..65536, COLUMN=%0d a multiple of 8", DEPTH, COLUMN);
   end
 
   (* ram_style = "block" *) logic [WORD-1:0] mem[DEPTH];

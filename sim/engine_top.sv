@@ -1,0 +1,100 @@
+// The whole engine with its DRAM; memories of tensors are written behind the commands that dumps.hex marks. See
+// engine_frames.py.
+module engine_top #(
+  parameter int TOKENS = 7,
+  parameter int ROWS = 32,
+  parameter int CHANNELS = 8,
+  parameter int BITS = 1024,
+  parameter int VALUES = 4096,
+  parameter int WEIGHTS = 1024,
+  parameter int PARAMS = 512,
+  parameter int STEPS = 1024,
+  parameter int TAPS = 1024,
+  parameter int WORDS = 1024,
+  parameter int LATENCY_MIN = 5,
+  parameter int LATENCY_MAX = 20,
+  parameter int STALL = 4,
+  parameter int TIMEOUT = 4000
+) (
+  input wire logic clk /*verilator public_flat_rw*/,
+  input wire logic rst /*verilator public_flat_rw*/,
+  input wire logic dump /*verilator public_flat_rw*/,
+  input wire logic mute /*verilator public_flat_rw*/,
+  input wire logic [31:0] error_addr /*verilator public_flat_rw*/,
+  input wire logic [11:0] s_axi_awaddr /*verilator public_flat_rw*/,
+  input wire logic s_axi_awvalid /*verilator public_flat_rw*/,
+  output logic s_axi_awready /*verilator public_flat_rw*/,
+  input wire logic [31:0] s_axi_wdata /*verilator public_flat_rw*/,
+  input wire logic [3:0] s_axi_wstrb /*verilator public_flat_rw*/,
+  input wire logic s_axi_wvalid /*verilator public_flat_rw*/,
+  output logic s_axi_wready /*verilator public_flat_rw*/,
+  output logic s_axi_bvalid /*verilator public_flat_rw*/,
+  input wire logic s_axi_bready /*verilator public_flat_rw*/,
+  input wire logic [11:0] s_axi_araddr /*verilator public_flat_rw*/,
+  input wire logic s_axi_arvalid /*verilator public_flat_rw*/,
+  output logic s_axi_arready /*verilator public_flat_rw*/,
+  output logic [31:0] s_axi_rdata /*verilator public_flat_rw*/,
+  output logic s_axi_rvalid /*verilator public_flat_rw*/,
+  input wire logic s_axi_rready /*verilator public_flat_rw*/,
+  output logic interrupt /*verilator public_flat_rw*/
+);
+  localparam int BASE = 32'h1000_0000;
+  logic [31:0] araddr, awaddr;
+  logic [7:0] arlen, awlen, wstrb;
+  logic [2:0] arsize, awsize;
+  logic [1:0] arburst, awburst, rresp, bresp, s_axi_bresp, s_axi_rresp;
+  logic arvalid, arready, rlast, rvalid, rready, awvalid, awready, wlast, wvalid, wready, bvalid, bready;
+  logic [63:0] rdata, wdata;
+  logic dumps[1 << 16];
+  int number = 0;
+  bvit_engine #(
+    .TOKENS(TOKENS), .ROWS(ROWS), .CHANNELS(CHANNELS), .BITS(BITS), .VALUES(VALUES), .WEIGHTS(WEIGHTS),
+    .PARAMS(PARAMS), .STEPS(STEPS), .TAPS(TAPS), .TIMEOUT(TIMEOUT), .OUTSTANDING(4),
+    .IDENTITY(256'h0123456789abcdef_1122334455667788_99aabbccddeeff00_fedcba9876543210)
+  ) u_engine (
+    .clk, .rst,
+    .s_axi_awaddr, .s_axi_awprot('0), .s_axi_awvalid, .s_axi_awready, .s_axi_wdata, .s_axi_wstrb, .s_axi_wvalid,
+    .s_axi_wready, .s_axi_bresp, .s_axi_bvalid, .s_axi_bready, .s_axi_araddr, .s_axi_arprot('0), .s_axi_arvalid,
+    .s_axi_arready, .s_axi_rdata, .s_axi_rresp, .s_axi_rvalid, .s_axi_rready,
+    .m_axi_araddr(araddr), .m_axi_arlen(arlen), .m_axi_arsize(arsize), .m_axi_arburst(arburst),
+    .m_axi_arvalid(arvalid), .m_axi_arready(arready), .m_axi_rdata(rdata), .m_axi_rresp(rresp), .m_axi_rlast(rlast),
+    .m_axi_rvalid(rvalid), .m_axi_rready(rready), .m_axi_awaddr(awaddr), .m_axi_awlen(awlen), .m_axi_awsize(awsize),
+    .m_axi_awburst(awburst), .m_axi_awvalid(awvalid), .m_axi_awready(awready), .m_axi_wdata(wdata),
+    .m_axi_wstrb(wstrb), .m_axi_wlast(wlast), .m_axi_wvalid(wvalid), .m_axi_wready(wready), .m_axi_bresp(bresp),
+    .m_axi_bvalid(bvalid), .m_axi_bready(bready), .interrupt
+  );
+  axi_memory #(
+    .WORDS(WORDS), .BASE(BASE), .LATENCY_MIN(LATENCY_MIN), .LATENCY_MAX(LATENCY_MAX), .STALL(STALL)
+  ) u_dram (
+    .clk, .rst, .mute, .error_addr, .araddr, .arlen, .arsize, .arburst, .arvalid, .arready, .rdata, .rresp, .rlast,
+    .rvalid, .rready, .awaddr, .awlen, .awsize, .awburst, .awvalid, .awready, .wdata, .wstrb, .wlast, .wvalid, .wready,
+    .bresp, .bvalid, .bready
+  );
+  int kinds, file, began, now = 0;
+  initial begin
+    $readmemh("dram.hex", u_dram.mem);
+    $readmemh("dumps.hex", dumps);
+    file = $fopen("cycles.txt", "w");
+  end
+  logic dumped = 1'b0;
+  always @(posedge clk) begin
+    now <= now + 1;
+    if (interrupt) number <= 0;
+    if (u_engine.command_done) begin
+      // A command's cycles, its fetching among them
+      $fdisplay(file, "%0d %0d", u_engine.command[7:0], now - began);
+      began <= now;
+      number <= number + 1;
+      if (dumps[number]) begin
+        $writememh($sformatf("bits_%0d.hex", number), u_engine.u_core.u_bits.mem);
+        $writememh($sformatf("values_%0d.hex", number), u_engine.u_core.u_values.mem);
+      end
+    end
+    if (u_engine.start) began <= now;
+    dumped <= dump;
+    if (dump && !dumped) begin
+      $writememh("dram_out.hex", u_dram.mem);
+      $fflush(file);
+    end
+  end
+endmodule
