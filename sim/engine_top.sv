@@ -14,7 +14,7 @@ module engine_top #(
   parameter int LATENCY_MIN = 5,
   parameter int LATENCY_MAX = 20,
   parameter int STALL = 4,
-  parameter int TIMEOUT = 4000
+  parameter int TIMEOUT = 1000
 ) (
   input wire logic clk /*verilator public_flat_rw*/,
   input wire logic rst /*verilator public_flat_rw*/,
@@ -77,18 +77,21 @@ module engine_top #(
     file = $fopen("cycles.txt", "w");
   end
   logic dumped = 1'b0;
+  logic [1:0] ended = '0;
   always @(posedge clk) begin
     now <= now + 1;
-    if (interrupt) number <= 0;
-    if (u_engine.command_done) begin
+    if (u_engine.start) number <= 0;
+    if (u_engine.command_done && u_engine.busy) begin
       // A command's cycles, its fetching among them
       $fdisplay(file, "%0d %0d", u_engine.command[7:0], now - began);
       began <= now;
       number <= number + 1;
-      if (dumps[number]) begin
-        $writememh($sformatf("bits_%0d.hex", number), u_engine.u_core.u_bits.mem);
-        $writememh($sformatf("values_%0d.hex", number), u_engine.u_core.u_values.mem);
-      end
+    end
+    // A LOAD's last beat is written two cycles behind its end.
+    ended <= {ended[0], u_engine.command_done};
+    if (ended[1] && dumps[number-1]) begin
+      $writememh($sformatf("bits_%0d.hex", number - 1), u_engine.u_core.u_bits.mem);
+      $writememh($sformatf("values_%0d.hex", number - 1), u_engine.u_core.u_values.mem);
     end
     if (u_engine.start) began <= now;
     dumped <= dump;

@@ -1,8 +1,8 @@
 // AXI4 master that writes words of values to DRAM: the first `slices` beats of each, one word after another.
 //
 // The memory answers LATENCY cycles behind `store_addr`; what it gives waits in a FIFO for the port. At most
-// OUTSTANDING bursts are under way. `done` is a pulse when all of them have been answered; `error`, from then until the next start,
-// tells that one was with an error.
+// OUTSTANDING bursts are under way. `done` is a pulse when all of them have been answered; `error`, from then until the
+// next start, tells that one was with an error.
 `default_nettype none
 
 module bvit_engine_write #(
@@ -115,6 +115,11 @@ module bvit_engine_write #(
   assign length_taken = sent && m_axi_wlast;
 
   logic running_q;
+`ifndef SYNTHESIS
+  /* verilator lint_off PROCASSINIT */
+  logic known_q = 1'b0;  // there was a reset
+  /* verilator lint_on PROCASSINIT */
+`endif
   always_ff @(posedge clk) begin
     if (rst) begin
       under_way_q <= '0;
@@ -146,10 +151,11 @@ module bvit_engine_write #(
       if (store_slice == slices - 8'd1) store_addr <= store_addr + 16'd1;
     end
 `ifndef SYNTHESIS
-    if (!rst) begin
+    if (known_q && !rst) begin
       assert (!taken || lengths_ready) else $error("bvit_engine_write: no room for a burst's length");
       assert (!coming[LATENCY] || data_ready) else $error("bvit_engine_write: no room for a beat");
     end
+    known_q <= known_q || rst;
 `endif
   end
   logic unused;

@@ -1,0 +1,156 @@
+"""The whole engine, from DRAM to DRAM: networks as programmes, tensor by tensor; errors of DRAM; bad programmes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_frames import Frame, play, tensors
+from harness import mutant
+
+from bvit_hw.contract import FrozenGraph
+from bvit_hw.contract.reference import Reference
+from bvit_hw.engine.commands import Command, Kind, Memory, Space, View
+from bvit_hw.engine.compiler import Compiled, compile_network
+from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.registers import Flag
+from bvit_hw.freeze import random_images
+from bvit_hw.freeze.random_frozen import random_frozen
+from bvit_hw.models.presets import preset
+from tests.other_networks import NETWORKS
+
+SMALL = EngineConfig(tokens=4, rows=16, bits=1024, values=2048, weights=512, params=512, steps=512, taps=512)
+
+
+@cache
+def network(name: str) -> tuple[FrozenGraph, np.ndarray]:
+    """A network with drawn numbers, and two images."""
+    config = NETWORKS[name].config if name in NETWORKS else preset(name)
+    return random_frozen(config), random_images(config, 2, 3)
+
+
+@cache
+def compiled_for(name: str, config: EngineConfig, fused: bool) -> Compiled:
+    return compile_network(network(name)[0], config, fused=fused)
+
+
+def holds(name: str, config: EngineConfig, folder: Path, *, fused: bool, memory: dict[str, int] | None = None) -> int:
+    """Logits of two images, one after another, and every tensor of the second one; returns a frame's cycles."""
+    graph, images = network(name)
+    compiled = compiled_for(name, config, fused)
+    programme = compiled.programme
+    frames = [Frame(name, compiled.frame(image), programme.output_bytes) for image in images]
+    dumps = [made.behind - 1 for made in compiled.places]
+    found = play(config, {name: programme.body}, frames, folder, dumps=dumps, cycles=2_000_000, memory=memory)
+    wanted = Reference(graph).tensors(images, list(graph.tensors))
+    for number, (output, registers) in enumerate(zip(found.outputs, found.registers, strict=True)):
+        assert registers["FLAGS"] == 0 and registers["FRAMES"] == number + 1 and registers["STATUS"] == 2
+        assert registers["COMMANDS"] == len(programme.commands) - 1
+        assert np.array_equal(compiled.logits(output), wanted[graph.output][number].ravel())
+    assert tensors(compiled, config, folder, {name: x[1] for name, x in wanted.items()}) == []
+    return found.registers[-1]["CYCLES"]
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["whole", "fused"])
+def test_tiny_digits(fused: bool, tmp_path: Path) -> None:
+    holds("tiny-digits", SMALL, tmp_path, fused=fused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "full-width"])
+def test_other_networks(name: str, tmp_path: Path) -> None:
+    holds(name, SMALL, tmp_path, fused=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", [
+    {"STALL": 0, "LATENCY_MIN": 1, "LATENCY_MAX": 1}, {"STALL": 12}, {"LATENCY_MIN": 30, "LATENCY_MAX": 100},
+], ids=["ideal", "stalling", "slow"])  # fmt: skip
+def test_other_memories(memory: dict[str, int], tmp_path: Path) -> None:
+    holds("tiny-digits", SMALL, tmp_path, fused=True, memory=memory)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [EngineConfig(params=512), EngineConfig(tokens=4, rows=16, channels=16)],
+                         ids=["7x32x8", "4x16x16"])  # fmt: skip
+def test_other_engines(config: EngineConfig, tmp_path: Path) -> None:
+    holds("tiny-digits", config, tmp_path, fused=True)
+
+
+def small_programme(data: bytes, *, bad: bool = False) -> bytes:
+    """The input comes in, and goes out again; in between, perhaps, a command of a kind that is none."""
+    commands = [
+        Command(kind=Kind.LOAD, memory=Memory.VALUES, space=Space.INPUT, weights=View(3), words=70, slices=3),
+        Command(kind=Kind.LOAD, memory=Memory.VALUES, weights=View(100), words=5, slices=4, address=8 * 16 * 6),
+        Command(kind=Kind.STORE, operand0=View(3), words=70, slices=3),
+        Command(kind=Kind.STORE, operand0=View(100), words=5, slices=4, address=70 * 24),
+        Command(kind=Kind.LOAD, memory=Memory.BITS, words=0, slices=1),
+        Command(kind=Kind.END),
+    ]
+    body = bytearray(b"".join(command.encode().tobytes() for command in commands) + data)
+    if bad:
+        body[3 * 8 * 16] = 200
+    return bytes(body)
+
+
+def judge_errors(folder: Path, override: Path | None = None) -> None:
+    """Between two good frames one that DRAM, or the programme, spoils."""
+    rng = np.random.default_rng(1)
+    data, given = rng.bytes(5 * 32), rng.bytes(70 * 24)
+    wanted = np.frombuffer(given + data, dtype=np.uint8)
+    programmes = {"good": small_programme(data), "bad": small_programme(data, bad=True)}
+    good, length = Frame("good", given, len(wanted)), 8 * 16
+    read, write = 1 << Flag.READ_ERROR, 1 << Flag.WRITE_ERROR
+    broken = [
+        (replace(good, error=("programme", 0)), read, 0), (replace(good, error=("programme", length + 64)), read, 1),
+        (replace(good, error=("input", 0)), read, 1), (replace(good, error=("input", 70 * 24 - 8)), read, 1),
+        (replace(good, error=("programme", 6 * length + 8)), read, 2), (replace(good, error=("output", 512)), write, 3),
+        (replace(good, error=("output", len(wanted) - 8)), write, 4),
+        (Frame("bad", given, len(wanted)), 1 << Flag.ILLEGAL, 3), (replace(good, mute=True), 1 << Flag.TIMEOUT, 0),
+    ]  # fmt: skip
+    frames = [frame for bad, *_ in broken for frame in (good, bad)] + [good]
+    found = play(SMALL, programmes, frames, folder, cycles=20_000, override=override)
+    for number, registers in enumerate(found.registers):
+        if number % 2 == 0:
+            assert registers["FLAGS"] == 0 and registers["COMMANDS"] == 5
+            assert np.array_equal(found.outputs[number], wanted)
+        else:
+            assert (registers["FLAGS"], registers["COMMANDS"]) == broken[number // 2][1:], number
+    # A reset counts anew.
+    assert [registers["FRAMES"] for registers in found.registers[::2]] == [*range(1, 10), 1]
+    spent = [sum(found.registers[0][f"{name}_CYCLES"] for name in ("FETCH", "LOAD", "STORE"))]
+    assert 0.8 * found.registers[0]["CYCLES"] < spent[0] < found.registers[0]["CYCLES"]
+
+
+def test_errors_of_dram_drop_a_frame_and_the_next_one_is_right(tmp_path: Path) -> None:
+    """Errors in the commands, a LOAD of either space and a STORE; a kind that is none; DRAM that does not answer."""
+    judge_errors(tmp_path)
+
+
+MUTATIONS = [
+    ("bvit_engine_bursts.sv", "if (10'(beats) > room)", "if (10'(beats) > 10'd512)"),
+    ("bvit_engine_bursts.sv", "if (24'(beats) > left_q) beats = COUNT_BITS'(left_q);", ""),
+    ("bvit_engine_read.sv", "under_way_q < COUNT_BITS'(OUTSTANDING)", "1'b1"),
+    ("bvit_engine_read.sv", "if (start) error <= 1'b0;\n      else", ""),
+    ("bvit_engine_write.sv", "left_q != '0 && held_q != HELD_BITS'(DEPTH)", "left_q != '0"),
+    ("bvit_engine_write.sv", "!more && under_way_q == '0", "!more"),
+    ("bvit_engine_write.sv", "if (m_axi_awvalid) asking_q <= !m_axi_awready;\n      else ", ""),
+    ("bvit_engine_control.sv", "read_error || is_illegal ||", "is_illegal ||"),
+    ("bvit_engine_control.sv", "(state_q == IDLE) next_q <= programme", "(start) next_q <= programme + 8"),
+    ("bvit_engine_control.sv", "waiting && watch_q == WATCH_BITS'(TIMEOUT)", "1'b0"),
+    ("bvit_engine_regs.sv", "!busy && !start", "!start"),
+    ("bvit_engine_regs.sv", "done && flags == '0", "done"),
+    ("bvit_engine.sv", "m_axi_wstrb = '1", "m_axi_wstrb = '0"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "old", "new"), MUTATIONS)
+def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
+    folder = tmp_path / "mutant"
+    folder.mkdir()
+    with pytest.raises(AssertionError):
+        judge_errors(tmp_path, mutant(folder, file, old, new))
