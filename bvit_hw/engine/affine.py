@@ -96,17 +96,21 @@ class Affine:
 
 
 def affine_of(
-    e: Emitter, node: FrozenNode, inputs: Sequence[Operand | None], results: Results, bits: int, tokens: slice
+    e: Emitter, node: FrozenNode, inputs: Sequence[Operand | None], results: Results, bits: int, tokens: slice,
+    spare_rows: bool,
 ) -> Affine:  # fmt: skip
-    """A ChannelAffine of ``tokens``; their biases come as tensors of the programme, for channels know no lanes."""
+    """A ChannelAffine of ``tokens``; their biases come as tensors of the programme, for channels know no lanes.
+
+    ``spare_rows``: the matrix unit's sums are not 0 in rows that are not there.
+    """
     attrs, params = node.attrs, {key: value.astype(np.int64) for key, value in node.params.items()}
     channels = params["bias"].shape[-1]
     taps: list[tuple[Operand | None, Tap]] = []
     coefs: list[IntArray] = []
     for i, x in enumerate(inputs):
         coef = PLAIN
-        # Of the matrix unit's rows a coefficient leaves out those that are not there.
-        if attrs["multiply"][i] or x is None:
+        # A coefficient leaves out the matrix unit's rows that are not there.
+        if attrs["multiply"][i] or (x is None and spare_rows):
             coef = len(coefs)
             coefs.append(params[f"coef{i}"] if attrs["multiply"][i] else np.ones(channels, dtype=np.int64))
         tap = Tap(MATRIX) if x is None else Tap(0, 0, x.one.bytes, x.one.signed)
@@ -134,21 +138,21 @@ def _bits_of(x: IntArray) -> int:
     return int(max(int(np.max(x)), -int(np.min(x)) - 1, 1)).bit_length() + 1
 
 
-def of_twice(tail: Affine) -> Affine:
-    """The same of a sum that is twice as large: shifted by less, or all else by more. All sums have room for that."""
-    more = any(x is None and tap.shift == 0 for x, tap in tail.taps)
+def of_larger(tail: Affine, shift: int) -> Affine:
+    """The same of a sum that is 2^``shift`` as large: shifted by less, or all else by more; sums have room for that."""
+    given = next(tap.shift for x, tap in tail.taps if x is None)
+    less = min(given, shift)
+    more = shift - less
 
     def shifted(x: Operand | None, tap: Tap) -> Tap:
         if x is None:
-            return tap if more else replace(tap, shift=tap.shift - 1)
-        return replace(tap, shift=tap.shift + 1) if more and not tap.post else tap
+            return replace(tap, shift=given - less)
+        return tap if tap.post else replace(tap, shift=tap.shift + more)
 
-    found = replace(tail, taps=[(x, shifted(x, tap)) for x, tap in tail.taps])
-    if not more:
-        return found
     c = tail.command
-    command = replace(c, mid_shift=c.mid_shift + 1) if c.prelu else replace(c, out_shift=c.out_shift + 1)
-    return replace(found, bias=2 * tail.bias, command=command)
+    command = replace(c, mid_shift=c.mid_shift + more) if c.prelu else replace(c, out_shift=c.out_shift + more)
+    taps = [(x, shifted(x, tap)) for x, tap in tail.taps]
+    return replace(tail, taps=taps, bias=tail.bias << more, command=command)
 
 
 def tail_records(group: int, tail: Affine, results: Results, bias: IntArray) -> IntArray:

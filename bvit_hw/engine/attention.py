@@ -9,7 +9,7 @@ import numpy as np
 
 from bvit_hw.contract import FrozenNode
 from bvit_hw.contract.interval import IntArray
-from bvit_hw.engine.affine import Affine, of_twice, tail_records
+from bvit_hw.engine.affine import Affine, of_larger, tail_records
 from bvit_hw.engine.commands import MATRIX, Command, Kind, Memory, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET, EngineConfig
 from bvit_hw.engine.emitter import Emitter, Rect, Results, records
@@ -85,7 +85,7 @@ def _heads(
         fixed = records(group, np.zeros(len(counted), dtype=np.int64), 0, 0, 0, counted)
         plain = Command(kind=Kind.COMPUTE, out_shift=1, out_bits=WIDE)
     else:
-        tail = of_twice(tail)
+        tail = of_larger(tail, 1)
         fixed = tail_records(group, tail, results, tail.bias)
     size, per_head = fixed.shape[1], room // group
     whole = Rect.of(q.layout)

@@ -114,6 +114,8 @@ class Tap:
 
     def split(self) -> list[Tap]:
         """A tap for each byte, the lowest first; the highest has the sign."""
+        if self.bytes == 1:
+            return [self]
         last = self.bytes - 1
         return [
             replace(self, offset=self.offset + i, bytes=1, signed=self.signed and i == last, shift=self.shift + 8 * i)

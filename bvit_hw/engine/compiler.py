@@ -1,7 +1,8 @@
 """A frozen network to a programme: lines of tensors in tiles, as high as the engine's memories allow.
 
 ``plan`` says what is one command, ``schedule`` in which order tiles are made, ``residence`` when weights and
-parameters are loaded. Here each tile becomes commands. Nothing is loaded beside computing.
+parameters are loaded, ``cycles`` how long that takes. Here each tile becomes commands, and their heights are found.
+Nothing is loaded beside computing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bvit_hw.engine.affine import Affine, Operand, affine, affine_of
 from bvit_hw.engine.attention import attention
 from bvit_hw.engine.commands import Command, Kind, Memory, Space, View
 from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.cycles import Rules, cycles
 from bvit_hw.engine.emitter import Emitter, Results, held_words
 from bvit_hw.engine.layout import Bits, Layout, Lines, RoomError, Values, strips
 from bvit_hw.engine.matrix import Columns, gathered, in_planes, product, selection
@@ -57,6 +59,8 @@ class Compiled:
     window: tuple[int, int]
     last: Values
     places: tuple[Made, ...]
+    #: by task in their order: behind how many commands it is done, and the node that it is of
+    tasks: tuple[tuple[int, str], ...]
     #: lines of a tile, by grid
     heights: Mapping[Layout, int]
     #: the most words that lie in each memory at once
@@ -87,12 +91,14 @@ class _Compiler:
         #: tensors that lie in one piece, of which some tiles are there
         self.entire: dict[str, Values | Bits] = {}
         self.places: list[Made] = []
+        self.done: list[tuple[int, str]] = []
         self.left = self.schedule.readers.copy()
 
     def run(self) -> None:
         """All tasks; what nobody needs any more makes room."""
         for task in self.schedule.tasks:
             NODES[task.op.node.op](self, task)
+            self.done.append((len(self.e.drafts), contract_name(task.op.node.output)))
             for name in task.op.makes:
                 made = self.new(task, name)
                 self.places.append(Made(len(self.e.drafts), contract_name(name), task.first, made))
@@ -201,14 +207,15 @@ def _affine(c: _Compiler, task: Task) -> None:
         for read in op.inputs
     ]
     bits, tokens = c.plan.tensors[op.node.output].bits, op.layout.tokens(task.first, task.behind)
-    found = affine_of(c.e, op.node, inputs, results, bits, tokens)
+    spare = op.head is not None and op.head.op != "IntLinear"
+    found = affine_of(c.e, op.node, inputs, results, bits, tokens, spare)
     if op.head is None:
         affine(c.e, found, results)
-    elif op.head.op == "BinaryLinear":
-        _product(c, task, op.head, op.head_reads[0], results, found)
-    else:
+    elif op.head.op == "BinaryAttention":
         q, k, v = (c.bits(task, read) for read in op.head_reads)
         attention(c.e, op.head, q, k, v, results, bits, found)
+    else:
+        _product(c, task, op.head, op.head_reads[0], results, found)
     c.e.free(*found.loaded)
 
 
@@ -222,7 +229,7 @@ def _product(
         product(c.e, key, columns, weights, results, binary=node.op == "BinaryLinear", tail=tail)
         return
     columns, planes = in_planes(c.e, source, c.width(read), task.first, read.rows, read.columns)
-    product(c.e, key, columns, weights, results, binary=False)
+    product(c.e, key, columns, weights, results, binary=False, tail=tail)
     c.e.free(*planes)
 
 
@@ -313,33 +320,58 @@ NODES: dict[str, Callable[[_Compiler, Task], None]] = {
 }
 
 
+#: by which tiles are chosen where nothing else is said
+RULES = Rules()
+
+
 def compile_network(
-    graph: FrozenGraph, config: EngineConfig, *, fused: bool = False, heights: Mapping[int, int] | None = None
+    graph: FrozenGraph, config: EngineConfig, *, fused: bool = False, heights: Mapping[int, int] | None = None,
+    rules: Rules = RULES,
 ) -> Compiled:  # fmt: skip
     """The programme of a network for the engine ``config``.
 
     With ``fused`` products and attention, the affine that reads them, a threshold and a pool behind it are one command;
     what is between them is nowhere in memory. ``heights``: the most lines of a tile, by lines of a grid. Tiles are
-    as high as the memories allow.
+    as high as the memories allow, and as is quickest by ``rules``.
 
     Raises LimitError, naming limit, given and allowed, for a network beyond a memory or a field of the engine.
     """
     grids = strips(graph, config.tokens)
     layouts = set(tensor_layouts(graph, graph.nodes, grids).values())
-    tiles = {layout: min(layout.lines, (heights or {}).get(layout.lines, layout.lines)) for layout in layouts}
+    tops = {layout: min(layout.lines, (heights or {}).get(layout.lines, layout.lines)) for layout in layouts}
     contents = Contents()
+
+    def attempt(tiles: Mapping[Layout, int]) -> _Compiler:
+        return _Compiler(graph, Emitter(config, contents), plan_network(graph, config, grids, tiles, fused), tiles)
+
+    tiles = dict(tops)
     while True:
-        c = _Compiler(
-            graph, Emitter(config, contents), plan_network(graph, config, grids, tiles, fused), tiles
-        )  # fmt: skip
+        c = attempt(tiles)
         try:
             c.run()
-            return _compiled(c)
+            break
         except RoomError as error:
             lower = _cut(c, error.memory, tiles)
             if lower is None:
                 raise
-            tiles = {**tiles, lower: -(-tiles[lower] // 2)}
+            tiles[lower] = -(-tiles[lower] // 2)
+    found = _compiled(c)
+    # What was cut may have been the wrong one: each grid's tiles grow again while that fits and is quicker.
+    for layout in sorted(tiles, key=lambda layout: (-layout.lines, -layout.slots)):
+        while tiles[layout] < tops[layout]:
+            higher = {**tiles, layout: min(tops[layout], 2 * tiles[layout])}
+            c = attempt(higher)
+            try:
+                c.run()
+            except RoomError:
+                break
+            other = _compiled(c)
+            commands = [one.programme.commands for one in (found, other)]
+            before, behind = (cycles(config, rules, some).total(rules) for some in commands)
+            if behind >= before:
+                break
+            found, tiles = other, higher
+    return found
 
 
 def _cut(c: _Compiler, memory: str, heights: Mapping[Layout, int]) -> Layout | None:
@@ -367,5 +399,6 @@ def _compiled(c: _Compiler) -> Compiled:
     behind = [0, *found.behind]
     peaks = {Memory.BITS: e.bits.peak, Memory.VALUES: e.values.peak, **found.peaks}
     places = tuple(replace(made, behind=behind[made.behind]) for made in c.places)
+    tasks = tuple((behind[drafts], name) for drafts, name in c.done)
     window = stem.attrs["window_h"], stem.attrs["window_w"]
-    return Compiled(programme, first, window, last, places, c.schedule.heights, peaks)
+    return Compiled(programme, first, window, last, places, tasks, c.schedule.heights, peaks)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from bvit_hw.contract.interval import IntArray, signed_bits
-from bvit_hw.engine.affine import Affine, tail_records
+from bvit_hw.engine.affine import Affine, of_larger, tail_records
 from bvit_hw.engine.commands import MATRIX, PLAIN, Command, Kind, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET
 from bvit_hw.engine.emitter import Emitter, Rect, Results, records
@@ -175,6 +175,8 @@ def product(
         ("product", key), lambda: (_binary if binary else _integers)(weights.astype(np.int64), x, turns, rows)
     )
     depth = len(found.words)
+    if tail is not None:
+        tail = of_larger(tail, found.shift)
 
     def parts() -> tuple[list[_Part], int]:
         # Of bits a coefficient of 1 leaves the rows out that are not there; of integers their sums are 0.
@@ -182,8 +184,9 @@ def product(
             ones = [np.ones(len(weights), dtype=np.int64)] if binary else []
             fixed = records(group, found.constant, 0, 0, 1, *ones)
         else:
-            matrix = [tap for _, tap in tail.taps if tap.source == MATRIX]
-            bias = tail.bias + sum(tail.coefs[tap.coef] * found.constant << tap.shift for tap in matrix)
+            matrix = next(tap for x, tap in tail.taps if x is None)
+            constant = found.constant if matrix.coef == PLAIN else tail.coefs[matrix.coef] * found.constant
+            bias = tail.bias + (constant << matrix.shift)
             fixed = tail_records(group, tail, results, bias)
         size = fixed.shape[1]
         e.limit("weights", depth, e.config.weights)

@@ -124,7 +124,9 @@ class _Planner:
             maker = self.maker[name]
             if len(self.readers[name]) > 1 or node.inputs.count(name) > 1:
                 continue
-            if maker.op == "BinaryLinear" or (maker.op == "BinaryAttention" and self.whole_heads(maker)):
+            # A coefficient multiplies fewer bits than the sums of integers have.
+            plain = maker.op == "IntLinear" and not node.attrs["multiply"][node.inputs.index(name)]
+            if maker.op == "BinaryLinear" or plain or (maker.op == "BinaryAttention" and self.whole_heads(maker)):
                 return maker
         return None
 
@@ -157,7 +159,7 @@ class _Planner:
         maker, per_turn = self.maker[name], self.config.rows // self.config.channels
         if not self.fused or node.op != "ChannelAffine":
             return Read(name)
-        if head is not None and head.op == "BinaryLinear" and maker.op == "ChannelRepeat":
+        if head is not None and head.op != "BinaryAttention" and maker.op == "ChannelRepeat":
             given = self.tensors[maker.inputs[0]].channels
             groups = given // self.config.channels
             if given % self.config.channels == 0 and groups % per_turn == 0:

@@ -74,17 +74,15 @@ class Contents:
         return found
 
 
-def _moved(command: Command, memory: Memory, base: int) -> Command:
-    """The command with its contents at ``base``."""
-    match memory:
-        case Memory.WEIGHTS:
-            return replace(command, weights=replace(command.weights, base=command.weights.base + base))
-        case Memory.PARAMS:
-            return replace(command, param_base=command.param_base + base)
-        case Memory.STEPS:
-            return replace(command, step_base=command.step_base + base)
-        case _:
-            return replace(command, tap_base=command.tap_base + base)
+def _moved(command: Command, bases: dict[Memory, int]) -> Command:
+    """The command with its contents where they lie."""
+    view = command.weights
+    return replace(
+        command, weights=replace(view, base=view.base + bases.get(Memory.WEIGHTS, 0)),
+        param_base=command.param_base + bases.get(Memory.PARAMS, 0),
+        step_base=command.step_base + bases.get(Memory.STEPS, 0),
+        tap_base=command.tap_base + bases.get(Memory.TAPS, 0),
+    )  # fmt: skip
 
 
 class _Shelf:
@@ -156,16 +154,17 @@ def placed(drafts: Sequence[Draft], config: EngineConfig) -> Placed:
 
     for draft in drafts:
         command = replace(draft.command, address=address(draft.data)) if draft.data else draft.command
+        bases: dict[Memory, int] = {}
         for content in draft.contents:
             shelf = shelves[content.memory]
             if content not in shelf.base:
                 base = shelf.put(content, uses)
                 commands.append(content.bring(base, 0 if content.maker else address(content.data)))
-            command = _moved(command, content.memory, shelf.base[content])
+            bases[content.memory] = shelf.base[content]
             uses[content].popleft()
         for content in draft.contents:
             if not uses[content]:
                 del shelves[content.memory].base[content]
-        commands.append(command)
+        commands.append(_moved(command, bases) if bases else command)
         behind.append(len(commands))
     return Placed(commands, behind, bytes(data), {memory: shelf.peak for memory, shelf in shelves.items()})

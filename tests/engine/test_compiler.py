@@ -51,7 +51,8 @@ def holds(
     graph, image = network(name)
     found = carry_out(graph, compile_network(graph, config, fused=fused, heights=heights), config, folder, image)
     # Patches of tensors are views; what is fused lies nowhere.
-    nowhere = {"PatchGather"} | ({"BinaryLinear", "BinaryAttention", "ChannelRepeat", "Upsample"} if fused else set())
+    within = {"BinaryLinear", "IntLinear", "BinaryAttention", "ChannelRepeat", "Upsample"} if fused else set()
+    nowhere = {"PatchGather"} | within
     pooled = {node.inputs[0] for node in graph.nodes if node.op == "ChannelPool"} if fused else set()
     seen = {node.output for node in graph.nodes if node.op not in nowhere and node.output not in pooled}
     assert seen | {graph.nodes[0].output} <= set(found.given)
