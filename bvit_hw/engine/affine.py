@@ -166,6 +166,8 @@ def tail_records(group: int, tail: Affine, results: Results, bias: IntArray) -> 
 
 def affine(e: Emitter, tail: Affine, results: Results) -> None:
     """A ChannelAffine of tensors in memory, token by token."""
+    if e.dry:
+        return
     group = e.config.channels
     fixed = tail_records(group, tail, results, tail.bias)
     for rect in tail.rects(results):

@@ -76,6 +76,9 @@ def _heads(
     turns = -(-room // config.rows)
     e.limit("weights", max(words * max(1, COLUMNS // config.rows), turns * words), config.weights)
     found = Bits(e.bits.take(q.layout.slots * words), q.layout, words * COLUMNS, words)
+    if e.dry:
+        e.free(found)
+        return
     rule = e.params(_rule(config, node, k.layout, width, words))
     # Twice the sum of the attended values: with the attended bits, and with ones in their place.
     sums = e.steps([Step(w, w, ones=ones) for w in range(words) for ones in (False, True)])

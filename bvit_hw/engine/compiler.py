@@ -341,12 +341,18 @@ def compile_network(
     tops = {layout: min(layout.lines, (heights or {}).get(layout.lines, layout.lines)) for layout in layouts}
     contents = Contents()
 
-    def attempt(tiles: Mapping[Layout, int]) -> _Compiler:
-        return _Compiler(graph, Emitter(config, contents), plan_network(graph, config, grids, tiles, fused), tiles)
+    def attempt(tiles: Mapping[Layout, int], *, dry: bool) -> _Compiler:
+        plan = plan_network(graph, config, grids, tiles, fused)
+        return _Compiler(graph, Emitter(config, contents, dry=dry), plan, tiles)
+
+    def whole(tiles: Mapping[Layout, int]) -> Compiled:
+        c = attempt(tiles, dry=False)
+        c.run()
+        return _compiled(c)
 
     tiles = dict(tops)
     while True:
-        c = attempt(tiles)
+        c = attempt(tiles, dry=True)
         try:
             c.run()
             break
@@ -355,17 +361,16 @@ def compile_network(
             if lower is None:
                 raise
             tiles[lower] = -(-tiles[lower] // 2)
-    found = _compiled(c)
+    found = whole(tiles)
     # What was cut may have been the wrong one: each grid's tiles grow again while that fits and is quicker.
     for layout in sorted(tiles, key=lambda layout: (-layout.lines, -layout.slots)):
         while tiles[layout] < tops[layout]:
             higher = {**tiles, layout: min(tops[layout], 2 * tiles[layout])}
-            c = attempt(higher)
             try:
-                c.run()
+                attempt(higher, dry=True).run()
             except RoomError:
                 break
-            other = _compiled(c)
+            other = whole(higher)
             commands = [one.programme.commands for one in (found, other)]
             before, behind = (cycles(config, rules, some).total(rules) for some in commands)
             if behind >= before:

@@ -24,10 +24,13 @@ BITS_REACH = (1 << 16) // OCTETS
 
 
 class Emitter:
-    """Drafts of commands in their order; rooms in the memories of bits and of values; contents of the others."""
+    """Drafts of commands in their order; rooms in the memories of bits and of values; contents of the others.
 
-    def __init__(self, config: EngineConfig, contents: Contents) -> None:
-        self.config, self.contents = config, contents
+    With ``dry`` only the rooms count: whether a network fits.
+    """
+
+    def __init__(self, config: EngineConfig, contents: Contents, *, dry: bool = False) -> None:
+        self.config, self.contents, self.dry = config, contents, dry
         self.drafts: list[Draft] = []
         #: keys and values that are copied to weights
         self.copied: dict[Hashable, Content] = {}
@@ -94,6 +97,8 @@ class Emitter:
 
     def load_values(self, held: Values, x: IntArray) -> None:
         """A tensor, tokens x channels, that is part of the programme."""
+        if self.dry:
+            return
         command = Command(
             kind=Kind.LOAD, memory=Memory.VALUES, weights=View(held.base), words=held.words,
             slices=held.layout.lanes * held.group // 8,
@@ -102,6 +107,8 @@ class Emitter:
 
     def compute(self, command: Command, taps: Sequence[Tap], records: IntArray) -> None:
         """A command without products, for all groups of ``records`` (groups x words x channels), cut by groups."""
+        if self.dry:
+            return
         size = records.shape[1]
         self.limit("params", size, self.config.params)
         most = min(GROUPS, self.config.params // size)

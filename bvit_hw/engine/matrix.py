@@ -169,6 +169,8 @@ def product(
     Bits say whether it is above 0; with a ``tail``, which is computed of it in the same command, whether that is at
     least the threshold. What does not depend on places is prepared once for each ``key``.
     """
+    if e.dry:
+        return
     rows, group = e.config.rows, e.config.channels
     turns, per_turn = -(-len(weights) // rows), rows // group
     found = e.contents.once(

@@ -24,6 +24,8 @@ WIDE = 32
 
 def to_bits(e: Emitter, x: Values, out: Bits, bias: IntArray, plane: int | None = None) -> None:
     """Whether x + bias >= 0, or a plane of x; channels that are not there are 0."""
+    if e.dry:
+        return
     fixed = records(e.config.channels, bias)
     if plane is None:
         tail = fixed.shape[0] * e.config.channels - len(bias)
@@ -68,6 +70,8 @@ def line_runs(lines: Sequence[Sequence[int | None]]) -> list[tuple[int, int, int
 
 def spatial_pool(e: Emitter, x: Lines, out: Values, first: int, rows: int, columns: int) -> None:
     """Sums of windows, which lie within lanes, or of the whole grid; ``out`` begins with line ``first``."""
+    if e.dry:
+        return
     given = _values(x)
     whole = out.layout.slots == 1 and given.layout.strip * given.layout.lanes == columns
     lanes = range(given.layout.lanes) if whole else range(1)
@@ -93,6 +97,8 @@ def _nothing(e: Emitter, out: Values) -> IntArray:
 
 def upsample(e: Emitter, x: Lines, out: Values, first: int, factor: int) -> None:
     """A command for each column of the squares, of lines that come from one; ``out`` begins with line ``first``."""
+    if e.dry:
+        return
     given = _values(x)
     lines = [[x.at((first + y) // factor)] for y in range(out.layout.lines)]
     for start, count, stride in line_runs(lines):
@@ -111,6 +117,8 @@ def multi_pool(e: Emitter, node: FrozenNode, x: Lines, out: Values, first: int, 
 
     ``out`` begins with line ``first`` of ``height``.
     """
+    if e.dry:
+        return
     h3, w3, h5, w5 = node.params["coef"].astype(np.int64)
     coefs = (h3 + w3 + h5 + w5, h3 + h5, h5, w3 + w5, w5)
     fixed = records(e.config.channels, node.params["bias"].astype(np.int64), 0, 0, 0, *coefs)
