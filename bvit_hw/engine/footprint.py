@@ -5,14 +5,17 @@ from __future__ import annotations
 from bvit_hw.engine.config import MEMORIES, OCTET, EngineConfig
 from bvit_hw.targets.memories import Memories
 
+#: how many times a memory is there, because so many words are read in a cycle (docs/engine.md, the RTL)
+COPIES = {"params": 4}
+
 
 def memory_halves(config: EngineConfig, memories: Memories) -> dict[str, int]:
     """Half blocks of each memory: one port writes and one reads, with a write enable for each eight bits.
 
-    An enable covers ``byte_bits`` of a block, so of nine bits one is lost. Nothing is counted twice: an engine that
-    reads several words at once needs more.
+    An enable covers ``byte_bits`` of a block, so of nine bits one is lost. It is an engine of one tap a cycle.
     """
     return {
-        name: memories.halves(config.widths[name] // OCTET * memories.byte_bits, getattr(config, name))
+        name: COPIES.get(name, 1)
+        * memories.halves(config.widths[name] // OCTET * memories.byte_bits, getattr(config, name))
         for name in MEMORIES
     }

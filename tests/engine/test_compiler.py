@@ -16,6 +16,7 @@ from bvit_hw.data import normalize
 from bvit_hw.engine.commands import Kind, Memory
 from bvit_hw.engine.compiler import NODES, compile_network
 from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.cycles import Rules, cycles
 from bvit_hw.engine.layout import strips
 from bvit_hw.errors import LimitError
 from bvit_hw.freeze import random_images
@@ -118,6 +119,20 @@ def test_memories_too_shallow_for_all_lines_make_the_tiles_lower() -> None:
     assert all(height == layout.lines for layout, height in deep.heights.items())
     assert any(height < layout.lines for layout, height in shallow.heights.items())
     assert shallow.peaks[Memory.VALUES] <= 1024 < deep.peaks[Memory.VALUES]
+
+
+def test_tiles_that_were_cut_without_need_grow_again() -> None:
+    """None could be twice as high and quicker."""
+    graph, _ = network("three-stages")
+    engine = EngineConfig(values=256, bits=256)
+    found = compile_network(graph, engine)
+    low = {layout.lines: height for layout, height in found.heights.items() if height < layout.lines}
+    assert low
+    took = cycles(engine, Rules(), found.programme.commands).total(Rules())
+    for lines, height in low.items():
+        limits = {layout.lines: size for layout, size in found.heights.items()} | {lines: 2 * height}
+        other = compile_network(graph, engine, heights=limits)
+        assert cycles(engine, Rules(), other.programme.commands).total(Rules()) >= took
 
 
 def test_weights_that_stay_are_loaded_once_whatever_the_tiles() -> None:

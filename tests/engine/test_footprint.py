@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bvit_hw.engine.config import EngineConfig
+from bvit_hw.boards import load_board
+from bvit_hw.engine.config import PYNQ_Z2, EngineConfig
 from bvit_hw.engine.footprint import memory_halves
 from bvit_hw.errors import ConfigError
 from bvit_hw.targets.xilinx import MEMORIES
@@ -15,7 +16,8 @@ ENGINES = {
     "bits": (EngineConfig(bits=512), 2 * 7),
     # 256 bytes a word of 32 rows: 32 blocks of 512 x 72 bits
     "weights": (EngineConfig(weights=1536), 2 * 3 * 32),
-    "params": (EngineConfig(params=2048), 2 * 16),
+    # 32 bytes a word, four times
+    "params": (EngineConfig(params=2048), 4 * 2 * 16),
     "steps": (EngineConfig(steps=512), 2),
     # half a block has at most 36 bits
     "taps": (EngineConfig(taps=16), 2),
@@ -33,3 +35,7 @@ def test_a_depth_that_leaves_blocks_half_empty_is_refused(depth: int) -> None:
     told = rf"engine: values={depth}; allowed: powers of two from 16 on, and multiples of 512, up to 65536"
     with pytest.raises(ConfigError, match=told):
         EngineConfig(values=depth)
+
+
+def test_a_board_holds_its_engine() -> None:
+    assert sum(memory_halves(PYNQ_Z2, MEMORIES).values()) <= load_board("pynq-z2").resources.bram18.count

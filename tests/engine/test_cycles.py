@@ -1,0 +1,53 @@
+"""The model of cycles, against what docs/engine.md says of the units, counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from bvit_hw.engine.commands import Command, Kind
+from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.cycles import Cycles, Rules, cycles, cycles_of
+
+CONFIG = EngineConfig(tokens=7, rows=32, channels=8)
+RULES = Rules(fill=60, latency=50)
+
+COMMANDS = {
+    # 2 x 3 x 4 turns, each of 4 groups with 3 taps
+    "taps": (Command(kind=Kind.COMPUTE, groups=4, n0=2, n1=3, n2=4, step_count=5, tap_count=3, out_bytes=1), 24 * 12),
+    "steps": (Command(kind=Kind.COMPUTE, groups=4, n2=10, step_count=16, tap_count=3, out_bytes=1), 10 * 16),
+    "bytes": (Command(kind=Kind.COMPUTE, groups=4, n2=10, tap_count=2, out_bytes=4), 10 * 16),
+    # the table's entries; 6 queries: 4 rows of keys, of 4 groups, twice, and the sum's way to the limit
+    "attend": (Command(kind=Kind.ATTEND, n0=2, n1=3, n2=4, step_count=1), 65 + 6 * (2 * 16 + 7)),
+    # a row a cycle
+    "keys": (Command(kind=Kind.KEYS, n0=28, count=8), 28 * 7),
+    # 28 slots are four words of nine, for each octet
+    "values": (Command(kind=Kind.VALUES, n0=28, count=8), 8 * 4 * 9),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_cycles_of_a_unit(name: str) -> None:
+    command, wanted = COMMANDS[name]
+    assert cycles_of(CONFIG, RULES, command) == Cycles(wanted, 60, 0, 16 + 50)
+
+
+def test_more_taps_a_cycle_round_up_for_each_group() -> None:
+    command = COMMANDS["taps"][0]
+    assert cycles_of(CONFIG, Rules(taps=2), command).computing == 24 * 8
+    # the steps, then
+    assert cycles_of(CONFIG, Rules(taps=4), command).computing == 24 * 5
+
+
+@pytest.mark.parametrize("kind", [Kind.LOAD, Kind.STORE])
+def test_a_beat_of_dram_a_cycle(kind: Kind) -> None:
+    command = Command(kind=kind, words=10, slices=7)
+    assert cycles_of(CONFIG, RULES, command) == Cycles(0, 0, 70 + 50, 66)
+    assert cycles_of(CONFIG, Rules(beats=4, latency=50, prefetch=True), command) == Cycles(0, 0, 18 + 50, 4)
+
+
+def test_commands_add_up_and_loading_may_lie_beside() -> None:
+    some = [Command(kind=Kind.LOAD, words=1000, slices=1), COMMANDS["steps"][0], Command(kind=Kind.END)]
+    total = cycles(CONFIG, RULES, some)
+    assert total == Cycles(160, 60, 1050, 3 * 66)
+    assert total.total(RULES) == 160 + 60 + 1050 + 198
+    assert total.total(Rules(beside=True)) == 1050 + 198
