@@ -22,11 +22,12 @@ class Register(IntEnum):
     INPUT = 0x40
     OUTPUT = 0x48
     CYCLES = 0x50
-    FETCH_CYCLES = 0x54
-    LOAD_CYCLES = 0x58
-    STORE_CYCLES = 0x5C
-    COMMANDS = 0x60
-    END = 0x64
+    CORE_CYCLES = 0x54
+    FETCH_CYCLES = 0x58
+    LOAD_CYCLES = 0x5C
+    STORE_CYCLES = 0x60
+    COMMANDS = 0x64
+    END = 0x68
 
 
 class Control(IntEnum):

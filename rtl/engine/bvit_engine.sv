@@ -75,7 +75,7 @@ module bvit_engine #(
   assign m_axi_awburst = 2'b01;
   assign m_axi_wstrb = '1;
 
-  logic engine_rst, start, busy, done, is_fetch, is_load, is_store, command_done;
+  logic engine_rst, start, busy, done, is_core, is_fetch, is_load, is_store, command_done;
   logic [ADDRESS-1:0] programme, input_base, output_base;
   logic [3:0] flags;
   bvit_engine_regs #(
@@ -112,6 +112,7 @@ module bvit_engine #(
     .busy,
     .done,
     .flags,
+    .is_core,
     .is_fetch,
     .is_load,
     .is_store,
@@ -123,7 +124,8 @@ module bvit_engine #(
   logic core_start, core_done, load_we, progress;
   logic [2:0] load_memory;
   logic [15:0] load_addr, store_addr;
-  logic [7:0] load_slice, store_slice;
+  logic [15:0] write_base;
+  logic [7:0] load_slice, store_slice, write_slices;
   logic [63:0] load_data, store_data, read_data;
   logic read_start, read_valid, read_done, read_error, write_start, write_done, write_error;
   logic [ADDRESS-1:0] read_addr, write_addr;
@@ -145,11 +147,12 @@ module bvit_engine #(
     .busy,
     .done,
     .flags,
+    .is_core,
     .is_fetch,
     .is_load,
     .is_store,
     .command_done,
-    .command,
+    .core_command(command),
     .core_start,
     .core_done,
     .load_we,
@@ -167,6 +170,8 @@ module bvit_engine #(
     .write_start,
     .write_addr,
     .write_beats,
+    .write_base,
+    .write_slices,
     .write_done,
     .write_error,
     .progress
@@ -205,8 +210,8 @@ module bvit_engine #(
     .start(write_start),
     .start_addr(write_addr),
     .start_beats(write_beats),
-    .base(command[bvit_engine_pkg::AT_OPERAND0+:16]),
-    .slices(command[bvit_engine_pkg::AT_SLICES+:8]),
+    .base(write_base),
+    .slices(write_slices),
     .done(write_done),
     .error(write_error),
     .store_addr,

@@ -1,8 +1,9 @@
 // The engine without its ports to DRAM: the memories, and the units that carry out COMPUTE, ATTEND, KEYS and VALUES.
 //
-// `start` begins the command, which stays until `done`: a pulse when all that it writes is written. Between commands,
-// `load_we` writes a beat: column `load_slice` of word `load_addr` of a memory. `store_data` is beat `store_slice` of
-// word `store_addr` of values, three cycles behind both.
+// `start` begins the command, which stays until `done`: a pulse when all that it writes is written. `load_we` writes a
+// beat: column `load_slice` of word `load_addr` of a memory; of bits and values between commands only, of weights not
+// beside KEYS and VALUES, of others what the command does not need. `store_data` is beat `store_slice` of word
+// `store_addr` of values, three cycles behind both, between commands.
 `default_nettype none
 
 module bvit_engine_core #(
@@ -71,6 +72,11 @@ module bvit_engine_core #(
     groups <= attend ? 8'(GROUPS) : command[AT_GROUPS+:8];
   end
 
+  // What has the ports of the memories
+  logic running_q, computes, moves;
+  assign computes = running_q && compute;
+  assign moves = running_q && (keys || transpose);
+
   // Memories
   logic [TOKENS-1:0][OCTETS-1:0] bits_we;
   logic [15:0] bits_waddr, bits_raddr, steps_bits_raddr, mover_bits_raddr;
@@ -87,7 +93,7 @@ module bvit_engine_core #(
     .raddr(bits_raddr),
     .rdata(bits)
   );
-  assign bits_raddr = (keys || transpose) ? mover_bits_raddr : steps_bits_raddr;
+  assign bits_raddr = moves ? mover_bits_raddr : steps_bits_raddr;
 
   logic [TOKENS-1:0][CHANNELS-1:0] values_we;
   logic [15:0] values_waddr, values_raddr, vector_values_raddr;
@@ -104,7 +110,7 @@ module bvit_engine_core #(
     .raddr(values_raddr),
     .rdata(values)
   );
-  assign values_raddr = compute ? vector_values_raddr : store_addr;
+  assign values_raddr = computes ? vector_values_raddr : store_addr;
   logic [2:0][7:0] store_beat;
   bvit_engine_stages #(
     .WIDTH(8),
@@ -433,7 +439,7 @@ module bvit_engine_core #(
   assign octets = attend ? rule_bits : vector_bits;
   always_ff @(posedge clk) begin
     bits_waddr <= bits_from_unit ? octet_addr >> 3 : load_addr;
-    values_waddr <= (compute) ? vector_waddr : load_addr;
+    values_waddr <= computes ? vector_waddr : load_addr;
     for (int token = 0; token < TOKENS; token++) begin
       for (int octet = 0; octet < OCTETS; octet++) begin
         bits_we[token][octet] <= !rst && (bits_from_unit
@@ -443,17 +449,17 @@ module bvit_engine_core #(
             bits_from_unit ? octets[token][octet%LANE_BEATS*8+:8] : load_data[octet*8+:8];
       end
       for (int channel = 0; channel < CHANNELS; channel++) begin
-        values_we[token][channel] <= !rst && (compute ? vector_we[channel]
+        values_we[token][channel] <= !rst && (computes ? vector_we[channel]
             : load_we && load_memory == 3'(MEMORY_VALUES)
               && load_slice == 8'(token * LANE_BEATS + channel / OCTET));
-        values_wdata[token][channel] <= compute ? vector_wdata[token][channel] : load_data[channel%OCTET*8+:8];
+        values_wdata[token][channel] <= computes ? vector_wdata[token][channel] : load_data[channel%OCTET*8+:8];
       end
     end
-    weights_waddr <= (keys || transpose) ? mover_waddr : load_addr;
+    weights_waddr <= moves ? mover_waddr : load_addr;
     for (int row = 0; row < ROWS; row++) begin
-      weights_we[row] <= !rst && ((keys || transpose) ? mover_we[row]
+      weights_we[row] <= !rst && (moves ? mover_we[row]
           : load_we && load_memory == 3'(MEMORY_WEIGHTS) && load_slice == 8'(row));
-      weights_wdata[row] <= (keys || transpose) ? mover_wdata[row] : load_data;
+      weights_wdata[row] <= moves ? mover_wdata[row] : load_data;
     end
   end
   for (genvar slice = 0; slice < CHANNELS / 2; slice++) begin : gen_params_we
@@ -462,7 +468,7 @@ module bvit_engine_core #(
 
   // The command's end: nothing is under way any more.
   localparam int LEFT_BITS = $clog2(DRAIN + 1);
-  logic running_q, begun_q, start_q, busy, turn_busy_q;
+  logic begun_q, start_q, busy, turn_busy_q;
   logic [LEFT_BITS-1:0] left_q;
   assign go_steps = attend ? rule_ready : start_q && compute;
   assign busy = steps_busy || mover_busy || turn_busy_q || (|fired);

@@ -39,6 +39,7 @@ module bvit_engine_regs #(
   input  wire logic               busy,
   input  wire logic               done,
   input  wire logic [3:0]         flags,
+  input  wire logic               is_core,
   input  wire logic               is_fetch,
   input  wire logic               is_load,
   input  wire logic               is_store,
@@ -93,7 +94,7 @@ module bvit_engine_regs #(
 
   // Counters of the last frame, or of the one under way
   logic done_q;
-  logic [31:0] frames_q, cycles_q, fetch_q, load_q, store_q, commands_q;
+  logic [31:0] frames_q, cycles_q, core_q, fetch_q, load_q, store_q, commands_q;
   assign interrupt = done_q;
   always_ff @(posedge clk) begin
     if (engine_rst) begin
@@ -106,12 +107,14 @@ module bvit_engine_regs #(
     end
     if (engine_rst || start) begin
       cycles_q <= '0;
+      core_q <= '0;
       fetch_q <= '0;
       load_q <= '0;
       store_q <= '0;
       commands_q <= '0;
     end else begin
       cycles_q <= cycles_q + 32'(busy);
+      core_q <= core_q + 32'(is_core);
       fetch_q <= fetch_q + 32'(is_fetch);
       load_q <= load_q + 32'(is_load);
       store_q <= store_q + 32'(is_store);
@@ -148,6 +151,7 @@ module bvit_engine_regs #(
       32'(REGISTER_FLAGS): data = 32'(flags);
       32'(REGISTER_FRAMES): data = frames_q;
       32'(REGISTER_CYCLES): data = cycles_q;
+      32'(REGISTER_CORE_CYCLES): data = core_q;
       32'(REGISTER_FETCH_CYCLES): data = fetch_q;
       32'(REGISTER_LOAD_CYCLES): data = load_q;
       32'(REGISTER_STORE_CYCLES): data = store_q;

@@ -1,0 +1,86 @@
+"""What Yosys counts of the single engine's units, each in a run of its own.
+
+    python benchmarks/engine_area.py --tokens 7 --rows 32 --channels 8    # a Markdown table on stdout
+
+The core is counted with its memories, at the depths that are given. Yosys maps to cells; nothing is placed or routed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import pyslang
+from machine import processor
+
+from bvit_hw.engine.config import EngineConfig
+from bvit_hw.flows.yosys import SynthJob, synthesize
+from bvit_hw.rtl_library import library
+from bvit_hw.targets import XC7
+
+#: units, and which of the engine's numbers are parameters of each
+UNITS: dict[str, tuple[str, ...]] = {
+    "bvit_engine_steps": (), "bvit_engine_turns": (),
+    "bvit_engine_mover": ("tokens", "rows"), "bvit_engine_rule": ("tokens", "rows", "channels"),
+    "bvit_engine_vector": ("tokens", "channels"), "bvit_engine_matrix": ("tokens", "rows"),
+    "bvit_engine_read": (), "bvit_engine_write": (), "bvit_engine_control": (), "bvit_engine_regs": (),
+    "bvit_engine": ("tokens", "rows", "channels", "bits", "values", "weights", "params", "steps", "taps"),
+}  # fmt: skip
+
+
+def sources() -> tuple[Path, ...]:
+    """The engine's files and what they need, packages first."""
+    names = sorted(library(), key=lambda name: (not name.endswith("_pkg.sv"), name))
+    more = ("bvit_attention_encode.sv", "bvit_adder_tree.sv", "bvit_fifo.sv", "bvit_ram.sv")
+    return tuple(library()[n] for n in names if n.startswith(("bvit_engine", "bvit_popcount")) or n in more)
+
+
+def ports(module: str, parameters: Mapping[str, int]) -> tuple[tuple[str, str, int], ...]:
+    """Direction, name and bits of each port but clock and reset, by slang's elaboration."""
+    options = pyslang.ast.CompilationOptions()
+    options.paramOverrides = [f"{name}={value}" for name, value in parameters.items()]
+    options.topModules = {module}
+    compilation = pyslang.ast.Compilation(pyslang.Bag([options]))
+    for path in sources():
+        compilation.addSyntaxTree(pyslang.syntax.SyntaxTree.fromFile(str(path)))
+    (top,) = compilation.getRoot().topInstances
+    found = []
+    for port in top.body.portList:
+        if port.name not in ("clk", "rst"):
+            direction = "input" if port.direction == pyslang.ast.ArgumentDirection.In else "output"
+            found.append((direction, port.name, port.type.bitWidth))
+    return tuple(found)
+
+
+def job(unit: str, config: EngineConfig) -> SynthJob:
+    """A unit of the engine."""
+    parameters = {name.upper(): getattr(config, name) for name in UNITS[unit]}
+    return SynthJob(
+        name=unit, module=unit, sources=sources(), parameters=parameters, inputs={}, outputs={},
+        others=ports(unit, parameters),
+    )  # fmt: skip
+
+
+def main() -> int:
+    """Count and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    for name, value in asdict(EngineConfig()).items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--units", nargs="*", default=list(UNITS), choices=list(UNITS))
+    given = vars(parser.parse_args())
+    units = given.pop("units")
+    config = EngineConfig(**given)
+    print(f"{processor()}. {config}\n\n| unit | LUT | FF | BRAM18 | DSP |\n|---|---|---|---|---|", flush=True)
+    for unit in units:
+        with tempfile.TemporaryDirectory() as work:
+            found = synthesize([job(unit, config)], target=XC7, work=Path(work), processes=1)[unit]
+        print(f"| `{unit}` | {found.lut:,.0f} | {found.ff:,.0f} | {found.bram18:,.0f} | {found.dsp:,.0f} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
