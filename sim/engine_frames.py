@@ -34,11 +34,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Played:
-    """Registers behind each frame, its output, cycles by command of all frames, and the run's folder."""
+    """Registers behind each frame, its output, and the run's folder."""
 
     registers: list[dict[str, int]]
     outputs: list[np.ndarray]
-    commands: list[tuple[int, int]]
     folder: Path
 
 
@@ -93,9 +92,7 @@ def play(
     for found, places in zip(outputs, told, strict=True):
         left[places["output"] - BASE : places["output"] - BASE + len(found)] = found
     assert np.array_equal(whole[: len(left)], left), "DRAM beside the outputs has changed"
-    lines = [line.split() for line in (folder / "cycles.txt").read_text().splitlines()]
-    commands = [(int(kind), int(spent)) for kind, spent in lines]
-    return Played(json.loads((folder / "results.json").read_text()), outputs, commands, folder)
+    return Played(json.loads((folder / "results.json").read_text()), outputs, folder)
 
 
 def tensors(compiled: Compiled, config: EngineConfig, folder: Path, wanted: Mapping[str, np.ndarray]) -> list[str]:

@@ -70,34 +70,29 @@ module engine_top #(
     .rvalid, .rready, .awaddr, .awlen, .awsize, .awburst, .awvalid, .awready, .wdata, .wstrb, .wlast, .wvalid, .wready,
     .bresp, .bvalid, .bready
   );
-  int kinds, file, began, now = 0;
+  int core_number = 0, dumped_number;
   initial begin
     $readmemh("dram.hex", u_dram.mem);
     $readmemh("dumps.hex", dumps);
-    file = $fopen("cycles.txt", "w");
   end
   logic dumped = 1'b0;
   logic [1:0] ended = '0;
   always @(posedge clk) begin
-    now <= now + 1;
     if (u_engine.start) number <= 0;
-    if (u_engine.command_done && u_engine.busy) begin
-      // A command's cycles, its fetching among them
-      $fdisplay(file, "%0d %0d", u_engine.command[7:0], now - began);
-      began <= now;
-      number <= number + 1;
+    // A command of the core has ended when the core has; a LOAD's last beat is written two cycles behind its end.
+    if (u_engine.command_done && u_engine.busy) number <= number + 1;
+    if (u_engine.core_start) core_number <= number;
+    ended <= {ended[0], u_engine.command_done && !u_engine.is_core};
+    if (ended[1] || u_engine.core_done) begin
+      dumped_number = u_engine.core_done ? core_number : number - 1;
+      if (dumps[dumped_number]) begin
+        $writememh($sformatf("bits_%0d.hex", dumped_number), u_engine.u_core.u_bits.mem);
+        $writememh($sformatf("values_%0d.hex", dumped_number), u_engine.u_core.u_values.mem);
+      end
     end
-    // A LOAD's last beat is written two cycles behind its end.
-    ended <= {ended[0], u_engine.command_done};
-    if (ended[1] && dumps[number-1]) begin
-      $writememh($sformatf("bits_%0d.hex", number - 1), u_engine.u_core.u_bits.mem);
-      $writememh($sformatf("values_%0d.hex", number - 1), u_engine.u_core.u_values.mem);
-    end
-    if (u_engine.start) began <= now;
     dumped <= dump;
     if (dump && !dumped) begin
       $writememh("dram_out.hex", u_dram.mem);
-      $fflush(file);
     end
   end
 endmodule

@@ -137,7 +137,7 @@ PLACES: dict[str, tuple[int, int, int]] = {
     "weights": (2, 0, 64), "bits_in": (3, 0, 64), "values_out": (4, 0, 64), "bits_out": (5, 0, 64),
     "param_base": (6, 0, 16), "param_stride": (6, 16, 16), "record": (6, 32, 16), "out_group": (6, 48, 16),
     "mid_shift": (7, 0, 8), "slope_shift": (7, 8, 8), "out_shift": (7, 16, 8), "out_bits": (7, 24, 8),
-    "out_bytes": (7, 32, 8), "bit_mode": (7, 40, 8), "prelu": (7, 56, 8),
+    "out_bytes": (7, 32, 8), "bit_mode": (7, 40, 8), "wait": (7, 48, 8), "prelu": (7, 56, 8),
     "operand0": (8, 0, 64), "operand1": (9, 0, 64), "operand2": (10, 0, 64), "operand3": (11, 0, 64),
     "group0": (12, 0, 16), "group1": (12, 16, 16), "group2": (12, 32, 16), "group3": (12, 48, 16),
     "lanes": (13, 0, 8), "start": (13, 8, 8), "count": (13, 16, 8), "memory": (13, 24, 8), "space": (13, 32, 8),
@@ -148,7 +148,11 @@ PLACES: dict[str, tuple[int, int, int]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One command; docs/engine.md says what each kind makes of the fields."""
+    """One command; docs/engine.md says what each kind makes of the fields.
+
+    ``wait``: of a LOAD, that it must not begin before the command in front of it that is neither LOAD nor STORE has
+    ended. Those to bits and to values wait all the same.
+    """
 
     kind: Kind
     groups: int = 0
@@ -175,6 +179,7 @@ class Command:
     out_fold: int = 0
     fold_base: int = 0
     bit_mode: BitMode = BitMode.NONE
+    wait: bool = False
     prelu: bool = False
     operand0: View = View()
     operand1: View = View()

@@ -85,6 +85,11 @@ def _moved(command: Command, bases: dict[Memory, int]) -> Command:
     )  # fmt: skip
 
 
+def _meet(x: range, y: range) -> bool:
+    """Whether they have a number in common."""
+    return x.start < y.stop and y.start < x.stop
+
+
 class _Shelf:
     """What lies in a memory now."""
 
@@ -93,22 +98,25 @@ class _Shelf:
         self.base: dict[Content, int] = {}
         self.peak = 0
 
-    def put(self, content: Content, uses: dict[Content, deque[int]]) -> int:
-        """Make room for it where nothing lies, else where what lies there is needed again last."""
+    def put(self, content: Content, uses: dict[Content, deque[int]], busy: range) -> int:
+        """Make room for it where nothing lies, else where what lies there is needed again last.
+
+        Else equal rooms are better where no word is ``busy``: the content then need not wait.
+        """
         lying = sorted(self.base.items(), key=lambda item: item[1])
         starts = [0, *(base + c.words for c, base in lying)]
-        best: tuple[float, int, int] | None = None
+        best: tuple[float, bool, int, int] | None = None
         for start in starts:
             end = start + content.words
             if end > self.depth:
                 continue
             victims = [c for c, base in lying if base < end and base + c.words > start]
             soonest = min((float(uses[c][0]) for c in victims), default=float("inf"))
-            choice = (-soonest, sum(c.words for c in victims), start)
+            choice = (-soonest, _meet(busy, range(start, end)), sum(c.words for c in victims), start)
             if best is None or choice < best:
                 best = choice
         assert best is not None
-        start = best[2]
+        start = best[3]
         for c, base in lying:
             if base < start + content.words and base + c.words > start:
                 del self.base[c]
@@ -152,19 +160,30 @@ def placed(drafts: Sequence[Draft], config: EngineConfig) -> Placed:
             data.extend(content)
         return known[content]
 
+    #: what the last command needs that is neither LOAD nor STORE
+    busy: dict[Memory, range] = {}
     for draft in drafts:
         command = replace(draft.command, address=address(draft.data)) if draft.data else draft.command
         bases: dict[Memory, int] = {}
         for content in draft.contents:
             shelf = shelves[content.memory]
             if content not in shelf.base:
-                base = shelf.put(content, uses)
-                commands.append(content.bring(base, 0 if content.maker else address(content.data)))
+                taken = busy.get(content.memory, range(0))
+                base = shelf.put(content, uses, taken)
+                bring = content.bring(base, 0 if content.maker else address(content.data))
+                if bring.kind == Kind.LOAD:
+                    bring = replace(bring, wait=_meet(taken, range(base, base + content.words)))
+                else:
+                    # What makes it needs no content, and LOADs to weights wait for it by themselves.
+                    busy = {}
+                commands.append(bring)
             bases[content.memory] = shelf.base[content]
             uses[content].popleft()
         for content in draft.contents:
             if not uses[content]:
                 del shelves[content.memory].base[content]
+        if command.kind not in (Kind.LOAD, Kind.STORE):
+            busy = {c.memory: range(bases[c.memory], bases[c.memory] + c.words) for c in draft.contents}
         commands.append(_moved(command, bases) if bases else command)
         behind.append(len(commands))
     return Placed(commands, behind, bytes(data), {memory: shelf.peak for memory, shelf in shelves.items()})

@@ -3,7 +3,7 @@
 `default_nettype none
 
 package bvit_engine_pkg;
-  localparam int VERSION = 3;
+  localparam int VERSION = 4;
   localparam int COMMAND_BITS = 1024;
   localparam int COLUMNS = 64;
   localparam int OCTET = 8;
@@ -41,6 +41,7 @@ package bvit_engine_pkg;
   localparam int AT_OUT_BITS = 472;
   localparam int AT_OUT_BYTES = 480;
   localparam int AT_BIT_MODE = 488;
+  localparam int AT_WAIT = 496;
   localparam int AT_PRELU = 504;
   localparam int AT_OPERAND0 = 512;
   localparam int AT_OPERAND1 = 576;
@@ -93,11 +94,12 @@ package bvit_engine_pkg;
   localparam int REGISTER_INPUT = 64;
   localparam int REGISTER_OUTPUT = 72;
   localparam int REGISTER_CYCLES = 80;
-  localparam int REGISTER_FETCH_CYCLES = 84;
-  localparam int REGISTER_LOAD_CYCLES = 88;
-  localparam int REGISTER_STORE_CYCLES = 92;
-  localparam int REGISTER_COMMANDS = 96;
-  localparam int REGISTER_END = 100;
+  localparam int REGISTER_CORE_CYCLES = 84;
+  localparam int REGISTER_FETCH_CYCLES = 88;
+  localparam int REGISTER_LOAD_CYCLES = 92;
+  localparam int REGISTER_STORE_CYCLES = 96;
+  localparam int REGISTER_COMMANDS = 100;
+  localparam int REGISTER_END = 104;
   localparam int CONTROL_START = 0;
   localparam int CONTROL_SOFT_RESET = 1;
   localparam int STATUS_BUSY = 0;

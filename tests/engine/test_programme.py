@@ -65,7 +65,7 @@ def test_a_file_of_another_version_or_engine_is_refused(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[8:12] = struct.pack("<I", 1)
     file.write_bytes(content)
-    with pytest.raises(ProgrammeError, match=r"commands of version 1; this engine's are of version 3"):
+    with pytest.raises(ProgrammeError, match=r"commands of version 1; this engine's are of version 4"):
         load_programme(file, CONFIG)
 
 
