@@ -6,7 +6,7 @@
 module fv_delay #(
   parameter int STEPS = 4,
   parameter int SHIFT_STEPS = 3,
-  parameter bit BLOCK = 1'b0
+  parameter int STYLE = 0
 ) (
   input wire logic clk,
   input wire logic rst,
@@ -17,7 +17,7 @@ module fv_delay #(
   localparam int B = $clog2(STEPS + 2);
   logic q, after_reset;
   fv_reset u_reset (.*);
-  bvit_delay #(.WIDTH(1), .STEPS(STEPS), .SHIFT_STEPS(SHIFT_STEPS), .BLOCK(BLOCK)) dut (.*);
+  bvit_delay #(.WIDTH(1), .STEPS(STEPS), .SHIFT_STEPS(SHIFT_STEPS), .STYLE(STYLE)) dut (.*);
   logic watch_q, value_q;
   logic [B-1:0] left_q;
   always_ff @(posedge clk) begin

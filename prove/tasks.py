@@ -70,7 +70,8 @@ TASKS: tuple[Task, ...] = (
     Task(top="fv_replay", parameters=_replay(1, 2, 2, 2, OPERATOR=1)),
     Task(top="fv_replay", parameters=_replay(2, 1, 1, 3, OPERATOR=2)),
     *(Task(top="fv_delay", parameters={"STEPS": steps}, quick=steps == 5) for steps in (1, 2, 3, 4, 5, 8)),
-    Task(top="fv_delay", parameters={"STEPS": 6, "BLOCK": 1}),
+    Task(top="fv_delay", parameters={"STEPS": 6, "STYLE": 1}),
+    Task(top="fv_delay", parameters={"STEPS": 6, "STYLE": 2}),
     *(Task(top="fv_delay", parameters={"STEPS": steps, "SHIFT_STEPS": 33}) for steps in (4, 5)),
     *(
         Task(top="fv_logits_out", parameters={"CLASSES": classes, "FRAMES": frames}, quick=classes == 2)

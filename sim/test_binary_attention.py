@@ -15,6 +15,7 @@ from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.ops.base import Params
 from bvit_hw.ops.binary_attention import BinaryAttention
 from bvit_hw.targets import XC7
+from bvit_hw.targets.xcup import TARGET as XCUP
 
 #: the tiny network's four stages, at two foldings each
 TINY = [
@@ -97,6 +98,29 @@ def test_full_size_all_keys(shape: dict[str, int]) -> None:
     rng = np.random.default_rng(op.keys)
     frames = [mixed_frame(op, rng) for _ in range(3)]
     check_op(op, softmax_params(op), frames, patterns=("full", "both"))
+
+
+#: more than 64 words of keys and values; values of which each lane is a byte and less, and more
+DEEP = [
+    {"queries": 6, "keys": 40, "heads": 2, "head_dim": 6, "simd": 3, "kp": 1, "mp": 8, "pe": 3},
+    {"queries": 5, "keys": 33, "heads": 2, "head_dim": 32, "simd": 8, "kp": 2, "mp": 4, "pe": 16},
+]
+
+
+@pytest.mark.parametrize("shape", DEEP, ids=label)
+def test_keys_and_values_in_ultraram(shape: dict[str, int], tmp_path: Path) -> None:
+    """Right in every traffic; Yosys makes as many URAM288 as predicted, and no block RAM but for waiting entries."""
+    op = build({**shape, "ultra": 1}).on(XCUP)
+    rng = np.random.default_rng(op.keys)
+    params = softmax_params(op)
+    measured = check_op(op, params, [mixed_frame(op, rng) for _ in range(5)], min_frames=6)
+    assert measured.cycles_per_frame == op.cycles
+    jobs = [job_of(name, fold, params) for name, fold in (("ultra", op), ("block", op.fold(ultra=0)))]
+    counts = synthesize(jobs, target=XCUP, work=tmp_path / "work", processes=1)
+    ultra, block, predicted = counts["ultra"], counts["block"], op.resources()
+    assert ultra.uram == predicted.uram > 0 == block.uram
+    assert ultra.bram18 == predicted.bram18 < block.bram18
+    assert ultra.lut == pytest.approx(block.lut, rel=0.02)
 
 
 @pytest.mark.slow

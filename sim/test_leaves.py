@@ -94,11 +94,11 @@ def test_loop_counter(tmp_path: Path) -> None:
 def test_ram(tmp_path: Path) -> None:
     """Writes of any lanes and reads at once, often of one word; what is read stays while nothing is."""
     shapes = [
-        (depth, bits, lanes, block)
+        (depth, bits, lanes, style)
         for depth, bits, lanes in ((1, 3, 2), (2, 8, 1), (3, 5, 3), (16, 9, 2), (13, 10, 4), (5, 1, 8))
-        for block in (0, 1)
+        for style in (0, 1, 2)
     ]
-    judge("bvit_ram", [{"DEPTH": d, "BITS": b, "LANES": n, "BLOCK": s} for d, b, n, s in shapes], """
+    judge("bvit_ram", [{"DEPTH": d, "BITS": b, "LANES": n, "STYLE": s} for d, b, n, s in shapes], """
   localparam int ADDR_BITS = (DEPTH > 1) ? $clog2(DEPTH) : 1;
   logic [LANES-1:0] we = '0;
   logic [ADDR_BITS-1:0] waddr = '0, raddr = '0;
@@ -108,7 +108,7 @@ def test_ram(tmp_path: Path) -> None:
   logic [LANES*BITS-1:0] words[DEPTH];
   logic [LANES-1:0] written[DEPTH];
   initial for (int word = 0; word < DEPTH; word++) written[word] = '0;
-  bvit_ram #(.DEPTH(DEPTH), .LANE_BITS(BITS), .LANES(LANES), .BLOCK(BLOCK != 0)) u_leaf (
+  bvit_ram #(.DEPTH(DEPTH), .LANE_BITS(BITS), .LANES(LANES), .STYLE(STYLE)) u_leaf (
     .clk, .we, .waddr, .wdata, .re, .raddr, .rdata
   );
   always @(posedge clk) begin

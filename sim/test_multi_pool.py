@@ -9,7 +9,9 @@ import pytest
 from harness import assert_caught, check_op, find_sources, mutant, random_frame
 
 from bvit_hw.flows.verilator import lint
+from bvit_hw.flows.yosys import job_of, synthesize
 from bvit_hw.ops.multi_pool import MultiPool
+from bvit_hw.targets.xcup import TARGET as XCUP
 
 
 def pool(height: int, width: int, channels: int, pe: int, use_dsp: int = 1, **fields: int) -> MultiPool:
@@ -73,6 +75,30 @@ def test_full_size(side: int, channels: int, pe: int) -> None:
     check(pool(side, side, channels, pe), frames=2, min_frames=2 if pe == 1 else 4, patterns=patterns)
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "pe"), [(1, 1, 6), (1, 5, 3), (2, 1, 1), (2, 2, 6), (2, 5, 2), (3, 3, 1), (5, 7, 6), (7, 7, 2)]
+)
+def test_rows_in_ultraram(height: int, width: int, pe: int) -> None:
+    """Both banks of rows in one word, or a single one; delays of more than three steps."""
+    check(pool(height, width, 6, pe, ultra=1), min_frames=8)
+
+
+def test_ultraram_is_inferred(tmp_path: Path) -> None:
+    """Yosys makes as many URAM288 as predicted, block RAM for tokens alone, and as much logic as with block RAM."""
+    pools = [pool(8, 7, channels, pe) for channels, pe in ((64, 1), (72, 2), (144, 4), (288, 8))]
+    ops = {f"{op.pe} {ultra}": op.fold(ultra=ultra).on(XCUP) for op in pools for ultra in (0, 1)}
+    rng = np.random.default_rng(1)
+    jobs = [job_of(name, op, op.random_params(rng)) for name, op in ops.items()]
+    counts = synthesize(jobs, target=XCUP, work=tmp_path / "work", processes=1)
+    for op, urams in zip(pools, (2, 2, 2, 4), strict=True):
+        counted, before = counts[f"{op.pe} 1"], counts[f"{op.pe} 0"]
+        predicted = op.fold(ultra=1).on(XCUP).resources()
+        assert (counted.uram, predicted.uram) == (urams, urams)
+        assert counted.bram18 == predicted.bram18 < before.bram18
+        assert counted.lut == pytest.approx(before.lut, rel=0.02)
+        assert counted.ff == pytest.approx(before.ff, abs=2)
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 2), (1, 5), (5, 7)])
 def test_lint(height: int, width: int) -> None:
     """Verilator -Wall has nothing to say, least of all about what small grids do not use."""
@@ -100,12 +126,22 @@ MUTATIONS = [
     ("bvit_saturate.sv", "if (!fits)", "if (1'b0)"),
     ("bvit_delay.sv", "STEPS - 1", "STEPS - 2"),
 ]  # fmt: skip
+#: with rows in UltraRAM
+ULTRA_MUTATIONS = [
+    ("bvit_pool_rows.sv", "{write && write_bank_q, write && !write_bank_q}", "{write && !write_bank_q, write_bank_q}"),
+    ("bvit_pool_rows.sv", "{write && write_bank_q, write && !write_bank_q}", "{2{write}}"),
+    ("bvit_pool_rows.sv", ".rdata({word[1], word[0]})", ".rdata({word[0], word[1]})"),
+    ("bvit_pool_rows.sv", "assign row_mid = word[bank1_q]", "assign row_mid = word[0]"),
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "old", "new"), MUTATIONS)
-def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
-    op = pool(5, 6, 16, 2)
+@pytest.mark.parametrize(
+    ("ultra", "file", "old", "new"),
+    [*((0, *mutation) for mutation in MUTATIONS), *((1, *mutation) for mutation in ULTRA_MUTATIONS)],
+)
+def test_mutations_are_caught(ultra: int, file: str, old: str, new: str, tmp_path: Path) -> None:
+    op = pool(5, 6, 16, 2, ultra=ultra)
     rng = np.random.default_rng(1)
     params, frames = op.random_params(rng), [random_frame(op, rng) for _ in range(4)]
     assert_caught(op, params, frames, mutant(tmp_path, file, old, new))

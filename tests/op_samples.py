@@ -50,6 +50,9 @@ OPS: tuple[HwOp, ...] = (
 VARIANTS: tuple[HwOp, ...] = (
     Binarize(tokens=3, channels=1, in_bits=1),
     BinaryAttention(queries=3, keys=6, heads=1, head_dim=18, table_bits=7, table_shift=5, simd=6, kp=2, mp=3, pe=2),
+    BinaryAttention(
+        queries=2, keys=40, heads=2, head_dim=6, table_bits=7, table_shift=5, simd=3, mp=8, pe=3, ultra=1, target=XCUP
+    ),
     BinaryMVAU(tokens=2, cols=48, rows=4, simd=24, pe=2, primitives=1),
     ChannelAffine(
         tokens=3, channels=4, in_bits=(5, 3), multiply=(1, 1), shift=(0, 2), coef_bits=5, bias_bits=9, bias_tokens=3,
@@ -65,6 +68,10 @@ VARIANTS: tuple[HwOp, ...] = (
     IntMVAU(tokens=2, cols=7, rows=8, in_bits=4, in_signed=1, weight_bits=5, acc_bits=12, use_dsp=0, serial=1),
     MultiPool(
         height=2, width=1, channels=4, in_bits=3, coef_bits=3, bias_bits=5, out_shift=0, out_bits=3, pe=2, use_dsp=0
+    ),
+    MultiPool(
+        height=3, width=5, channels=4, in_bits=4, coef_bits=3, bias_bits=6, out_shift=1, out_bits=4, pe=1, use_dsp=0,
+        ultra=1, target=XCUP,
     ),
     PatchGather(height=2, width=3, channels=2, window_h=2, window_w=3, bits=8, signed=0, pe=1),
     PrependToken(tokens=3, channels=4, bits=3, signed=0, pe=1),

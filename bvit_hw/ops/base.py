@@ -338,6 +338,12 @@ class HwOp(ABC):
         """The template of hls/, its configuration and its tables; ConfigError where the operator has no template."""
         raise ConfigError(f"{self.op_type}: has no HLS template, only RTL; allowed: rtl")
 
+    def check_flag(self, name: str) -> None:
+        """Raise ConfigError unless the named field is 0 or 1."""
+        value = getattr(self, name)
+        if value not in (0, 1):
+            raise ConfigError(f"{self.op_type}: {name}={value}; allowed: 0 or 1")
+
     def fold(self, **folding: int) -> Self:
         """The same operator folded differently."""
         changed: dict[str, Any] = {**folding}

@@ -52,7 +52,8 @@ class BinaryAttention(HwOp):
 
     Folding: ``simd`` channels a beat of q, k and v; ``kp`` keys scored at once; ``mp`` keys at once and ``pe`` output
     channels at once in the second product. ``simd`` and ``pe`` divide ``head_dim`` and one of them the other. ``kp``
-    and ``mp`` are at most ``keys``; where one does not divide them, the last group of a row has fewer.
+    and ``mp`` are at most ``keys``; where one does not divide them, the last group of a row has fewer. ``ultra``: keys
+    and values of more than 64 words in UltraRAM (1) or in block RAM (0).
 
     Parameters: ``table`` (head_dim + 1 entries E[p], 0 <= E < 2**table_bits) and ``threshold`` (scalar T >= 0). Key j
     is attended iff E[p_j] * 2**table_shift > T * sum_j E[p_j], p_j the number of equal bits of query and key.
@@ -61,7 +62,7 @@ class BinaryAttention(HwOp):
     op_type: ClassVar[str] = "BinaryAttention"
     contract_node: ClassVar[str] = "BinaryAttention"
     zero_fields: ClassVar[tuple[str, ...]] = ("table_bits", "table_shift")  # not 0 either: they have a most as well
-    folding_fields: ClassVar[tuple[str, ...]] = ("simd", "kp", "mp", "pe")
+    folding_fields: ClassVar[tuple[str, ...]] = ("simd", "kp", "mp", "pe", "ultra")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_popcount_pkg.sv",
         "bvit_popcount_parity.sv",
@@ -99,6 +100,7 @@ class BinaryAttention(HwOp):
     kp: int = 1
     mp: int = 1
     pe: int = 1
+    ultra: int = 0
 
     @classmethod
     def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
@@ -116,6 +118,7 @@ class BinaryAttention(HwOp):
         for name, most in (("table_bits", MAX_TABLE_BITS), ("table_shift", MAX_TABLE_SHIFT)):
             if not 1 <= getattr(self, name) <= most:
                 raise ConfigError(f"BinaryAttention: {name}={getattr(self, name)}; allowed: 1 to {most}")
+        self.check_flag("ultra")
         for name in ("simd", "pe"):
             part = getattr(self, name)
             if part < 1 or self.head_dim % part:
@@ -194,10 +197,14 @@ class BinaryAttention(HwOp):
         return (1.0 / self.queries, 1.0, 1.0)
 
     def foldings(self) -> Iterator[Self]:
-        """Those of :func:`attention_foldings`."""
+        """Those of :func:`attention_foldings`; what would be in block RAM may be in UltraRAM where there is some."""
         found = attention_foldings(self.queries, self.keys, self.heads, self.head_dim)
-        candidates = [self.fold(simd=simd, kp=kp, mp=mp, pe=pe) for simd, kp, mp, pe in sorted(found)]
-        yield from sorted(candidates, key=lambda op: -op.cycles)
+        candidates = [self.fold(simd=simd, kp=kp, mp=mp, pe=pe, ultra=0) for simd, kp, mp, pe in sorted(found)]
+        for fold in sorted(candidates, key=lambda op: -op.cycles):
+            yield fold
+            in_blocks = [depth for depth, _, _ in fold._stores().values() if depth > LUT_RAM_DEPTH]
+            if in_blocks and all(map(self.target.memories.ultra_holds, in_blocks)):
+                yield fold.fold(ultra=1)
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:
@@ -256,16 +263,20 @@ class BinaryAttention(HwOp):
 
     def memory_shapes(self) -> dict[str, tuple[int, int, int]]:
         """Depth, lanes and bits a lane of the memories: keys, values, and entries that wait (where not in SRLs)."""
-        heads = clog2(self.heads)
-        key_bits = word_positions(self.head_dim, "shared_parity") if self.shares_parities else self.head_dim
-        chunks = clog2(self.head_dim // self.pe)
-        shapes = {
-            "keys": (2 << clog2(self.key_groups) + heads, self.kp, key_bits),
-            "values": (2 << clog2(self.value_groups) + heads + chunks, self.mp, self.pe),
-        }
+        shapes = self._stores()
         if self.delay_cycles > SHIFT_LENGTH:
             shapes["entries"] = (self.delay_cycles, 1, self.kp * self.table_bits)
         return shapes
+
+    def _stores(self) -> dict[str, tuple[int, int, int]]:
+        """Those of keys and values."""
+        heads = clog2(self.heads)
+        key_bits = word_positions(self.head_dim, "shared_parity") if self.shares_parities else self.head_dim
+        chunks = clog2(self.head_dim // self.pe)
+        return {
+            "keys": (2 << clog2(self.key_groups) + heads, self.kp, key_bits),
+            "values": (2 << clog2(self.value_groups) + heads + chunks, self.mp, self.pe),
+        }
 
     def _counter_bits(self) -> int:
         return (
@@ -281,9 +292,15 @@ class BinaryAttention(HwOp):
     def cost_terms(self) -> CostTerms:
         """Popcounts, tables and sums a lane; the one multiplier takes DSP blocks as its operands outgrow one."""
         memories, kp, mp, pe = self.target.memories, self.kp, self.mp, self.pe
-        shapes = self.memory_shapes().values()
-        in_luts = [shape for shape in shapes if shape[0] <= LUT_RAM_DEPTH]
-        halves = sum(memories.enabled_halves(n, bits, depth) for depth, n, bits in shapes if depth > LUT_RAM_DEPTH)
+        shapes = self.memory_shapes()
+        in_luts = [shape for shape in shapes.values() if shape[0] <= LUT_RAM_DEPTH]
+        deep = {name: shape for name, shape in shapes.items() if shape[0] > LUT_RAM_DEPTH}
+        blocks = Resources()
+        for name, (depth, n, bits) in deep.items():
+            if self.ultra and name != "entries":
+                blocks += memories.ultra_lanes(n, bits, depth)
+            else:
+                blocks += Resources(bram18=memories.enabled_halves(n, bits, depth))
         size = popcount_size(self.head_dim) if self.shares_parities else None
         lane_luts = size.lane_luts(self.target.weights("Popcount", "lut")) if size else 0.0
         lanes = (kp if kp > 1 else 0) + (mp if mp > 1 else 0)
@@ -325,7 +342,7 @@ class BinaryAttention(HwOp):
         share_bits = self.table_shift + 1
         dsp = min(-(-sum_bits // a) * -(-share_bits // b) for a, b in ((data, coef), (coef, data)))
         return CostTerms(
-            circuit="BinaryAttention", lut=luts, ff=registers, exact=Resources(bram18=halves, dsp=dsp)
+            circuit="BinaryAttention", lut=luts, ff=registers, exact=blocks + Resources(dsp=dsp)
         )
 
     def rtl(self, params: Params) -> RtlInstance:
@@ -350,6 +367,7 @@ class BinaryAttention(HwOp):
                 "KP": self.kp,
                 "MP": self.mp,
                 "PE": self.pe,
+                "ULTRA": self.ultra,
             },
             inputs=port_prefixes("s", 3),
             outputs=port_prefixes("m", 1),

@@ -28,13 +28,14 @@ class MultiPool(PoolOp):
     """p = saturate((sum over h3, w3, h5, w5 of coef * window sum + bias) >> out_shift), zeros outside the grid.
 
     Parameters: ``coef`` 4 x channels, signed ``coef_bits``; ``bias`` channels, signed ``bias_bits``, with the half of
-    the rounding shift inside. ``use_dsp``: multipliers in DSP blocks (1) or lookup tables (0).
+    the rounding shift inside. ``use_dsp``: multipliers in DSP blocks (1) or lookup tables (0). ``ultra``: rows in
+    UltraRAM (1), or in LUT RAM or block RAM as they are deep (0).
     """
 
     op_type: ClassVar[str] = "MultiPool"
     contract_node: ClassVar[str] = "MultiPool"
     zero_fields: ClassVar[tuple[str, ...]] = ("out_shift",)
-    folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp")
+    folding_fields: ClassVar[tuple[str, ...]] = ("pe", "use_dsp", "ultra")
     rtl_sources: ClassVar[tuple[str, ...]] = (
         "bvit_loop_counter.sv", "bvit_ram.sv", "bvit_delay.sv", "bvit_rom.sv", "bvit_booth_mul.sv",
         "bvit_beat_counter.sv", "bvit_pool_mac.sv", "bvit_saturate.sv", "bvit_pool_rows.sv", "bvit_pool_tokens.sv",
@@ -51,6 +52,7 @@ class MultiPool(PoolOp):
     out_bits: int
     pe: int
     use_dsp: int
+    ultra: int = 0
 
     @classmethod
     def from_contract(cls, node: FrozenNode, tensors: Mapping[str, FrozenTensor]) -> Self:
@@ -68,6 +70,7 @@ class MultiPool(PoolOp):
             if getattr(self, name) < 2:
                 raise ConfigError(f"MultiPool: {name}={getattr(self, name)}; allowed: 2 or more")
         self.check_flag("use_dsp")
+        self.check_flag("ultra")
         self.check_pe()
 
     @property
@@ -91,10 +94,16 @@ class MultiPool(PoolOp):
         return (min(1.0, (2 * self.width + 2) / (self.height * self.width)),)
 
     def foldings(self) -> Iterator[Self]:
-        """Every divisor of the channels, with multipliers in lookup tables and in DSP blocks, slowest first."""
+        """Every divisor of the channels, with multipliers in lookup tables and in DSP blocks, slowest first.
+
+        Rows that would be in block RAM may be in UltraRAM where the target has some.
+        """
         for pe in divisors(self.channels):
             for use_dsp in (0, 1):
-                yield self.fold(pe=pe, use_dsp=use_dsp)
+                fold = self.fold(pe=pe, use_dsp=use_dsp, ultra=0)
+                yield fold
+                if fold._row_block and self.target.memories.ultra_holds(self.width * fold.beats):
+                    yield fold.fold(ultra=1)
 
     # ---- the module's structure ----------------------------------------------------------------------------------
 
@@ -136,16 +145,21 @@ class MultiPool(PoolOp):
     def _coef_block(self) -> bool:
         return self.beats > self.target.memories.shallow_words
 
-    def _memories(self) -> list[tuple[int, int, bool]]:
-        """Width, depth and style of every memory but the coefficients; 0 words where there is none."""
-        lane, row, beats = self.pe * self.in_bits, self.width * self.beats, self.beats
+    def _row_memories(self) -> list[tuple[int, int]]:
+        """Width and depth of the two banks of rows together and of the delay behind; 0 words where there is none."""
+        lane, row = self.pe * self.in_bits, self.width * self.beats
         # A delay of n steps is a ring of n - 1 words and a register, up to 3 steps are registers alone.
-        ring = [n - 1 if n > 3 else 0 for n in (row, beats, self.reach * beats)]
+        return [(min(2, self.height) * lane, row), (min(2, self.height - 1) * lane, row - 1 if row > 3 else 0)]
+
+    def _memories(self) -> list[tuple[int, int, bool]]:
+        """Width, depth and style of every memory in LUTs or blocks but the coefficients; 0 words: there is none."""
+        lane, beats = self.pe * self.in_bits, self.beats
+        ring = [n - 1 if n > 3 else 0 for n in (beats, self.reach * beats)]
+        rows = [] if self.ultra else [(*shape, self._row_block) for shape in self._row_memories()]
         return [
-            (min(2, self.height) * lane, row, self._row_block),
-            (min(2, self.height - 1) * lane, ring[0], self._row_block),
-            (2 * self.reach * (lane + 2), ring[1] if self.reach else 0, self._token_block),
-            (self.pe * self._v_bits, ring[2] if self.reach else 0, self._token_block),
+            *rows,
+            (2 * self.reach * (lane + 2), ring[0] if self.reach else 0, self._token_block),
+            (self.pe * self._v_bits, ring[1] if self.reach else 0, self._token_block),
         ]
 
     def cost_terms(self) -> CostTerms:
@@ -154,6 +168,11 @@ class MultiPool(PoolOp):
         both_v, both_w = self.height > 2, self.width > 2
         multipliers = self.pe * (2 + both_v + both_w)
         exact = Resources(dsp=multipliers if self.use_dsp else 0)
+        if self.ultra:
+            (banks, row), (delay, steps) = self._row_memories()
+            sides = min(2, self.height)
+            exact += memories.ultra_lanes(sides, banks // sides, row)
+            exact += memories.ultra_lanes(1, delay, steps) if delay and steps else Resources()
         read_bits = 0
         for width, depth, block in self._memories():
             if width and depth:
@@ -235,8 +254,9 @@ class MultiPool(PoolOp):
             parameters={
                 "HEIGHT": self.height, "WIDTH": self.width, "CHANNELS": self.channels, "IN_BITS": self.in_bits,
                 "COEF_BITS": bits, "BIAS_BITS": self.bias_bits, "OUT_SHIFT": self.out_shift,
-                "OUT_BITS": self.out_bits, "PE": self.pe, "USE_DSP": self.use_dsp, "ROW_BLOCK": int(self._row_block),
-                "TOKEN_BLOCK": int(self._token_block), "COEF_BLOCK": int(self._coef_block),
+                "OUT_BITS": self.out_bits, "PE": self.pe, "USE_DSP": self.use_dsp,
+                "ROW_STYLE": 2 if self.ultra else int(self._row_block), "TOKEN_BLOCK": int(self._token_block),
+                "COEF_BLOCK": int(self._coef_block),
             },
             memories={
                 "V_FILE": self._memory([*vertical, bias], [*[bits] * len(vertical), self.bias_bits]),

@@ -28,12 +28,6 @@ class PoolOp(HwOp):
         for pe in divisors(self.fold_value("channels")):
             yield self.fold(pe=pe)
 
-    def check_flag(self, name: str) -> None:
-        """Raise ConfigError unless the named field is 0 or 1."""
-        value = getattr(self, name)
-        if value not in (0, 1):
-            raise ConfigError(f"{self.op_type}: {name}={value}; allowed: 0 or 1")
-
     def check_pe(self) -> None:
         """Raise FoldingError unless ``pe`` divides the channels."""
         require_divisor(self.op_type, "pe", self.fold_value("pe"), self.fold_value("channels"), "channels")

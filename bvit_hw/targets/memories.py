@@ -146,6 +146,21 @@ class Memories:
         select = 1 if banks <= 4 else (banks + 2) // 3
         return Resources(uram=blocks, lut=width * select + banks, ff=(banks - 1).bit_length())
 
+    def ultra_lanes(self, lanes: int, lane_bits: int, depth: int) -> Resources:
+        """Cost of a memory with a write enable for each lane in UltraRAM (bvit_ram.sv): a lane takes whole bytes.
+
+        Raises ConfigError where the target has no UltraRAM, or ``depth`` is more than one has.
+        """
+        if self.ultra_shape is None or depth > self.ultra_shape[0]:
+            there = f"up to {self.ultra_shape[0]} words" if self.ultra_shape else "none, the target has no UltraRAM"
+            raise ConfigError(f"a memory of {depth} words of {lanes} x {lane_bits} bits in UltraRAM; allowed: {there}")
+        column = lane_bits if lanes == 1 else min(-(-lane_bits // byte) * byte for byte in ULTRA_BYTES)
+        return Resources(uram=-(-lanes * column // self.ultra_shape[1]))
+
+    def ultra_holds(self, depth: int) -> bool:
+        """Whether the target has UltraRAM, and one of it is deep enough."""
+        return self.ultra_shape is not None and depth <= self.ultra_shape[0]
+
     # ---- both ----------------------------------------------------------------------------------------------------
 
     def buffer(self, width: int, depth: int, *, block: bool) -> Resources:

@@ -30,7 +30,7 @@
 
 namespace bvit {
 
-/// Cfg: queries, keys, heads, head_dim, table_bits, table_shift, simd, kp, mp, pe.
+/// Cfg: queries, keys, heads, head_dim, table_bits, table_shift, simd, kp, mp, pe (ultra: not used here).
 template <typename Cfg>
 struct BinaryAttentionShape {
   static_assert(Cfg::queries > 0 && Cfg::keys > 0 && Cfg::heads > 0 && Cfg::head_dim > 0,

@@ -20,7 +20,7 @@
 
 namespace bvit {
 
-/// Cfg: height, width, channels, in_bits, coef_bits, bias_bits, out_shift, out_bits, pe, use_dsp.
+/// Cfg: height, width, channels, in_bits, coef_bits, bias_bits, out_shift, out_bits, pe, use_dsp (ultra: not used here).
 template <typename Cfg>
 struct MultiPoolShape {
   static_assert(Cfg::height > 0 && Cfg::width > 0, "MultiPool: height and width of the grid must be 1 or more.");

@@ -3,14 +3,14 @@
 //
 // Contents are not reset; whoever uses it must know which of the first STEPS words to ignore. Up to
 // SHIFT_STEPS steps are a shift register, more are a ring in memory with the read register as the
-// last step.
+// last step (STYLE as in bvit_ram).
 `default_nettype none
 
 module bvit_delay #(
   parameter int WIDTH = 8,
   parameter int STEPS = 4,
   parameter int SHIFT_STEPS = 3,
-  parameter bit BLOCK = 1'b0
+  parameter int STYLE = 0
 ) (
   input  wire logic             clk,
   input  wire logic             rst,
@@ -44,7 +44,7 @@ module bvit_delay #(
     bvit_ram #(
       .DEPTH(WORDS),
       .LANE_BITS(WIDTH),
-      .BLOCK(BLOCK)
+      .STYLE(STYLE)
     ) u_ram (
       .clk,
       .we(en),

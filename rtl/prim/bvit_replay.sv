@@ -217,7 +217,7 @@ module bvit_replay #(
     bvit_ram #(
       .DEPTH(WORDS),
       .LANE_BITS(WIDTH),
-      .BLOCK(BLOCK)
+      .STYLE(int'(BLOCK))
     ) u_ram (
       .clk,
       .we(write),

@@ -158,7 +158,7 @@ module bvit_attention_choice #(
     .WIDTH(KP * TABLE_BITS),
     .STEPS(E_STEPS),
     .SHIFT_STEPS(33),
-    .BLOCK(E_STEPS > 64)
+    .STYLE(int'(E_STEPS > 64))
   ) u_e_delay (
     .clk,
     .rst,

@@ -16,6 +16,7 @@ module bvit_attention_keys #(
   parameter int KP = 1,
   parameter bit ENCODED = 1'b0,
   parameter int WORD = 32,
+  parameter bit ULTRA = 1'b0,
   localparam int GROUPS = (KEYS + KP - 1) / KP,
   localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
   localparam int HEAD_BITS = (HEADS > 1) ? $clog2(HEADS) : 1
@@ -90,12 +91,12 @@ module bvit_attention_keys #(
     .rslot
   );
 
-  // Up to 64 words lie in LUT RAM.
+  // Up to 64 words lie in LUT RAM, more in block RAM or UltraRAM.
   bvit_ram #(
     .DEPTH(1 << ADDR_BITS),
     .LANE_BITS(WORD),
     .LANES(KP),
-    .BLOCK(ADDR_BITS > 6)
+    .STYLE(ADDR_BITS <= 6 ? 0 : ULTRA ? 2 : 1)
   ) u_ram (
     .clk,
     .we({KP{take && last}} & lane),

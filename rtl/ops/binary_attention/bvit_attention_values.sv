@@ -17,6 +17,7 @@ module bvit_attention_values #(
   parameter int SIMD = 8,
   parameter int MP = 4,
   parameter int PE = 4,
+  parameter bit ULTRA = 1'b0,
   localparam int GROUPS = (KEYS + MP - 1) / MP,
   localparam int CHUNKS = HEAD_DIM / PE,
   localparam int GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
@@ -104,12 +105,12 @@ module bvit_attention_values #(
     .rslot
   );
 
-  // Up to 64 words lie in LUT RAM.
+  // Up to 64 words lie in LUT RAM, more in block RAM or UltraRAM.
   bvit_ram #(
     .DEPTH(1 << ADDR_BITS),
     .LANE_BITS(PE),
     .LANES(MP),
-    .BLOCK(ADDR_BITS > 6)
+    .STYLE(ADDR_BITS <= 6 ? 0 : ULTRA ? 2 : 1)
   ) u_ram (
     .clk,
     .we({MP{write}} & lane),

@@ -32,6 +32,7 @@ module bvit_binary_attention #(
   parameter int KP = 1,    // keys scored at once
   parameter int MP = 4,    // keys at once in the second product
   parameter int PE = 4,    // output channels at once
+  parameter bit ULTRA = 1'b0,  // keys and values of more than 64 words in UltraRAM
   parameter TABLE_FILE = "",
   parameter THRESHOLD_FILE = "",
   localparam int OUT_BITS = $clog2(KEYS + 1) + 1
@@ -112,7 +113,8 @@ module bvit_binary_attention #(
     .SIMD(SIMD),
     .KP(KP),
     .ENCODED(SHARED),
-    .WORD(K_WORD)
+    .WORD(K_WORD),
+    .ULTRA(ULTRA)
   ) u_keys (
     .clk,
     .rst,
@@ -206,7 +208,8 @@ module bvit_binary_attention #(
     .HEAD_DIM(HEAD_DIM),
     .SIMD(SIMD),
     .MP(MP),
-    .PE(PE)
+    .PE(PE),
+    .ULTRA(ULTRA)
   ) u_values (
     .clk,
     .rst,

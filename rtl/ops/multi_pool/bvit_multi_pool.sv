@@ -23,7 +23,7 @@ module bvit_multi_pool #(
   parameter int OUT_BITS = 8,
   parameter int PE = 2,
   parameter bit USE_DSP = 1'b1,
-  parameter bit ROW_BLOCK = 1'b0,    // rows in block RAM
+  parameter int ROW_STYLE = 0,       // rows in LUT RAM (0), block RAM (1) or UltraRAM (2)
   parameter bit TOKEN_BLOCK = 1'b0,  // the horizontal part's tokens in block RAM
   parameter bit COEF_BLOCK = 1'b0,   // coefficients in block RAM
   parameter V_FILE = "",      // a lane: bias, c_h5, c_h3; in a grid of up to 2 rows bias, c_h3 + c_h5
@@ -71,7 +71,7 @@ module bvit_multi_pool #(
     .WIDTH(WIDTH),
     .BEATS(BEATS),
     .BITS(PE * IN_BITS),
-    .BLOCK(ROW_BLOCK)
+    .STYLE(ROW_STYLE)
   ) u_rows (
     .clk, .rst, .en, .s_axis_tdata, .s_axis_tvalid, .s_axis_tready,
     .m_step(step1), .m_take(take1), .m_edge(edge1), .m_clear(clear1),
@@ -163,7 +163,7 @@ module bvit_multi_pool #(
     bvit_delay #(
       .WIDTH(PE * V_BITS),
       .STEPS(REACH * BEATS),
-      .BLOCK(TOKEN_BLOCK)
+      .STYLE(int'(TOKEN_BLOCK))
     ) u_line (
       .clk, .rst, .en(en && step6_q), .d(v6), .q(v_mid)
     );

@@ -18,7 +18,7 @@ module bvit_pool_rows #(
   parameter int WIDTH = 8,
   parameter int BEATS = 4,     // of a token
   parameter int BITS = 16,     // of a beat
-  parameter bit BLOCK = 1'b0   // rows in block RAM
+  parameter int STYLE = 0      // of the rows' memories, as in bvit_ram
 ) (
   input  wire logic            clk,
   input  wire logic            rst,
@@ -148,23 +148,41 @@ module bvit_pool_rows #(
 
   logic [BITS-1:0] row_up2, row_up1, row_mid, row_down1;
   logic [BITS-1:0] word[2];
-  for (genvar b = 0; b < 2; b++) begin : gen_bank
-    if (b < HEIGHT) begin : gen_ram
-      bvit_ram #(
-        .DEPTH(ROW),
-        .LANE_BITS(BITS),
-        .BLOCK(BLOCK)
-      ) u_ram (
-        .clk,
-        .we(write && write_bank_q == 1'(b)),
-        .waddr(waddr_q),
-        .wdata(s_axis_tdata),
-        .re(en),
-        .raddr(raddr_q),
-        .rdata(word[b])
-      );
-    end else begin : gen_none
-      assign word[b] = '0;
+  if (STYLE == 2 && HEIGHT > 1) begin : gen_beside
+    // UltraRAM is wide: both banks lie in one word.
+    bvit_ram #(
+      .DEPTH(ROW),
+      .LANE_BITS(BITS),
+      .LANES(2),
+      .STYLE(STYLE)
+    ) u_ram (
+      .clk,
+      .we({write && write_bank_q, write && !write_bank_q}),
+      .waddr(waddr_q),
+      .wdata(s_axis_tdata),
+      .re(en),
+      .raddr(raddr_q),
+      .rdata({word[1], word[0]})
+    );
+  end else begin : gen_apart
+    for (genvar b = 0; b < 2; b++) begin : gen_bank
+      if (b < HEIGHT) begin : gen_ram
+        bvit_ram #(
+          .DEPTH(ROW),
+          .LANE_BITS(BITS),
+          .STYLE(STYLE)
+        ) u_ram (
+          .clk,
+          .we(write && write_bank_q == 1'(b)),
+          .waddr(waddr_q),
+          .wdata(s_axis_tdata),
+          .re(en),
+          .raddr(raddr_q),
+          .rdata(word[b])
+        );
+      end else begin : gen_none
+        assign word[b] = '0;
+      end
     end
   end
   assign row_mid = word[bank1_q];
@@ -174,7 +192,7 @@ module bvit_pool_rows #(
     bvit_delay #(
       .WIDTH(2 * BITS),
       .STEPS(ROW),
-      .BLOCK(BLOCK)
+      .STYLE(STYLE)
     ) u_up (
       .clk, .rst, .en(en && take1_q), .d({row_up1, row_mid}), .q({row_up2, row_up1})
     );
@@ -182,7 +200,7 @@ module bvit_pool_rows #(
     bvit_delay #(
       .WIDTH(BITS),
       .STEPS(ROW),
-      .BLOCK(BLOCK)
+      .STYLE(STYLE)
     ) u_up (
       .clk, .rst, .en(en && take1_q), .d(row_mid), .q(row_up1)
     );

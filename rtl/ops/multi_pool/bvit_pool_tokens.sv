@@ -54,7 +54,7 @@ module bvit_pool_tokens #(
     bvit_delay #(
       .WIDTH(2 * REACH * TAP_BITS),
       .STEPS(BEATS),
-      .BLOCK(BLOCK)
+      .STYLE(int'(BLOCK))
     ) u_line (
       .clk, .rst, .en(step), .d(line_d), .q(line_q)
     );

@@ -120,7 +120,7 @@ module bvit_patch_gather #(
     bvit_ram #(
       .DEPTH(WORDS),
       .LANE_BITS(PE * BITS),
-      .BLOCK(BLOCK)
+      .STYLE(int'(BLOCK))
     ) u_ram (
       .clk,
       .we(write),

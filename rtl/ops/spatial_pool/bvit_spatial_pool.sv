@@ -105,7 +105,7 @@ module bvit_spatial_pool #(
     bvit_ram #(
       .DEPTH(WORDS),
       .LANE_BITS(PE * SUM_BITS),
-      .BLOCK(BLOCK)
+      .STYLE(int'(BLOCK))
     ) u_ram (
       .clk,
       .we(take),
