@@ -25,9 +25,9 @@ from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 
 #: nodes of the search tree at most; the shipped networks are solved at the first one
-COARSE_NODES, FINE_NODES = 10_000, 2_000
+COARSE_NODES, FINE_NODES, DIES_NODES = 10_000, 2_000, 500
 #: how far from the cheapest a fine solution may be; on a die that is nearly full the search for a nearer one is long
-FINE_GAP, DIES_GAP = 2e-3, 5e-3
+FINE_GAP, DIES_GAP = 2e-3, 1e-2
 #: part of a die that a coarse solution may fill where there are further dies: width converters are not in it
 COMFORTABLE = 0.9
 #: pairs of lanes at the two ends of all streams beyond which a fine programme takes minutes, or hours: DeiT has 384
@@ -235,7 +235,8 @@ class Solver:
         chosen: dict[str, HwOp] = {}
         for part in parts:
             programme, columns = self._fine_programme(part, worthwhile, chosen)
-            values = programme.solve(gap=FINE_GAP if len(parts) == 1 else DIES_GAP, nodes=FINE_NODES)
+            gap, nodes = (FINE_GAP, FINE_NODES) if len(parts) == 1 else (DIES_GAP, DIES_NODES)
+            values = programme.solve(gap=gap, nodes=nodes)
             if values is None:
                 return None
             chosen |= {name: max(pairs, key=lambda pair: values[pair[1]])[0].op for name, pairs in columns.items()}
