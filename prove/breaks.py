@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_RULE = ("attention_choice[KEYS=3,KP=2,T=3,ROWS=6]", "bvit_attention_choice.sv")
+
 BREAKS: tuple[tuple[str, str, str, str], ...] = (
     # the FIFO: one reset deleted, full one early, full one late, a beat lost, a beat changed
     ("fifo[DEPTH=2]", "bvit_fifo.sv", "skid_valid_q <= 1'b0;\n      end else if (free)", "end else if (free)"),
@@ -57,6 +59,18 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("reset_chain[HOLD=2]", "bvit_reset_chain.sv", "busy_q <= busy_q && held", "busy_q <= 1'b0"),
     ("reset_chain[HOLD=2]", "bvit_reset_chain.sv", "      hold_q <= 1'b1;", "      hold_q <= 1'b0;"),
     ("reset_chain[HOLD=2]", "bvit_reset_chain.sv", "datapath_rst = request || busy_q", "datapath_rst = busy_q"),
+    # operators: a group's end missed, a stall not heeded, a buffer that never looks full, one that takes too much, a
+    # step of no token
+    ("operator[UNIT=0,IN=2,OUT=1,HELD=2,WAIT=1,A=2,B=1]", "bvit_channel_pool.sv", "take && last;", "take;"),
+    ("operator[UNIT=1,IN=4,OUT=1,HELD=6,WAIT=1,A=2,B=2]", "bvit_spatial_pool.sv", "!valid_q || m_axis_tready", "1'b1"),
+    ("operator[UNIT=4,IN=1,OUT=2,HELD=9,WAIT=3,A=2,B=2]", "bvit_replay.sv", "raddr != waddr || full", "raddr != waddr"),
+    ("operator[UNIT=10,IN=1,OUT=1,HELD=14,WAIT=2,A=2,B=2]", "bvit_pool_rows.sv", "(!full || en)", "1'b1"),
+    ("operator[UNIT=10,IN=1,OUT=1,HELD=14,WAIT=2,A=2,B=2]", "bvit_multi_pool.sv", "&& !clear3_q", "&& 1'b1"),
+    # the row rule: a key at the bound, sums of two rows, a lane without a key, a bound beyond the table's range
+    (*_RULE, "] > bound_q", "] >= bound_q"),
+    (*_RULE, "(row_first_q ? '0 : row_sum_q)", "row_sum_q"),
+    (*_RULE, "if (last_q[0]) e_q <= '0;\n          else ", ""),
+    (*_RULE, "|(bound >> TABLE_BITS) ? '1 :", "1'b0 ? '1 :"),
     # arithmetic
     ("arithmetic[UNIT=0,N=4,M=4]", "bvit_booth_mul.sv", "{above, 1'b1}", "{above, 1'b0}"),
     ("arithmetic[UNIT=3,N=8,M=4,SHIFT=2]", "bvit_saturate.sv", "= w[W_BITS-1];", "= 1'b0;"),

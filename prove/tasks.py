@@ -28,6 +28,23 @@ _ARITHMETIC: dict[int, tuple[dict[str, int], ...]] = {
 }  # fmt: skip
 
 
+#: fv_operator: UNIT, IN, OUT, HELD, WAIT, A, B, cycles of a bounded proof (None: any length)
+_OPERATORS: tuple[tuple[int, int, int, int, int, int, int, int | None], ...] = (
+    (0, 2, 1, 2, 1, 2, 1, None), (0, 3, 1, 3, 1, 3, 1, None),
+    (1, 4, 1, 6, 1, 2, 2, None), (1, 2, 1, 2, 1, 1, 2, None), (1, 2, 1, 3, 1, 2, 1, None),
+    (2, 1, 1, 9, 3, 2, 2, None), (2, 1, 1, 1, 1, 1, 2, None),
+    (3, 1, 4, 17, 6, 4, 2, None), (4, 1, 2, 9, 3, 2, 2, None),
+    (5, 1, 1, 2, 1, 1, 1, None), (5, 1, 1, 2, 1, 2, 1, None),
+    (6, 1, 1, 4, 1, 2, 0, None), (6, 1, 1, 7, 1, 2, 1, None),
+    (7, 1, 1, 7, 4, 2, 2, None), (7, 2, 1, 7, 4, 1, 2, None), (7, 1, 2, 9, 4, 2, 1, None),
+    (8, 1, 1, 6, 4, 2, 2, None), (8, 2, 1, 5, 4, 1, 2, None),
+    (9, 1, 1, 9, 4, 1, 2, None), (9, 1, 2, 13, 4, 2, 2, None),
+    # rows and tokens of zeros around the grid: no invariant is found in time
+    (10, 1, 1, 14, 2, 2, 2, 24), (10, 1, 1, 14, 3, 1, 3, 24), (10, 1, 1, 11, 2, 3, 1, 24),
+)  # fmt: skip
+_OPERATOR_NAMES = ("UNIT", "IN", "OUT", "HELD", "WAIT", "A", "B")
+
+
 def _bound(unit: int, parameters: dict[str, int]) -> int | None:
     """Where no invariant is found in time. Pipelines keep nothing but their steps."""
     if unit == 6 and parameters["N"] > 6:
@@ -86,6 +103,25 @@ TASKS: tuple[Task, ...] = (
         )
         for unit, several in _ARITHMETIC.items()
         for n, parameters in enumerate(several)
+    ),
+    *(
+        Task(
+            top="fv_operator",
+            parameters=dict(zip(_OPERATOR_NAMES, values, strict=True)),
+            bound=bound,
+            quick=values[0] in (1, 5) and values[5] == 2,
+        )
+        for *values, bound in _OPERATORS
+    ),
+    *(
+        Task(
+            top="fv_attention_choice",
+            parameters={"KEYS": keys, "KP": kp, "T": t, "ROWS": rows},
+            bound=bound,
+            quick=(keys, kp, t) == (3, 2, 3),
+        )
+        for keys, kp, t, rows, bound in ((2, 1, 1, 5, 16), (2, 1, 3, 5, 16), (3, 1, 3, 4, 18), (3, 2, 1, 6, 16),
+                                         (3, 2, 3, 6, 16), (4, 2, 3, 6, 16))
     ),
     *(Task(top="fv_reset_chain", parameters={"HOLD": hold}, quick=hold == 2) for hold in (1, 2, 5)),
     Task(top="fv_axi_lite_regs", parameters={"RESET_CYCLES": 3}),
