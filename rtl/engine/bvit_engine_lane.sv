@@ -1,9 +1,8 @@
 // One channel of one token in the vector unit: sums of taps, PReLU, shift, saturation. See bvit_engine_vector.
 //
-// In 32 bits, modulo 2^32. A tap comes as `x` with its coefficient; `word` is there in the cycle in which it counts,
-// four cycles later (`adds`, or with `adds_post` behind the PReLU; `first` begins anew with the biases). The result is
-// `y` ten cycles behind the cycle of the last tap's sum. `bias` and `bias2` come with `first`, `slope` three cycles
-// behind the sum.
+// In 32 bits, modulo 2^32. A tap comes as `x` with its coefficient, and is added four cycles later; a cycle before that
+// come `adds`, or with a tap behind the PReLU `adds_post`. In the cycle of the sum come `first`, which begins anew, and
+// the biases; `slope` comes three cycles behind it. The result is `y`, ten cycles behind the last tap's sum.
 `default_nettype none
 
 module bvit_engine_lane #(
@@ -17,9 +16,9 @@ module bvit_engine_lane #(
   input  wire logic                   plain,       // with the product: no coefficient
   input  wire logic [1:0]             shift_high,  // with the product, in bytes
   input  wire logic [2:0]             shift_low,   // a cycle later
-  input  wire logic                   first,
-  input  wire logic                   adds,
+  input  wire logic                   adds,        // with shift_low
   input  wire logic                   adds_post,
+  input  wire logic                   first,       // a cycle later
   input  wire logic [WIDE-1:0]        bias,
   input  wire logic [WIDE-1:0]        bias2,
   input  wire logic signed [15:0]     slope,
@@ -39,7 +38,8 @@ module bvit_engine_lane #(
   /* verilator lint_off UNUSEDSIGNAL */
   (* use_dsp = "yes" *) logic signed [FACTOR+15:0] product_q;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic [WIDE-1:0] term, high_q, low_q, before_q, after_q;
+  logic [WIDE-1:0] term, high_q, low, low_q, low_post_q, before_q, after_q;
+  assign low = high_q << shift_low;
   assign term = plain ? WIDE'(x2_q) : product_q[WIDE-1:0];
   always_ff @(posedge clk) begin
     x_q <= x;
@@ -47,9 +47,11 @@ module bvit_engine_lane #(
     x2_q <= x_q;
     product_q <= $signed(x_q[FACTOR-1:0]) * coef_q;
     high_q <= term << {shift_high, 3'd0};
-    low_q <= high_q << shift_low;
-    before_q <= (first ? bias : before_q) + (adds ? low_q : '0);
-    after_q <= (first ? bias2 : after_q) + (adds_post ? low_q : '0);
+    // Two registers that are cleared, so that the sums are an adder and nothing else.
+    low_q <= adds ? low : '0;
+    low_post_q <= adds_post ? low : '0;
+    before_q <= (first ? bias : before_q) + low_q;
+    after_q <= (first ? bias2 : after_q) + low_post_q;
   end
 
   // PReLU: what is at least 0 is multiplied by a power of two.
@@ -64,7 +66,8 @@ module bvit_engine_lane #(
     mid_q <= $signed(before_q) >>> {mid_shift[4:3], 3'd0};
     mid2_q <= FACTOR'(mid_q >>> mid_shift[2:0]);
     mid3_q <= mid2_q;
-    factor_q <= mid2_q[FACTOR-1] ? 17'(slope) : {1'b0, one};
+    if (!prelu) factor_q <= '0;
+    else factor_q <= mid2_q[FACTOR-1] ? 17'(slope) : {1'b0, one};
     bent_q <= mid3_q * factor_q;
     rest_q <= {rest_q[2:0], prelu ? after_q : before_q};
   end
@@ -73,7 +76,7 @@ module bvit_engine_lane #(
   logic signed [WIDE-1:0] sum_q, byte_q, shifted_q, kept_q;
   logic fits_q;
   always_ff @(posedge clk) begin
-    sum_q <= rest_q[3] + (prelu ? bent_q[WIDE-1:0] : '0);
+    sum_q <= rest_q[3] + bent_q[WIDE-1:0];
     byte_q <= sum_q >>> {out_shift[4:3], 3'd0};
     shifted_q <= byte_q >>> out_shift[2:0];
     kept_q <= shifted_q;

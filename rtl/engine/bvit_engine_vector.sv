@@ -151,9 +151,9 @@ module bvit_engine_vector #(
     for (int i = 0; i < WIDE; i++) above_q[i] <= 6'(i) + 6'd1 >= out_bits;
   end
   logic [TOKENS-1:0][CHANNELS-1:0][WIDE-1:0] y;
-  logic adds, matrix, post_q;
-  always_ff @(posedge clk) post_q <= told[7][POST_AT];
-  assign adds = flags[ADDS][3] && flags[ADDS][0];
+  logic adds, matrix, post;
+  assign adds = flags[ADDS-1][3] && flags[ADDS-1][0];
+  assign post = told[7][POST_AT];
   assign matrix = told[4][MATRIX_AT];
   for (genvar token = 0; token < TOKENS; token++) begin : gen_token
     for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_channel
@@ -164,9 +164,9 @@ module bvit_engine_vector #(
         .plain(told[6][PLAIN_AT]),
         .shift_high(told[6][SHIFT_AT+3+:2]),
         .shift_low(told[7][SHIFT_AT+:3]),
+        .adds(adds && !post),
+        .adds_post(adds && post),
         .first(flags[ADDS][2]),
-        .adds(adds && !post_q),
-        .adds_post(adds && post_q),
         .bias(params[0][channel]),
         .bias2(params[1][channel]),
         .slope(params[2][channel][15:0]),
