@@ -87,9 +87,13 @@ module bvit_engine_matrix #(
     assign {adds, opens, closes, doubles} = add_q;
     for (genvar row = 0; row < ROWS; row++) begin : gen_sum
       logic [HALF-1:0] half_q, held, half, result_q;
+      logic [BITS-1:0] count;
+      logic signed [BITS-1:0] less;
       assign held = opens ? '0 : doubles ? {half_q[HALF-2:0], 1'b0} : half_q;
-      // Equal bits less half the columns: the highest bit turned is that, in two's complement.
-      assign half = held + HALF'(count_q[row*BITS+:BITS]) - HALF'(COLUMNS / 2);
+      // Equal bits, 0 to 64, less half the columns: the two highest bits say what they are then, in two's complement.
+      assign count = count_q[row*BITS+:BITS];
+      assign less = {!count[BITS-1] && !count[BITS-2], !count[BITS-2], count[BITS-3:0]};
+      assign half = held + HALF'(less);
       always_ff @(posedge clk) begin
         count_q[row*BITS+:BITS] <= row_a[row*BITS+:BITS] + row_b[row*BITS+:BITS];
         if (adds) half_q <= half;

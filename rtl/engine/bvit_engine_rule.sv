@@ -150,7 +150,7 @@ module bvit_engine_rule #(
     logic [31:0] sum_q, sum2_q;
     (* use_dsp = "yes" *) logic [32+SCALE-1:0] product_q;
     logic [32+SCALE-1:0] product2_q;
-    logic [16+SCALE-1:0] limit_q;
+    logic [ENTRY-1:0] limit_q;   // an entry is not above what is beyond the largest one
     bvit_adder_tree #(
       .N(CHANNELS),
       .BITS(ENTRY),
@@ -166,10 +166,12 @@ module bvit_engine_rule #(
       sum2_q <= sum_q;
       product_q <= sum2_q * threshold_q;
       product2_q <= product_q;
-      if (flags[SUMS+3][3] && flags[SUMS+3][0]) limit_q <= product2_q[32+SCALE-1:16];
+      if (flags[SUMS+3][3] && flags[SUMS+3][0]) begin
+        limit_q <= (product2_q[32+SCALE-1:16+ENTRY] != '0) ? '1 : product2_q[16+:ENTRY];
+      end
     end
     for (genvar key = 0; key < CHANNELS; key++) begin : gen_key
-      assign attended[token][key] = (16 + SCALE)'(entries_q[token][key]) > limit_q;
+      assign attended[token][key] = entries_q[token][key] > limit_q;
     end
     logic unused_low;
     assign unused_low = ^product2_q[15:0];
