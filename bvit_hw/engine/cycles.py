@@ -13,19 +13,34 @@ from bvit_hw.engine.machine import TABLE
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What an engine does in a cycle, and what a command takes besides.
+    """What an engine does in a cycle, and what a command takes besides; the numbers are those of rtl/engine.
 
-    ``taps`` of a group and ``beats`` of DRAM a cycle. ``fill``: cycles to fill and drain the units for a command;
-    ``latency``: from a request to DRAM to its first beat, of each LOAD, and of each command where it is not fetched
-    beside the one before (``prefetch``). ``beside``: loading takes no time of its own as far as there is computing.
+    ``taps`` of a group and ``beats`` of DRAM a cycle. ``latency``: cycles from an address to DRAM's first beat.
+    ``compute``, ``attend``, ``moving`` (KEYS and VALUES): to fill and drain the units. ``fetch``, ``load``, ``store``:
+    besides the latency, for each access. ``window``: beats that may be under way, and ``turn``, from the end of those
+    to the next addresses, besides the latency. With ``prefetch`` commands are there in time; with ``beside`` loading
+    takes no time of its own as far as there is computing. The engine has neither yet.
     """
 
     taps: int = 1
     beats: int = 1
-    fill: int = 60
     latency: int = 50
+    compute: int = 55
+    attend: int = 66
+    moving: int = 45
+    fetch: int = 4
+    load: int = 7
+    store: int = 12
+    window: int = 64
+    turn: int = 19
     prefetch: bool = False
     beside: bool = False
+
+    def access(self, beats: int, more: int) -> int:
+        """Cycles to move ``beats``, with ``more`` besides the latency."""
+        windows = max(0, ceil(beats / self.window) - 1)
+        waiting = max(0, self.latency + self.turn - self.window // self.beats)
+        return ceil(beats / self.beats) + self.latency + more + windows * waiting
 
 
 @dataclass(frozen=True)
@@ -70,11 +85,21 @@ def _turns(config: EngineConfig, rules: Rules, c: Command) -> int:
 
 def cycles_of(config: EngineConfig, rules: Rules, command: Command) -> Cycles:
     """Of one command."""
-    fetching = ceil(WORDS / rules.beats) + (0 if rules.prefetch else rules.latency)
-    if command.kind in (Kind.LOAD, Kind.STORE):
-        return Cycles(0, 0, ceil(command.words * command.slices / rules.beats) + rules.latency, fetching)
-    turns = _turns(config, rules, command)
-    return Cycles(turns, rules.fill if command.kind != Kind.END else 0, 0, fetching)
+    fetching = ceil(WORDS / rules.beats) if rules.prefetch else rules.access(WORDS, rules.fetch)
+    match command.kind:
+        case Kind.LOAD:
+            return Cycles(0, 0, rules.access(command.words * command.slices, rules.load), fetching)
+        case Kind.STORE:
+            return Cycles(0, 0, rules.access(command.words * command.slices, rules.store), fetching)
+        case Kind.COMPUTE:
+            filling = rules.compute
+        case Kind.ATTEND:
+            filling = rules.attend
+        case Kind.END:
+            filling = 0
+        case _:
+            filling = rules.moving
+    return Cycles(_turns(config, rules, command), filling, 0, fetching)
 
 
 def cycles(config: EngineConfig, rules: Rules, commands: Iterable[Command]) -> Cycles:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bvit_hw.engine.commands import Command, Kind
@@ -9,7 +11,7 @@ from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.cycles import Cycles, Rules, cycles, cycles_of
 
 CONFIG = EngineConfig(tokens=7, rows=32, channels=8)
-RULES = Rules(fill=60, latency=50)
+RULES = Rules(latency=40, compute=10, attend=20, moving=30, fetch=4, load=7, store=12)
 
 COMMANDS = {
     # 2 x 3 x 4 turns, each of 4 groups with 3 taps
@@ -28,7 +30,8 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_cycles_of_a_unit(name: str) -> None:
     command, wanted = COMMANDS[name]
-    assert cycles_of(CONFIG, RULES, command) == Cycles(wanted, 60, 0, 16 + 50)
+    filling = {Kind.COMPUTE: 10, Kind.ATTEND: 20}.get(command.kind, 30)
+    assert cycles_of(CONFIG, RULES, command) == Cycles(wanted, filling, 0, 16 + 40 + 4)
 
 
 def test_more_taps_a_cycle_round_up_for_each_group() -> None:
@@ -38,16 +41,24 @@ def test_more_taps_a_cycle_round_up_for_each_group() -> None:
     assert cycles_of(CONFIG, Rules(taps=4), command).computing == 24 * 5
 
 
-@pytest.mark.parametrize("kind", [Kind.LOAD, Kind.STORE])
-def test_a_beat_of_dram_a_cycle(kind: Kind) -> None:
-    command = Command(kind=kind, words=10, slices=7)
-    assert cycles_of(CONFIG, RULES, command) == Cycles(0, 0, 70 + 50, 66)
-    assert cycles_of(CONFIG, Rules(beats=4, latency=50, prefetch=True), command) == Cycles(0, 0, 18 + 50, 4)
+@pytest.mark.parametrize(("kind", "more"), [(Kind.LOAD, 7), (Kind.STORE, 12)])
+def test_a_beat_of_dram_a_cycle(kind: Kind, more: int) -> None:
+    command = Command(kind=kind, words=8, slices=7)
+    assert cycles_of(CONFIG, RULES, command) == Cycles(0, 0, 56 + 40 + more, 60)
+    found = cycles_of(CONFIG, replace(RULES, beats=4, prefetch=True), command)
+    assert found == Cycles(0, 0, 14 + 40 + more, 4)
+
+
+def test_what_may_be_under_way_bounds_the_beats() -> None:
+    """64 beats are under way; the addresses of more wait for the end of those."""
+    command = Command(kind=Kind.LOAD, words=256, slices=1)
+    assert cycles_of(CONFIG, RULES, command).loading == 256 + 40 + 7
+    assert cycles_of(CONFIG, replace(RULES, latency=100), command).loading == 256 + 100 + 7 + 3 * (100 + 19 - 64)
 
 
 def test_commands_add_up_and_loading_may_lie_beside() -> None:
     some = [Command(kind=Kind.LOAD, words=1000, slices=1), COMMANDS["steps"][0], Command(kind=Kind.END)]
     total = cycles(CONFIG, RULES, some)
-    assert total == Cycles(160, 60, 1050, 3 * 66)
-    assert total.total(RULES) == 160 + 60 + 1050 + 198
-    assert total.total(Rules(beside=True)) == 1050 + 198
+    assert total == Cycles(160, 10, 1047, 3 * 60)
+    assert total.total(RULES) == 160 + 10 + 1047 + 180
+    assert total.total(replace(RULES, beside=True)) == 1047 + 180
