@@ -2,7 +2,6 @@
 
 ``plan`` says what is one command, ``schedule`` in which order tiles are made, ``residence`` when weights and
 parameters are loaded, ``cycles`` how long that takes. Here each tile becomes commands, and their heights are found.
-Nothing is loaded beside computing.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from bvit_hw.engine.affine import Affine, Operand, affine, affine_of
 from bvit_hw.engine.attention import attention
 from bvit_hw.engine.commands import Command, Kind, Memory, Space, View
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.engine.cycles import Rules, cycles
+from bvit_hw.engine.cycles import Rules, frame_cycles
 from bvit_hw.engine.emitter import Emitter, Results, held_words
 from bvit_hw.engine.layout import Bits, Layout, Lines, RoomError, Values, strips
 from bvit_hw.engine.matrix import Columns, gathered, in_planes, product, selection
@@ -371,8 +370,7 @@ def compile_network(
             except RoomError:
                 break
             other = whole(higher)
-            commands = [one.programme.commands for one in (found, other)]
-            before, behind = (cycles(config, rules, some).total(rules) for some in commands)
+            before, behind = (frame_cycles(config, rules, one.programme.commands) for one in (found, other))
             if behind >= before:
                 break
             found, tiles = other, higher

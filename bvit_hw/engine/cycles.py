@@ -1,4 +1,4 @@
-"""How many cycles an engine takes for commands: a model of its units, one command behind the other."""
+"""How many cycles an engine takes for commands: a model of its units, and of what lies beside what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
-from bvit_hw.engine.commands import WORDS, Command, Kind
+from bvit_hw.engine.commands import WORDS, Command, Kind, Memory
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.machine import TABLE
 
@@ -17,24 +17,24 @@ class Rules:
 
     ``taps`` of a group and ``beats`` of DRAM a cycle. ``latency``: cycles from an address to DRAM's first beat.
     ``compute``, ``attend``, ``moving`` (KEYS and VALUES): to fill and drain the units. ``fetch``, ``load``, ``store``:
-    besides the latency, for each access. ``window``: beats that may be under way, and ``turn``, from the end of those
-    to the next addresses, besides the latency. With ``prefetch`` commands are there in time; with ``beside`` loading
-    takes no time of its own as far as there is computing. The engine has neither yet.
+    besides the latency, for each access. ``issue``: from a command's last beat until it begins. ``window``: beats that
+    may be under way, and ``turn``, from the end of those to the next addresses, besides the latency. With ``beside``
+    the next commands are fetched, and LOADs done, while the units work.
     """
 
     taps: int = 1
     beats: int = 1
     latency: int = 50
-    compute: int = 55
-    attend: int = 66
-    moving: int = 45
+    compute: int = 53
+    attend: int = 64
+    moving: int = 43
     fetch: int = 4
-    load: int = 7
-    store: int = 12
+    load: int = 5
+    store: int = 10
+    issue: int = 2
     window: int = 64
     turn: int = 19
-    prefetch: bool = False
-    beside: bool = False
+    beside: bool = True
 
     def access(self, beats: int, more: int) -> int:
         """Cycles to move ``beats``, with ``more`` besides the latency."""
@@ -45,7 +45,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Cycles:
-    """Cycles of commands by what they are spent on."""
+    """Cycles of commands by what they are spent on. What lies beside something else is counted as well."""
 
     computing: int = 0
     filling: int = 0
@@ -57,11 +57,6 @@ class Cycles:
             self.computing + other.computing, self.filling + other.filling, self.loading + other.loading,
             self.fetching + other.fetching,
         )  # fmt: skip
-
-    def total(self, rules: Rules) -> int:
-        """One behind the other, or loading and fetching beside the computing."""
-        units, memory = self.computing + self.filling, self.loading + self.fetching
-        return max(units, memory) if rules.beside else units + memory
 
 
 def _turns(config: EngineConfig, rules: Rules, c: Command) -> int:
@@ -85,7 +80,7 @@ def _turns(config: EngineConfig, rules: Rules, c: Command) -> int:
 
 def cycles_of(config: EngineConfig, rules: Rules, command: Command) -> Cycles:
     """Of one command."""
-    fetching = ceil(WORDS / rules.beats) if rules.prefetch else rules.access(WORDS, rules.fetch)
+    fetching = rules.access(WORDS, rules.fetch) + rules.issue
     match command.kind:
         case Kind.LOAD:
             return Cycles(0, 0, rules.access(command.words * command.slices, rules.load), fetching)
@@ -102,11 +97,46 @@ def cycles_of(config: EngineConfig, rules: Rules, command: Command) -> Cycles:
     return Cycles(_turns(config, rules, command), filling, 0, fetching)
 
 
-def cycles(config: EngineConfig, rules: Rules, commands: Iterable[Command]) -> Cycles:
-    """Of all of them."""
-    total = Cycles()
-    for command in commands:
-        total += cycles_of(config, rules, command)
-    return total
+class Clock:
+    """What the time is while commands are carried out in their order."""
+
+    def __init__(self, config: EngineConfig, rules: Rules) -> None:
+        self.config, self.rules = config, rules
+        #: when the next command may be fetched, and when the units are idle
+        self.front, self.units = 0, 0
+        self._moving = False
+        #: of the commands so far
+        self.spent = Cycles()
+
+    @property
+    def now(self) -> int:
+        """When all commands so far have ended."""
+        return max(self.front, self.units)
+
+    def run(self, commands: Iterable[Command]) -> int:
+        """How much later it is behind these commands."""
+        before = self.now
+        for command in commands:
+            found = cycles_of(self.config, self.rules, command)
+            self.spent += found
+            begin = self.front + found.fetching
+            if not self._beside(command):
+                begin = max(begin, self.units)
+            if command.kind in (Kind.LOAD, Kind.STORE, Kind.END):
+                self.front = begin + found.loading
+                continue
+            self.units = begin + found.computing + found.filling
+            self.front = begin if self.rules.beside else self.units
+            self._moving = command.kind in (Kind.KEYS, Kind.VALUES)
+        return self.now - before
+
+    def _beside(self, command: Command) -> bool:
+        """Whether it may begin while the units work."""
+        if command.kind != Kind.LOAD or command.wait or self._moving:
+            return False
+        return command.memory not in (Memory.BITS, Memory.VALUES)
 
 
+def frame_cycles(config: EngineConfig, rules: Rules, commands: Iterable[Command]) -> int:
+    """From the start of a frame to its end."""
+    return Clock(config, rules).run(commands)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from bvit_hw.engine.commands import Command, Kind
+from bvit_hw.engine.commands import Command, Kind, Memory
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.engine.cycles import Cycles, Rules, cycles, cycles_of
+from bvit_hw.engine.cycles import Clock, Cycles, Rules, cycles_of, frame_cycles
 
 CONFIG = EngineConfig(tokens=7, rows=32, channels=8)
-RULES = Rules(latency=40, compute=10, attend=20, moving=30, fetch=4, load=7, store=12)
+RULES = Rules(latency=40, compute=10, attend=20, moving=30, fetch=4, load=7, store=12, issue=0)
 
 COMMANDS = {
     # 2 x 3 x 4 turns, each of 4 groups with 3 taps
@@ -45,8 +45,8 @@ def test_more_taps_a_cycle_round_up_for_each_group() -> None:
 def test_a_beat_of_dram_a_cycle(kind: Kind, more: int) -> None:
     command = Command(kind=kind, words=8, slices=7)
     assert cycles_of(CONFIG, RULES, command) == Cycles(0, 0, 56 + 40 + more, 60)
-    found = cycles_of(CONFIG, replace(RULES, beats=4, prefetch=True), command)
-    assert found == Cycles(0, 0, 14 + 40 + more, 4)
+    found = cycles_of(CONFIG, replace(RULES, beats=4), command)
+    assert found == Cycles(0, 0, 14 + 40 + more, 4 + 40 + 4)
 
 
 def test_what_may_be_under_way_bounds_the_beats() -> None:
@@ -56,9 +56,33 @@ def test_what_may_be_under_way_bounds_the_beats() -> None:
     assert cycles_of(CONFIG, replace(RULES, latency=100), command).loading == 256 + 100 + 7 + 3 * (100 + 19 - 64)
 
 
-def test_commands_add_up_and_loading_may_lie_beside() -> None:
-    some = [Command(kind=Kind.LOAD, words=1000, slices=1), COMMANDS["steps"][0], Command(kind=Kind.END)]
-    total = cycles(CONFIG, RULES, some)
-    assert total == Cycles(160, 10, 1047, 3 * 60)
-    assert total.total(RULES) == 160 + 10 + 1047 + 180
-    assert total.total(replace(RULES, beside=True)) == 1047 + 180
+#: 1,047 cycles, and as for all commands 60 to fetch it
+LONG = Command(kind=Kind.LOAD, memory=Memory.PARAMS, words=1000, slices=1)
+#: 160 cycles and 10 to fill
+STEPS = COMMANDS["steps"][0]
+END = Command(kind=Kind.END)
+
+
+def test_one_behind_the_other_commands_add_up() -> None:
+    clock = Clock(CONFIG, replace(RULES, beside=False))
+    assert clock.run([LONG, STEPS, LONG, END]) == 4 * 60 + 2 * 1047 + 170 == clock.now
+    assert clock.spent == Cycles(160, 10, 2 * 1047, 4 * 60)
+
+
+def test_loading_lies_beside_the_units() -> None:
+    """The units work from 60 to 230; the LOAD begins at 120, and what is behind it when that ends."""
+    assert frame_cycles(CONFIG, RULES, [STEPS, LONG, END]) == 120 + 1047 + 60
+    # Commands are fetched beside them as well.
+    assert frame_cycles(CONFIG, RULES, [STEPS, STEPS, STEPS]) == 60 + 3 * 170
+
+
+@pytest.mark.parametrize("load", [
+    replace(LONG, wait=True), replace(LONG, memory=Memory.BITS), replace(LONG, memory=Memory.VALUES),
+])  # fmt: skip
+def test_a_load_that_must_waits_for_the_units(load: Command) -> None:
+    assert frame_cycles(CONFIG, RULES, [STEPS, load, END]) == 230 + 1047 + 60
+
+
+def test_no_load_lies_beside_keys() -> None:
+    keys = COMMANDS["keys"][0]
+    assert frame_cycles(CONFIG, RULES, [keys, LONG, END]) == 60 + 28 * 7 + 30 + 1047 + 60
