@@ -17,7 +17,7 @@ from bvit_hw.engine.affine import Affine, Operand, affine, affine_of
 from bvit_hw.engine.attention import attention
 from bvit_hw.engine.commands import Command, Kind, Memory, Space, View
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.engine.cycles import Rules, frame_cycles
+from bvit_hw.engine.cycles import RULES, Rules, frame_cycles
 from bvit_hw.engine.emitter import Emitter, Results, held_words
 from bvit_hw.engine.layout import Bits, Layout, Lines, RoomError, Values, strips
 from bvit_hw.engine.matrix import Columns, gathered, in_planes, product, selection
@@ -317,10 +317,6 @@ NODES: dict[str, Callable[[_Compiler, Task], None]] = {
     "SpatialPool": _spatial_pool,
     "Upsample": _upsample,
 }
-
-
-#: by which tiles are chosen where nothing else is said
-RULES = Rules()
 
 
 def compile_network(

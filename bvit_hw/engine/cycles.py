@@ -43,6 +43,10 @@ class Rules:
         return ceil(beats / self.beats) + self.latency + more + windows * waiting
 
 
+#: by which programmes are made where nothing else is said
+RULES = Rules()
+
+
 @dataclass(frozen=True)
 class Cycles:
     """Cycles of commands by what they are spent on. What lies beside something else is counted as well."""
@@ -129,6 +133,11 @@ class Clock:
             self.front = begin if self.rules.beside else self.units
             self._moving = command.kind in (Kind.KEYS, Kind.VALUES)
         return self.now - before
+
+    def has_time(self, load: Command) -> bool:
+        """Whether a LOAD would end before the units do."""
+        found = cycles_of(self.config, self.rules, load)
+        return self.rules.beside and not self._moving and self.front + found.fetching + found.loading <= self.units
 
     def _beside(self, command: Command) -> bool:
         """Whether it may begin while the units work."""

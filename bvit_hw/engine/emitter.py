@@ -111,7 +111,8 @@ class Emitter:
             return
         size = records.shape[1]
         self.limit("params", size, self.config.params)
-        most = min(GROUPS, self.config.params // size)
+        # At most half the memory, so that the next part is loaded meanwhile.
+        most = min(GROUPS, max(1, self.config.params // 2 // size))
         content = self.taps(taps)
         for first in range(0, len(records), most):
             part = records[first : first + most]

@@ -193,7 +193,8 @@ def product(
         size = fixed.shape[1]
         e.limit("weights", depth, e.config.weights)
         e.limit("params", per_turn * size, e.config.params)
-        most = min(e.config.weights // depth, e.config.params // (per_turn * size))
+        # At most half a memory, so that the next part is loaded meanwhile; but a turn at least.
+        most = max(1, min(e.config.weights // 2 // depth, e.config.params // 2 // (per_turn * size)))
         cut = []
         for first, count, groups in _parts(len(fixed), per_turn, most, tail.again // per_turn if tail else 0):
             words = found.words[:, first : first + count].swapaxes(0, 1).reshape(-1, rows, COLUMNS)

@@ -1,7 +1,7 @@
 """Where weights, parameters, steps and taps lie while commands need them, and when they are loaded.
 
 All commands are known, so what makes room is what is needed again last (Belady's rule): what fits is loaded once,
-and of what does not fit as little as possible is loaded again.
+and of what does not fit as little as possible is loaded again. While the units work, what comes next is loaded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import numpy as np
 
 from bvit_hw.engine.commands import Command, Kind, Memory, View
 from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.cycles import RULES, Clock, Rules
 
+#: how many drafts ahead contents are loaded
+AHEAD = 8
 T = TypeVar("T")
 
 
@@ -98,13 +101,16 @@ class _Shelf:
         self.base: dict[Content, int] = {}
         self.peak = 0
 
-    def put(self, content: Content, uses: dict[Content, deque[int]], busy: range) -> int:
+    def put(
+        self, content: Content, uses: dict[Content, deque[int]], busy: range, *, early: bool = False
+    ) -> int | None:  # fmt: skip
         """Make room for it where nothing lies, else where what lies there is needed again last.
 
-        Else equal rooms are better where no word is ``busy``: the content then need not wait.
+        Else equal rooms are better where no word is ``busy``: the content then need not wait. ``early``: only where
+        no word is busy and what lies there is needed behind the content; None where there is no such room.
         """
         lying = sorted(self.base.items(), key=lambda item: item[1])
-        starts = [0, *(base + c.words for c, base in lying)]
+        starts = [0, busy.stop, *(base + c.words for c, base in lying)]
         best: tuple[float, bool, int, int] | None = None
         for start in starts:
             end = start + content.words
@@ -112,10 +118,15 @@ class _Shelf:
                 continue
             victims = [c for c, base in lying if base < end and base + c.words > start]
             soonest = min((float(uses[c][0]) for c in victims), default=float("inf"))
-            choice = (-soonest, _meet(busy, range(start, end)), sum(c.words for c in victims), start)
+            meets = _meet(busy, range(start, end))
+            if early and (meets or soonest <= uses[content][0]):
+                continue
+            choice = (-soonest, meets, sum(c.words for c in victims), start)
             if best is None or choice < best:
                 best = choice
-        assert best is not None
+        if best is None:
+            assert early
+            return None
         start = best[3]
         for c, base in lying:
             if base < start + content.words and base + c.words > start:
@@ -136,54 +147,89 @@ class Placed:
     peaks: dict[Memory, int]
 
 
-def placed(drafts: Sequence[Draft], config: EngineConfig) -> Placed:
+class _Placer:
+    """The state while contents are placed."""
+
+    def __init__(self, drafts: Sequence[Draft], config: EngineConfig, rules: Rules) -> None:
+        self.drafts, self.clock = drafts, Clock(config, rules)
+        self.shelves = {
+            Memory.WEIGHTS: _Shelf(config.weights), Memory.PARAMS: _Shelf(config.params),
+            Memory.STEPS: _Shelf(config.steps), Memory.TAPS: _Shelf(config.taps),
+        }  # fmt: skip
+        self.uses: defaultdict[Content, deque[int]] = defaultdict(deque)
+        for i, draft in enumerate(drafts):
+            for content in draft.contents:
+                self.uses[content].append(i)
+        self.commands: list[Command] = []
+        self.behind: list[int] = []
+        self.data, self._known = bytearray(), dict[bytes, int]()
+        #: what the last command needs that is neither LOAD nor STORE
+        self.busy: dict[Memory, range] = {}
+
+    def address(self, content: bytes) -> int:
+        """Where in DRAM it lies; the same data lie there once."""
+        if content not in self._known:
+            self._known[content] = len(self.data)
+            self.data.extend(content)
+        return self._known[content]
+
+    def add(self, command: Command) -> None:
+        """The next command."""
+        self.commands.append(command)
+        self.clock.run([command])
+
+    def bring(self, content: Content) -> None:
+        """In front of the command that needs it now."""
+        taken = self.busy.get(content.memory, range(0))
+        base = self.shelves[content.memory].put(content, self.uses, taken)
+        assert base is not None
+        if content.maker is not None:
+            # What makes it needs no content, and LOADs wait for it by themselves.
+            self.busy = {}
+            self.add(content.bring(base, 0))
+            return
+        wait = _meet(taken, range(base, base + content.words))
+        self.add(replace(content.bring(base, self.address(content.data)), wait=wait))
+
+    def draft(self, index: int) -> None:
+        """A draft and what it needs."""
+        draft = self.drafts[index]
+        for content in draft.contents:
+            if content not in self.shelves[content.memory].base:
+                self.bring(content)
+        command = replace(draft.command, address=self.address(draft.data)) if draft.data else draft.command
+        bases = {content.memory: self.shelves[content.memory].base[content] for content in draft.contents}
+        for content in draft.contents:
+            self.uses[content].popleft()
+            if not self.uses[content]:
+                del self.shelves[content.memory].base[content]
+        self.add(_moved(command, bases) if bases else command)
+        self.behind.append(len(self.commands))
+        if command.kind not in (Kind.LOAD, Kind.STORE):
+            self.busy = {c.memory: range(bases[c.memory], bases[c.memory] + c.words) for c in draft.contents}
+            self.ahead(index)
+
+    def ahead(self, index: int) -> None:
+        """While the units carry out a draft, what the next ones need is loaded, as long as that takes no longer."""
+        for draft in self.drafts[index + 1 : index + 1 + AHEAD]:
+            for content in draft.contents:
+                shelf = self.shelves[content.memory]
+                if content.maker is not None or content in shelf.base:
+                    continue
+                if not self.clock.has_time(content.bring(0, 0)):
+                    return
+                base = shelf.put(content, self.uses, self.busy.get(content.memory, range(0)), early=True)
+                if base is not None:
+                    self.add(content.bring(base, self.address(content.data)))
+
+
+def placed(drafts: Sequence[Draft], config: EngineConfig, rules: Rules = RULES) -> Placed:
     """Bring each draft's contents in front of it where they do not lie yet. Addresses of data count from their first.
 
     Contents must fit their memory alone; whoever makes them says so if not.
     """
-    shelves = {
-        Memory.WEIGHTS: _Shelf(config.weights), Memory.PARAMS: _Shelf(config.params),
-        Memory.STEPS: _Shelf(config.steps), Memory.TAPS: _Shelf(config.taps),
-    }  # fmt: skip
-    uses: defaultdict[Content, deque[int]] = defaultdict(deque)
-    for i, draft in enumerate(drafts):
-        for content in draft.contents:
-            uses[content].append(i)
-    commands: list[Command] = []
-    behind: list[int] = []
-    data, known = bytearray(), dict[bytes, int]()
-
-    def address(content: bytes) -> int:
-        """Where in DRAM it lies; the same data lie there once."""
-        if content not in known:
-            known[content] = len(data)
-            data.extend(content)
-        return known[content]
-
-    #: what the last command needs that is neither LOAD nor STORE
-    busy: dict[Memory, range] = {}
-    for draft in drafts:
-        command = replace(draft.command, address=address(draft.data)) if draft.data else draft.command
-        bases: dict[Memory, int] = {}
-        for content in draft.contents:
-            shelf = shelves[content.memory]
-            if content not in shelf.base:
-                taken = busy.get(content.memory, range(0))
-                base = shelf.put(content, uses, taken)
-                bring = content.bring(base, 0 if content.maker else address(content.data))
-                if bring.kind == Kind.LOAD:
-                    bring = replace(bring, wait=_meet(taken, range(base, base + content.words)))
-                else:
-                    # What makes it needs no content, and LOADs to weights wait for it by themselves.
-                    busy = {}
-                commands.append(bring)
-            bases[content.memory] = shelf.base[content]
-            uses[content].popleft()
-        for content in draft.contents:
-            if not uses[content]:
-                del shelves[content.memory].base[content]
-        if command.kind not in (Kind.LOAD, Kind.STORE):
-            busy = {c.memory: range(bases[c.memory], bases[c.memory] + c.words) for c in draft.contents}
-        commands.append(_moved(command, bases) if bases else command)
-        behind.append(len(commands))
-    return Placed(commands, behind, bytes(data), {memory: shelf.peak for memory, shelf in shelves.items()})
+    placer = _Placer(drafts, config, rules)
+    for index in range(len(drafts)):
+        placer.draft(index)
+    peaks = {memory: shelf.peak for memory, shelf in placer.shelves.items()}
+    return Placed(placer.commands, placer.behind, bytes(placer.data), peaks)

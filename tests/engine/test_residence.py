@@ -35,8 +35,8 @@ def loaded(drafts: Sequence[Draft]) -> int:
     return words
 
 
-def drafts(*contents: Content) -> list[Draft]:
-    return [Draft(Command(kind=Kind.COMPUTE), (content,)) for content in contents]
+def drafts(*contents: Content, turns: int = 1) -> list[Draft]:
+    return [Draft(Command(kind=Kind.COMPUTE, n0=turns, groups=1), (content,)) for content in contents]
 
 
 def test_equal_contents_are_one() -> None:
@@ -63,13 +63,28 @@ def test_what_nobody_needs_makes_room_before_what_somebody_does() -> None:
     assert loaded(drafts(a, b, c, a)) == 3 * 8
 
 
+@pytest.mark.parametrize("turns", [1, 100, 10_000])
 @pytest.mark.parametrize("seed", range(20))
-def test_each_command_finds_its_own(seed: int) -> None:
+def test_each_command_finds_its_own(seed: int, turns: int) -> None:
+    """However much of what comes next is loaded early."""
     draw, contents = random.Random(seed), Contents()
     some = [taps(contents, value, draw.randint(1, 16)) for value in range(1, 9)]
     given = [draw.choice(some) for _ in range(40)]
     once = sum(content.words for content in set(given))
-    assert once <= loaded(drafts(*given)) <= sum(content.words for content in given)
+    words = loaded(drafts(*given, turns=turns))
+    assert once <= words and (turns > 1 or words <= sum(content.words for content in given))
+
+
+@pytest.mark.parametrize("turns", [1, 10_000])
+def test_what_comes_next_is_loaded_while_the_units_have_much_to_do(turns: int) -> None:
+    """Both contents of the later drafts, in front of the second, and nothing that lies there is lost."""
+    contents = Contents()
+    some = [taps(contents, value, 4) for value in (1, 2, 3)]
+    kinds = [command.kind.name for command in placed(drafts(*some, turns=turns), CONFIG).commands]
+    if turns == 1:
+        assert kinds == ["LOAD", "COMPUTE"] * 3
+    else:
+        assert kinds == ["LOAD", "COMPUTE", "LOAD", "LOAD", "COMPUTE", "COMPUTE"]
 
 
 def test_what_a_command_makes_is_made_again_where_it_had_to_make_room() -> None:
