@@ -104,5 +104,6 @@ MUTATIONS = [
 def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
     folder = tmp_path / "mutant"
     folder.mkdir()
+    changed = mutant(folder, file, old, new)
     with pytest.raises(AssertionError, match=r"differ|simulation failed|has not finished"):
-        check(LEAST, tmp_path, mutant(folder, file, old, new), 60)
+        check(LEAST, tmp_path, changed, 60)

@@ -33,7 +33,7 @@ module bvit_engine_read #(
 
   logic offered, taken, ended, more;
   logic [COUNT_BITS-1:0] under_way_q;
-  logic asking_q;     // an address is on offer, and stays so
+  logic asking_q;     // an address may be on offer
   bvit_engine_bursts #(
     .ADDRESS(ADDRESS),
     .BURST(BURST)
@@ -60,9 +60,8 @@ module bvit_engine_read #(
       asking_q <= 1'b0;
     end else begin
       under_way_q <= under_way_q + COUNT_BITS'(taken) - COUNT_BITS'(ended);
-      // Once an address is on offer it is so until it is taken.
-      if (m_axi_arvalid) asking_q <= !m_axi_arready;
-      else asking_q <= under_way_q < COUNT_BITS'(OUTSTANDING);
+      // While an address is on offer no more get under way. Behind one that was taken there is none for a cycle.
+      asking_q <= under_way_q < COUNT_BITS'(OUTSTANDING);
     end
     if (rst) begin
       left_q <= '0;

@@ -132,8 +132,7 @@ module bvit_engine_write #(
       error <= 1'b0;
     end else begin
       under_way_q <= under_way_q + COUNT_BITS'(taken) - COUNT_BITS'(answered);
-      if (m_axi_awvalid) asking_q <= !m_axi_awready;
-      else asking_q <= under_way_q < COUNT_BITS'(OUTSTANDING);
+      asking_q <= under_way_q < COUNT_BITS'(OUTSTANDING);
       held_q <= held_q + HELD_BITS'(reads) - HELD_BITS'(sent);
       if (start) left_q <= start_beats;
       else if (reads) left_q <= left_q - 24'd1;
