@@ -30,6 +30,8 @@ class Frame:
     #: offset in bytes of the beat that DRAM answers with an error: in ("programme" | "input" | "output", bytes)
     error: tuple[str, int] | None = None
     mute: bool = False
+    #: write the start once more while the frame is under way
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def play(
             "output": dram.take(rng.bytes(frame.output_bytes)),
         }  # fmt: skip
         error = places[frame.error[0]] + frame.error[1] if frame.error else 0
-        told.append({**places, "error": error, "mute": frame.mute})
+        told.append({**places, "error": error, "mute": frame.mute, "again": frame.again})
     # A burst may not leave the memory.
     dram.data += bytes(-len(dram.data) % 4096)
     words = len(dram.data) // 8

@@ -125,6 +125,7 @@ def judge_errors(folder: Path, config: EngineConfig = SMALL, override: Path | No
         (Frame("bad", given, len(wanted)), 1 << Flag.ILLEGAL, 3), (replace(good, mute=True), 1 << Flag.TIMEOUT, 0),
     ]  # fmt: skip
     frames = [frame for bad, *_ in broken for frame in (good, bad)] + [good]
+    frames[0] = replace(good, again=True)
     found = play(config, programmes, frames, folder, cycles=20_000, override=override)
     for number, registers in enumerate(found.registers):
         if number % 2 == 0:
