@@ -15,9 +15,10 @@ from collections import Counter, defaultdict
 from engine_bounds import Bound, Plan, bound
 
 from bvit_hw.boards import load_board
+from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.engine.commands import Kind, Memory, Space
 from bvit_hw.engine.compiler import Compiled, compile_network
-from bvit_hw.engine.config import MEMORIES, PYNQ_Z2, EngineConfig
+from bvit_hw.engine.config import MEMORIES, EngineConfig
 from bvit_hw.engine.cycles import Clock, Cycles, Rules, frame_cycles
 from bvit_hw.engine.footprint import memory_halves
 from bvit_hw.freeze.random_frozen import random_frozen
@@ -87,12 +88,13 @@ def layers(config: EngineConfig, compiled: Compiled, bounds: dict[str, list[int]
 
 def main() -> None:
     """Print all of it."""
+    there = engine_of(load_board("pynq-z2"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="small-224")
     parser.add_argument("--board", default="pynq-z2")
     parser.add_argument("--plain", action="store_true", help="each node's commands of its own, nothing fused")
     for name in ("tokens", "rows", "channels", *MEMORIES):
-        parser.add_argument(f"--{name}", type=int, default=getattr(PYNQ_Z2, name))
+        parser.add_argument(f"--{name}", type=int, default=getattr(there, name))
     given = parser.parse_args()
     config = EngineConfig(**{name: getattr(given, name) for name in ("tokens", "rows", "channels", *MEMORIES)})
     graph, start = random_frozen(given.preset), time.process_time()

@@ -155,11 +155,25 @@ class VitisSettings(_Strict):
         return self
 
 
+class EngineSettings(_Strict):
+    """The single engine that is built for the board, as the fields of ``EngineConfig`` (bvit_hw/engine/config.py)."""
+
+    tokens: int
+    rows: int
+    channels: int
+    bits: int
+    values: int
+    weights: int
+    params: int
+    steps: int
+    taps: int
+
+
 class Board(_Strict):
     """One board: its FPGA, its clock, its budgets, and what the vendor flow needs to know of it.
 
     ``family`` is one of those of the targets (bvit_hw/targets). Boards with a Zynq have a table ``vivado``, Alveo cards
-    a table ``vitis``.
+    a table ``vitis``. ``engine`` is there for boards that an engine was chosen for.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -172,6 +186,7 @@ class Board(_Strict):
     vivado: VivadoSettings | None = None
     vitis: VitisSettings | None = None
     dies: Dies | None = None
+    engine: EngineSettings | None = None
 
     @field_validator("family")
     @classmethod

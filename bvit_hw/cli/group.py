@@ -24,6 +24,7 @@ from bvit_hw.threads import wait_passively
 _COMMANDS = {
     "boards": "bvit_hw.cli.boards:boards_command",
     "build": "bvit_hw.cli.build:build_command",
+    "compile": "bvit_hw.cli.compile_:compile_command",
     "doctor": "bvit_hw.cli.doctor:doctor_command",
     "evaluate": "bvit_hw.cli.evaluate:evaluate_command",
     "export": "bvit_hw.cli.export:export_command",

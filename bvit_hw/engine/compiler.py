@@ -72,6 +72,25 @@ class Compiled:
         cut = image.reshape(rows // h, h, columns // w, w, channels).transpose(0, 2, 1, 3, 4)
         return held_words(self.first, cut.reshape(-1, h * w * channels).astype(np.int64)).tobytes()
 
+    @property
+    def picture(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        grid, (h, w) = self.first.layout, self.window
+        return grid.rows * h, grid.strip * grid.lanes * w, self.first.channels // (h * w)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """How a picture becomes a frame, and an output logits, as a programme's file holds it (docs/engine.md)."""
+        return {
+            "picture": list(self.picture),
+            "window": list(self.window),
+            "strip": self.first.layout.strip,
+            "lanes": self.first.layout.lanes,
+            "group": self.first.group,
+            "logits": self.last.channels,
+            "logit_bytes": self.last.bytes,
+        }
+
     def logits(self, output: bytes | np.ndarray) -> IntArray:
         """What a frame's output says."""
         words = np.frombuffer(bytes(output), dtype=np.uint8).reshape(self.last.words, 1, self.last.group)

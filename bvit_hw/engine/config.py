@@ -78,9 +78,3 @@ class EngineConfig:
     def identity(self) -> str:
         """What a programme says it was compiled for: a hash of version and configuration."""
         return hashlib.sha256(repr((VERSION, sorted(asdict(self).items()))).encode()).hexdigest()
-
-
-#: an engine whose memories a PYNQ-Z2 holds, and which holds the paper's network
-PYNQ_Z2 = EngineConfig(
-    tokens=7, rows=32, channels=8, bits=1024, values=5120, weights=512, params=512, steps=1024, taps=512
-)

@@ -16,7 +16,7 @@ from bvit_hw.flows.vendor import flow_of
 from bvit_hw.graph.implementation import IMPLEMENTATIONS
 from bvit_hw.models import preset, shipped_checkpoint
 from bvit_hw.models.checkpoint import refuse_folder
-from bvit_hw.models.network_toml import read_network
+from bvit_hw.models.network_toml import NetworkDescription, read_network
 from bvit_hw.models.presets import preset_network
 from bvit_hw.network_file import is_frozen, network_name, network_record, refuse_calibration
 from bvit_hw.pipeline.random_network import random_network
@@ -63,26 +63,18 @@ class BuildOptions:
         return network_name(self.checkpoint)
 
 
-def resolve(
+def chosen_network(
     *,
-    board: str,
     preset_name: str | None,
-    network: Path | None = None,
-    random_weights: bool = False,
+    network: Path | None,
+    random_weights: bool,
     checkpoint: Path | None,
-    data: str | None,
-    convert_colours: bool = False,
-    clock_mhz: float | None,
-    target_fps: float | None,
-    simulated_images: int,
-    jobs: int,
-    calibrate: str | None = None,
-    impl: str = "auto",
-    impl_of: Sequence[str] = (),
-    simulated_device: bool | None = None,
-) -> BuildOptions:
-    """Options from the command line's words. Raises a BvitError that lists what is allowed."""
-    found_board = load_board(board)
+    calibrate: str | None,
+) -> tuple[Path, NetworkDescription | None]:
+    """The file of the network that the command line names, and its description where its weights are random.
+
+    Raises a BvitError that says what was given and what is allowed.
+    """
     named = {"--preset": preset_name, "--network": network, "--checkpoint": checkpoint}
     given = [f"{option} {value}" for option, value in named.items() if value is not None]
     if len(given) > 1:
@@ -111,6 +103,33 @@ def resolve(
         raise CheckpointError(f"checkpoint {checkpoint}: {error.strerror}") from error
     if is_frozen(checkpoint):
         refuse_calibration(checkpoint, calibrate)
+    return checkpoint, described
+
+
+def resolve(
+    *,
+    board: str,
+    preset_name: str | None,
+    network: Path | None = None,
+    random_weights: bool = False,
+    checkpoint: Path | None,
+    data: str | None,
+    convert_colours: bool = False,
+    clock_mhz: float | None,
+    target_fps: float | None,
+    simulated_images: int,
+    jobs: int,
+    calibrate: str | None = None,
+    impl: str = "auto",
+    impl_of: Sequence[str] = (),
+    simulated_device: bool | None = None,
+) -> BuildOptions:
+    """Options from the command line's words. Raises a BvitError that lists what is allowed."""
+    found_board = load_board(board)
+    checkpoint, described = chosen_network(
+        preset_name=preset_name, network=network, random_weights=random_weights, checkpoint=checkpoint,
+        calibrate=calibrate,
+    )  # fmt: skip
     if target_fps is not None and not LEAST_FPS <= target_fps < math.inf:
         raise ConfigError(f"--target-fps {target_fps:g} must be a number from {LEAST_FPS:g} on")
     clock = clock_mhz if clock_mhz is not None else found_board.clock_mhz

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bvit_hw.boards import load_board
 from bvit_hw.contract.reference import Reference
+from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.engine.compiler import compile_network
-from bvit_hw.engine.config import CHANNELS, PYNQ_Z2, EngineConfig
+from bvit_hw.engine.config import CHANNELS, EngineConfig
 from bvit_hw.errors import LimitError
 from bvit_hw.freeze import random_images
 from bvit_hw.freeze.random_frozen import random_frozen
@@ -74,7 +76,7 @@ def test_a_drawn_network_on_a_drawn_engine(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("fused", [False, True], ids=["whole", "fused"])
 def test_the_papers_network_whole(fused: bool, tmp_path: Path) -> None:
     """224 x 224, all blocks: fused on an engine that a PYNQ-Z2 holds; else on one whose memories no board has."""
-    engine = PYNQ_Z2 if fused else EngineConfig(channels=64, rows=64, values=65536, bits=8192, weights=4096)
+    engine = engine_of(load_board("pynq-z2")) if fused else EngineConfig(channels=64, rows=64, values=65536, bits=8192, weights=4096)
     graph, image = random_frozen("small-224"), random_images(preset("small-224"), 1, 3)[0]
     found = carry_out(graph, compile_network(graph, engine, fused=fused), engine, tmp_path, image)
     assert found.wrong == [] and len(found.given) > (400 if fused else 600)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bvit_hw.boards import load_board
-from bvit_hw.engine.config import PYNQ_Z2, EngineConfig
+from bvit_hw.engine.board_engine import engine_of
+from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.footprint import memory_halves
 from bvit_hw.errors import ConfigError
 from bvit_hw.targets.xilinx import MEMORIES
@@ -38,4 +39,5 @@ def test_a_depth_that_leaves_blocks_half_empty_is_refused(depth: int) -> None:
 
 
 def test_a_board_holds_its_engine() -> None:
-    assert sum(memory_halves(PYNQ_Z2, MEMORIES).values()) <= load_board("pynq-z2").resources.bram18.count
+    board = load_board("pynq-z2")
+    assert sum(memory_halves(engine_of(board), MEMORIES).values()) <= board.resources.bram18.count

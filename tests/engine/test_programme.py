@@ -31,6 +31,21 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "network.prog"
 
 
+def test_facts_come_back_and_are_proven_whole(tmp_path: Path) -> None:
+    path = tmp_path / "network.prog"
+    told = replace(PROGRAMME, facts={"network": "Grüße", "picture": [8, 8, 3], "class_names": ["a", "b"]})
+    save_programme(told, CONFIG, path)
+    assert load_programme(path, CONFIG) == told
+    whole = path.read_bytes()
+    assert PROGRAMME.body in whole and not whole.endswith(DATA)
+    path.write_bytes(whole[:-1])
+    with pytest.raises(ProgrammeError, match=r"network\.prog: truncated or longer"):
+        load_programme(path, CONFIG)
+    path.write_bytes(whole.replace(b'"a"', b'"c"'))
+    with pytest.raises(ProgrammeError, match=r"network\.prog: damaged"):
+        load_programme(path, CONFIG)
+
+
 def test_a_programme_comes_back_and_runs(file: Path) -> None:
     found = load_programme(file, CONFIG)
     assert found == PROGRAMME and [p.name for p in file.parent.iterdir()] == ["network.prog"]
