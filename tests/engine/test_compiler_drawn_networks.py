@@ -76,7 +76,8 @@ def test_a_drawn_network_on_a_drawn_engine(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("fused", [False, True], ids=["whole", "fused"])
 def test_the_papers_network_whole(fused: bool, tmp_path: Path) -> None:
     """224 x 224, all blocks: fused on an engine that a PYNQ-Z2 holds; else on one whose memories no board has."""
-    engine = engine_of(load_board("pynq-z2")) if fused else EngineConfig(channels=64, rows=64, values=65536, bits=8192, weights=4096)
+    deep = EngineConfig(channels=64, rows=64, values=65536, bits=8192, weights=4096)
+    engine = engine_of(load_board("pynq-z2")) if fused else deep
     graph, image = random_frozen("small-224"), random_images(preset("small-224"), 1, 3)[0]
     found = carry_out(graph, compile_network(graph, engine, fused=fused), engine, tmp_path, image)
     assert found.wrong == [] and len(found.given) > (400 if fused else 600)
