@@ -82,7 +82,7 @@ MUTATIONS = [
     ("bvit_engine_matrix.sv", "(bits[token] & counted) | ones_mask", "bits[token] | ones_mask"),
     ("bvit_engine_turns.sv", "if (go) beyond_q <= '0;\n      else", ""),
     ("bvit_engine_turns.sv", "tap <= slot_q < tap_count", "tap <= 1'b1"),
-    ("bvit_engine_lane.sv", "FACTOR'(mid_q >>> mid_shift[2:0])", "FACTOR'(mid_q >> mid_shift[2:0])"),
+    ("bvit_engine_lane.sv", "mid_q <= $signed(before_q) >>> ", "mid_q <= $signed(before_q) >> "),
     ("bvit_engine_lane.sv", "prelu ? after_q : before_q", "before_q"),
     ("bvit_engine_lane.sv", "|| (~shifted_q & above) == '0", ""),
     ("bvit_engine_vector.sv", "distance == '0 || ", ""),
