@@ -27,7 +27,7 @@ from bvit_hw.ops.base import HwOp, Intake, Resources, Stream
 #: nodes of the search tree at most; the shipped networks are solved at the first one
 COARSE_NODES, FINE_NODES, DIES_NODES = 10_000, 2_000, 500
 #: how far from the cheapest a fine solution may be; on a die that is nearly full the search for a nearer one is long
-FINE_GAP, DIES_GAP = 2e-3, 1e-2
+FINE_GAP, DIES_GAP = 2e-3, 2e-2
 #: part of a die that a coarse solution may fill where there are further dies: width converters are not in it
 COMFORTABLE = 0.9
 #: pairs of lanes at the two ends of all streams beyond which a fine programme takes minutes, or hours: DeiT has 384

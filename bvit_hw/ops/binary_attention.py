@@ -204,7 +204,9 @@ class BinaryAttention(HwOp):
             yield fold
             in_blocks = [depth for depth, _, _ in fold._stores().values() if depth > LUT_RAM_DEPTH]
             if in_blocks and all(map(self.target.memories.ultra_holds, in_blocks)):
-                yield fold.fold(ultra=1)
+                moved = fold.fold(ultra=1)
+                if self.target.memories.ultra_pays(fold.resources(), moved.resources()):
+                    yield moved
 
     @property
     def param_specs(self) -> Mapping[str, ParamSpec]:

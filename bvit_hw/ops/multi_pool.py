@@ -103,7 +103,9 @@ class MultiPool(PoolOp):
                 fold = self.fold(pe=pe, use_dsp=use_dsp, ultra=0)
                 yield fold
                 if fold._row_block and self.target.memories.ultra_holds(self.width * fold.beats):
-                    yield fold.fold(ultra=1)
+                    moved = fold.fold(ultra=1)
+                    if self.target.memories.ultra_pays(fold.resources(), moved.resources()):
+                        yield moved
 
     # ---- the module's structure ----------------------------------------------------------------------------------
 

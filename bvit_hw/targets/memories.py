@@ -16,6 +16,8 @@ from bvit_hw.targets.cost import Resources
 
 #: bits of an UltraRAM's bytes, as its write enables may be set (UG573: BWE_MODE)
 ULTRA_BYTES = (8, 9)
+#: half blocks that each UltraRAM has to spare: a card has about four times as many of them
+HALVES_AN_ULTRA = 3
 
 
 class Join(Enum):
@@ -160,6 +162,11 @@ class Memories:
     def ultra_holds(self, depth: int) -> bool:
         """Whether the target has UltraRAM, and one of it is deep enough."""
         return self.ultra_shape is not None and depth <= self.ultra_shape[0]
+
+    @staticmethod
+    def ultra_pays(block: Resources, ultra: Resources) -> bool:
+        """Whether UltraRAM spares so much block RAM that an operator is worth offering with it."""
+        return block.bram18 - ultra.bram18 >= HALVES_AN_ULTRA * ultra.uram
 
     # ---- both ----------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from bvit_hw.ops.prepend_token import PrependToken
 from bvit_hw.ops.registry import from_attributes
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
+from bvit_hw.targets.xcup import TARGET as XCUP
 
 Draw = Callable[[st.SearchStrategy[int]], int]
 
@@ -285,3 +286,16 @@ def test_multi_pool_parameters_are_checked(name: str, value: np.ndarray, words: 
     op.check_params(good)
     with pytest.raises(ConfigError, match=words):
         op.check_params({**good, name: value})
+
+
+def test_rows_in_ultraram_are_offered_where_it_pays() -> None:
+    """Four lanes of 8 bits: two UltraRAMs for eight half blocks. Sixteen: six for too few. None on a target without."""
+    pool = MultiPool(
+        height=28, width=28, channels=128, in_bits=8, coef_bits=8, bias_bits=16, out_shift=8, out_bits=8, pe=1,
+        use_dsp=0,
+    )  # fmt: skip
+    assert not any(fold.ultra for fold in pool.foldings())
+    offered = {fold.pe: fold for fold in pool.on(XCUP).foldings() if fold.ultra}
+    assert 4 in offered and 16 not in offered
+    moved, kept = offered[4].resources(), offered[4].fold(ultra=0).resources()
+    assert (moved.uram, kept.bram18 - moved.bram18) == (2, 8) and moved.lut == pytest.approx(kept.lut)

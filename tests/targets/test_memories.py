@@ -23,6 +23,20 @@ def test_memory_costs_are_those_counted() -> None:
         assert memories.halves(width, depth) == counted
 
 
+def test_ultraram_of_several_lanes() -> None:
+    """A lane takes whole bytes, one alone does not; deeper than one UltraRAM is refused."""
+    lanes = XCUP.memories.ultra_lanes
+    assert lanes(2, 36, 4096) == lanes(8, 9, 2) == lanes(1, 72, 100) == lanes(9, 3, 64) == Resources(uram=1)
+    assert lanes(2, 37, 4096) == lanes(9, 9, 100) == lanes(1, 73, 5) == Resources(uram=2)
+    for memories, depth, allowed in ((XCUP.memories, 4097, "up to 4096 words"), (XC7.memories, 64, "none, the target")):
+        with pytest.raises(ConfigError, match=f"{depth} words of 2 x 8 bits in UltraRAM; allowed: {allowed}"):
+            memories.ultra_lanes(2, 8, depth)
+        assert not memories.ultra_holds(depth)
+    pays = XCUP.memories.ultra_pays
+    assert pays(Resources(bram18=7), Resources(bram18=1, uram=2))
+    assert not pays(Resources(bram18=6), Resources(bram18=1, uram=2))
+
+
 def test_ultraram_has_one_shape() -> None:
     """4096 x 72; banks side by side where they leave room for each other (Yosys' counts: sim/test_glue.py)."""
     ultra = XCUP.memories.ultra
