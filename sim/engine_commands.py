@@ -44,6 +44,10 @@ def compute(machine: Machine, rng: np.random.Generator, count: int) -> list[Comm
             source, int(rng.integers(0, 30)), 1, bool(rng.integers(0, 2)), lane, int(rng.integers(0, 32)) >> 1,
             int(rng.choice([0, 1, 2, 3, PLAIN, PLAIN])), bool(rng.integers(0, 4) == 0),
         ).word  # fmt: skip
+    # Thresholds that small results meet exactly, in half of the words.
+    low = rng.integers(-2, 3, machine.params.shape).astype(np.int32).view(np.uint32) << np.uint32(16)
+    near = rng.integers(0, 2, machine.params.shape).astype(bool)
+    machine.params[near] = low[near] | machine.params[near] & np.uint32(0xFFFF)
     commands = []
     while len(commands) < count:
         with_steps = bool(rng.integers(0, 3))
@@ -94,6 +98,8 @@ def attention(machine: Machine, rng: np.random.Generator, count: int) -> list[Co
     rows = config.rows // OCTET
     behind = table_words(config.channels)
     _steps(machine, rng)
+    # Queries that are like a key in all columns.
+    machine.bits[rng.integers(0, 4, config.bits) == 0] = 0
     commands = []
     for _ in range(count):
         start = int(rng.integers(0, OCTETS))
