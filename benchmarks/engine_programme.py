@@ -17,7 +17,8 @@ from engine_bounds import Bound, Plan, bound
 from bvit_hw.boards import load_board
 from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.engine.commands import Kind, Memory, Space
-from bvit_hw.engine.compiler import Compiled, compile_network
+from bvit_hw.engine.compiled import Compiled
+from bvit_hw.engine.compiler import compile_network
 from bvit_hw.engine.config import MEMORIES, EngineConfig
 from bvit_hw.engine.cycles import Clock, Cycles, Rules, frame_cycles
 from bvit_hw.engine.footprint import memory_halves

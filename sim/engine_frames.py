@@ -11,7 +11,7 @@ import numpy as np
 from engine_bench import parameters, read_words, sources, write_words
 from harness import SIM, cocotb_model, find_sources, simulate
 
-from bvit_hw.engine.compiler import Compiled
+from bvit_hw.engine.compiled import Compiled
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.layout import Bits
 

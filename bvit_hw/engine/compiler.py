@@ -7,22 +7,21 @@ parameters are loaded, ``cycles`` how long that takes. Here each tile becomes co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from bvit_hw.contract import FrozenGraph, FrozenNode
-from bvit_hw.contract.interval import IntArray
 from bvit_hw.engine.affine import Affine, Operand, affine, affine_of
 from bvit_hw.engine.attention import attention
 from bvit_hw.engine.commands import Command, Kind, Memory, Space, View
+from bvit_hw.engine.compiled import Compiled, Made
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.cycles import RULES, Rules, frame_cycles
-from bvit_hw.engine.emitter import Emitter, Results, held_words
+from bvit_hw.engine.emitter import Emitter, Results
 from bvit_hw.engine.layout import Bits, Layout, Lines, RoomError, Values, strips
 from bvit_hw.engine.matrix import Columns, gathered, in_planes, product, selection
 from bvit_hw.engine.plan import Plan, Read, contract_name, plan_network, tensor_layouts
-from bvit_hw.engine.programme import Programme
 from bvit_hw.engine.residence import Contents
 from bvit_hw.engine.schedule import Schedule, Task
 from bvit_hw.engine.vector import (
@@ -37,65 +36,6 @@ from bvit_hw.engine.vector import (
     upsample,
 )
 from bvit_hw.errors import LoweringError
-
-
-@dataclass(frozen=True)
-class Made:
-    """Behind so many commands the lines of a tensor from ``first`` on lie at ``place``."""
-
-    behind: int
-    name: str
-    first: int
-    place: Values | Bits
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A programme, how a frame goes into it and out, and where each tensor lies when."""
-
-    programme: Programme
-    first: Values
-    window: tuple[int, int]
-    last: Values
-    places: tuple[Made, ...]
-    #: by task in their order: behind how many commands it is done, and the node that it is of
-    tasks: tuple[tuple[int, str], ...]
-    #: lines of a tile, by grid
-    heights: Mapping[Layout, int]
-    #: the most words that lie in each memory at once
-    peaks: Mapping[Memory, int]
-
-    def frame(self, image: np.ndarray) -> bytes:
-        """An image, uint8 H x W x C, as it has to lie in DRAM: the stem's patches in the words of their lanes."""
-        h, w = self.window
-        rows, columns, channels = image.shape
-        cut = image.reshape(rows // h, h, columns // w, w, channels).transpose(0, 2, 1, 3, 4)
-        return held_words(self.first, cut.reshape(-1, h * w * channels).astype(np.int64)).tobytes()
-
-    @property
-    def picture(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image."""
-        grid, (h, w) = self.first.layout, self.window
-        return grid.rows * h, grid.strip * grid.lanes * w, self.first.channels // (h * w)
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """How a picture becomes a frame, and an output logits, as a programme's file holds it (docs/engine.md)."""
-        return {
-            "picture": list(self.picture),
-            "window": list(self.window),
-            "strip": self.first.layout.strip,
-            "lanes": self.first.layout.lanes,
-            "group": self.first.group,
-            "logits": self.last.channels,
-            "logit_bytes": self.last.bytes,
-        }
-
-    def logits(self, output: bytes | np.ndarray) -> IntArray:
-        """What a frame's output says."""
-        words = np.frombuffer(bytes(output), dtype=np.uint8).reshape(self.last.words, 1, self.last.group)
-        found: IntArray = replace(self.last, base=0).read(words)[0]
-        return found
 
 
 class _Compiler:

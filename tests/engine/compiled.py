@@ -11,7 +11,7 @@ import numpy as np
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.reference import Reference
 from bvit_hw.engine.commands import Command
-from bvit_hw.engine.compiler import Compiled
+from bvit_hw.engine.compiled import Compiled
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.layout import Bits
 from bvit_hw.engine.machine import Machine
