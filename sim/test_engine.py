@@ -14,7 +14,8 @@ from harness import mutant
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.reference import Reference
 from bvit_hw.engine.commands import Command, Kind, Memory, Space, View
-from bvit_hw.engine.compiler import Compiled, compile_network
+from bvit_hw.engine.compiled import Compiled
+from bvit_hw.engine.compiler import compile_network
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.cycles import Rules, frame_cycles
 from bvit_hw.engine.registers import Flag
@@ -147,10 +148,10 @@ def test_errors_of_dram_drop_a_frame_and_the_next_one_is_right(tmp_path: Path) -
 MUTATIONS = [
     ("bvit_engine_bursts.sv", "if (10'(beats) > room)", "if (10'(beats) > 10'd512)"),
     ("bvit_engine_bursts.sv", "if (24'(beats) > left_q) beats = COUNT_BITS'(left_q);", ""),
-    ("bvit_engine_read.sv", "under_way_q < COUNT_BITS'(OUTSTANDING)", "1'b1"),
+    ("bvit_engine_bursts.sv", "away_q < AWAY_BITS'(OUTSTANDING)", "1'b1"),
     ("bvit_engine_read.sv", "if (start) error <= 1'b0;\n      else", ""),
     ("bvit_engine_write.sv", "left_q != '0 && held_q != HELD_BITS'(DEPTH)", "left_q != '0"),
-    ("bvit_engine_write.sv", "!more && under_way_q == '0", "!more"),
+    ("bvit_engine_bursts.sv", "left_q != '0 || away_q != '0", "left_q != '0"),
     ("bvit_engine_write.sv", "m_axi_wlast = place_q == length", "m_axi_wlast = place_q == 8'd15"),
     ("bvit_engine_control.sv", "read_error || is_illegal ||", "is_illegal ||"),
     ("bvit_engine_control.sv", "(state_q == IDLE) next_q <= programme", "(start) next_q <= programme + 8"),

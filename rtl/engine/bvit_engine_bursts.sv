@@ -1,25 +1,31 @@
-// Cuts a piece of DRAM into bursts of AXI4: at most BURST beats of eight bytes, and none crosses 4 KB.
+// Cuts a piece of DRAM into bursts of AXI4: at most BURST beats of eight bytes, none crosses 4 KB, and at most
+// OUTSTANDING of them are under way.
 //
-// `start` takes address (a multiple of eight) and beats, at least one. A burst is on offer while `valid`; `next` takes
-// it. The length that goes with an address comes from registers: after `start` and `next` a cycle passes.
+// `start` takes address (a multiple of eight) and beats, at least one. A burst is on offer while `valid`, and stays so
+// until `ready`. The length that goes with an address comes from registers: after `start` and behind a burst that was
+// `taken` a cycle passes. `ended` says that one of those under way has ended.
 `default_nettype none
 
 module bvit_engine_bursts #(
   parameter int ADDRESS = 32,
-  parameter int BURST = 16
+  parameter int BURST = 16,
+  parameter int OUTSTANDING = 4
 ) (
   input  wire logic               clk,
   input  wire logic               rst,
   input  wire logic               start,
   input  wire logic [ADDRESS-1:0] start_addr,
   input  wire logic [23:0]        start_beats,
-  input  wire logic               next,
   output      logic               valid,
+  input  wire logic               ready,
+  output      logic               taken,
+  input  wire logic               ended,
   output      logic [ADDRESS-1:0] addr,
   output      logic [7:0]         len,       // beats less one
-  output      logic               busy       // there are more bursts, or one on offer
+  output      logic               busy       // there are more bursts, or some under way
 );
   localparam int COUNT_BITS = $clog2(BURST + 1);
+  localparam int AWAY_BITS = $clog2(OUTSTANDING + 1);
   if (BURST < 1 || BURST > 256) begin : gen_illegal
     $error("bvit_engine_bursts: BURST=%0d must be in 1..256", BURST);
   end
@@ -42,20 +48,33 @@ module bvit_engine_bursts #(
     end else if (start) begin
       valid_q <= 1'b0;
       left_q <= start_beats;
-    end else if (next && valid_q) begin
+    end else if (taken) begin
       valid_q <= 1'b0;
       left_q <= left_q - 24'(beats_q);
     end else begin
       valid_q <= left_q != '0;
     end
     if (start) addr_q <= start_addr;
-    else if (next && valid_q) addr_q <= addr_q + (ADDRESS'(beats_q) << 3);
+    else if (taken) addr_q <= addr_q + (ADDRESS'(beats_q) << 3);
     if (!valid_q) beats_q <= beats;
   end
-  assign valid = valid_q;
+  logic asking_q;     // an address may be on offer
+  logic [AWAY_BITS-1:0] away_q;
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      away_q <= '0;
+      asking_q <= 1'b0;
+    end else begin
+      away_q <= away_q + AWAY_BITS'(taken) - AWAY_BITS'(ended && away_q != '0);
+      // While an address is on offer no more get under way. Behind one that was taken there is none for a cycle.
+      asking_q <= away_q < AWAY_BITS'(OUTSTANDING);
+    end
+  end
+  assign valid = valid_q && asking_q;
+  assign taken = valid && ready;
   assign addr = addr_q;
   assign len = 8'(beats_q - 1'b1);
-  assign busy = left_q != '0;
+  assign busy = left_q != '0 || away_q != '0;
 endmodule
 
 `default_nettype wire

@@ -29,40 +29,28 @@ module bvit_engine_read #(
   input  wire logic               m_axi_rvalid,
   output      logic               m_axi_rready
 );
-  localparam int COUNT_BITS = $clog2(OUTSTANDING + 1);
-
-  logic offered, taken, ended, more;
-  logic [COUNT_BITS-1:0] under_way_q;
-  logic asking_q;     // an address may be on offer
+  logic taken, busy;
   bvit_engine_bursts #(
     .ADDRESS(ADDRESS),
-    .BURST(BURST)
+    .BURST(BURST),
+    .OUTSTANDING(OUTSTANDING)
   ) u_bursts (
     .clk,
     .rst,
     .start,
     .start_addr,
     .start_beats,
-    .next(taken),
-    .valid(offered),
+    .valid(m_axi_arvalid),
+    .ready(m_axi_arready),
+    .taken,
+    .ended(m_axi_rvalid && m_axi_rlast),
     .addr(m_axi_araddr),
     .len(m_axi_arlen),
-    .busy(more)
+    .busy
   );
-  assign m_axi_arvalid = offered && asking_q;
-  assign taken = m_axi_arvalid && m_axi_arready;
   assign m_axi_rready = 1'b1;
-  assign ended = m_axi_rvalid && m_axi_rlast && under_way_q != '0;
   logic [23:0] left_q;
   always_ff @(posedge clk) begin
-    if (rst) begin
-      under_way_q <= '0;
-      asking_q <= 1'b0;
-    end else begin
-      under_way_q <= under_way_q + COUNT_BITS'(taken) - COUNT_BITS'(ended);
-      // While an address is on offer no more get under way. Behind one that was taken there is none for a cycle.
-      asking_q <= under_way_q < COUNT_BITS'(OUTSTANDING);
-    end
     if (rst) begin
       left_q <= '0;
       valid <= 1'b0;
@@ -79,7 +67,7 @@ module bvit_engine_read #(
     data <= m_axi_rdata;
   end
   logic unused;
-  assign unused = more;
+  assign unused = ^{taken, busy};
 endmodule
 
 `default_nettype wire

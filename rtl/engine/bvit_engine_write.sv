@@ -35,32 +35,30 @@ module bvit_engine_write #(
   input  wire logic               m_axi_bvalid,
   output      logic               m_axi_bready
 );
-  localparam int COUNT_BITS = $clog2(OUTSTANDING + 1);
   localparam int DEPTH = 16;
   localparam int HELD_BITS = $clog2(DEPTH + 1);
 
   // Addresses of bursts; the lengths of those whose data have not all gone wait beside them.
-  logic offered, taken, answered, more, asking_q;
-  logic [COUNT_BITS-1:0] under_way_q;
+  logic taken, busy;
   bvit_engine_bursts #(
     .ADDRESS(ADDRESS),
-    .BURST(BURST)
+    .BURST(BURST),
+    .OUTSTANDING(OUTSTANDING)
   ) u_bursts (
     .clk,
     .rst,
     .start,
     .start_addr,
     .start_beats,
-    .next(taken),
-    .valid(offered),
+    .valid(m_axi_awvalid),
+    .ready(m_axi_awready),
+    .taken,
+    .ended(m_axi_bvalid),
     .addr(m_axi_awaddr),
     .len(m_axi_awlen),
-    .busy(more)
+    .busy
   );
-  assign m_axi_awvalid = offered && asking_q;
-  assign taken = m_axi_awvalid && m_axi_awready;
   assign m_axi_bready = 1'b1;
-  assign answered = m_axi_bvalid && under_way_q != '0;
   logic lengths_ready, length_valid, length_taken;
   logic [7:0] length;
   bvit_fifo #(
@@ -122,8 +120,6 @@ module bvit_engine_write #(
 `endif
   always_ff @(posedge clk) begin
     if (rst) begin
-      under_way_q <= '0;
-      asking_q <= 1'b0;
       left_q <= '0;
       held_q <= '0;
       place_q <= '0;
@@ -131,14 +127,12 @@ module bvit_engine_write #(
       done <= 1'b0;
       error <= 1'b0;
     end else begin
-      under_way_q <= under_way_q + COUNT_BITS'(taken) - COUNT_BITS'(answered);
-      asking_q <= under_way_q < COUNT_BITS'(OUTSTANDING);
       held_q <= held_q + HELD_BITS'(reads) - HELD_BITS'(sent);
       if (start) left_q <= start_beats;
       else if (reads) left_q <= left_q - 24'd1;
       if (sent) place_q <= m_axi_wlast ? '0 : place_q + 8'd1;
       running_q <= start || (running_q && !done);
-      done <= running_q && !done && !more && under_way_q == '0;
+      done <= running_q && !done && !busy;
       if (start) error <= 1'b0;
       else if (m_axi_bvalid && m_axi_bresp != 2'b00) error <= 1'b1;
     end
