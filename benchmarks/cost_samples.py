@@ -19,6 +19,8 @@ from bvit_hw.ops.binary_mvau import BinaryMVAU
 from bvit_hw.ops.channel_affine import ChannelAffine
 from bvit_hw.ops.channel_pool import ChannelPool
 from bvit_hw.ops.channel_repeat import ChannelRepeat
+from bvit_hw.ops.duplicate import Duplicate
+from bvit_hw.ops.fifo import Fifo
 from bvit_hw.ops.first_token import FirstToken
 from bvit_hw.ops.int_mvau import IntMVAU
 from bvit_hw.ops.multi_pool import MultiPool
@@ -27,6 +29,7 @@ from bvit_hw.ops.pool_common import PoolOp
 from bvit_hw.ops.prepend_token import PrependToken
 from bvit_hw.ops.spatial_pool import SpatialPool
 from bvit_hw.ops.upsample import Upsample
+from bvit_hw.ops.width_converter import WidthConverter
 
 #: rows, columns, simd and pe of BinaryMVAU
 MVAU_SHAPES: tuple[tuple[int, int, tuple[int, ...], tuple[int, ...]], ...] = (
@@ -152,9 +155,26 @@ def binary_mvaus(most: int = 2048) -> Iterator[BinaryMVAU]:
                     yield BinaryMVAU(tokens=1, rows=rows, cols=cols, simd=simd, pe=pe)
 
 
+def glue() -> Iterator[HwOp]:
+    """What stands between operators: FIFOs of every kind, width converters, forks."""
+    for channels, depth, style in (
+        (8, 2, "small"), (64, 2, "small"), (8, 16, "small"), (32, 16, "small"), (8, 32, "small"), (64, 32, "small"),
+        (16, 100, "small"), (8, 64, "small"), (8, 512, "large"), (36, 700, "large"), (72, 2048, "large"),
+    ):  # fmt: skip
+        yield Fifo(tokens=4, channels=channels, bits=1, signed=False, pe=channels, depth=depth, style=style)
+    for lanes_in, lanes_out, bits in (
+        (1, 4, 8), (2, 16, 1), (4, 1, 8), (16, 2, 1), (32, 4, 8), (3, 4, 8), (4, 6, 8), (16, 24, 1),
+    ):  # fmt: skip
+        yield WidthConverter(tokens=4, channels=96, bits=bits, signed=False, lanes_in=lanes_in, lanes_out=lanes_out)
+    for copies in (2, 3, 5):
+        yield Duplicate(tokens=4, channels=16, bits=8, signed=True, copies=copies, pe=2)
+
+
 def samples() -> Iterator[HwOp]:
     """All of them."""
-    yield from chain(affines(), binarizes(), int_mvaus(), serial_mvaus(), attentions(), pools(), binary_mvaus())
+    yield from chain(
+        affines(), binarizes(), int_mvaus(), serial_mvaus(), attentions(), pools(), glue(), binary_mvaus()
+    )
 
 
 def params_of(op: HwOp) -> Params:

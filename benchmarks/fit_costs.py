@@ -1,6 +1,6 @@
 """Fit a target's cost coefficients to what Yosys counts, print how far off they are, and write them.
 
-    python benchmarks/fit_costs.py [--target xc7] [--circuits ChannelPool ...] [--write]
+    python benchmarks/fit_costs.py [--target xc7] [--circuits ChannelPool ...] [--every N] [--write [--also NAME ...]]
 
 Counting rule (the target's, bvit_hw/targets): LUT1 .. LUT6 count one each, a LUT RAM or shift register counts the LUTs
 that it occupies, inverters, carry cells and MUXF7/8 none; FF are all flip-flops outside of DSP and RAM blocks; a RAMB36
@@ -10,7 +10,9 @@ the smallest sum of squared relative errors.
 
 ``fit_costs.json`` and ``fit_costs.md`` in the folder ``--out`` hold counts and predictions. The exit status is 1 if a
 prediction of a pool or a copying operator is off by more than 35 % and 20 LUTs (Yosys itself varies by 15 %). Without
-``--write`` the new coefficients are printed, with it they replace the old ones in the target's table.
+``--write`` the new coefficients are printed, with it they replace the old ones in the target's table. Those of some
+circuits are set by hand, from their structure; ``--also`` names those that are to be fitted all the same. ``--every``
+leaves samples out, where time is short.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from bvit_hw.targets import Target
 Weights = dict[str, dict[str, float]]
 RESOURCES = ("lut", "ff", "bram18", "dsp")
 #: circuits whose coefficients follow from the structure or from circuits of a built network: judged, never written
-SET_BY_HAND = ("BinaryMVAU", "SerialMVAU")
+SET_BY_HAND = ("BinaryMVAU", "SerialMVAU", "Fifo", "RegisterFifo", "BlockFifo", "WidthConverter", "Duplicate")
 
 
 def fit(ops: list[HwOp], counts: list[Resources], kind: str) -> dict[str, float]:
@@ -107,6 +109,8 @@ def main() -> int:
     parser.add_argument("--circuits", nargs="+", help="only these (default: all)")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks"))
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--every", type=int, default=1, help="count only every Nth sample, but eight of each")
+    parser.add_argument("--also", nargs="+", default=[], choices=SET_BY_HAND, help="circuits that --write fits as well")
     parser.add_argument("--write", action="store_true", help="put the coefficients into the target's table")
     arguments = parser.parse_args()
     target: Target = known[arguments.target]
@@ -115,7 +119,11 @@ def main() -> int:
         circuits.setdefault(op.cost_terms().circuit, []).append(op.on(target))
     if unknown := set(arguments.circuits or ()) - set(circuits):
         parser.error(f"--circuits {' '.join(sorted(unknown))}; allowed: {' '.join(circuits)}")
-    circuits = {name: ops for name, ops in circuits.items() if name in (arguments.circuits or circuits)}
+    circuits = {
+        name: ops[:: max(min(arguments.every, len(ops) // 8), 1)]
+        for name, ops in circuits.items()
+        if name in (arguments.circuits or circuits)
+    }
     every = [op for ops in circuits.values() for op in ops]
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
@@ -147,7 +155,7 @@ def main() -> int:
     if arguments.write:
         path = Path(targets.__file__).parent / f"{target.name}.toml"
         text = path.read_text() if path.exists() else ""
-        for circuit in weights.keys() - set(SET_BY_HAND):
+        for circuit in weights.keys() - (set(SET_BY_HAND) - set(arguments.also)):
             text = rewritten(text, circuit, weights[circuit])
         path.write_text(text)
     return int(wrong > 0)

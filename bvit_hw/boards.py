@@ -20,6 +20,8 @@ from bvit_hw.targets.cost import Resources
 from bvit_hw.vendor_releases import RELEASES
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
+#: a ball of a package: its row in letters, its column
+Ball = Annotated[str, Field(pattern=r"^[A-Z]{1,2}\d{1,2}$")]
 
 
 class _Strict(BaseModel):
@@ -155,6 +157,31 @@ class VitisSettings(_Strict):
         return self
 
 
+class NextpnrSettings(_Strict):
+    """What lies around the FPGA of a board whose bitstream nextpnr makes.
+
+    Pins are balls of the package, ``source`` says where they are from. ``clock`` has an oscillator of
+    ``oscillator_mhz``; the FPGA hears its host at ``receive`` and answers at ``transmit``, at ``baud``. ``leds`` show
+    what it does. ``programmer`` is what openFPGALoader calls the board.
+    """
+
+    source: Annotated[str, Field(min_length=3)]
+    oscillator_mhz: Annotated[float, Field(ge=8, le=400)]
+    baud: Annotated[int, Field(ge=9600)]
+    clock: Ball
+    receive: Ball
+    transmit: Ball
+    leds: Annotated[tuple[Ball, ...], Field(min_length=1, max_length=8)]
+    programmer: Annotated[str, Field(pattern=r"^[\w-]+$")]
+
+    @model_validator(mode="after")
+    def _each_its_own(self) -> Self:
+        balls = [self.clock, self.receive, self.transmit, *self.leds]
+        if twice := sorted({ball for ball in balls if balls.count(ball) > 1}):
+            raise ValueError(f"ball {', '.join(twice)} is given to more than one signal")
+        return self
+
+
 class EngineSettings(_Strict):
     """The single engine that is built for the board, as the fields of ``EngineConfig`` (bvit_hw/engine/config.py)."""
 
@@ -173,7 +200,8 @@ class Board(_Strict):
     """One board: its FPGA, its clock, its budgets, and what the vendor flow needs to know of it.
 
     ``family`` is one of those of the targets (bvit_hw/targets). Boards with a Zynq have a table ``vivado``, Alveo cards
-    a table ``vitis``. ``engine`` is there for boards that an engine was chosen for.
+    a table ``vitis``, those with an ECP5 a table ``nextpnr``. ``engine`` is there for boards that an engine was chosen
+    for.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -185,6 +213,7 @@ class Board(_Strict):
     budget: Budget = Budget()
     vivado: VivadoSettings | None = None
     vitis: VitisSettings | None = None
+    nextpnr: NextpnrSettings | None = None
     dies: Dies | None = None
     engine: EngineSettings | None = None
 
@@ -207,7 +236,7 @@ class Board(_Strict):
     def _has_its_flow(self) -> Self:
         if self.flow and getattr(self, self.flow) is None:
             raise ValueError(f"a board of family {self.family} needs a table [{self.flow}]")
-        for other in {"vivado", "vitis"} - {self.flow}:
+        for other in {"vivado", "vitis", "nextpnr"} - {self.flow}:
             if getattr(self, other) is not None:
                 raise ValueError(f"a board of family {self.family} has no table [{other}]")
         return self

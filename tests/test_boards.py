@@ -20,9 +20,10 @@ def test_shipped_board_loads_with_sources(name: str) -> None:
     assert board.name == name
     for figure in (board.resources.lut, board.resources.ff, board.resources.bram18, board.resources.dsp):
         assert figure.count > 0
-        assert re.match(r"AMD DS\d+, .+: ", figure.source)  # a document and what of it
-    assert re.match(r"AMD DS\d+", board.resources.uram.source)
-    assert board.resources.ff.count == 2 * board.resources.lut.count  # true of every family here
+        assert re.match(r"(AMD DS\d+|Lattice FPGA-DS-\d+), .+: ", figure.source)  # a document and what of it
+    assert re.match(r"AMD DS\d+|Lattice FPGA-DS-\d+", board.resources.uram.source)
+    # a slice of AMD's has two registers a LUT, one of Lattice's has one
+    assert board.resources.ff.count == (1 if board.nextpnr else 2) * board.resources.lut.count
 
 
 def test_pynq_z2_is_the_7z020() -> None:
@@ -46,12 +47,14 @@ PRODUCTS = {
     "u280": ("xcu280-fsvh2892-2L-e", 1_303_680, 2_016, 960, 9_024),
     "u50": ("xcu50-fsvh2104-2-e", 871_680, 1_344, 640, 5_952),
     "u55c": ("xcu55c-fsvh2892-2L-e", 1_303_680, 2_016, 960, 9_024),
+    "ulx3s-85f": ("LFE5U-85F-6BG381C", 83_640, 104, 0, 156),
     "ultra96-v2": ("xczu3eg-sbva484-1-i", 70_560, 216, 0, 360),
     "zcu104": ("xczu7ev-ffvc1156-2-e", 230_400, 312, 96, 1_728),
 }
 
 
 def test_figures_are_those_of_the_product_tables() -> None:
+    """Of block RAMs the table counts pairs of 18 Kbit, as AMD does."""
     assert board_names() == sorted(PRODUCTS)
     for name, (part, lut, bram36, uram, dsp) in PRODUCTS.items():
         board, a = load_board(name), load_board(name).available
@@ -229,3 +232,18 @@ def test_every_board_has_a_folding_in_its_budget(name: str) -> None:
     result = fold(run_passes(hw_graph_of(random_frozen(CONFIGS["pyramid"], seed=1)), board_passes(board)), board)
     for kind, share in result.utilisation.items():
         assert 0 <= share <= 1, kind
+
+
+def test_a_ball_is_of_one_signal(tmp_path: Path) -> None:
+    path = tmp_path / "ulx3s-85f.toml"
+    text = (data_path("boards") / path.name).read_text()
+    path.write_text(text)
+    assert read_board(path).nextpnr is not None
+    for old, new, fault in (
+        ('receive = "M1"', 'receive = "L4"', "ball L4 is given to more than one signal"),
+        ('clock = "G2"', 'clock = "G-2"', r"nextpnr\.clock: String should match pattern"),
+        ("[nextpnr]", "[vivado]", "no table|needs a table|Field required"),
+    ):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(BoardError, match=fault):
+            read_board(path)

@@ -139,8 +139,14 @@ class NoFlow(VendorFlow):
         raise ToolError(self.missing)
 
 
+class NextpnrFlow(NoFlow):
+    """An ECP5: its operators are placed and routed one by one (nextpnr.py); the board's top is not written yet."""
+
+    missing = "bitstream not built: the top level for a board with an ECP5 is not written yet"
+
+
 #: by the name that a family gives (targets/target.py)
-FLOWS: Mapping[str, VendorFlow] = {"vivado": VivadoFlow(), "vitis": VitisFlow(), "": NoFlow()}
+FLOWS: Mapping[str, VendorFlow] = {"vivado": VivadoFlow(), "vitis": VitisFlow(), "nextpnr": NextpnrFlow(), "": NoFlow()}
 
 
 def flow_of(board: Board) -> VendorFlow:

@@ -33,7 +33,7 @@ _MOST_LUTS = 4000.0
 #: the module that holds the instances of one process
 _TOP = "bag"
 
-_TEMPLATES = templates("bvit_hw.flows")
+TEMPLATES = templates("bvit_hw.flows")
 
 
 def _literal(value: int | str) -> str:
@@ -41,7 +41,7 @@ def _literal(value: int | str) -> str:
     return f'"{value}"' if isinstance(value, str) and "'" not in value else str(value)
 
 
-_TEMPLATES.filters["literal"] = _literal
+TEMPLATES.filters["literal"] = _literal
 
 # Yosys has a shell start ABC by its full path, and ABC splits its own script at spaces: neither takes any path. What
 # they are told of is called from the folder that they run in, which ABC's files call by the one name without a space.
@@ -141,20 +141,25 @@ def _cells_by_type(module: Mapping[str, object]) -> dict[str, int]:
     return {str(k).lstrip("\\"): int(v) for k, v in cells.items()}
 
 
-def _run_bag(jobs: Sequence[SynthJob], target: Target, work: Path) -> list[Resources]:
-    work.mkdir(parents=True, exist_ok=True)
-    (work / f"{_TOP}.sv").write_text(_TEMPLATES.get_template("yosys_bag.sv.j2").render(jobs=jobs))
-    for job in jobs:
-        for file, text in job.memories.items():
-            (work / file).write_text(text)
-    sources = list(dict.fromkeys(source for job in jobs for source in job.sources))
+def run_script(work: Path, script: str, sources: Iterable[Path]) -> None:
+    """Run Yosys in the folder ``work`` with copies of ``sources``; ToolError, naming the log, where it fails."""
     for source in sources:
         shutil.copyfile(source, work / source.name)
-    (work / "synth.ys").write_text(target.script([source.name for source in sources], top=_TOP))
+    (work / "synth.ys").write_text(script)
     (work / "kit").unlink(missing_ok=True)
     (work / "kit").symlink_to(_package(), target_is_directory=True)
     env = {**os.environ, "TMPDIR": _WORK}
     run_tool("yosys", [sys.executable, "-c", _PROGRAM], cwd=work, log=work / "yosys.log", env=env)
+
+
+def _run_bag(jobs: Sequence[SynthJob], target: Target, work: Path) -> list[Resources]:
+    work.mkdir(parents=True, exist_ok=True)
+    (work / f"{_TOP}.sv").write_text(TEMPLATES.get_template("yosys_bag.sv.j2").render(jobs=jobs))
+    for job in jobs:
+        for file, text in job.memories.items():
+            (work / file).write_text(text)
+    sources = list(dict.fromkeys(source for job in jobs for source in job.sources))
+    run_script(work, target.script([source.name for source in sources], top=_TOP), sources)
     text = (work / "stat.json").read_text()
     modules = json.loads(text[text.index("{") :])["modules"]
     by_name = {name.lstrip("\\").split("$")[0]: module for name, module in modules.items()}

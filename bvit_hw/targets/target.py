@@ -38,7 +38,7 @@ class Family:
     """
 
     name: str
-    flow: Literal["vivado", "vitis", ""] = ""
+    flow: Literal["vivado", "vitis", "nextpnr", ""] = ""
     ip_families: tuple[str, ...] = ()
     part: str = "xc"
     pixel_bytes: int = 8
@@ -72,7 +72,8 @@ class CellCounts:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Target:
-    """FPGAs of one architecture. ``synthesis`` is the Yosys command that maps the module ``top`` to them.
+    """FPGAs of one architecture. ``synthesis`` is the Yosys command that maps the module ``top`` to them, ``netlist``
+    the one that makes what is placed and routed, where open tools can do that.
 
     ``vendor_cells`` says which cells the RTL may instantiate, as USE_PRIMITIVES of bvit_binary_mvau.sv numbers them; 0:
     none. ``budget_kinds`` are the resources that a board's budget limits. A target is itself: two are equal only where
@@ -85,6 +86,7 @@ class Target:
     dsp: DspShape
     vendor_cells: int
     synthesis: str
+    netlist: str = ""
     cells: CellCounts
     coefficients: Coefficients
     budget_kinds: tuple[str, ...] = KINDS
@@ -112,6 +114,14 @@ class Target:
                 f"target {self.name}: its table of coefficients has no [{circuit}.{kind}]; it has: "
                 f"{', '.join(self.coefficients)}. benchmarks/fit_costs.py writes it"
             ) from None
+
+    def netlist_script(self, sources: Sequence[str], *, top: str) -> str:
+        """The Yosys script that maps ``top`` of ``sources`` and its own file, pads and all, into ``netlist.json``."""
+        return (
+            f"read_slang --keep-hierarchy --top {top} {top}.sv {' '.join(sources)}\n"
+            f"{self.netlist.format(top=top)}\n"
+            "write_json netlist.json\n"
+        )
 
     def script(self, sources: Sequence[str], *, top: str) -> str:
         """The Yosys script that reads ``sources`` with the file of ``top`` and maps it, hierarchy kept at the top."""

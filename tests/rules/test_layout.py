@@ -38,7 +38,6 @@ ELSEWHERE_TESTED = {
     "flows.hls_graph": "hls/",
     "flows.ssh": "cli/test_deploy.py",
     "flows.vendor": "targets/test_target.py",
-    "flows.yosys": "ops/test_popcount.py and sim/: counts of the mapped RTL",
     "graph.implementation": "hls/",
     "sums": "cli/test_deploy.py: sums seal what is copied",
     "templates": "codegen/, flows/: all generated text",

@@ -15,7 +15,7 @@ ROOT = Path(bvit_hw.__file__).parent
 KNOW_FAMILIES = ("targets", "boards.py")
 #: who knows the vendors' tables of a board
 KNOW_TABLES = ("flows", "boards.py")
-TABLES = ("vivado", "vitis")
+TABLES = ("vivado", "vitis", "nextpnr")
 
 
 def _named(node: ast.AST) -> str:

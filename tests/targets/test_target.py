@@ -54,14 +54,14 @@ def doubled(match: re.Match[str]) -> str:
 def third(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     """The page's target and board, in folders of their own; its coefficients are twice those of 7 series."""
     folder = tmp_path_factory.mktemp("targets")
-    (folder / "ecp5.py").write_text(example("python"))
+    (folder / "gw2a.py").write_text(example("python"))
     table = (ROOT / "bvit_hw" / "targets" / "xc7.toml").read_text()
-    (folder / "ecp5.toml").write_text(re.sub(r"^(\w+) = (-?[\d.]+)$", doubled, table, flags=re.M))
-    (folder / "ecp5-85.toml").write_text(example("toml"))
+    (folder / "gw2a.toml").write_text(re.sub(r"^(\w+) = (-?[\d.]+)$", doubled, table, flags=re.M))
+    (folder / "gw2a-55.toml").write_text(example("toml"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets, "__path__", [*targets.__path__, str(folder)])
         targets.discovered.cache_clear()
-        yield load_board(str(folder / "ecp5-85.toml"))
+        yield load_board(str(folder / "gw2a-55.toml"))
     targets.discovered.cache_clear()
 
 
@@ -71,17 +71,17 @@ def target(third: Board) -> Target:
 
 
 def test_its_board_knows_it(third: Board) -> None:
-    assert (third.target.name, third.flow, third.ip_families) == ("ecp5", "", ())
-    assert third.limits.dsp == 0.8 * 156
+    assert (third.target.name, third.flow, third.ip_families) == ("gw2a", "", ())
+    assert third.limits.dsp == 0.8 * 40
 
 
 def test_another_familys_part_or_table_is_refused(third: Board, tmp_path: Path) -> None:
     for old, new, fault in (
-        ('part = "LFE5UM', 'part = "xc7z', "part: String should match pattern"),
-        ('family = "ecp5"', 'family = "ecp6"', "Input should be .*'ecp5'.*; given: 'ecp6'"),
-        ("[resources]", f"{VIVADO}\n[resources]", r"a board of family ecp5 has no table \[vivado\]"),
+        ('part = "GW2A', 'part = "xc7z', "part: String should match pattern"),
+        ('family = "gw2a"', 'family = "gw3a"', "Input should be .*'gw2a'.*; given: 'gw3a'"),
+        ("[resources]", f"{VIVADO}\n[resources]", r"a board of family gw2a has no table \[vivado\]"),
     ):
-        path = tmp_path / "ecp5-85.toml"
+        path = tmp_path / "gw2a-55.toml"
         path.write_text(example("toml").replace(old, new))
         with pytest.raises(BoardError, match=fault):
             load_board(str(path))
