@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fuzz import docs, judge, runner, simulators
+from fuzz import docs, judge, runner
 from fuzz.cases import CYCLES, Case, draw
 from fuzz.runner import Journal, Result
 
 from bvit_hw.errors import LoweringError
+from bvit_hw.flows import core_sim
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.rtl_library import source_paths
@@ -100,12 +101,15 @@ def test_the_least_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(raises=AssertionError, strict=True, reason="15.25 cycles a frame with least FIFOs, the model has 15")
 def test_the_least_network_with_a_class_token(tmp_path: Path) -> None:
-    """Four tokens and one more: five keys, a prime number."""
+    """Four tokens and one more: five keys, a prime number. Twelve of its frames of 15 cycles are under way at once.
+
+    In a run of eight a FIFO held 35 beats; 37 are needed to go on at that pace.
+    """
     config = LEAST.model_copy(update={"class_token": True, "reductions": (1,)})
     facts = judge.judge(replace(least(), config=config), tmp_path)
     assert facts["outcome"] == "passed" and facts["cycles"] == facts["simulated"], facts
+    assert int(str(facts["frames"])) >= 24, facts
 
 
 @pytest.mark.slow
@@ -137,9 +141,9 @@ def test_a_fault_in_the_rtl_is_noticed(
     text = path.read_text()
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new))
-    original = simulators.source_paths
+    original = core_sim.source_paths
     monkeypatch.setattr(
-        simulators, "source_paths", lambda names: [tmp_path / file if p.name == file else p for p in original(names)]
+        core_sim, "source_paths", lambda names: [tmp_path / file if p.name == file else p for p in original(names)]
     )
     with pytest.raises((AssertionError, LoweringError), match=said):
         judge.judge(least(), tmp_path)

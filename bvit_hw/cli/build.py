@@ -45,6 +45,10 @@ from bvit_hw.threads import usable_cores
     default=None,
     help="Compile the accelerator as a device for notebooks and `bvit-hw run`; default: unless it is very large.",
 )
+@click.option(
+    "--try-fifos", type=click.IntRange(min=0), default=0, metavar="N",
+    help="Try in simulation how deep the N largest FIFOs have to be; the report says which are tight.",
+)
 @click.option("--until", metavar="STEP", help="End after this step.")
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave out a step that no other needs; may be repeated.")
 @click.option("--overwrite", is_flag=True, help="Replace another build in the output folder.")
@@ -66,6 +70,7 @@ def build_command(
     calibrate: str | None,
     jobs: int | None,
     simulated_device: bool | None,
+    try_fifos: int,
     until: str | None,
     skip: tuple[str, ...],
     overwrite: bool,
@@ -95,6 +100,7 @@ def build_command(
         simulated_images=images,
         calibrate=calibrate,
         simulated_device=simulated_device,
+        tried_fifos=try_fifos,
         impl=impl,
         impl_of=impl_of,
         jobs=jobs or min(usable_cores(), 4),

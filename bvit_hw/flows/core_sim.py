@@ -46,7 +46,8 @@ class CoreBorder:
 class CoreSimulator:
     """Builds (cached) and runs cores; ``workdir`` (None: a temporary folder) keeps texts, memories and logs.
 
-    ``timeout`` is in seconds, beside what the frames take at the least speed of simulation.
+    ``timeout`` is in seconds, beside what the frames take at the least speed of simulation. ``optimize`` is the
+    compiler's option for what runs in every cycle; ``cache`` (None: the user's) keeps compiled cores.
     ``source_chance`` and ``sink_chance`` (of 256) let source and sink hesitate at random; ``seed`` makes it repeatable.
     """
 
@@ -56,6 +57,8 @@ class CoreSimulator:
     seed: int = 1
     jobs: int = 2
     timeout: float = 900.0
+    optimize: str = "-O1"
+    cache: Path | None = None
 
     def __call__(
         self, graph: HwGraph, images: np.ndarray, *, frames: int, interval: int = 0, timing_only: bool = False
@@ -73,12 +76,17 @@ class CoreSimulator:
 
     def build(self, folder: Path, core: Stitched) -> Path:
         """The executable of a stitched core."""
-        text = folder / f"{core.module}.sv"
-        write_aside(text, core.text)
-        main = folder / "core_main.cpp"
+        return self.compile(folder, core, core.text)
+
+    def compile(self, folder: Path, core: Stitched, text: str, others: Sequence[Path] = ()) -> Path:
+        """The executable of ``text``, which is in the place of the core's own and takes ``others`` beside its files."""
+        path, main = folder / f"{core.module}.sv", folder / "core_main.cpp"
+        write_aside(path, text)
         write_aside(main, TEMPLATES.get_template("core_main.cpp.j2").render())
-        sources = [*source_paths((*core.cell_models, *core.library)), text]
-        return build_model(sources, core.module, cpp=[main], flags=FLAGS, optimize="-O1", jobs=self.jobs)
+        sources = [*source_paths((*core.cell_models, *core.library)), *others, path]
+        return build_model(
+            sources, core.module, cpp=[main], flags=FLAGS, optimize=self.optimize, jobs=self.jobs, cache=self.cache
+        )
 
     def _run(
         self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int, timing_only: bool

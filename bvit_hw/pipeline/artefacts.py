@@ -30,6 +30,8 @@ MOST_IMAGES = 512
 GRAPH_FILE = "graph.safetensors"
 #: the file of the run that proved the FIFO depths: its images, logits, cycles of starts and ends
 PROVEN_RUN = "proven_run.npz"
+#: the file of what is known of each FIFO, by its name: what sizing measured, and what trials showed
+FIFO_FILE = "fifos.json"
 T = TypeVar("T")
 
 

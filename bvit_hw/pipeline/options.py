@@ -50,6 +50,8 @@ class BuildOptions:
     #: whether the package gets the accelerator as a simulated device, for notebooks without a board; None: where the
     #: core is small enough to be compiled as a whole
     simulated_device: bool | None = None
+    #: of so many FIFOs it is tried with how many beats less the accelerator is as fast
+    tried_fifos: int = 0
 
     @cached_property
     def checkpoint_digest(self) -> str:
@@ -123,6 +125,7 @@ def resolve(
     impl: str = "auto",
     impl_of: Sequence[str] = (),
     simulated_device: bool | None = None,
+    tried_fifos: int = 0,
 ) -> BuildOptions:
     """Options from the command line's words. Raises a BvitError that lists what is allowed."""
     found_board = load_board(board)
@@ -151,6 +154,7 @@ def resolve(
         target_fps=target_fps,
         simulated_images=simulated_images,
         simulated_device=simulated_device,
+        tried_fifos=tried_fifos,
         jobs=jobs,
         calibrate=calibrate,
         impl=impl,

@@ -19,7 +19,7 @@ from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.models.cost import network_cost
 from bvit_hw.ops.base import Resources
 from bvit_hw.ops.fifo import MEMORY_KINDS
-from bvit_hw.pipeline.artefacts import Artefacts
+from bvit_hw.pipeline.artefacts import FIFO_FILE, Artefacts
 from bvit_hw.pipeline.engine import StepOutcome
 from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.pipeline.steps.generate import TOP
@@ -30,6 +30,7 @@ from bvit_hw.report.model import (
     Die,
     Edge,
     FifoMemory,
+    FifoRow,
     HlsPart,
     Implementation,
     OperatorRow,
@@ -100,6 +101,18 @@ def fifo_memory(graph: HwGraph, counted: Mapping[str, Mapping[str, float]]) -> l
                 )
             )
     return found
+
+
+def fifo_rows(graph: HwGraph, facts: Mapping[str, Mapping[str, int | str]]) -> list[FifoRow]:
+    """Every FIFO of a stitched graph, those that hold the most bits first, with the step `generate`'s ``facts``."""
+    rows = [
+        FifoRow(
+            name=node.name, memory=node.op.fifo_memory, depth=node.op.fifo_depth, width=node.op.inputs[0].width,
+            **facts[node.name],  # type: ignore[arg-type]
+        )
+        for node in graph.fifos
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (-row.depth * row.width, row.name))
 
 
 def dies_of(
@@ -209,6 +222,7 @@ def make_report(
         },
         fifo_bits=int(results["generate"]["fifo_bits"]),
         fifo_memory=fifo_memory(graph, counted),
+        fifos=fifo_rows(graph, json.loads((folder / "generate" / FIFO_FILE).read_text())),
         dies=dies_of(graph, build.border.resources, board, TOP, counted),
         way=way_of(graph),
         binary_macs=cost.binary_macs + cost.attention_macs,

@@ -79,6 +79,29 @@ class FifoMemory(_Record):
     synthesized: float | None
 
 
+class FifoRow(_Record):
+    """One FIFO: ``depth`` beats of ``width`` bits. Sizing saw it hold ``held`` and measured that it needs ``needed``.
+
+    ``needed`` is the least depth with which the schedule of that run holds; another one may be as fast with less. Where
+    it was tried, ``least`` is the depth with which the accelerator is as fast as it is built, and ``below`` what a beat
+    less does to it: "stuck" or "slower" (empty: there is no FIFO of fewer beats). None: not tried.
+    """
+
+    name: str
+    memory: str
+    depth: int
+    width: int
+    held: int
+    needed: int
+    least: int | None = None
+    below: str | None = None
+
+    @property
+    def tight(self) -> bool | None:
+        """Whether one beat less than it is built with would be noticed; None: not tried."""
+        return None if self.least is None else self.least == self.depth and bool(self.below)
+
+
 class Die(_Record):
     """A kernel of the accelerator and the die that it is on; ``leaves_bits`` are those of a beat to the next one.
 
@@ -189,6 +212,7 @@ class Report(_Record):
     resources: dict[str, Resource]
     fifo_bits: int
     fifo_memory: list[FifoMemory] = []
+    fifos: list[FifoRow] = []
     dies: list[Die] = []
     way: list[Stage] = []
     binary_macs: int = 0
@@ -205,6 +229,8 @@ class Report(_Record):
         """Write report.json atomically."""
         # Derived figures are for whoever reads the file; reading it back computes them anew.
         figures = self.model_dump() | {"latency_us": self.latency_us, "gops_per_klut": self.gops_per_klut}
+        for row, fifo in zip(figures["fifos"], self.fifos, strict=True):
+            row["tight"] = fifo.tight
         write_aside(path, json.dumps(figures, indent=1) + "\n")
 
     @classmethod
@@ -213,6 +239,8 @@ class Report(_Record):
         figures = json.loads(path.read_text())
         for derived in ("latency_us", "gops_per_klut"):
             figures.pop(derived, None)
+        for row in figures.get("fifos", ()):
+            row.pop("tight", None)
         return cls.model_validate(figures)
 
     @property

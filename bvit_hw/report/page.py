@@ -87,6 +87,7 @@ def write_page(report: Report, path: Path) -> None:
         report=report,
         drawing=lay_out(report.operators, report.edges),
         fifos=depth,
+        deep=[row for row in report.fifos if row.depth > 2],
         slowest=max((row.cycles for row in report.operators), default=1),
         box_width=_BOX_W,
         box_height=_BOX_H,

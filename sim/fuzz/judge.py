@@ -13,32 +13,36 @@ from bvit_hw.codegen.accelerator import accelerator
 from bvit_hw.codegen.stitch import stitch
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.file import load_frozen, save_frozen
-from bvit_hw.errors import FreezeError, LoweringError
+from bvit_hw.errors import FreezeError
 from bvit_hw.execute.frozen import FrozenBinaryViT
 from bvit_hw.finn.lower import lower
+from bvit_hw.flows.core_sim import CoreSimulator
+from bvit_hw.flows.limited_sim import LimitedSimulator, run_or_stuck
 from bvit_hw.flows.verilator import lint
 from bvit_hw.freeze.random_frozen import random_frozen, random_images
 from bvit_hw.graph.border import border_of
-from bvit_hw.graph.fifo_sizing import CoreRun, SizedGraph, check_logits, size_fifos
+from bvit_hw.graph.fifo_sizing import CoreRun, Simulate, SizedGraph, check_logits, held_back, measure, size_fifos
 from bvit_hw.graph.file import load_graph, save_graph
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_fifos import with_depths
 from bvit_hw.graph.stitch_plan import add_glue
+from bvit_hw.graph.tight_fifos import AS_FAST, SLOWER, STUCK, outcome
 from bvit_hw.graph.vendor_cells import with_vendor_cells
 from bvit_hw.ops.base import HwOp, IntArray, Resources
 from bvit_hw.qonnx import execute_qonnx, to_qonnx
 from bvit_hw.rtl_library import source_paths
 
 from .cases import Case
-from .simulators import FuzzSimulator, LimitedSimulator, SizingSimulator, own_cache
+from .simulators import OPTIMIZE, SizingSimulator, own_cache
 
+#: images of a case, and the fewest frames of a run
 IMAGES, FRAMES = 3, 8
 #: FIFOs that are tried one beat less deep
 _ONE_BELOW = 8
 #: what a FIFO one beat less deep than it was found to need did to the core
-OUTCOMES = ("stuck", "slower", "as fast")
+OUTCOMES = (STUCK, SLOWER, AS_FAST)
 Facts = dict[str, object]
 
 
@@ -92,10 +96,13 @@ def core_facts(
 ) -> Facts:  # fmt: skip
     """Glue, FIFO depths, RTL: logits, cycles a frame, and what happens with depths that are too small."""
     cache = own_cache(folder)
-    real = FuzzSimulator(workdir=folder / "core", cache=cache, jobs=1)
-    sizing = SizingSimulator(roomy=LimitedSimulator(workdir=folder / "limited", cache=cache, jobs=1), real=real)
+    real = CoreSimulator(workdir=folder / "core", cache=cache, jobs=1, optimize=OPTIMIZE)
+    roomy = LimitedSimulator(workdir=folder / "limited", cache=cache, jobs=1, optimize=OPTIMIZE)
+    sizing = SizingSimulator(roomy=roomy, real=real)
     room = Resources(bram18=case.bram18, uram=min(case.uram, board.limits.uram))
-    sized = size_fifos(add_glue(folded, image=images[0]), sizing, images, rooms=[room], frames=FRAMES)
+    glued = add_glue(folded, image=images[0])
+    frames = steady_frames(glued, sizing, images)
+    sized = size_fifos(glued, sizing, images, rooms=[room], frames=frames)
     save_graph(sized.graph, folder / "sized.safetensors")
     check_logits(sized.run, wanted)
     hesitant = replace(
@@ -110,8 +117,19 @@ def core_facts(
         "simulated": sized.run.cycles_per_frame,
         "operators": len(folded.nodes),
         "fifos": len(sized.occupancy),
+        "frames": frames,
     }
     return facts | depth_facts(case, sizing, sized, images, wanted, folder)
+
+
+def steady_frames(graph: HwGraph, simulate: Simulate, images: np.ndarray) -> int:
+    """Frames of a run in which every FIFO gets as full as it ever does: twice as many as are under way at once.
+
+    Frames of the least networks take so few cycles that a dozen are inside the pipelines. In a shorter run the FIFOs
+    beside them are still filling up when it ends, so that it finds depths with which a longer one is slower.
+    """
+    first = measure(graph, simulate, images, frames=2, small=held_back(graph))
+    return max(FRAMES, 2 * -(-first.latency // graph.cycles))
 
 
 def lint_accelerator(
@@ -137,10 +155,10 @@ def depth_facts(
 
     With run-time limits first; then the RTL's own FIFOs of such depths must do the same in every cycle.
     """
-    graph, roomy = sizing.graph, sizing.roomy
+    graph, roomy, frames = sizing.graph, sizing.roomy, len(sized.run.ends)
     assert graph is not None
     least = {name: max(2, depth) for name, depth in sized.needed.items()}
-    base = run_or_stuck(replace(roomy, limits=least), graph, images)
+    base = run_or_stuck(replace(roomy, limits=least), graph, images, frames=frames)
     assert base is not None, f"stuck with every FIFO as deep as it needs: {least}"
     check_logits(base, wanted)
     assert base.cycles_per_frame <= graph.cycles, (
@@ -148,16 +166,15 @@ def depth_facts(
     )
 
     def outcome_at(name: str, depth: int) -> tuple[str, CoreRun | None]:
-        run = run_or_stuck(replace(roomy, limits={**least, name: depth}), graph, images)
-        if run is None:
-            return "stuck", run
-        check_logits(run, wanted)
-        return "slower" if run.cycles_per_frame > base.cycles_per_frame else "as fast", run
+        run = run_or_stuck(replace(roomy, limits={**least, name: depth}), graph, images, frames=frames)
+        if run is not None:
+            check_logits(run, wanted)
+        return outcome(run, base), run
 
     rng, deep = case.rng(), sorted(name for name in least if least[name] > 2)
     judged = [str(name) for name in rng.permutation(deep)[:_ONE_BELOW]]
     below = [outcome_at(name, least[name] - 1)[0] for name in judged]
-    facts: Facts = {"judged": len(judged), **{outcome: below.count(outcome) for outcome in OUTCOMES}}
+    facts: Facts = {"judged": len(judged), **{seen: below.count(seen) for seen in OUTCOMES}}
     depths, expected, kind = least, base, "least"
     if deep and case.real == "below":
         deepest = sorted(deep, key=lambda name: -least[name])[:3]
@@ -166,13 +183,13 @@ def depth_facts(
         low, high = 1, least[name]
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if outcome_at(name, middle)[0] == "as fast" else (middle, high)
+            low, high = (low, middle) if outcome_at(name, middle)[0] == AS_FAST else (middle, high)
         if low > 1:
-            (outcome, expected), kind = outcome_at(name, low), "below"
-            assert outcome != "as fast"
+            (seen, expected), kind = outcome_at(name, low), "below"
+            assert seen != AS_FAST
             depths = {**least, name: low}
-            facts |= {"tight": 1, f"tight {outcome}": 1, "tight depth": high, "found depth": least[name]}
-    found = run_or_stuck(replace(sizing.real, workdir=folder / kind), with_depths(graph, depths), images)
+            facts |= {"tight": 1, f"tight {seen}": 1, "tight depth": high, "found depth": least[name]}
+    found = run_or_stuck(replace(sizing.real, workdir=folder / kind), with_depths(graph, depths), images, frames=frames)
     same_in_every_cycle(found, expected)
     return facts | {"real": kind}
 
@@ -185,13 +202,3 @@ def same_in_every_cycle(found: CoreRun | None, expected: CoreRun | None) -> None
     assert np.array_equal(found.logits, expected.logits)
     times = [(run.starts, run.ends) for run in (found, expected)]
     assert times[0] == times[1], f"frames' first and last beats of the RTL: {times[0]}; foretold: {times[1]}"
-
-
-def run_or_stuck(simulate: FuzzSimulator, graph: HwGraph, images: np.ndarray) -> CoreRun | None:
-    """A run at full rate; None when the core gets stuck."""
-    try:
-        return simulate(graph, images, frames=FRAMES)
-    except LoweringError as error:
-        if ": stuck at cycle" not in str(error):
-            raise
-        return None

@@ -89,6 +89,17 @@ def test_every_operator_was_synthesized(report: Report) -> None:
     assert blocks.model == blocks.synthesized > 0
 
 
+def test_every_fifo_is_told(report: Report, built: Path) -> None:
+    """What sizing measured, and that nobody asked how deep they have to be."""
+    assert report.fifo_bits == sum(row.depth * row.width for row in report.fifos)
+    assert all(0 <= row.needed - row.held <= 1 for row in report.fifos if row.held > 2)
+    assert {row.tight for row in report.fifos} == {None}
+    told = json.loads((built / "report.json").read_text())["fifos"]
+    assert {row["tight"] for row in told} == {None} and len(told) == len(report.fifos)
+    page = (built / "report.html").read_text()
+    assert page.count("<td>not tried</td>") == sum(row.depth > 2 for row in report.fifos) > 0
+
+
 def test_the_page_holds_itself(report: Report, built: Path) -> None:
     page = (built / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page

@@ -14,7 +14,7 @@ from bvit_hw.graph.place_fifos import place_fifos
 from bvit_hw.graph.stitch_plan import add_glue
 from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import Resources
-from bvit_hw.pipeline.report import dies_of, fifo_memory, way_of
+from bvit_hw.pipeline.report import dies_of, fifo_memory, fifo_rows, way_of
 from bvit_hw.targets.xcup import TARGET as XCUP
 from tests.frozen_factory import CONFIGS
 
@@ -39,6 +39,24 @@ def test_fifos_are_told_by_their_memory() -> None:
     found = {memory.kind: memory.synthesized for memory in fifo_memory(graph, counted)}
     assert found == {"registers": len(names) - 3.0, "LUT RAM": 2.0, "block RAM": 3.0, "UltraRAM": 4.0}
     assert "UltraRAM" not in {memory.kind for memory in fifo_memory(sized, {})}
+
+
+def test_it_says_which_fifos_are_tight() -> None:
+    """Only of those that were tried: tight is what a beat less makes slower or stuck."""
+    glued = add_glue(hw_graph_of(random_frozen(CONFIGS["plain"], seed=3)))
+    names = sorted(node.name for node in glued.fifos)
+    depths = dict.fromkeys(names, 2) | dict.fromkeys(names[:4], 33)
+    facts: dict[str, dict[str, int | str]] = {name: {"held": 2, "needed": 3} for name in names}
+    facts[names[0]] |= {"least": 33, "below": "slower"}
+    facts[names[1]] |= {"least": 20, "below": "stuck"}
+    facts[names[2]] |= {"least": 2, "below": ""}
+    rows = fifo_rows(with_depths(glued, depths), facts)
+    assert len(rows) == len(names)
+    assert [row.depth * row.width for row in rows] == sorted((row.depth * row.width for row in rows), reverse=True)
+    by_name = {row.name: row for row in rows}
+    assert [by_name[name].tight for name in names[:5]] == [True, False, False, None, None]
+    first = by_name[names[0]]
+    assert (first.memory, first.depth, first.held, first.needed) == ("LUT RAM", 33, 2, 3)
 
 
 def test_dies_are_told_one_by_one() -> None:

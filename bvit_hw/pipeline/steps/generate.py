@@ -5,20 +5,25 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from bvit_hw.codegen.design import design
+from bvit_hw.disk import scratch
+from bvit_hw.errors import ConfigError
 from bvit_hw.flows.cache import any_cached
+from bvit_hw.flows.limited_sim import LimitedSimulator, run_or_stuck
 from bvit_hw.flows.parts_sim import core_simulator, is_large
 from bvit_hw.flows.verilator import lint
-from bvit_hw.graph.fifo_sizing import size_fifos, sizing_frames
+from bvit_hw.graph.fifo_sizing import CoreRun, SizedGraph, size_fifos, sizing_frames
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.stitch_plan import add_glue
-from bvit_hw.pipeline.artefacts import GRAPH_FILE, PROVEN_RUN, Artefacts
-from bvit_hw.pipeline.build_step import BuildStep
+from bvit_hw.graph.tight_fifos import try_depths
+from bvit_hw.pipeline.artefacts import FIFO_FILE, GRAPH_FILE, PROVEN_RUN, Artefacts
+from bvit_hw.pipeline.build_step import BuildStep, write_json
 from bvit_hw.pipeline.engine import StepContext
 from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.rtl_library import source_paths
@@ -40,6 +45,11 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     images, rooms = build.images.images[:SIZING_IMAGES], options.board.rooms
     context.progress(0, 3)
     frames, glued = sizing_frames(folded), add_glue(folded, image=images[0])
+    if options.tried_fifos and is_large(glued):
+        raise ConfigError(
+            f"--try-fifos {options.tried_fifos}: the core has {len(glued.nodes):,} units and is simulated in parts; "
+            "FIFOs are tried only of a core that is compiled as a whole"
+        )
     sized = size_fifos(
         glued,
         core_simulator(glued, context.say, jobs=options.jobs),
@@ -49,6 +59,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     )
     context.progress(2, 3)
     save_graph(sized.graph, context.folder / GRAPH_FILE)
+    write_json(context.folder / FIFO_FILE, fifo_facts(sized, options, images))
     run = sized.run
     np.savez(context.folder / PROVEN_RUN, images=images, logits=run.logits, starts=run.starts, ends=run.ends)
     made = design(
@@ -102,11 +113,30 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     }
 
 
+def fifo_facts(sized: SizedGraph, options: BuildOptions, images: np.ndarray) -> dict[str, dict[str, int | str]]:
+    """By FIFO's name what sizing measured, and what came of the trials that are asked for."""
+    frames = len(sized.run.ends)
+    with scratch("bvit-fifos-") as folder:
+        simulator = LimitedSimulator(workdir=folder, jobs=options.jobs)
+
+        def run(limits: Mapping[str, int]) -> CoreRun | None:
+            limited = replace(simulator, limits=limits)
+            return run_or_stuck(limited, sized.graph, images, frames=frames, timing_only=True)
+
+        tried = try_depths(sized.graph, run, options.tried_fifos) if options.tried_fifos else {}
+    return {
+        node.name: {"held": sized.occupancy[node.name], "needed": sized.needed[node.name]}
+        | (asdict(tried[node.name]) if node.name in tried else {})
+        for node in sized.graph.fifos
+    }
+
+
 STEP = BuildStep(
     name="generate",
     title="generate: FIFO depths, RTL, lint",
     run=run,
     after=("checkpoint", "freeze", "lower", "fold"),
+    inputs=lambda options: {"tried_fifos": options.tried_fifos},
     code=("codegen", "flows"),
     data=("rtl",),
     needs=verilator_and_compilers,
