@@ -1,4 +1,4 @@
-"""The frame guard and the logits' end by themselves, cycle by cycle against what they promise.
+"""Units of the border by themselves, cycle by cycle against what they promise.
 
 In the whole border (test_shell.py) the network behind the guard is ready before anything is offered, logits come in a
 row, and TKEEP always counts.
@@ -171,3 +171,72 @@ def test_logits_out(tmp_path: Path) -> None:
       if (class_ == 0 && frames == 0) packet_frames <= 16'($urandom_range(3));
     end
   end""", tmp_path, 20000, needed=["bvit_fifo.sv"])
+
+
+def test_reset_chain(tmp_path: Path) -> None:
+    """The kernels behind answer when they like, or leave reset again, and requests come at any time."""
+    judge("bvit_reset_chain", [{"HOLD": hold} for hold in (1, 2, 5, 8, 64)], """
+  logic rst = 1'b1, known = 1'b0, request = 1'b0, held = 1'b0, hold, datapath_rst;
+  bvit_reset_chain #(.HOLD(HOLD)) u_unit (.clk, .rst, .request, .hold, .held, .datapath_rst);
+  logic want_hold = 1'b1, busy = 1'b1, steady = 1'b0;
+  int together = 0, pace = 0;
+  always @(posedge clk) begin
+    if (known) begin
+      assert (hold == want_hold) else $error("hold is %b after %0d cycles in reset", hold, together);
+      assert (datapath_rst == (request || busy)) else $error("datapath_rst is %b", datapath_rst);
+      judged <= judged + 1;
+    end
+    known <= known || rst;
+    // All are in reset for HOLD cycles in a row, whoever leaves it begins them anew; the first goes on last.
+    if (rst || request) begin
+      want_hold = 1'b1;
+      busy = 1'b1;
+      together = 0;
+    end else if (want_hold) begin
+      together = held ? together + 1 : 0;
+      want_hold = together <= HOLD;
+    end else if (!held) begin
+      busy = 1'b0;
+    end
+    rst <= $urandom_range(900) == 0 || (rst && $urandom_range(1) == 0);
+    request <= $urandom_range(3 * HOLD + 20) == 0 || (request && $urandom_range(2) == 0);
+    if ($urandom_range(4 * HOLD) == 0) pace <= $urandom_range(3);
+    case (pace)
+      0: held <= $urandom_range(2) == 0 ? want_hold : held;
+      1: held <= $urandom_range(2 * HOLD) != 0;
+      2: held <= 1'b1;
+      default: held <= $urandom_range(1) == 0;
+    endcase
+  end""", tmp_path, 20000)
+
+
+def test_entry_register(tmp_path: Path) -> None:
+    """Full rate; a beat is on offer in the next cycle. While it drains, what comes goes, asked for or not."""
+    judge("bvit_entry_register", [{"W": w} for w in (1, 8, 33)], """
+  logic rst = 1'b1, known = 1'b0, new_ = 1'b1, drain = 1'b0;
+  logic [W-1:0] s_data = '0, m_data;
+  logic s_valid = 1'b0, s_ready, m_valid, m_ready = 1'b0;
+  bvit_entry_register #(.W(W)) u_unit (
+    .clk, .rst, .drain, .s_axis_tdata(s_data), .s_axis_tvalid(s_valid), .s_axis_tready(s_ready),
+    .m_axis_tdata(m_data), .m_axis_tvalid(m_valid), .m_axis_tready(m_ready)
+  );
+  logic [W-1:0] due[$];
+  int pace = 0;
+  always @(posedge clk) begin
+    if (known && !rst) begin
+      assert (s_ready == (due.size() < 2 && !new_)) else $error("ready is %b with %0d beats", s_ready, due.size());
+      assert (m_valid == (due.size() > 0)) else $error("valid is %b with %0d beats", m_valid, due.size());
+      if (m_valid && due.size() > 0) assert (m_data == due[0]) else $error("%0h comes out, not %0h", m_data, due[0]);
+      judged <= judged + 1;
+    end
+    known <= known || rst;
+    new_ <= rst;
+    if (m_valid && (m_ready || drain) && due.size() > 0) void'(due.pop_front());
+    if (s_valid && s_ready) due.push_back(s_data);
+    if (rst) due.delete();
+    if ($urandom_range(30) == 0) drain <= $urandom_range(2) == 0;""" + RESET_AND_RECEIVER + """
+    if (!s_valid || s_ready) begin
+      s_valid <= pace[2] || $urandom_range(3) == 0;
+      s_data <= W'({$urandom, $urandom});
+    end
+  end""", tmp_path, 10000, needed=["bvit_fifo.sv"])
