@@ -49,9 +49,13 @@ _WORK = "/proc/self/cwd"
 _PROGRAM = """\
 import sys, pyosys
 sys._pyosys_share_dirname, sys._pyosys_abc = "kit/share/", "kit/yosys-abc"
+sys.path.insert(0, "")
 from pyosys import libyosys as ys
+import lut_tables
 ys.run_pass("script synth.ys", ys.Design())
 """
+#: the pass of ours that targets' scripts call
+_PASS = Path(__file__).with_name("lut_tables.py")
 
 
 def _package() -> Path:
@@ -100,6 +104,7 @@ class SynthJob:
         digest = hashlib.sha256()
         for source in self.sources:
             digest.update(source.read_bytes())
+        digest.update(_PASS.read_bytes())
         parts = [
             target.script((), top=_TOP),
             importlib.metadata.version("pyosys"),
@@ -143,7 +148,7 @@ def _cells_by_type(module: Mapping[str, object]) -> dict[str, int]:
 
 def run_script(work: Path, script: str, sources: Iterable[Path]) -> None:
     """Run Yosys in the folder ``work`` with copies of ``sources``; ToolError, naming the log, where it fails."""
-    for source in sources:
+    for source in (*sources, _PASS):
         shutil.copyfile(source, work / source.name)
     (work / "synth.ys").write_text(script)
     (work / "kit").unlink(missing_ok=True)

@@ -72,7 +72,7 @@ class CellCounts:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Target:
-    """FPGAs of one architecture. ``synthesis`` is the Yosys command that maps the module ``top`` to them, ``netlist``
+    """FPGAs of one architecture. ``synthesis`` are the Yosys commands that map the module ``top`` to them, ``netlist``
     the one that makes what is placed and routed, where open tools can do that.
 
     ``vendor_cells`` says which cells the RTL may instantiate, as USE_PRIMITIVES of bvit_binary_mvau.sv numbers them; 0:

@@ -10,8 +10,10 @@ from bvit_hw.targets.target import CellCounts, DspShape
 
 
 def synthesis(family: str) -> str:
-    """The command that maps a design to a family of Yosys' ``synth_xilinx``."""
-    return f"synth_xilinx -family {family} -top {{top}} -flatten -noiopad -noclkbuf -run begin:check"
+    """The commands that map a design to a family of Yosys' ``synth_xilinx``."""
+    command = f"synth_xilinx -family {family} -top {{top}} -flatten -noiopad -noclkbuf -run"
+    # What is still a memory then fits no block and no LUT RAM, or is to be lookup tables (flows/lut_tables.py).
+    return f"{command} begin:map_ffram\nlut_tables\n{command} map_ffram:check"
 
 
 #: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
