@@ -179,8 +179,8 @@ class Memories:
     def rom(self, width: int, depth: int, *, block: bool) -> Resources:
         """Cost of a read-only memory of incompressible contents in blocks or as constants in LUTs."""
         if not block:
-            # What joins up to four banks (MUXF7, MUXF8) are no LUTs.
-            return Resources(lut=width * -(-depth // self.table_words))
+            # What joins up to four banks (MUXF7, MUXF8) are no LUTs. The word is in registers (bvit_rom.sv).
+            return Resources(lut=width * -(-depth // self.table_words), ff=width)
         halves, banks = self.banked_halves(width, depth)
         # Four banks a LUT6 of the multiplexer behind them.
         return Resources(bram18=halves, lut=0 if banks == 1 else width * -(-banks // 4))

@@ -234,6 +234,11 @@ def test_yosys_counts_small(tmp_path: Path) -> None:
     check_luts(BinaryMVAU(tokens=1, cols=64, rows=64, simd=32, pe=8), tmp_path, 2.0, 1.6)
 
 
+def test_yosys_counts_weights_in_luts(tmp_path: Path) -> None:
+    """The registers behind such a table are counted, and its LUTs: half again what the products take."""
+    check_luts(BinaryMVAU(tokens=1, cols=128, rows=128, simd=32, pe=8, use_bram=0), tmp_path, 3.0, 2.9)
+
+
 @pytest.mark.slow
 def test_yosys_counts_full(tmp_path: Path) -> None:
     """The measure of this unit: 512 x 512, SIMD 64, PE 32."""
