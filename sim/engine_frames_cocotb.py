@@ -12,7 +12,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
 
 from bvit_hw.engine.config import VERSION
-from bvit_hw.engine.registers import MAGIC, Control, Register, Status
+from bvit_hw.runtime.engine_registers import MAGIC, Control, Register, Status
 
 #: of a frame, in cycles
 MOST = int(os.environ["BVIT_ENGINE_CYCLES"])

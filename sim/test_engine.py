@@ -18,10 +18,10 @@ from bvit_hw.engine.compiled import Compiled
 from bvit_hw.engine.compiler import compile_network
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.cycles import Rules, frame_cycles
-from bvit_hw.engine.registers import Flag
 from bvit_hw.freeze import random_images
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.models.presets import preset
+from bvit_hw.runtime.engine_registers import Flag
 from tests.other_networks import NETWORKS
 
 SMALL = EngineConfig(tokens=4, rows=16, bits=1024, values=2048, weights=512, params=512, steps=512, taps=512)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bvit_hw.boards import Board
 from bvit_hw.codegen.design import design
+from bvit_hw.codegen.engine_top import MASTER_BITS, engine_sources, engine_top
+from bvit_hw.engine.config import EngineConfig
 from bvit_hw.flows.vivado import IpContents, kernel_folder
 from bvit_hw.freeze import random_frozen
 from bvit_hw.graph.board_passes import board_passes
@@ -52,6 +54,19 @@ def write_kernels(folder: Path, board: Board, cut: Sequence[str] = ()) -> list[I
         for source in source_paths(kernel.library):
             shutil.copyfile(source, target / source.name)
     return contents
+
+
+def write_engine(folder: Path, board: Board) -> IpContents:
+    """Sources of a single engine, as small as they come, into ``folder``; nothing of a vendor's."""
+    assert board.vivado
+    config = EngineConfig(tokens=2, rows=8, bits=16, values=256, weights=16, params=16, steps=16, taps=16)
+    ip = folder / "ip"
+    ip.mkdir(parents=True)
+    for source in source_paths(engine_sources()):
+        shutil.copyfile(source, ip / source.name)
+    (ip / f"{TOP}.v").write_text(engine_top(config, name=TOP, memory_bits=board.vivado.address_bits))
+    files = (*engine_sources(), f"{TOP}.v")
+    return IpContents(top=TOP, sources=files, model_hash="", streams={}, master_bits=MASTER_BITS)
 
 
 def write_accelerator(folder: Path, board: Board) -> IpContents:

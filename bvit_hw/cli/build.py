@@ -31,6 +31,13 @@ from bvit_hw.threads import usable_cores
     help="Flavour of the operators that come in both: auto is the RTL.",
 )
 @click.option("--impl-of", multiple=True, metavar="OPERATOR=FLAVOUR", help="Flavour of one operator; may be repeated.")
+@click.option(
+    "--architecture",
+    type=click.Choice(["auto", "streaming", "engine"]),
+    default="auto",
+    show_default=True,
+    help="auto: streaming where the network fits, else the board's single engine, where its file has one.",
+)
 @click.option("--clock-mhz", type=float, help="Assumed clock; default: the board's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Output folder (default build/BOARD).")
 @click.option(
@@ -64,6 +71,7 @@ def build_command(
     target_fps: float | None,
     impl: str,
     impl_of: tuple[str, ...],
+    architecture: str,
     clock_mhz: float | None,
     out: Path | None,
     images: int,
@@ -78,6 +86,7 @@ def build_command(
 ) -> None:
     """Build an accelerator: freeze, export, lower, fold, generate, simulate, synthesize, package, bitstream.
 
+    Of a single engine the network is compiled into a programme instead of lowered and folded (docs/engine.md).
     Steps that are up to date in the output folder are not run again; an interrupted build goes on where it was. What
     --until and --skip leave out is named in the report, which there is from the step `generate` on.
     """
@@ -103,6 +112,7 @@ def build_command(
         tried_fifos=try_fifos,
         impl=impl,
         impl_of=impl_of,
+        architecture=architecture,
         jobs=jobs or min(usable_cores(), 4),
     )
     from bvit_hw.flows.plain import vendor_base
@@ -116,6 +126,8 @@ def build_command(
     from bvit_hw.report.page import write_page
     from bvit_hw.report.terminal import print_report
 
+    if architecture == "auto" and options.architecture == "engine":
+        click.echo(f"architecture: engine: {options.architecture_note}", err=True)
     chosen = select(make_steps(options), until, skip)
     left_out = [StepOutcome(name, "left out", 0.0, option) for name, option in chosen.left_out]
     path = (out or Path("build") / board_name).absolute()

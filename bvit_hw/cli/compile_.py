@@ -49,15 +49,12 @@ def compile_command(
     # Before PyTorch is imported: a board without an engine is told at once.
     found = load_board(board)
     config = engine_of(found)
-    from dataclasses import replace
-
-    from bvit_hw.contract.header import model_hash
     from bvit_hw.engine.check import check_programme
     from bvit_hw.engine.compiler import compile_network
-    from bvit_hw.engine.cycles import RULES, frame_cycles
     from bvit_hw.engine.programme import save_programme
     from bvit_hw.network_file import load_graph, network_name, network_record
     from bvit_hw.outputs import writable_output
+    from bvit_hw.pipeline.engine_programme import network_programme
     from bvit_hw.pipeline.options import chosen_network
     from bvit_hw.pipeline.random_network import random_notes
 
@@ -69,11 +66,10 @@ def compile_command(
     compiled = compile_network(graph, config, fused=True)
     if check:
         check_programme(graph, compiled, config)
-    names = network_record(path).class_names
-    told = {"network": network_name(path), "model_hash": model_hash(graph), "class_names": names, **compiled.facts}
-    programme = replace(compiled.programme, facts={key: value for key, value in told.items() if value is not None})
+    record = network_record(path)
+    programme = network_programme(graph, compiled, config, name=network_name(path), record=record)
     save_programme(programme, config, out)
-    total = frame_cycles(config, RULES, programme.commands)
+    total = int(str(programme.facts["cycles"]))
     lines = [] if report is None else report.lines()
     rate = found.clock_mhz * 1e6 / total
     lines += [

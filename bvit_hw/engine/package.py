@@ -11,8 +11,8 @@ from bvit_hw.disk import write_aside
 from bvit_hw.engine.commands import MATRIX, PLACES, PLAIN, WORDS, BitMode, Kind, Memory, Space
 from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS, VERSION
 from bvit_hw.engine.machine import TABLE, Machine
-from bvit_hw.engine.registers import MAGIC, Control, Flag, Register, Status
 from bvit_hw.resources import data_path
+from bvit_hw.runtime.engine_registers import MAGIC, Control, Flag, Register, Status
 
 PATH = Path("engine") / "bvit_engine_pkg.sv"
 
@@ -22,7 +22,7 @@ def package_text() -> str:
     lines = [
         "// The engine's commands, where a field begins in a command's bits, and what its numbers mean; its registers.",
         "// Written by `python -m bvit_hw.engine.package` from bvit_hw/engine/; do not edit.",
-        "`default_nettype none", "", "package bvit_engine_pkg;",
+        "`default_nettype none", "", "package bvit_engine_pkg;", "  // verilator lint_off UNUSEDPARAM",
     ]  # fmt: skip
 
     def constant(name: str, value: int) -> None:
@@ -56,7 +56,7 @@ def package_text() -> str:
     for bits in (Control, Status, Flag):
         for bit in bits:
             constant(f"{bits.__name__.upper()}_{bit.name}", int(bit))
-    return "\n".join([*lines, "endpackage", "", "`default_nettype wire", ""])
+    return "\n".join([*lines, "  // verilator lint_on UNUSEDPARAM", "endpackage", "", "`default_nettype wire", ""])
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The simulated device: the Verilated accelerator behind a model of AXI DMA and memory, as a shared library for ctypes.
+"""The simulated device: a Verilated accelerator behind a model of AXI DMA and memory, or of DRAM, as a shared library.
 
 What is written into one folder is all that ``bvit_hw.runtime`` needs to run without a board and without bvit_hw: the
 library, the accelerator's memory files, a .hwh that the pynq library reads, and a JSON with the addresses.
@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bvit_hw import __version__
 from bvit_hw.codegen.accelerator import OUTPUT_BITS
-from bvit_hw.codegen.registers import read_registers
+from bvit_hw.codegen.engine_top import engine_sources, engine_top
+from bvit_hw.codegen.registers import Line, read_registers
 from bvit_hw.codegen.stitch import TEMPLATES
-from bvit_hw.disk import write_aside
+from bvit_hw.disk import scratch, write_aside
+from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.cycles import RULES
 from bvit_hw.flows.verilator import build_model
+from bvit_hw.rtl_library import source_paths
+from bvit_hw.runtime.engine_registers import lines as engine_lines
 from bvit_hw.runtime.registers import ADDRESS_SPACE
 from bvit_hw.sums import seal
 
@@ -79,31 +84,84 @@ def build_device(
         "output_bits": OUTPUT_BITS,
         "length_bits": LENGTH_BITS,
     }
-    main = folder / "device.cpp"
-    write_aside(main, TEMPLATES.get_template("device.cpp.j2").render(values))
+    library = _library("device.cpp.j2", values, top, sources, folder / "device.cpp", jobs)
+    shutil.copyfile(library, folder / LIBRARY)
+    shutil.copytree(memories, folder / "mem")
+    description = {
+        "dma_base": DMA_BASE,
+        "input_bytes": input_bits // 8,
+    }
+    _describe(folder, values, description, vlnv, clock_mhz, read_registers().lines, _dma_parameters(input_bits))
+
+
+def build_engine_device(
+    folder: Path,
+    config: EngineConfig,
+    *,
+    top: str,
+    clock_mhz: float,
+    vlnv: str,
+    timeout: int | None = None,
+    jobs: int = 2,
+) -> None:
+    """Write the simulated device of the single engine ``config`` into ``folder``, which is made.
+
+    ``timeout`` is in cycles, the top's own if None. Otherwise as :func:`build_device`.
+    """
+    folder.mkdir(parents=True)
+    values = {
+        "version": __version__,
+        "top": top,
+        "regs_base": REGS_BASE,
+        "regs_size": ADDRESS_SPACE,
+        "latency": RULES.latency,
+    }
+    more = {} if timeout is None else {"timeout": timeout}
+    with scratch("bvit-engine-") as work:
+        text = work / f"{top}.v"
+        write_aside(text, engine_top(config, name=top, memory_bits=32, **more))
+        sources = [*source_paths(engine_sources()), text]
+        library = _library("engine_device.cpp.j2", values, top, sources, work / "device.cpp", jobs)
+    shutil.copyfile(library, folder / LIBRARY)
+    (folder / "mem").mkdir()
+    description = {"architecture": "engine", "latency": RULES.latency}
+    _describe(folder, values, description, vlnv, clock_mhz, [Line(*line) for line in engine_lines()], {})
+
+
+def _library(
+    template: str, values: Mapping[str, object], top: str, sources: Sequence[Path], main: Path, jobs: int
+) -> Path:
+    """The compiled library (cached); ``main`` is where the text of the C++ around the model lies meanwhile."""
+    write_aside(main, TEMPLATES.get_template(template).render(values))
     # Position-independent code, and a library instead of a program: that is all that tells it from other models.
     library = build_model(
         sources, top, cpp=[main], flags=_FLAGS, cflags="-fPIC -std=c++17", optimize="-O1", ldflags="-shared", jobs=jobs
     )
     main.unlink()
-    shutil.copyfile(library, folder / LIBRARY)
-    shutil.copytree(memories, folder / "mem")
+    return library
+
+
+def _describe(
+    folder: Path,
+    values: Mapping[str, object],
+    more: Mapping[str, object],
+    vlnv: str,
+    clock_mhz: float,
+    registers: Sequence[Line],
+    dma: Mapping[str, int],
+) -> None:
+    """The .hwh, the description, and the sums of all. Without parameters ``dma`` there is none."""
     handoff = TEMPLATES.get_template("device.hwh.j2").render(
-        **values,
-        vlnv=vlnv,
-        clock_mhz=clock_mhz,
-        registers=read_registers().lines,
-        dma_parameters=_dma_parameters(input_bits),
+        **values, vlnv=vlnv, clock_mhz=clock_mhz, registers=registers, dma_parameters=dma
     )
     write_aside(folder / HANDOFF, handoff)
     description = {
-        "simulation": f"Verilated {top}, written by bvit-hw {__version__}; no bitstream, for no board",
-        "dma_base": DMA_BASE,
+        "simulation": f"Verilated {values['top']}, written by bvit-hw {__version__}; no bitstream, for no board",
         "registers_base": REGS_BASE,
         "memory_base": MEMORY_BASE,
         "memory_size": MEMORY_SIZE,
         "clock_mhz": clock_mhz,
-        "input_bytes": input_bits // 8,
+        **more,
     }
     write_aside(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
     seal(folder)

@@ -45,18 +45,25 @@ class IpContents:
     """What a packaged kernel, mostly the whole accelerator, consists of.
 
     ``sources`` are file names in compile order, top last; ``streams`` its ports with the bits of tdata, those that
-    begin with m_ are outputs. The kernel with the pixels, s_axis, has the registers.
+    begin with m_ are outputs. The kernel with the pixels, s_axis, has the registers. A single engine has no streams: it
+    has registers, an interrupt, and a master to DRAM of ``master_bits``.
     """
 
     top: str
     sources: Sequence[str]
     model_hash: str
     streams: Mapping[str, int]
+    master_bits: int = 0
 
     @property
     def has_registers(self) -> bool:
         """Whether it has an AXI4-Lite port."""
-        return "s_axis" in self.streams
+        return "s_axis" in self.streams or self.is_engine
+
+    @property
+    def is_engine(self) -> bool:
+        """Whether it is a single engine."""
+        return self.master_bits > 0
 
     @property
     def input_bits(self) -> int:
@@ -90,6 +97,7 @@ def ip_values(board: Board, ip: IpContents, *, kernel: bool) -> dict[str, object
         "sources": ip.sources,
         "model_hash": ip.model_hash,
         "streams": ip.streams,
+        "engine": ip.is_engine,
         "registers": ip.has_registers,
         "plain": PLAIN,
         "taken": TAKEN,
@@ -124,8 +132,8 @@ def write_scripts(
         )
     ps = PS_PORTS[ps_ip_name]
     values = ip_values(board, ip, kernel=False) | {
-        "input_bits": ip.input_bits,
-        "output_bits": ip.output_bits,
+        "input_bits": 0 if ip.is_engine else ip.input_bits,
+        "output_bits": 0 if ip.is_engine else ip.output_bits,
         "clock_mhz": f"{clock_mhz:g}",
         "ps": ps,
         "ps_settings": {**ps.settings, **(ps.high_memory if board.vivado.address_bits > 32 else {})},

@@ -32,6 +32,8 @@ GRAPH_FILE = "graph.safetensors"
 PROVEN_RUN = "proven_run.npz"
 #: the file of what is known of each FIFO, by its name: what sizing measured, and what trials showed
 FIFO_FILE = "fifos.json"
+#: a network for a single engine
+PROGRAMME_FILE = "network.prog"
 T = TypeVar("T")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from bvit_hw.disk import aside
 from bvit_hw.errors import OutputError
 from bvit_hw.resources import data_path
+from bvit_hw.runtime.engine import PROGRAMME
 from bvit_hw.runtime.errors import PackageError
 from bvit_hw.runtime.model_info import ModelInfo
 from bvit_hw.runtime.sums import USERS_OWN, differences
@@ -24,7 +25,9 @@ __all__ = ["SUMS", "package_files", "release_files", "sums", "write_archive", "w
 #: what Vivado or Vitis leaves for the board
 BITSTREAMS = ("bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin")
 #: names (or beginnings of names, for folders) of the package that the board has a use for
-_BOARD_NAMES = ("README.md", "model.json", "frozen.safetensors", "test_images.npz", "requirements.txt")
+_BOARD_NAMES = (
+    "README.md", "model.json", "frozen.safetensors", "test_images.npz", "requirements.txt", PROGRAMME, "registers.md",
+)  # fmt: skip
 
 #: what the driver needs of bvit_hw/contract, beside the operators: what reads a frozen network and runs it
 DRIVER_CONTRACT = ("__init__.py", "header.py", "interval.py", "nodes.py", "reference.py")
@@ -39,12 +42,21 @@ BinaryViT accelerator, model {name} (`{hash}`), {height} x {width} x {channels} 
 | `bvit_hw.bit`, `bvit_hw.hwh` (Alveo: `bvit_hw.xclbin`) | the accelerator{built} |
 | `bvit_hw_runtime/` | the driver: Python 3.10, NumPy and pynq |
 | `*.ipynb` | notebooks; begin with `first_inference.ipynb` |
-| `model.json`, `frozen.safetensors` | the model that the bitstream holds |
-| `test_images.npz` | test images, labels, and the logits that must come out |
+{programme}| `test_images.npz` | test images, labels, and the logits that must come out |
 | `SHA256SUMS` | of all files; `sha256sum -c SHA256SUMS`, or the self-test below |
 
 On the board, in this folder, as root (pynq wants it): `python3 -m bvit_hw_runtime selftest` checks the files, the
 accelerator's identity and every logit of the test images.
+"""
+
+
+_STREAMING_ROWS = """\
+| `model.json`, `frozen.safetensors` | the model that the bitstream holds |
+"""
+_ENGINE_ROWS = """\
+| `model.json`, `frozen.safetensors` | the engine that the bitstream holds, and the model of the programme |
+| `network.prog` | that model as a programme; `load` of the driver takes others, made by `bvit-hw compile` |
+| `registers.md` | the engine's registers |
 """
 
 
@@ -79,6 +91,7 @@ def write_board_files(
         channels=info.channels,
         classes=info.classes,
         built=", once the vendor's tools have built it",
+        programme=_STREAMING_ROWS if info.engine is None else _ENGINE_ROWS,
     )
     (folder / "README.md").write_text(text)
     files = package_files(folder)

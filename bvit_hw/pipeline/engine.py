@@ -256,7 +256,7 @@ class BuildFolder:
         differences = [
             f"{key} {_named(found['identity'].get(key), files.get(key))}, "
             f"asked for {_named(value, self.files.get(key))}"
-            for key, value in self.identity.items()
+            for key, value in {**dict.fromkeys(found["identity"]), **self.identity}.items()
             if found["identity"].get(key) != value
         ]
         if differences and not self._overwrite:

@@ -19,6 +19,7 @@ from bvit_hw.models.checkpoint import refuse_folder
 from bvit_hw.models.network_toml import NetworkDescription, read_network
 from bvit_hw.models.presets import preset_network
 from bvit_hw.network_file import is_frozen, network_name, network_record, refuse_calibration
+from bvit_hw.pipeline.architecture import ARCHITECTURES, AUTO, ENGINE, STREAMING, choose_architecture
 from bvit_hw.pipeline.random_network import random_network
 
 #: what is built where no network is named
@@ -52,6 +53,9 @@ class BuildOptions:
     simulated_device: bool | None = None
     #: of so many FIFOs it is tried with how many beats less the accelerator is as fast
     tried_fifos: int = 0
+    #: "streaming" or "engine", and why it is that one
+    architecture: str = STREAMING
+    architecture_note: str = ""
 
     @cached_property
     def checkpoint_digest(self) -> str:
@@ -126,6 +130,7 @@ def resolve(
     impl_of: Sequence[str] = (),
     simulated_device: bool | None = None,
     tried_fifos: int = 0,
+    architecture: str = AUTO,
 ) -> BuildOptions:
     """Options from the command line's words. Raises a BvitError that lists what is allowed."""
     found_board = load_board(board)
@@ -139,6 +144,13 @@ def resolve(
     if not 1 <= clock <= 1000:
         raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
     flow_of(found_board).check_clock(found_board, clock)
+    given = {"--target-fps": target_fps is not None, "--impl": impl != "auto", "--impl-of": bool(impl_of)}
+    streaming_only = tuple(option for option, is_given in given.items() if is_given)
+    if architecture not in ARCHITECTURES:
+        raise ConfigError(f"--architecture {architecture}; allowed: {', '.join(ARCHITECTURES)}")
+    if architecture == ENGINE and streaming_only:
+        raise ConfigError(f"--architecture engine and {' and '.join(streaming_only)}: an engine has no such choice")
+    chosen, note = choose_architecture(architecture, found_board, checkpoint, streaming_only)
     if described is not None and data is None:
         trained_by = f"--network {network}" if network is not None else f"--preset {described.name}"
         measured, reason = None, f"{described.name} has random weights; `bvit-hw train {trained_by}` trains it"
@@ -159,6 +171,8 @@ def resolve(
         calibrate=calibrate,
         impl=impl,
         impl_of=_implementations(impl, impl_of),
+        architecture=chosen,
+        architecture_note=note,
     )
 
 

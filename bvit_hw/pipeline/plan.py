@@ -7,9 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bvit_hw.pipeline.architecture import ENGINE
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.engine import Step, StepContext
+from bvit_hw.pipeline.engine_steps import compile as compile_
+from bvit_hw.pipeline.engine_steps import generate as engine_generate
+from bvit_hw.pipeline.engine_steps import package as engine_package
+from bvit_hw.pipeline.engine_steps import simulate as engine_simulate
+from bvit_hw.pipeline.engine_steps import synthesize as engine_synthesize
 from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.pipeline.steps import (
     bitstream,
@@ -32,12 +38,21 @@ STEPS = tuple(
         checkpoint, freeze, export, lower, fold, hls, generate, simulate, synthesize, package, bitstream,
     )
 )  # fmt: skip
+#: of a single engine
+ENGINE_STEPS = tuple(
+    module.STEP
+    for module in (
+        checkpoint, freeze, export, compile_, engine_generate, engine_simulate, engine_synthesize, engine_package,
+        bitstream,
+    )
+)  # fmt: skip
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def make_steps(options: BuildOptions) -> list[Step]:
     """All steps for ``options``; a step runs again when its inputs, its code or a step before it changed."""
-    wanted = [step for step in STEPS if step.wanted(options)]
+    steps = ENGINE_STEPS if options.architecture == ENGINE else STEPS
+    wanted = [step for step in steps if step.wanted(options)]
     names = {step.name for step in wanted}
     build = Artefacts(options)
     return [
@@ -70,8 +85,9 @@ def _run(step: BuildStep, build: Artefacts, context: StepContext) -> Any:
 
 
 def identity(options: BuildOptions) -> dict[str, str]:
-    """Whose an output folder is: one board and one checkpoint."""
-    return {"board": options.board.name, "checkpoint": options.checkpoint_digest}
+    """Whose an output folder is: one board and one checkpoint, and an engine where it is none of a streaming one."""
+    found = {"board": options.board.name, "checkpoint": options.checkpoint_digest}
+    return found | {"architecture": ENGINE} if options.architecture == ENGINE else found
 
 
 def identity_files(options: BuildOptions) -> dict[str, str]:

@@ -4,7 +4,9 @@ This folder is copied to the board, and into it what reads and runs a frozen net
 nothing else of bvit_hw.
 """
 
+from .classifier import Classifier
 from .driver import Accelerator
+from .engine import Engine, LayerProfile
 from .errors import (
     DeviceBusyError,
     DeviceError,
@@ -14,6 +16,7 @@ from .errors import (
     IdentityError,
     ImageError,
     PackageError,
+    ProgrammeError,
     TransferError,
 )
 from .model_info import ModelInfo
@@ -23,15 +26,19 @@ from .reference import Reference
 
 __all__ = [
     "Accelerator",
+    "Classifier",
     "DeviceBusyError",
     "DeviceError",
     "DeviceResetError",
     "DeviceTimeoutError",
+    "Engine",
     "FrameError",
     "IdentityError",
     "ImageError",
+    "LayerProfile",
     "ModelInfo",
     "PackageError",
+    "ProgrammeError",
     "Reference",
     "SelfTest",
     "TransferError",

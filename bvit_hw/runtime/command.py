@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .driver import Accelerator
-from .package import connect
+from .classifier import Classifier
+from .package import connect, open_accelerator
 from .pictures import Pictures, checked_labels, load_pictures
 
 #: names up to this length stand in a column
@@ -72,7 +72,7 @@ class Run:
         return f", {int(logits[index]) - int(logits[second])} above {self.class_names[second]}"
 
 
-def run_pictures(accelerator: Accelerator, pictures: Pictures) -> Run:
+def run_pictures(accelerator: Classifier, pictures: Pictures) -> Run:
     """Prepare and classify ``pictures``; raises ImageError, DeviceError."""
     pictures = checked_labels(pictures, accelerator.info.class_names)
     images = accelerator.prepare(pictures)
@@ -107,6 +107,6 @@ def run_command(
     if bitstream is None:
         opened = connect(package, device, batch=batch)
     else:
-        opened = Accelerator(bitstream, Path(package) / "model.json", batch=batch)
+        opened = open_accelerator(bitstream, Path(package) / "model.json", batch=batch)
     with opened as accelerator:
         return run_pictures(accelerator, pictures)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from .engine_link import EngineLink, MemoryLink
 from .errors import DeviceError
 from .link import DmaLink, Link
 from .model_info import ModelInfo
@@ -18,16 +20,9 @@ def open_link(path: Path, info: ModelInfo, claim: Callable[[str], None]) -> Link
     """
     if path.is_dir():
         return _open_simulated(path, claim)
-    if not path.is_file():
-        raise DeviceError(f"{path}: no such bitstream; Vivado makes it (see the package's README.md)")
+    overlay, device = _overlay(path, claim)
     import pynq
 
-    try:
-        device = pynq.Device.active_device
-    except RuntimeError as error:
-        raise DeviceError(f"{path}: pynq finds no device on this machine ({error})") from error
-    claim(f"pynq-{device.tag}")
-    overlay = pynq.Overlay(str(path))
     if path.suffix == ".xclbin":
         from .alveo import KernelLink
 
@@ -42,12 +37,50 @@ def open_link(path: Path, info: ModelInfo, claim: Callable[[str], None]) -> Link
     return DmaLink(overlay, pynq.allocate, name=f"pynq-{device.tag}")
 
 
-def _open_simulated(folder: Path, claim: Callable[[str], None]) -> Link:
-    name = f"simulated-{folder.resolve()}"
-    claim(name)
+def open_engine_link(path: Path, claim: Callable[[str], None]) -> MemoryLink:
+    """As :func:`open_link`, of a single engine."""
+    if path.is_dir():
+        name = f"simulated-{path.resolve()}"
+        claim(name)
+        if _has_pynq():
+            from .sim_pynq import open_engine_pynq
+
+            return open_engine_pynq(path, name)
+        from .sim_direct import open_engine_direct
+
+        return open_engine_direct(path, name)
+    overlay, device = _overlay(path, claim)
+    import pynq
+
+    return EngineLink(overlay, pynq.allocate, name=f"pynq-{device.tag}")
+
+
+def _overlay(path: Path, claim: Callable[[str], None]) -> tuple[Any, Any]:
+    """The bitstream's overlay, and pynq's device that it was loaded into."""
+    if not path.is_file():
+        raise DeviceError(f"{path}: no such bitstream; Vivado makes it (see the package's README.md)")
+    import pynq
+
+    try:
+        device = pynq.Device.active_device
+    except RuntimeError as error:
+        raise DeviceError(f"{path}: pynq finds no device on this machine ({error})") from error
+    claim(f"pynq-{device.tag}")
+    return pynq.Overlay(str(path)), device
+
+
+def _has_pynq() -> bool:
     try:
         import pynq  # noqa: F401
     except ImportError:
+        return False
+    return True
+
+
+def _open_simulated(folder: Path, claim: Callable[[str], None]) -> Link:
+    name = f"simulated-{folder.resolve()}"
+    claim(name)
+    if not _has_pynq():
         from .sim_direct import open_direct
 
         return open_direct(folder, name)

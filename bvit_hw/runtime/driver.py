@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import weakref
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import numpy as np
 
 from . import registers as reg
+from .classifier import Classifier
 from .devices import open_link
 from .errors import DeviceError, DeviceResetError, DeviceTimeoutError, FrameError, TransferError
-from .held import Held, Slot
+from .held import Slot
 from .identity import check_identity
-from .images import checked, pack, prepare
+from .images import pack
 from .link import Link
-from .lock import DeviceLock
 from .model_info import ModelInfo
-from .pictures import Pictures
 
 #: bytes of pixels that a transfer carries at most, unless the user says otherwise
 _BATCH_BYTES = 1 << 20
@@ -35,21 +28,8 @@ _FAULTS = {
     reg.FLAGS_PACKET_SHORT: "a transfer ended before its last frame",
 }
 
-_open: weakref.WeakValueDictionary[str, Accelerator] = weakref.WeakValueDictionary()
 
-
-def _seconds(timeout: object) -> float:
-    """A time limit; raises ValueError for what is no finite number above 0."""
-    seconds = math.nan
-    if isinstance(timeout, int | float | np.integer | np.floating) and not isinstance(timeout, bool | np.timedelta64):
-        with suppress(OverflowError):
-            seconds = float(timeout)
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"timeout={timeout!r}; allowed: a finite number of seconds above 0")
-    return seconds
-
-
-class Accelerator:
+class Accelerator(Classifier):
     """A loaded BinaryViT accelerator; use it as a context manager, which frees its buffers and the device.
 
     ``bitstream`` is the package's bvit_hw.bit (its .hwh beside it), bvit_hw.xclbin, or the folder ``sim`` of a
@@ -72,12 +52,7 @@ class Accelerator:
     ) -> None:
         if (bitstream is None) == (link is None):
             raise TypeError("give a bitstream or a link, one of them")
-        if timeout is not None:
-            _seconds(timeout)
-        if isinstance(batch, bool | np.timedelta64) or not isinstance(batch, int | np.integer | None):
-            raise ValueError(f"batch={batch!r}; allowed: a whole number of images")
-        self._held = Held()
-        weakref.finalize(self, self._held.release)
+        super().__init__(timeout, batch)
         self._packet: int | None = None  # the register PACKET_FRAMES as it was written last
         self._given: int | None = None  # the register FRAMES_OUT as it ought to be; None: not known
         if bitstream is not None:
@@ -106,101 +81,6 @@ class Accelerator:
         except BaseException:
             self.close()
             raise
-
-    def _claim(self, name: str) -> None:
-        """Take the device before anything is loaded into it."""
-        earlier = _open.pop(name, None)
-        if earlier is not None:
-            earlier.close()
-        self._held.lock = DeviceLock(name)
-        _open[name] = self
-
-    def __enter__(self) -> Accelerator:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the buffers and let go of the device; further calls do nothing.
-
-        A stream that is under way, in this thread or another, ends in a DeviceError at its next step.
-        """
-        self._held.release()
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that a transfer may take beyond the device's computing time."""
-        return self._timeout
-
-    @timeout.setter
-    def timeout(self, seconds: float) -> None:
-        self._timeout = _seconds(seconds)
-
-    def _require_open(self) -> None:
-        if self._held.closed:
-            raise DeviceError(f"the accelerator {self._held.whose or 'was closed; connect again'}")
-
-    def prepare(self, images: np.ndarray | Sequence[Any] | Pictures) -> np.ndarray:
-        """Pictures of any size, grey or colour, bytes or reals in 0..1, as the uint8 array that the others take.
-
-        ImageError says what is wrong, and with which of them: those of load_pictures are told by their names.
-        """
-        if isinstance(images, Pictures):
-            return prepare(images.images, self.info, images.names)
-        return prepare(images, self.info)
-
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits of uint8 images, N x height x width x channels (or one image): float32, N x classes.
-
-        Raises ImageError for a wrong shape or type, and what the device does wrong as DeviceError; after each the
-        driver has brought the device back to rest, and the next call is served.
-        """
-        return self.logits_int(images).astype(np.float32) * np.float32(2.0**self.info.logits_exponent)
-
-    def logits_int(self, images: np.ndarray) -> np.ndarray:
-        """The integers as they come from the accelerator, int32, N x classes: equal to the frozen model's."""
-        (out,) = list(self.stream([images]))
-        return out
-
-    def classify(self, images: np.ndarray) -> np.ndarray:
-        """Index of the largest logit of each image, int64; a tie goes to the lower one."""
-        return np.asarray(self.logits_int(images).argmax(axis=1))
-
-    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The integers of each batch in turn, int32 N x classes: while one transfer is computed, the next is packed.
-
-        ``batches`` may be endless; each is split as transfers need it. Nothing else may be asked of the accelerator
-        until the stream has ended or been closed; closing it early resets the device.
-        """
-        waiting: deque[tuple[int, int]] = deque()  # (transfers, frames) of the batches not given yet
-
-        def pieces() -> Iterator[np.ndarray]:
-            for images in batches:
-                whole = checked(images, self.info)
-                waiting.append((-(-len(whole) // self.batch), len(whole)))
-                for start in range(0, len(whole), self.batch):
-                    yield whole[start : start + self.batch]
-
-        parts: list[np.ndarray] = []
-
-        def finished() -> Iterator[np.ndarray]:
-            while waiting and len(parts) == waiting[0][0]:
-                waiting.popleft()
-                yield np.concatenate(parts) if parts else np.empty((0, self.info.classes), np.int32)
-                parts.clear()
-
-        transfers = self._transfers(pieces())
-        try:
-            for logits in transfers:
-                yield from finished()  # batches of no image in front
-                parts.append(logits)
-                yield from finished()
-            yield from finished()
-        finally:
-            transfers.close()  # at once, whenever this generator is collected
 
     def _transfers(self, pieces: Iterable[np.ndarray]) -> Generator[np.ndarray, None, None]:
         """Logits of each piece, in order; two pieces are under way at once."""
@@ -372,19 +252,3 @@ class Accelerator:
         self._require_open()
         self._given = None
         self._link.write(reg.CONTROL, reg.CONTROL_CLEAR)
-
-    def power(self) -> dict[str, float]:
-        """Watts by rail of the board, empty where it cannot read them."""
-        self._require_open()
-        return self._link.power()
-
-    @property
-    def simulated(self) -> bool:
-        """Whether this is the simulated device: its time is not yours, and it draws no power."""
-        return bool(getattr(self._link, "simulated", False))
-
-    @property
-    def now(self) -> float:
-        """Seconds as the device counts them: simulated ones where it is simulated."""
-        self._require_open()
-        return self._link.now()

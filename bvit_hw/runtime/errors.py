@@ -49,3 +49,7 @@ class ImageError(DeviceError, ValueError):
 
 class PackageError(DeviceError):
     """A file of the package is missing or damaged, or the accelerator's results are not the expected ones."""
+
+
+class ProgrammeError(DeviceError):
+    """A programme that this engine cannot take: damaged, of another engine or version, or too large for its memory."""

@@ -19,7 +19,9 @@ class ModelInfo:
     2**``logits_exponent``. ``model_hash`` is the SHA-256 of the frozen model, 64 hexadecimal digits.
     ``cycles_per_frame`` is what the cycle model says, ``board`` the name that the package was built for,
     ``preprocessing`` what :class:`Preprocessing` says of pictures (None: its defaults, as in older packages),
-    ``name`` what its checkpoint was called, ``pixel_bytes`` the most bytes of a beat of the pixels' stream.
+    ``name`` what its checkpoint was called, ``pixel_bytes`` the most bytes of a beat of the pixels' stream. Of a single
+    engine, which takes networks as programmes, ``engine`` has ``identity`` (64 hexadecimal digits), ``version`` of its
+    commands, and ``address_bits`` of DRAM; the rest is of the programme that comes with it.
     """
 
     model_hash: str
@@ -36,6 +38,7 @@ class ModelInfo:
     preprocessing: Mapping[str, Any] | None = None
     name: str = ""
     pixel_bytes: int = 8
+    engine: Mapping[str, Any] | None = None
 
     @cached_property
     def preprocessor(self) -> Preprocessing:

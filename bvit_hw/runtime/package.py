@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 
 from .archive import read_arrays
+from .classifier import Classifier
 from .devices import find_device
 from .driver import Accelerator
+from .engine import PROGRAMME, Engine
 from .errors import ImageError, PackageError
+from .model_info import ModelInfo
 from .sums import SUMS, USERS_OWN, differences, listed
 
 #: the accelerator's sources and memories
 _IP = "ip"
 #: what opening the accelerator reads: a few megabytes
-_LOADED = ("model.json", "bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin")
+_LOADED = ("model.json", PROGRAMME, "bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin")
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,12 @@ class SelfTest:
         )
 
 
-def connect(package: str | Path = ".", device: str | None = None, **options: Any) -> Accelerator:
+def connect(package: str | Path = ".", device: str | None = None, **options: Any) -> Any:
     """The accelerator of the package in ``package``: the board's where its bitstream is there, else the simulated one.
 
+    It is an :class:`Engine` where the package's bitstream holds a single engine, else an :class:`Accelerator`.
     ``device`` ("board", "sim", "auto"; default: the environment variable BVIT_HW_DEVICE, or auto) chooses by hand;
-    ``options`` go to :class:`Accelerator`. Where the package has SHA256SUMS, what is loaded is compared with them
+    ``options`` go to the class. Where the package has SHA256SUMS, what is loaded is compared with them
     first: the model's description and, as far as they cover it, the bitstream. Raises DeviceError when there is no such
     device, PackageError for a file that was changed.
     """
@@ -55,7 +59,13 @@ def connect(package: str | Path = ".", device: str | None = None, **options: Any
     chosen = device or os.environ.get("BVIT_HW_DEVICE") or "auto"
     if (folder / SUMS).is_file():
         _compare(folder, {name for name in listed(folder) if name in _LOADED})
-    return Accelerator(find_device(folder, chosen), folder / "model.json", **options)
+    return open_accelerator(find_device(folder, chosen), folder / "model.json", **options)
+
+
+def open_accelerator(bitstream: str | Path, model: str | Path, **options: Any) -> Any:
+    """What lies at ``bitstream``, as the class that the package's ``model.json`` asks for."""
+    kind = Accelerator if ModelInfo.read(model).engine is None else Engine
+    return kind(bitstream, model, **options)
 
 
 def _compare(folder: Path, names: set[str]) -> None:
@@ -91,7 +101,7 @@ def expected_results(package: str | Path = ".") -> tuple[np.ndarray, np.ndarray 
     return data["images"], data.get("labels"), data["logits"]
 
 
-def self_test(package: str | Path = ".", device: str | None = None, accelerator: Accelerator | None = None) -> SelfTest:
+def self_test(package: str | Path = ".", device: str | None = None, accelerator: Classifier | None = None) -> SelfTest:
     """Check the package's files, the accelerator's identity, and every logit of the test images.
 
     Raises PackageError, or what opening and using the device raises; ``accelerator`` is used where one is open already.

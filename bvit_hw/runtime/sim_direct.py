@@ -5,12 +5,14 @@ They keep pynq's own sequence of register accesses, so that the device under the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from .engine_link import EngineLink
 from .link import DmaLink
 from .sim_model import SimulatedModel
 
@@ -38,6 +40,11 @@ class _Buffer(np.ndarray):
 
     def freebuffer(self) -> None:
         self.model.free(self.device_address)
+
+    def flush(self) -> None:
+        """Nothing to do: processor and device see the same memory."""
+
+    invalidate = flush
 
 
 class _Channel:
@@ -100,16 +107,44 @@ class DirectLink(DmaLink):
             ),
             accelerator=_Registers(model, int(model.description["registers_base"])),
         )
-        super().__init__(overlay, self._buffer, name=name, clock=lambda: model.cycle / model.clock_hz)
+        super().__init__(overlay, _allocator(model), name=name, clock=_clock_of(model))
         self.model = model
 
-    def _buffer(self, shape: tuple[int, ...], dtype: type) -> _Buffer:
-        address, block = self.model.allocate(int(np.prod(shape)) * np.dtype(dtype).itemsize)
+
+class DirectEngineLink(EngineLink):
+    """An EngineLink to a simulated model; ``model`` is there to provoke faults."""
+
+    simulated = True
+
+    def __init__(self, model: SimulatedModel, name: str) -> None:
+        model.power_on()
+        registers = _Registers(model, int(model.description["registers_base"]))
+        clock = _clock_of(model)
+        super().__init__(SimpleNamespace(accelerator=registers), _allocator(model), name=name, clock=clock)
+        self.model = model
+
+
+def _clock_of(model: SimulatedModel) -> Callable[[], float]:
+    return lambda: model.cycle / model.clock_hz
+
+
+def _allocator(model: SimulatedModel) -> Callable[..., _Buffer]:
+    """What takes pynq.allocate's place."""
+
+    def allocate(shape: tuple[int, ...], dtype: type) -> _Buffer:
+        address, block = model.allocate(int(np.prod(shape)) * np.dtype(dtype).itemsize)
         buffer = block.view(dtype).reshape(shape).view(_Buffer)
-        buffer.device_address, buffer.model = address, self.model
+        buffer.device_address, buffer.model = address, model
         return buffer
+
+    return allocate
 
 
 def open_direct(folder: Path, name: str) -> DirectLink:
     """A fresh simulated device."""
     return DirectLink(SimulatedModel(folder), name)
+
+
+def open_engine_direct(folder: Path, name: str) -> DirectEngineLink:
+    """A fresh simulated single engine."""
+    return DirectEngineLink(SimulatedModel(folder), name)

@@ -28,6 +28,13 @@ FAULTS = {
     "truncate": 4,  # the DMA ends the transfer early, with TLAST, beats sent
     "send_error": 5,  # the memory answers the DMA with an error, beats sent
 }
+#: those of a single engine
+ENGINE_FAULTS = {
+    "mute": 1,  # DRAM no longer answers, beats read and written
+    "read_error": 2,  # DRAM answers a beat with an error, beats read
+    "write_error": 3,  # DRAM answers a burst with an error, beats written
+    "reset": 4,  # the engine is reset by its pin, clock cycles
+}
 #: marks that corrupt single beats on their way to the accelerator: TLAST inverted, a byte that TKEEP leaves out, the
 #: beat lost, sent twice, all bytes left out; they may be added
 FLIP_LAST, CLEAR_KEEP, SKIP, TWICE, NO_KEEP = 1, 2, 4, 8, 16
@@ -52,6 +59,10 @@ class SimulatedModel:
     _fault: Any
     _mark: Any
     _mark_logit: Any
+    # of a single engine's alone
+    _dram: Any
+    _interrupt: Any
+    _broken: Any
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).resolve()
@@ -72,6 +83,17 @@ class SimulatedModel:
             ) from error
         opener.argtypes, opener.restype = [ctypes.c_char_p], ctypes.c_void_p
         u32, u64, handle = ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p
+        self.is_engine = self.description.get("architecture") == "engine"
+        self.faults = ENGINE_FAULTS if self.is_engine else FAULTS
+        engines = [
+            ("memory", [handle, u32, u32], None),
+            ("interrupt", [handle], ctypes.c_int),
+            ("broken", [handle], ctypes.c_char_p),
+        ]
+        streams = [
+            ("mark", [handle, u64, u32], None),
+            ("mark_logit", [handle, u64, u32], None),
+        ]
         for name, arguments, result in (
             ("close", [handle], None),
             ("power_on", [handle], None),
@@ -82,12 +104,11 @@ class SimulatedModel:
             ("run", [handle, u64], None),
             ("cycle", [handle], u64),
             ("fault", [handle, u32, u64], None),
-            ("mark", [handle, u64, u32], None),
-            ("mark_logit", [handle, u64, u32], None),
+            *(engines if self.is_engine else streams),
         ):
             function = getattr(self._lib, f"bvit_sim_{name}")
             function.argtypes, function.restype = arguments, result
-            setattr(self, f"_{name}", function)
+            setattr(self, "_dram" if name == "memory" else f"_{name}", function)
         self._mutex = threading.Lock()
         self._memory: dict[int, np.ndarray] = {}
         self._handle = opener(os.fsencode(self.folder / "mem"))
@@ -139,8 +160,10 @@ class SimulatedModel:
         with self._mutex:
             self._answered(self._write(self._opened(), address, value), address)
 
-    @staticmethod
-    def _answered(code: int, address: int) -> None:
+    def _answered(self, code: int, address: int) -> None:
+        if code == 3:
+            rule = self._broken(self._opened()).decode()
+            raise DeviceError(f"simulated DRAM: the engine has broken a rule of AXI: {rule}; please report it")
         if code:
             raise DeviceError(f"simulated bus: {'no device' if code == 1 else 'no answer'} at address {address:#010x}")
 
@@ -150,9 +173,20 @@ class SimulatedModel:
             self._run(self._opened(), cycles)
 
     def inject(self, fault: str, after: int = 0) -> None:
-        """Provoke one of :data:`FAULTS` once, ``after`` so many beats or cycles from now."""
+        """Provoke one of :data:`FAULTS` once (an engine: :data:`ENGINE_FAULTS`), ``after`` beats or cycles from now."""
         with self._mutex:
-            self._fault(self._opened(), FAULTS[fault], after)
+            self._fault(self._opened(), self.faults[fault], after)
+
+    def dram(self, latency: int, stall: int = 0) -> None:
+        """Of a single engine: cycles from an address to its beat, and in how many of 16 cycles a channel hesitates."""
+        with self._mutex:
+            self._dram(self._opened(), latency, stall)
+
+    @property
+    def interrupt(self) -> bool:
+        """Of a single engine: its interrupt's wire."""
+        with self._mutex:
+            return bool(self._interrupt(self._opened()))
 
     def corrupt(self, beat: int, mark: int) -> None:
         """Mark a beat (counted from the next one sent) with FLIP_LAST, CLEAR_KEEP, SKIP, TWICE or NO_KEEP."""

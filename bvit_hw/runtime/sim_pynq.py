@@ -15,6 +15,7 @@ import pynq
 from pynq.buffer import PynqBuffer
 from pynq.pl_server.device import Device
 
+from .engine_link import EngineLink
 from .errors import DeviceError
 from .link import DmaLink
 from .sim_model import SimulatedModel
@@ -118,6 +119,16 @@ class SimulatedDmaLink(DmaLink):
         self.model = model
 
 
+class SimulatedEngineLink(EngineLink):
+    """An EngineLink whose time is the simulation's; ``model`` is there to provoke faults."""
+
+    simulated = True
+
+    def __init__(self, overlay: Any, allocate: Any, model: SimulatedModel, *, name: str) -> None:
+        super().__init__(overlay, allocate, name=name, clock=lambda: model.cycle / model.clock_hz)
+        self.model = model
+
+
 _devices: dict[Path, SimulatedDevice] = {}
 
 
@@ -129,9 +140,20 @@ def simulated_device(folder: str | Path) -> SimulatedDevice:
     return _devices[path]
 
 
-def open_pynq(folder: Path, name: str) -> SimulatedDmaLink:
-    """Load the simulated device's overlay with pynq, and make it pynq's active device, as a board's only one is."""
+def _loaded(folder: Path) -> tuple[pynq.Overlay, SimulatedModel]:
+    """The simulated device's overlay, loaded with pynq; the device is pynq's active one, as a board's only one is."""
     device = simulated_device(folder)
     Device.active_device = device
-    overlay = pynq.Overlay(device.bitstream)
-    return SimulatedDmaLink(overlay, pynq.allocate, device.model, name=name)
+    return pynq.Overlay(device.bitstream), device.model
+
+
+def open_pynq(folder: Path, name: str) -> SimulatedDmaLink:
+    """A streaming accelerator's."""
+    overlay, model = _loaded(folder)
+    return SimulatedDmaLink(overlay, pynq.allocate, model, name=name)
+
+
+def open_engine_pynq(folder: Path, name: str) -> SimulatedEngineLink:
+    """A single engine's."""
+    overlay, model = _loaded(folder)
+    return SimulatedEngineLink(overlay, pynq.allocate, model, name=name)

@@ -3,6 +3,7 @@
 `default_nettype none
 
 package bvit_engine_pkg;
+  // verilator lint_off UNUSEDPARAM
   localparam int VERSION = 4;
   localparam int COMMAND_BITS = 1024;
   localparam int COLUMNS = 64;
@@ -99,7 +100,9 @@ package bvit_engine_pkg;
   localparam int REGISTER_LOAD_CYCLES = 92;
   localparam int REGISTER_STORE_CYCLES = 96;
   localparam int REGISTER_COMMANDS = 100;
-  localparam int REGISTER_END = 104;
+  localparam int REGISTER_CLOCK = 104;
+  localparam int REGISTER_CLOCK_HIGH = 108;
+  localparam int REGISTER_END = 112;
   localparam int CONTROL_START = 0;
   localparam int CONTROL_SOFT_RESET = 1;
   localparam int STATUS_BUSY = 0;
@@ -108,6 +111,7 @@ package bvit_engine_pkg;
   localparam int FLAG_WRITE_ERROR = 1;
   localparam int FLAG_ILLEGAL = 2;
   localparam int FLAG_TIMEOUT = 3;
+  // verilator lint_on UNUSEDPARAM
 endpackage
 
 `default_nettype wire

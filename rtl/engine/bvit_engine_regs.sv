@@ -92,6 +92,9 @@ module bvit_engine_regs #(
     end
   end
 
+  logic read_q;
+  logic [31:0] data, from;
+
   // Counters of the last frame, or of the one under way
   logic done_q;
   logic [31:0] frames_q, cycles_q, core_q, fetch_q, load_q, store_q, commands_q;
@@ -122,9 +125,16 @@ module bvit_engine_regs #(
     end
   end
 
+  // Cycles since the reset by the pin; reading the low word keeps the high one for the next read.
+  logic [63:0] clock_q;
+  logic [31:0] clock_high_q;
+  always_ff @(posedge clk) begin
+    if (rst) clock_q <= '0;
+    else clock_q <= clock_q + 64'd1;
+    if (read_q && from == 32'(REGISTER_CLOCK)) clock_high_q <= clock_q[63:32];
+  end
+
   // Reads
-  logic read_q;
-  logic [31:0] data, from;
   assign s_axi_arready = read_q;
   assign s_axi_rresp = 2'b00;
   assign from = 32'({s_axi_araddr[ADDR_W-1:2], 2'b00});
@@ -156,6 +166,8 @@ module bvit_engine_regs #(
       32'(REGISTER_LOAD_CYCLES): data = load_q;
       32'(REGISTER_STORE_CYCLES): data = store_q;
       32'(REGISTER_COMMANDS): data = commands_q;
+      32'(REGISTER_CLOCK): data = clock_q[31:0];
+      32'(REGISTER_CLOCK_HIGH): data = clock_high_q;
       default: begin
         for (int word = 0; word < 8; word++) begin
           if (from == 32'(REGISTER_IDENTITY + 4 * word)) data = IDENTITY[32*(7-word)+:32];

@@ -15,6 +15,9 @@ _AXI_LITE = {
     *("awaddr", "awvalid", "awready", "wdata", "wvalid", "wready", "bresp", "bvalid", "bready"),
     *("araddr", "arvalid", "arready", "rdata", "rresp", "rvalid", "rready"),
 }
+#: what AXI4 has beside: bursts, and what a master may leave to its default
+_AXI_BURSTS = {*(f"{c}{s}" for c in ("ar", "aw") for s in ("len", "size", "burst")), "rlast", "wlast"}
+_AXI_OPTIONAL = {f"{c}{s}" for c in ("ar", "aw") for s in ("cache", "prot", "lock", "qos", "region")}
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Component:
     clocks: dict[str, str] = field(default_factory=dict)
     resets: dict[str, str] = field(default_factory=dict)
     polarity: str = ""
+    interrupts: tuple[str, ...] = ()
     block: dict[str, str] = field(default_factory=lambda: {"name": "reg0", "range": "65536"})
     finished: set[str] = field(default_factory=set)
 
@@ -39,8 +43,11 @@ class Component:
     def ip(self) -> Ip:
         """As an IP that can be put into a block design."""
         pins = {"ap_clk": Pin("clock"), "ap_rst_n": Pin("reset")}
+        pins |= {name: Pin("interrupt", out=True) for name in self.interrupts}
+        reach = [(0, 1 << self.widths.get("m_axi_araddr", 0))]
+        masters = {n: (n, reach) for n, i in self.interfaces.items() if i.master and i.protocol == "axi"}
         segment = Segment(f"s_axil/{self.block['name']}", "s_axil", int(self.block["range"], 0))
-        return Ip({}, {}, lambda p: pins, lambda p: self.interfaces, lambda p: [segment])
+        return Ip({}, {}, lambda p: pins, lambda p: self.interfaces, lambda p: [segment], lambda p: masters)
 
 
 @lru_cache(maxsize=1024)
@@ -56,8 +63,14 @@ def verilog_ports(path: Path) -> dict[str, tuple[str, int]]:
     return {name: (direction, int(high or 0) + 1) for direction, high, name in found}
 
 
+def interrupt_ports(path: Path) -> tuple[str, ...]:
+    """Outputs that the attribute in front of them makes interrupts."""
+    marked = r'xilinx\.com:signal:interrupt:1\.0 (\w+) INTERRUPT".*\*\)\n\s*output wire\s+(\w+)'
+    return tuple(port for name, port in re.findall(marked, path.read_text()) if name == port)
+
+
 def inferred_interfaces(ports: dict[str, tuple[str, int]]) -> dict[str, Interface]:
-    """Buses that a packager recognises by the names of their signals: AXI4-Stream and AXI4-Lite."""
+    """Buses that a packager recognises by the names of their signals: AXI4-Stream, AXI4-Lite, AXI4."""
     groups: dict[str, dict[str, tuple[str, int]]] = {}
     for name, port in ports.items():
         prefix, _, suffix = name.rpartition("_")
@@ -67,6 +80,6 @@ def inferred_interfaces(ports: dict[str, tuple[str, int]]) -> dict[str, Interfac
         if {"tdata", "tvalid", "tready"} <= set(signals) <= _AXIS:
             master = signals["tvalid"][0] == "output"
             found[prefix] = Interface(master, "axis", "ap_clk", signals["tdata"][1])
-        elif set(signals) - _AXI_LITE_OPTIONAL == _AXI_LITE:
+        elif set(signals) - _AXI_LITE_OPTIONAL - _AXI_OPTIONAL in (_AXI_LITE, _AXI_LITE | _AXI_BURSTS):
             found[prefix] = Interface(signals["awvalid"][0] == "output", "axi", "ap_clk", signals["wdata"][1])
     return found

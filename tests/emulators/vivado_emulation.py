@@ -58,7 +58,7 @@ class VivadoEmulation(VivadoDesign):
                 yield f"core: {interface} has no clock"
         if component.resets != {"ap_rst_n": "ap_clk"} or component.polarity != "ACTIVE_LOW":
             yield f"core: reset {component.resets} {component.polarity!r}"
-        registers = any(interface.protocol == "axi" for interface in component.interfaces.values())
+        registers = any(i.protocol == "axi" and not i.master for i in component.interfaces.values())
         if registers and component.block != {"name": "reg0", "range": "4096", "usage": "register"}:
             yield f"core: registers {component.block}"
         maps = {"reset", *(("map:s_axil", "block:reg0", "referred") if registers else ())}

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.emulators.vivado_component import Component, inferred_interfaces, source_text, verilog_ports
+from tests.emulators.vivado_component import (
+    Component,
+    inferred_interfaces,
+    interrupt_ports,
+    source_text,
+    verilog_ports,
+)
 from tests.emulators.vivado_session import VivadoSession
 
 
@@ -31,10 +37,12 @@ class VivadoPackaging(VivadoSession):
         ports = verilog_ports(holds[0])
         interfaces = inferred_interfaces(ports)
         rest = [p for p in ports if p.rpartition("_")[0] not in interfaces]
-        if sorted(rest) != ["ap_clk", "ap_rst_n"]:
+        interrupts = interrupt_ports(holds[0])
+        if sorted(set(rest) - set(interrupts)) != ["ap_clk", "ap_rst_n"]:
             raise ValueError(f"ports that belong to no interface: {rest}")
         vlnv = [options["-vendor"], options["-library"], top, "1.0"]
-        self.component = Component(vlnv, interfaces, {n: w for n, (_, w) in ports.items()})
+        widths = {n: w for n, (_, w) in ports.items()}
+        self.component = Component(vlnv, interfaces, widths, interrupts=interrupts)
 
     def _check_closure(self) -> None:
         """Every module of ours that is instantiated is in the sources, every memory file that is named too.

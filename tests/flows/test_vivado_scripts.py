@@ -19,7 +19,7 @@ from bvit_hw.boards import VivadoSettings, board_names, load_board  # noqa: E402
 from bvit_hw.errors import ToolError  # noqa: E402
 from bvit_hw.flows import vivado  # noqa: E402
 from bvit_hw.vendor_releases import RELEASES  # noqa: E402
-from tests.accelerator_package import TOP, write_accelerator  # noqa: E402
+from tests.accelerator_package import TOP, write_accelerator, write_engine  # noqa: E402
 from tests.emulators.vivado_emulation import VivadoEmulation  # noqa: E402
 from tests.emulators.vivado_session import EmulatedError  # noqa: E402
 
@@ -61,6 +61,12 @@ def packaged(accelerator: tuple[Path, vivado.IpContents], target: Path, board: s
     return target
 
 
+def engine_package(target: Path, board: str) -> Path:
+    """A single engine for the board, whose addresses its top has."""
+    vivado.write_scripts(target, load_board(board), CLOCK_MHZ, write_engine(target, load_board(board)))
+    return target
+
+
 def run(package: Path, board: str, release: str = "2022.2", *, installed: bool = True) -> VivadoEmulation:
     """The build script in the emulation, with or without the board's file (and memory maps made by packaging)."""
     parts = (BOARD_PARTS[board],) if installed else ()
@@ -84,6 +90,21 @@ def test_the_design_is_complete(
     assert all((package / name).is_file() for name in REPORTS)
     assert design.parameters["clock"]["CLKOUT1_REQUESTED_OUT_FREQ"] == "125"
     assert not (package / "package_project").exists()
+
+
+@pytest.mark.parametrize("board", ["pynq-z2", "kv260"])
+@pytest.mark.parametrize("installed", [True, False], ids=["preset", "explicit"])
+def test_the_design_of_an_engine_is_complete(tmp_path: Path, board: str, installed: bool) -> None:
+    """Registers, a master to all of DRAM and to nothing else, an interrupt; no DMA."""
+    package = engine_package(tmp_path, board)
+    design = run(package, board, "2024.2", installed=installed)
+    assert design.faults() == [] and "dma" not in design.cells
+    assert (package / "bvit_hw.bit").is_file() and (package / "bvit_hw.hwh").is_file()
+    assert ("/accelerator/m_axi", "/memory/S00_AXI") in design.interface_nets
+    assert ("/control/M00_AXI", "/accelerator/s_axil") in design.interface_nets
+    assert any({"/accelerator/irq"} < net for net in design.nets)
+    dram = [size for space, _, _, size in design.addresses if space == "/accelerator/m_axi"]
+    assert sum(dram) == sum(region.size_mb << 20 for region in vivado_settings(board).memory)
 
 
 def test_streams_registers_and_memory_go_where_they_belong(
@@ -268,7 +289,16 @@ def mutants(package: Path) -> Iterator[tuple[str, str, str]]:
 def test_every_line_matters(
     accelerator: tuple[Path, vivado.IpContents], tmp_path: Path, board: str, sg: bool, installed: bool
 ) -> None:
-    package = packaged(accelerator, tmp_path, board, sg=sg)
+    judge_every_line(packaged(accelerator, tmp_path, board, sg=sg), board, sg=sg, installed=installed, least=150)
+
+
+@pytest.mark.parametrize("board", ["pynq-z2", pytest.param("kv260", marks=pytest.mark.slow)])
+def test_every_line_of_an_engine_matters(tmp_path: Path, board: str) -> None:
+    judge_every_line(engine_package(tmp_path, board), board, sg=False, installed=True, least=90)
+
+
+def judge_every_line(package: Path, board: str, *, sg: bool, installed: bool, least: int) -> None:
+    """Every mutation of a package's scripts is refused, or leaves a fault."""
     survived, tried = [], 0
     narrow = vivado_settings(board).address_bits == 32
     originals = {script: (package / script).read_text() for script in SCRIPTS}
@@ -292,5 +322,5 @@ def test_every_line_matters(
         if not faults:
             survived.append(f"{script}: {what}")
         (package / script).write_text(originals[script])
-    assert tried > 150
+    assert tried > least
     assert survived == []

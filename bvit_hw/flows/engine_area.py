@@ -1,0 +1,88 @@
+"""What the single engine's units take of an FPGA, each counted by Yosys by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from bvit_hw.codegen.engine_top import engine_sources
+from bvit_hw.engine.config import EngineConfig
+from bvit_hw.flows.tool import run_tool
+from bvit_hw.flows.yosys import _PROGRAM, _WORK, SynthJob, _package
+from bvit_hw.rtl_library import source_paths
+
+#: modules that put units together, and what stands beside units in them: memories, delays
+_AROUND = ("bvit_engine", "bvit_engine_core")
+_BESIDE = ("bvit_engine_ram", "bvit_engine_stages")
+#: expected LUTs of a lane, or of a lane by a row: to begin with the largest
+_WEIGHTS = {"bvit_engine_vector": 5000.0, "bvit_engine_matrix": 150.0}
+
+
+def unit_modules() -> tuple[str, ...]:
+    """The engine's units: what stands in its two outer modules, but memories and delays."""
+    found: list[str] = []
+    for path in source_paths(f"{name}.sv" for name in _AROUND):
+        found += re.findall(r"^\s*(bvit_engine_\w+) #\(", path.read_text(), re.M)
+        found += re.findall(r"^\s*(bvit_engine_\w+) u_\w+ \(", path.read_text(), re.M)
+    return tuple(name for name in dict.fromkeys(found) if name not in (*_AROUND, *_BESIDE))
+
+
+def unit_jobs(config: EngineConfig, work: Path) -> list[SynthJob]:
+    """A job for each unit with the parameters that ``config`` gives it; ``work`` is a folder for Yosys."""
+    sources = tuple(source_paths(engine_sources()))
+    parameters = {name: _parameters(name, config) for name in unit_modules()}
+    ports = _ports(parameters, sources, work)
+    weights = {"bvit_engine_vector": config.tokens, "bvit_engine_matrix": config.tokens * config.rows}
+    return [
+        SynthJob(
+            name=name,
+            module=name,
+            sources=sources,
+            parameters=parameters[name],
+            inputs={},
+            outputs={},
+            others=ports[name],
+            weight=_WEIGHTS.get(name, 0.0) * weights.get(name, 0) or 1000.0,
+        )
+        for name in parameters
+    ]
+
+
+def _parameters(module: str, config: EngineConfig) -> dict[str, int]:
+    """Those of the module that are called as the engine's numbers are; others are as the module says."""
+    (path,) = source_paths([f"{module}.sv"])
+    own = set(re.findall(r"^\s*parameter int (\w+)", path.read_text(), re.M))
+    return {name.upper(): value for name, value in asdict(config).items() if name.upper() in own}
+
+
+def _ports(
+    modules: Mapping[str, Mapping[str, int]], sources: Sequence[Path], work: Path
+) -> dict[str, tuple[tuple[str, str, int], ...]]:
+    """Direction, name and bits of each module's ports but clock and reset, as Yosys elaborates them."""
+    work.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        shutil.copyfile(source, work / source.name)
+    names, lines = " ".join(source.name for source in sources), []
+    for module, parameters in modules.items():
+        given = " ".join(f"-G {name}={value}" for name, value in parameters.items())
+        lines += [
+            f"read_slang --top {module} {given} {names}", f"select -module {module} i:* o:*",
+            f"write_json -selected {module}.json", "design -reset",
+        ]  # fmt: skip
+    (work / "synth.ys").write_text("\n".join(lines) + "\n")
+    (work / "kit").symlink_to(_package(), target_is_directory=True)
+    run_tool(
+        "yosys", [sys.executable, "-c", _PROGRAM], cwd=work, log=work / "ports.log", env={**os.environ, "TMPDIR": _WORK}
+    )
+    found = {}
+    for module in modules:
+        ports = json.loads((work / f"{module}.json").read_text())["modules"][module]["ports"]
+        signals = [(str(port["direction"]), name, len(port["bits"])) for name, port in ports.items()]
+        found[module] = tuple(signal for signal in signals if signal[1] not in ("clk", "rst"))
+    return found

@@ -1,0 +1,50 @@
+"""The step `generate` of an engine: its RTL with the board's parameters. It is the same for every network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from bvit_hw.codegen.engine_top import MASTER_BITS, engine_sources, engine_top
+from bvit_hw.engine.board_engine import engine_of
+from bvit_hw.flows.verilator import lint
+from bvit_hw.pipeline.artefacts import Artefacts
+from bvit_hw.pipeline.build_step import BuildStep
+from bvit_hw.pipeline.engine import StepContext
+from bvit_hw.pipeline.steps.generate import TOP
+from bvit_hw.rtl_library import source_paths
+
+
+def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
+    """Write the engine's files and its top, and check them with all warnings."""
+    board = build.options.board
+    config = engine_of(board)
+    rtl = context.folder / "rtl"
+    rtl.mkdir()
+    for source in source_paths(engine_sources()):
+        shutil.copyfile(source, rtl / source.name)
+    bits = board.vivado.address_bits if board.vivado else 32
+    (rtl / f"{TOP}.v").write_text(engine_top(config, name=TOP, memory_bits=bits))
+    files = [*engine_sources(), f"{TOP}.v"]
+    (context.folder / "files.f").write_text("".join(f"rtl/{name}\n" for name in files))
+    lint([rtl / name for name in files], TOP)
+    return {
+        "identity": config.identity,
+        "address_bits": bits,
+        "kernels": [{"top": TOP, "files": files, "memories": [], "streams": {}, "master_bits": MASTER_BITS}],
+    }
+
+
+STEP = BuildStep(
+    name="generate",
+    title="generate: the engine's RTL, lint",
+    run=run,
+    inputs=lambda options: {
+        "engine": options.board.engine and options.board.engine.model_dump(),
+        "vivado": options.board.vivado and options.board.vivado.model_dump(mode="json"),
+    },
+    code=("codegen", "engine/config.py", "flows/verilator.py"),
+    data=("rtl",),
+    needs=lambda options: ("verilator",),
+)

@@ -1,0 +1,49 @@
+"""The step `synthesize` of an engine: what its units take of the FPGA, counted by Yosys."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from bvit_hw.engine.board_engine import engine_of
+from bvit_hw.engine.footprint import memory_halves
+from bvit_hw.flows.engine_area import unit_jobs
+from bvit_hw.flows.yosys import synthesize
+from bvit_hw.ops.base import Resources
+from bvit_hw.pipeline.artefacts import Artefacts
+from bvit_hw.pipeline.build_step import BuildStep, write_json
+from bvit_hw.pipeline.engine import StepContext
+
+
+def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
+    """Count LUTs, flip-flops, block RAMs and DSPs of every unit; memories count as their shapes say.
+
+    It is the same for every network.
+    """
+    board, work = build.options.board, context.folder / "yosys"
+    config = engine_of(board)
+    counts = synthesize(
+        unit_jobs(config, work / "ports"),
+        target=board.target,
+        work=work,
+        processes=build.options.jobs,
+        progress=context.progress,
+    )
+    shutil.rmtree(work, ignore_errors=True)
+    halves = memory_halves(config, board.target.memories)
+    counts["memories"] = Resources(bram18=float(sum(halves.values())))
+    write_json(context.folder / "resources.json", {name: asdict(found) for name, found in counts.items()})
+    return {"total": asdict(sum(counts.values(), Resources()))}
+
+
+STEP = BuildStep(
+    name="synthesize",
+    title="synthesize: Yosys estimate of the engine's units",
+    run=run,
+    after=("generate",),
+    inputs=lambda options: {"family": options.board.family},
+    code=("targets", "flows/engine_area.py", "flows/yosys.py", "engine/footprint.py"),
+    needs=lambda options: ("pyosys",),
+)
