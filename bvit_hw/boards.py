@@ -269,6 +269,11 @@ class Board(_Strict):
         return place_of(self.family)[1].pixel_bytes
 
     @property
+    def memory_bits(self) -> int:
+        """Address bits of the DRAM that a master in the FPGA reaches."""
+        return 32 if self.vivado is None else self.vivado.address_bits
+
+    @property
     def ip_families(self) -> tuple[str, ...]:
         """What the vendor's tools call FPGAs of its family."""
         return place_of(self.family)[1].ip_families

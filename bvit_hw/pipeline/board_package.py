@@ -75,7 +75,9 @@ def write_board_files(
     ``images`` are uint8 N x H x W x C, ``labels`` N or None, ``logits`` int32 N x classes.
     """
     write_driver(folder)
-    for file in sorted((data_path("boards") / "notebooks").iterdir()):
+    notebooks = data_path("boards") / "notebooks"
+    engines = sorted((notebooks / "engine").iterdir()) if info.engine is not None else []
+    for file in [*sorted(notebooks.iterdir()), *engines]:
         if file.suffix == ".ipynb" or file.name == "requirements.txt":
             shutil.copyfile(file, folder / file.name)
     (folder / "model.json").write_text(info.text())

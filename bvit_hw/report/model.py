@@ -57,12 +57,25 @@ class Accuracy(_Record):
 
 
 class Resource(_Record):
-    """One kind of resource: predicted by the cost model, counted after synthesis, allowed, and on the FPGA."""
+    """One kind of resource: predicted by the cost model, counted after synthesis, allowed, and on the FPGA.
 
-    model: float
+    ``model`` is None where there is no cost model.
+    """
+
+    model: float | None
     synthesized: float | None
     budget: float
     available: float
+
+    @property
+    def used(self) -> float:
+        """What was counted, or else what is predicted; 0 where neither is known."""
+        return self.synthesized or self.model or 0.0
+
+    @property
+    def predicted(self) -> str:
+        """The cost model's figure in words."""
+        return "not modelled" if self.model is None else f"{self.model:,.0f}"
 
 
 class FifoMemory(_Record):
@@ -190,8 +203,77 @@ class HlsPart(_Record):
     reports: dict[str, dict[str, Any]]
 
 
+class EngineMemory(_Record):
+    """A memory of a single engine: ``words`` of ``bits``, and the most words that the network uses at once."""
+
+    name: str
+    words: int
+    bits: int
+    most_used: int
+
+
+class EnginePart(_Record):
+    """A part of the network on a single engine, by the model of cycles: ``takes`` of a frame.
+
+    The others are what it would take one after another; much of loading and fetching lies beside computing.
+    """
+
+    name: str
+    takes: int
+    computing: int
+    filling: int
+    loading: int
+    fetching: int
+
+
+class EngineUnit(_Record):
+    """What Yosys counted of a unit of a single engine."""
+
+    name: str
+    lut: float
+    ff: float
+    bram18: float
+    dsp: float
+
+
+class EngineRun(_Record):
+    """A single engine with its programme: sizes, memories, parts, units.
+
+    ``waiting`` splits a simulated frame's cycles: the units worked (core), or were idle and waited for DRAM. ``images``
+    of those ``asked`` for were simulated with DRAM of ``latency`` cycles; one of them once more with DRAM of
+    ``hesitant_latency`` whose channels hesitate in ``hesitates_in_16`` of 16 cycles. None: not simulated.
+    """
+
+    identity: str
+    numbers: dict[str, int]
+    commands: int
+    programme_bytes: int
+    dram_bytes: int
+    memories: list[EngineMemory]
+    parts: list[EnginePart]
+    units: list[EngineUnit]
+    images: int | None = None
+    asked: int | None = None
+    waiting: dict[str, int] | None = None
+    latency: int | None = None
+    cycles_hesitant: int | None = None
+    hesitant_latency: int | None = None
+    hesitates_in_16: int | None = None
+
+    @property
+    def note(self) -> str:
+        """How much of what was asked for was simulated."""
+        if self.images is None or self.asked is None or self.images >= self.asked:
+            return ""
+        return f"{self.images} of {self.asked} images simulated: more frames of this size take too long"
+
+
 class Report(_Record):
     """All that a build knows of its accelerator.
+
+    ``architecture`` is "streaming" or "engine", ``architecture_note`` why (empty: there was no choice); of an engine
+    ``engine`` says more, and there are no operators.
+
 
     ``synthesized_shapes``: how many different operators Yosys counted, each with the contents of the first of its
     shape; None: every operator by itself, or none. ``no_simulated_device`` says why the package has none (empty: it
@@ -224,6 +306,9 @@ class Report(_Record):
     edges: list[Edge]
     versions: dict[str, str]
     hls: HlsPart | None = None
+    architecture: str = "streaming"
+    architecture_note: str = ""
+    engine: EngineRun | None = None
 
     def write(self, path: Path) -> None:
         """Write report.json atomically."""
@@ -251,6 +336,9 @@ class Report(_Record):
     @property
     def limited_by(self) -> str:
         """What limits the frame rate by the cycle model: the slowest operator, or the streams into and out of all."""
+        if self.engine is not None:
+            longest = max(self.engine.parts, key=lambda part: part.takes)
+            return f"{longest.name}, {longest.takes:,} cycles of a frame by the model"
         slowest, cycles = self.bottleneck, self.cycles_per_frame.model
         if cycles > slowest.cycles:
             return f"the accelerator's streams ({cycles:,} cycles for a frame's pixels and logits)"
@@ -272,13 +360,13 @@ class Report(_Record):
         return None if self.latency_cycles is None else self.latency_cycles / self.clock_mhz
 
     @property
-    def gops_per_klut(self) -> float:
+    def gops_per_klut(self) -> float | None:
         """Binary operations of the whole accelerator, two a multiply-accumulate: 10^9 a second for each 1,000 LUTs.
 
-        LUTs are those that Yosys counted, or else the model's.
+        LUTs are those that Yosys counted, or else the model's; None where neither is known.
         """
-        lut = self.resources["lut"]
-        return 2 * self.binary_macs * self.frames_per_second / 1e6 / (lut.synthesized or lut.model)
+        lut = self.resources["lut"].used
+        return 2 * self.binary_macs * self.frames_per_second / 1e6 / lut if lut else None
 
     def summary(self) -> dict[str, Any]:
         """Figures for the head of page and table, formatted."""
@@ -290,5 +378,5 @@ class Report(_Record):
             "latency": "not simulated"
             if self.latency_cycles is None
             else f"{self.latency_us:,.1f} µs ({self.latency_cycles:,} cycles at {self.clock_mhz:g} MHz)",
-            "GOPS/kLUT": f"{self.gops_per_klut:,.1f} binary",
+            "GOPS/kLUT": "not known" if self.gops_per_klut is None else f"{self.gops_per_klut:,.1f} binary",
         }

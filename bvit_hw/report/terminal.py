@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bvit_hw.report.model import Report
+from bvit_hw.report.model import EngineRun, Report
 
 
 def _share(value: float | None) -> str:
@@ -21,6 +21,8 @@ def print_report(report: Report, console: Console) -> None:
     head.add_row("clock", Text(f"{report.clock_mhz:g} MHz ({report.clock_note})"))
     for name, value in report.summary().items():
         head.add_row(name, Text(value))
+    if report.architecture_note:
+        head.add_row("architecture", Text(f"{report.architecture}: {report.architecture_note}"))
     head.add_row("limited by", Text(report.limited_by))
     if a.not_measured:
         head.add_row("accuracy", Text(f"not measured: {a.not_measured}"))
@@ -45,11 +47,14 @@ def print_report(report: Report, console: Console) -> None:
     for name, r in report.resources.items():
         if r.available:
             synthesized = "not run" if r.synthesized is None else f"{r.synthesized:,.0f}"
-            over = " !" if (r.synthesized or r.model) > r.budget else ""
-            table.add_row(name, f"{r.model:,.0f}", synthesized + over, f"{r.budget:,.0f}", f"{r.available:,.0f}")
+            over = " !" if r.used > r.budget else ""
+            table.add_row(name, r.predicted, synthesized + over, f"{r.budget:,.0f}", f"{r.available:,.0f}")
     console.print(table)
     if report.synthesis_note:
         console.print(f"  {report.synthesis_note}", markup=False)
+
+    if report.engine is not None:
+        _print_engine(report.engine, console)
 
     if report.fifo_memory:
         memories = Table(box=None, pad_edge=False)
@@ -72,8 +77,7 @@ def print_report(report: Report, console: Console) -> None:
             dies.add_column(heading, justify="right", overflow="fold")
         for die in report.dies:
             taken = [die.resources[kind] for kind in kinds]
-            shares = [f"{(r.synthesized or r.model) / r.budget:.0%}" + " !" * ((r.synthesized or r.model) > r.budget)
-                      for r in taken]  # fmt: skip
+            shares = [f"{r.used / r.budget:.0%}" + " !" * (r.used > r.budget) for r in taken]
             dies.add_row(die.name, f"{die.operators}", *shares)
         console.print(dies)
         console.print("  of what an accelerator may take of each die", markup=False)
@@ -103,3 +107,29 @@ def print_report(report: Report, console: Console) -> None:
         )
     if report.bitstream.command and not report.bitstream.built:
         console.print(f"  where the tool is: {report.bitstream.command}", markup=False, soft_wrap=True)
+
+
+def _print_engine(engine: EngineRun, console: Console) -> None:
+    """Where a frame's cycles go, and what was simulated."""
+    parts = Table(box=None, pad_edge=False)
+    for heading in ("part", "cycles, by the model", "share"):
+        parts.add_column(heading, justify="left" if heading == "part" else "right", overflow="fold")
+    total = sum(part.takes for part in engine.parts)
+    for part in engine.parts:
+        parts.add_row(part.name, f"{part.takes:,}", f"{part.takes / total:.0%}")
+    console.print(parts)
+    console.print(
+        f"  {engine.commands:,} commands; a frame moves {engine.dram_bytes:,} bytes of DRAM",
+        markup=False,
+    )
+    if engine.waiting is not None:
+        idle = ", ".join(f"{name} {engine.waiting[name]:,}" for name in ("fetch", "load", "store"))
+        core = engine.waiting["core"]
+        console.print(f"  simulated: the units worked {core:,} cycles, and waited for DRAM: {idle}", markup=False)
+        console.print(
+            f"  DRAM of {engine.hesitant_latency} cycles that hesitates in {engine.hesitates_in_16} of 16: "
+            f"{engine.cycles_hesitant:,} cycles; logits equal",
+            markup=False,
+        )
+    if engine.note:
+        console.print(f"  {engine.note}", markup=False)

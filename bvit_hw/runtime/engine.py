@@ -167,7 +167,8 @@ class Engine(Classifier):
             try:
                 room = _Room(self._link, found.body)
                 slots.append(room)
-                slots += [_Slot(self._link, shape) for _ in range(2)]
+                for _ in range(2):
+                    slots.append(_Slot(self._link, shape))  # each at once: where the next does not fit it is freed
                 self._reachable(slots, int(described["address_bits"]))
             except BaseException:
                 for slot in slots:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -17,10 +16,9 @@ from PIL import Image
 from bvit_hw import runtime
 from bvit_hw.data import load_dataset
 from tests.command import bvit, refused
-from tests.notebook_env import notebook_environment, notebook_python
+from tests.run_notebook_of import execute
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "boards" / "notebooks"
-RUNNER = Path(__file__).parents[1] / "run_notebook.py"
 
 
 @pytest.fixture
@@ -32,28 +30,6 @@ def package(built: Path, tmp_path: Path) -> Path:
 def run(package: Path, name: str, settings: Mapping[str, str] | None = None) -> tuple[str, int]:
     """Execute a package's notebook; returns all that was printed, and how many pictures were drawn."""
     return execute(package / f"{name}.ipynb", package, settings)
-
-
-def execute(notebook: Path, package: Path, settings: Mapping[str, str] | None = None) -> tuple[str, int]:
-    """Execute in the folder ``package``; returns all that was printed, and how many pictures were drawn."""
-    result = package / "executed.ipynb"
-    done = subprocess.run(
-        [str(notebook_python()), str(RUNNER), str(notebook), str(result)],
-        env=notebook_environment() | (settings or {}),
-        cwd=package,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    cells = json.loads(result.read_text())["cells"]
-    outputs = [o for c in cells for o in c.get("outputs", [])]
-    assert not [o for o in outputs if o.get("name") == "stderr"], outputs
-    assert all(c["execution_count"] for c in cells if c["cell_type"] == "code")
-    pictures = [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
-    assert all(len(p) > 4000 for p in pictures)
-    return "".join("".join(o["text"]) for o in outputs if "text" in o), len(pictures)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from bvit_hw.freeze import random_frozen
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
+from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.options import BuildOptions
-from bvit_hw.pipeline.plan import STEPS
+from bvit_hw.pipeline.plan import ENGINE_STEPS, STEPS
 from tests.frozen_factory import CONFIGS
 
 
@@ -44,12 +45,15 @@ def test_a_step_reads_only_of_steps_it_comes_after(build: Artefacts) -> None:
         assert build.lowered  # read before by another step: that is no excuse
 
 
-def test_a_step_is_declared_by_the_module_of_its_name() -> None:
-    for step in STEPS:
-        assert step.run.__module__ == f"bvit_hw.pipeline.steps.{step.name}"
+@pytest.mark.parametrize(("steps", "folder"), [(STEPS, "steps"), (ENGINE_STEPS, "engine_steps")])
+def test_a_step_is_declared_by_the_module_of_its_name(steps: tuple[BuildStep, ...], folder: str) -> None:
+    own = [step for step in steps if folder == "steps" or step not in STEPS]
+    for step in own:
+        assert step.run.__module__ == f"bvit_hw.pipeline.{folder}.{step.name}"
         assert step.title.startswith(f"{step.name}: ")
-    names = [step.name for step in STEPS]
-    for n, step in enumerate(STEPS):
-        assert set(step.after) <= set(names[:n]), step.name
-    package = Path(__file__).parents[2] / "bvit_hw/pipeline/steps"
-    assert {path.stem for path in package.glob("*.py")} - {"__init__"} == set(names)
+    names = [step.name for step in steps]
+    for n, step in enumerate(steps):
+        assert set(step.after) & set(names) <= set(names[:n]), step.name
+        assert step in STEPS or set(step.after) <= set(names), step.name
+    package = Path(__file__).parents[2] / "bvit_hw/pipeline" / folder
+    assert {path.stem for path in package.glob("*.py")} - {"__init__"} == {step.name for step in own}

@@ -24,14 +24,13 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     rtl.mkdir()
     for source in source_paths(engine_sources()):
         shutil.copyfile(source, rtl / source.name)
-    bits = board.vivado.address_bits if board.vivado else 32
-    (rtl / f"{TOP}.v").write_text(engine_top(config, name=TOP, memory_bits=bits))
+    (rtl / f"{TOP}.v").write_text(engine_top(config, name=TOP, memory_bits=board.memory_bits))
     files = [*engine_sources(), f"{TOP}.v"]
     (context.folder / "files.f").write_text("".join(f"rtl/{name}\n" for name in files))
     lint([rtl / name for name in files], TOP)
     return {
         "identity": config.identity,
-        "address_bits": bits,
+        "address_bits": board.memory_bits,
         "kernels": [{"top": TOP, "files": files, "memories": [], "streams": {}, "master_bits": MASTER_BITS}],
     }
 
@@ -42,7 +41,7 @@ STEP = BuildStep(
     run=run,
     inputs=lambda options: {
         "engine": options.board.engine and options.board.engine.model_dump(),
-        "vivado": options.board.vivado and options.board.vivado.model_dump(mode="json"),
+        "memory_bits": options.board.memory_bits,
     },
     code=("codegen", "engine/config.py", "flows/verilator.py"),
     data=("rtl",),
