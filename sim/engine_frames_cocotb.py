@@ -66,6 +66,8 @@ async def frames(dut: Any) -> None:
     assert await registers.read(Register.MAGIC) == MAGIC and await registers.read(Register.VERSION) == VERSION
     identity = [await registers.read(Register.IDENTITY + 4 * i) for i in range(8)]
     assert identity[0] == 0x01234567 and identity[7] == 0x76543210 and await registers.read(Register.END) == 0
+    clock = [await registers.read(Register.CLOCK) for _ in range(3)]
+    assert 0 < clock[1] - clock[0] == clock[2] - clock[1] < 20 and await registers.read(Register.CLOCK_HIGH) == 0
     for frame in json.loads(Path("frames.json").read_text()):
         for name in (Register.PROGRAMME, Register.INPUT, Register.OUTPUT):
             await registers.write(name, frame[name.name.lower()])

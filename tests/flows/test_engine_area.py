@@ -20,6 +20,7 @@ def test_units_have_the_engines_numbers(tmp_path: Path) -> None:
 
 def test_a_unit_is_counted(tmp_path: Path) -> None:
     """The smallest, and control, which has flip-flops for a command twice."""
-    jobs = [job for job in unit_jobs(CONFIG, tmp_path / "ports") if job.name in ("bvit_engine_turns", "bvit_engine_control")]
+    small = ("bvit_engine_turns", "bvit_engine_control")
+    jobs = [job for job in unit_jobs(CONFIG, tmp_path / "ports") if job.name in small]
     counts = synthesize(jobs, target=XC7, work=tmp_path / "yosys", processes=1)
     assert counts["bvit_engine_control"].ff > 2 * 1024 and counts["bvit_engine_turns"].lut > 50

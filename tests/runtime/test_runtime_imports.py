@@ -12,8 +12,8 @@ def test_the_driver_needs_numpy_and_pynq_only(tmp_path: Path) -> None:
     """So that the folder works on a board as it is; and nothing newer than Python 3.10."""
     allowed = {"numpy", "pynq", "pynqmetadata", "PIL"}
     standard = {
-        "__future__", "abc", "argparse", "collections", "contextlib", "ctypes", "dataclasses", "enum", "fcntl", "functools",
-        "hashlib", "importlib", "json", "lzma", "math", "os", "pathlib", "pkgutil", "struct",
+        "__future__", "abc", "argparse", "collections", "contextlib", "ctypes", "dataclasses", "enum", "fcntl",
+        "functools", "hashlib", "importlib", "json", "lzma", "math", "os", "pathlib", "pkgutil", "struct",
         "sys", "tempfile", "threading", "time", "tokenize", "types", "typing", "weakref",
         "zipfile", "zlib",
     }  # fmt: skip
