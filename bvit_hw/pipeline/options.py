@@ -144,7 +144,10 @@ def resolve(
     if not 1 <= clock <= 1000:
         raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
     flow_of(found_board).check_clock(found_board, clock)
-    given = {"--target-fps": target_fps is not None, "--impl": impl != "auto", "--impl-of": bool(impl_of)}
+    given = {
+        "--target-fps": target_fps is not None, "--impl": impl != "auto", "--impl-of": bool(impl_of),
+        "--try-fifos": tried_fifos > 0,
+    }  # fmt: skip
     streaming_only = tuple(option for option, is_given in given.items() if is_given)
     if architecture not in ARCHITECTURES:
         raise ConfigError(f"--architecture {architecture}; allowed: {', '.join(ARCHITECTURES)}")
