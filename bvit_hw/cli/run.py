@@ -24,7 +24,10 @@ class DeviceFailure(BvitError):
     help="A folder of pictures (or of classes' folders), one picture, or an .npz with images (and labels).",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Images a transfer (default: as many as fit 1 MiB).")
-def run_command(build: Path | None, device: str, images: Path, batch: int | None) -> None:
+@click.option(
+    "--programme", type=click.Path(path_type=Path), help="Another network for a single engine, by `bvit-hw compile`."
+)
+def run_command(build: Path | None, device: str, images: Path, batch: int | None, programme: Path | None) -> None:
     """Classify pictures; print classes, frames/s and device cycles.
 
     sim: the Verilated accelerator of the build, in this process, by the board's own driver, without the pynq library.
@@ -46,7 +49,7 @@ def run_command(build: Path | None, device: str, images: Path, batch: int | None
         built = [f / n for f in (folder / "bitstream", package) for n in (devices.BITSTREAM, devices.XCLBIN)]
         bitstream = next((file for file in built if file.is_file()), None)
     try:
-        result = command.run_command(package, device, images, batch, bitstream)
+        result = command.run_command(package, device, images, batch, bitstream, programme)
     except (DeviceError, ValueError) as error:
         raise DeviceFailure(str(error)) from error
     for line in result.lines():

@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="classify pictures")
     run.add_argument("--images", type=_given, required=True, help="folder of pictures, one picture, an .npz")
     run.add_argument("--batch", type=int, help="images a transfer")
+    run.add_argument("--programme", type=_given, help="another network for a single engine (bvit-hw compile)")
     chosen = parser.parse_args(arguments)
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
@@ -35,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "selftest":
             print(self_test(chosen.package, chosen.device))
         else:
-            for line in run_command(chosen.package, chosen.device, chosen.images, chosen.batch).lines():
+            given = (chosen.package, chosen.device, chosen.images, chosen.batch)
+            for line in run_command(*given, programme=chosen.programme).lines():
                 print(line)
     except (DeviceError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

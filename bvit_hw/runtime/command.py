@@ -101,12 +101,17 @@ def run_command(
     images: str | Path,
     batch: int | None = None,
     bitstream: str | Path | None = None,
+    programme: str | Path | None = None,
 ) -> Run:
-    """Open the package's device (or load ``bitstream``, which lies elsewhere), classify what lies at ``images``."""
+    """Open the package's device (or load ``bitstream``, which lies elsewhere), classify what lies at ``images``.
+
+    ``programme`` is another network for a single engine than the package's.
+    """
     pictures = load_pictures(images)
+    options = {} if programme is None else {"programme": programme}
     if bitstream is None:
-        opened = connect(package, device, batch=batch)
+        opened = connect(package, device, batch=batch, **options)
     else:
-        opened = open_accelerator(bitstream, Path(package) / "model.json", batch=batch)
+        opened = open_accelerator(bitstream, Path(package) / "model.json", batch=batch, **options)
     with opened as accelerator:
         return run_pictures(accelerator, pictures)

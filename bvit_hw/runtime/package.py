@@ -64,8 +64,11 @@ def connect(package: str | Path = ".", device: str | None = None, **options: Any
 
 def open_accelerator(bitstream: str | Path, model: str | Path, **options: Any) -> Any:
     """What lies at ``bitstream``, as the class that the package's ``model.json`` asks for."""
-    kind = Accelerator if ModelInfo.read(model).engine is None else Engine
-    return kind(bitstream, model, **options)
+    if ModelInfo.read(model).engine is not None:
+        return Engine(bitstream, model, **options)
+    if "programme" in options:
+        raise PackageError(f"{model}: of a streaming accelerator, which takes no programmes: {options['programme']}")
+    return Accelerator(bitstream, model, **options)
 
 
 def _compare(folder: Path, names: set[str]) -> None:

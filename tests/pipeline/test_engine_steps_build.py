@@ -100,6 +100,8 @@ def test_self_test_and_run(built_engine: Path, package: Path, tmp_path: Path) ->
     done = bvit("run", "--build", tmp_path / "build", "--device", "sim", "--images", pictures, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "simulated device: 4 images in" in done.stdout and "of 4 as labelled" in done.stdout
+    told = bvit("run", "--build", tmp_path / "build", "--images", pictures, "--programme", "no.prog", cwd=tmp_path)
+    refused(told, "no.prog: cannot be read")
 
 
 def test_the_notebook_of_two_networks(package: Path) -> None:

@@ -21,9 +21,9 @@ from bvit_hw.pipeline.steps.generate import COMPILERS, TOP, verilator_and_compil
 from bvit_hw.runtime.engine import Engine
 from bvit_hw.runtime.sim_direct import open_engine_direct
 
-#: Cycles of frames that are simulated at most, but one frame is whatever it takes. Verilator does some 10,000 to 50,000
-#: a second.
-MOST_CYCLES = 3_000_000
+#: Cycles of frames that are simulated at most, but one frame is whatever it takes: two minutes. Verilator was seen to
+#: do 100,000 a second of an engine of 7 x 32.
+MOST_CYCLES = 12_000_000
 #: how far the model of cycles may be from the simulation, where DRAM does not hesitate
 TOLERANCE = 0.05
 #: of the frames that go through it once more: DRAM's latency, and in how many of 16 cycles its channels hesitate
