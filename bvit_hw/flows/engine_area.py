@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from bvit_hw.codegen.engine_top import engine_sources
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.flows.tool import run_tool
-from bvit_hw.flows.yosys import _PROGRAM, _WORK, SynthJob, _package
+from bvit_hw.flows.yosys import SynthJob, run_script
 from bvit_hw.rtl_library import source_paths
 
 #: modules that put units together, and what stands beside units in them: memories, delays
@@ -66,8 +62,6 @@ def _ports(
 ) -> dict[str, tuple[tuple[str, str, int], ...]]:
     """Direction, name and bits of each module's ports but clock and reset, as Yosys elaborates them."""
     work.mkdir(parents=True, exist_ok=True)
-    for source in sources:
-        shutil.copyfile(source, work / source.name)
     names, lines = " ".join(source.name for source in sources), []
     for module, parameters in modules.items():
         given = " ".join(f"-G {name}={value}" for name, value in parameters.items())
@@ -75,11 +69,7 @@ def _ports(
             f"read_slang --top {module} {given} {names}", f"select -module {module} i:* o:*",
             f"write_json -selected {module}.json", "design -reset",
         ]  # fmt: skip
-    (work / "synth.ys").write_text("\n".join(lines) + "\n")
-    (work / "kit").symlink_to(_package(), target_is_directory=True)
-    run_tool(
-        "yosys", [sys.executable, "-c", _PROGRAM], cwd=work, log=work / "ports.log", env={**os.environ, "TMPDIR": _WORK}
-    )
+    run_script(work, "\n".join(lines) + "\n", sources)
     found = {}
     for module in modules:
         ports = json.loads((work / f"{module}.json").read_text())["modules"][module]["ports"]
