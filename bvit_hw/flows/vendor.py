@@ -27,6 +27,8 @@ class VendorFlow(ABC):
     kept: ClassVar[tuple[str, ...]]
     #: why nothing was built, where the tool is not at hand
     missing: ClassVar[str]
+    #: whether a single engine can be given a way to DRAM
+    takes_engines: ClassVar[bool] = True
 
     @abstractmethod
     def check_clock(self, board: Board, clock_mhz: float) -> None:
@@ -87,6 +89,7 @@ class VitisFlow(VendorFlow):
     command, results = vitis.COMMAND, vitis.RESULTS
     kept = ("xclbin_info.txt", "vitis.log")
     missing = "xclbin not built: v++ not found"
+    takes_engines = False
 
     def check_clock(self, board: Board, clock_mhz: float) -> None:
         """V++ takes whole MHz."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from bvit_hw.boards import Board
 from bvit_hw.contract.file import is_frozen, load_frozen
 from bvit_hw.engine.board_engine import engine_of
-from bvit_hw.errors import BvitError
+from bvit_hw.errors import BoardError, BvitError
+from bvit_hw.flows.vendor import flow_of
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.folding import require_fit
@@ -27,8 +28,10 @@ def choose_architecture(asked: str, board: Board, checkpoint: Path, streaming_on
     """
     if asked == ENGINE:
         engine_of(board)
+        if not flow_of(board).takes_engines:
+            raise BoardError(f"board {board.name}: a single engine is for boards with a Zynq; family {board.family!r}")
         return ENGINE, "asked for by --architecture engine"
-    if asked == STREAMING or board.engine is None:
+    if asked == STREAMING or board.engine is None or not flow_of(board).takes_engines:
         return STREAMING, "asked for by --architecture streaming" if asked == STREAMING else ""
     if streaming_only:
         return STREAMING, f"{' and '.join(streaming_only)}: only a streaming accelerator has such an option"

@@ -148,6 +148,11 @@ def test_what_an_engine_is_refused_for(tmp_path: Path) -> None:
         "target_fps": None, "simulated_images": 1, "jobs": 1, "architecture": "engine",
     }  # fmt: skip
     assert "no table [engine]" in refusal(lambda: resolve(**request, board="u250"), BoardError)  # type: ignore[arg-type]
+    engine = load_board("pynq-z2").engine
+    card = load_board("u250").model_copy(update={"engine": engine})
+    told = refusal(lambda: choose_architecture("engine", card, shipped_checkpoint(), ()), BoardError)
+    assert "for boards with a Zynq; family 'alveo'" in told
+    assert choose_architecture("auto", card, shipped_checkpoint(), ()) == ("streaming", "")
     told = refusal(lambda: resolve(**(request | {"target_fps": 9.0}), board="pynq-z2"), ConfigError)  # type: ignore[arg-type]
     assert "--target-fps" in told
     told = refusal(lambda: resolve(**(request | {"architecture": "other"}), board="pynq-z2"), ConfigError)  # type: ignore[arg-type]
