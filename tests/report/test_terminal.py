@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bvit_hw.report.model import Accuracy, Die, FifoMemory, Resource
+from bvit_hw.report.model import Accuracy, Die, EnginePart, EngineRun, FifoMemory, Resource
 from bvit_hw.report.terminal import print_report
 
 RESOURCES = {
-    name: SimpleNamespace(model=912_345.0, synthesized=known, budget=1_303_680.0, available=2_607_360.0)
+    name: Resource(model=912_345.0, synthesized=known, budget=1_303_680.0, available=2_607_360.0)
     for name, known in (("lut", None), ("bram18", 812_345.0))
 }
 FIFO_MEMORY = [
@@ -38,7 +38,7 @@ REPORT = SimpleNamespace(
     fifo_memory=FIFO_MEMORY, dies=DIES,
     steps=[SimpleNamespace(name="checkpoint", status="done", seconds=3.0, note=""),
            SimpleNamespace(name="synthesize", status="left out", seconds=0.0, note="--skip synthesize")],
-    no_simulated_device="", synthesis_note="",
+    no_simulated_device="", synthesis_note="", architecture="streaming", architecture_note="", engine=None,
     bitstream=SimpleNamespace(built=True, note="", implementation=None, command=""),
 )  # fmt: skip
 
@@ -74,3 +74,29 @@ def test_what_was_not_synthesized_by_itself_is_told() -> None:
     report = SimpleNamespace(**vars(REPORT) | {"synthesis_note": "265 shapes"})
     print_report(report, Console(width=80, file=out))  # type: ignore[arg-type]
     assert "265 shapes" in out.getvalue()
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_an_engine_is_told_with_its_parts_and_what_was_simulated(simulated: bool) -> None:
+    ran = {
+        "images": 1, "asked": 32, "waiting": {"core": 60_123, "fetch": 9_001, "load": 50_002, "store": 77},
+        "latency": 50, "cycles_hesitant": 190_555, "hesitant_latency": 100, "hesitates_in_16": 4,
+    }  # fmt: skip
+    engine = EngineRun(
+        identity="ab" * 32, numbers={"tokens": 7}, commands=7_059, programme_bytes=8_000_000, dram_bytes=8_400_123,
+        memories=[], units=[], **(ran if simulated else {}),  # type: ignore[arg-type]
+        parts=[EnginePart(name=name, takes=takes, computing=1, filling=2, loading=3, fetching=4)
+               for name, takes in (("stem", 30_000), ("b0", 90_000))],
+    )  # fmt: skip
+    resources = RESOURCES | {"dsp": Resource(model=None, synthesized=None, budget=176.0, available=220.0)}
+    changed = {
+        "engine": engine, "architecture": "engine", "architecture_note": "it does not fit", "fifo_memory": [],
+        "dies": [], "resources": resources,
+    }  # fmt: skip
+    out = io.StringIO()
+    print_report(SimpleNamespace(**vars(REPORT) | changed), Console(width=120, file=out))  # type: ignore[arg-type]
+    text = out.getvalue()
+    for words in ("engine: it does not fit", "not modelled", "7,059 commands", "8,400,123 bytes", "90,000", "75%"):
+        assert words in text
+    for words in ("worked 60,123", "load 50,002", "190,555 cycles; logits equal", "1 of 32 images simulated"):
+        assert (words in text) == simulated
