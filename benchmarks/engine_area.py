@@ -1,8 +1,10 @@
 """What Yosys counts of the single engine's units, each in a run of its own.
 
-    python benchmarks/engine_area.py --tokens 7 --rows 32 --channels 8    # a Markdown table on stdout
+    python benchmarks/engine_area.py --board pynq-z2 --units bvit_engine    # a Markdown table on stdout
 
-The core is counted with its memories, at the depths that are given. Yosys maps to cells; nothing is placed or routed.
+The engine is that of the board's file where nothing else is given. The whole is counted with its memories, at the
+depths that are given. Popcounts are of the vendor's cells, as for operators. Yosys maps to cells; nothing is placed or
+routed.
 """
 
 from __future__ import annotations
@@ -11,14 +13,17 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyslang
 from machine import processor
 
+from bvit_hw.boards import load_board
+from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.flows.yosys import SynthJob, synthesize
+from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES
 from bvit_hw.rtl_library import library
 from bvit_hw.targets import XC7
 
@@ -26,17 +31,20 @@ from bvit_hw.targets import XC7
 UNITS: dict[str, tuple[str, ...]] = {
     "bvit_engine_steps": (), "bvit_engine_turns": (),
     "bvit_engine_mover": ("tokens", "rows"), "bvit_engine_rule": ("tokens", "rows", "channels"),
-    "bvit_engine_vector": ("tokens", "channels"), "bvit_engine_matrix": ("tokens", "rows"),
+    "bvit_engine_vector": ("tokens", "channels"), "bvit_engine_matrix": ("tokens", "rows", "use_primitives"),
     "bvit_engine_read": (), "bvit_engine_write": (), "bvit_engine_control": (), "bvit_engine_regs": (),
-    "bvit_engine": ("tokens", "rows", "channels", "bits", "values", "weights", "params", "steps", "taps"),
+    "bvit_engine": (
+        "tokens", "rows", "channels", "bits", "values", "weights", "params", "steps", "taps", "use_primitives"
+    ),
 }  # fmt: skip
 
 
 def sources() -> tuple[Path, ...]:
     """The engine's files and what they need, packages first."""
     names = sorted(library(), key=lambda name: (not name.endswith("_pkg.sv"), name))
-    more = ("bvit_attention_encode.sv", "bvit_adder_tree.sv", "bvit_fifo.sv", "bvit_ram.sv")
-    return tuple(library()[n] for n in names if n.startswith(("bvit_engine", "bvit_popcount")) or n in more)
+    more = ("bvit_attention_encode.sv", "bvit_adder_tree.sv", "bvit_fifo.sv", "bvit_ram.sv", *PRIMITIVE_SOURCES)
+    engine = [n for n in names if n.startswith(("bvit_engine", "bvit_popcount")) or n in more]
+    return tuple(library()[n] for n in (*PRIMITIVE_MODELS, *engine))
 
 
 def ports(module: str, parameters: Mapping[str, int]) -> tuple[tuple[str, str, int], ...]:
@@ -58,7 +66,8 @@ def ports(module: str, parameters: Mapping[str, int]) -> tuple[tuple[str, str, i
 
 def job(unit: str, config: EngineConfig) -> SynthJob:
     """A unit of the engine."""
-    parameters = {name.upper(): getattr(config, name) for name in UNITS[unit]}
+    given = {**asdict(config), "use_primitives": XC7.vendor_cells}
+    parameters = {name.upper(): given[name] for name in UNITS[unit]}
     return SynthJob(
         name=unit, module=unit, sources=sources(), parameters=parameters, inputs={}, outputs={},
         others=ports(unit, parameters),
@@ -68,12 +77,13 @@ def job(unit: str, config: EngineConfig) -> SynthJob:
 def main() -> int:
     """Count and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    for name, value in asdict(EngineConfig()).items():
-        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--board", default="pynq-z2")
+    for name in asdict(EngineConfig()):
+        parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--units", nargs="*", default=list(UNITS), choices=list(UNITS))
     given = vars(parser.parse_args())
-    units = given.pop("units")
-    config = EngineConfig(**given)
+    units, board = given.pop("units"), engine_of(load_board(given.pop("board")))
+    config = replace(board, **{name: value for name, value in given.items() if value is not None})
     print(f"{processor()}. {config}\n\n| unit | LUT | FF | BRAM18 | DSP |\n|---|---|---|---|---|", flush=True)
     for unit in units:
         with tempfile.TemporaryDirectory() as work:

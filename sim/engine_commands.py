@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bvit_hw.engine.commands import MATRIX, PLAIN, BitMode, Command, Kind, Step, Tap, View
+from bvit_hw.engine.commands import MATRIX, MID_SHIFTS, OUT_SHIFTS, PLAIN, BitMode, Command, Kind, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS
 from bvit_hw.engine.machine import TABLE, Machine, table_words
 
@@ -41,7 +41,7 @@ def compute(machine: Machine, rng: np.random.Generator, count: int) -> list[Comm
         source = int(rng.choice([0, 1, 2, 3, MATRIX]))
         lane = int(rng.integers(-config.tokens, config.tokens + 1)) if rng.integers(0, 2) else 0
         machine.taps[i] = Tap(
-            source, int(rng.integers(0, 30)), 1, bool(rng.integers(0, 2)), lane, int(rng.integers(0, 32)) >> 1,
+            source, int(rng.integers(0, 30)), 1, bool(rng.integers(0, 2)), lane, int(rng.integers(0, 18)),
             int(rng.choice([0, 1, 2, 3, PLAIN, PLAIN])), bool(rng.integers(0, 4) == 0),
         ).word  # fmt: skip
     # Thresholds that small results meet exactly, in half of the words.
@@ -53,8 +53,8 @@ def compute(machine: Machine, rng: np.random.Generator, count: int) -> list[Comm
         with_steps = bool(rng.integers(0, 3))
         groups = int(rng.integers(1, (config.groups if with_steps else 5) + 1))
         n = _turns(rng, 24)
-        out_bytes, mode = int(rng.integers(0, 5)), BitMode(int(rng.integers(0, 3)))
         fold = int(rng.integers(0, config.channels.bit_length())) if rng.integers(0, 3) == 0 else 0
+        out_bytes, mode = int(rng.integers(0, 3 if fold else 5)), BitMode(int(rng.integers(0, 3)))
         upper, upper_octets = config.values // 2, config.bits * OCTETS // 2
         words = int(np.prod(n)) * groups * max(out_bytes, 1)
         octets = int(np.prod(n)) * groups * size
@@ -82,8 +82,8 @@ def compute(machine: Machine, rng: np.random.Generator, count: int) -> list[Comm
             values_out=values_out, bits_out=_packed(n, at, groups * size),
             param_base=int(rng.integers(0, 10)), param_stride=int(rng.integers(0, 12)),
             record=int(rng.integers(0, 8)), out_group=1 if fold else out_bytes,
-            mid_shift=int(rng.integers(0, 20)), slope_shift=int(rng.integers(0, 16)),
-            out_shift=int(rng.integers(0, 28)), out_bits=int(rng.integers(1, 33)), out_bytes=out_bytes,
+            mid_shift=int(rng.choice(MID_SHIFTS)), slope_shift=int(rng.integers(0, 16)),
+            out_shift=int(rng.choice(OUT_SHIFTS)), out_bits=int(rng.integers(1, 33)), out_bytes=out_bytes,
             out_fold=fold, fold_base=fold_base, bit_mode=mode, prelu=bool(rng.integers(0, 2)),
             operand0=operands[0], operand1=operands[1], operand2=operands[2], operand3=operands[3],
             group0=apart[0], group1=apart[1], group2=apart[2], group3=apart[3],

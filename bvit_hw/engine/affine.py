@@ -9,10 +9,14 @@ import numpy as np
 
 from bvit_hw.contract import FrozenNode
 from bvit_hw.contract.interval import IntArray
-from bvit_hw.engine.commands import MATRIX, PLAIN, Command, Kind, Tap, View
+from bvit_hw.engine.commands import MATRIX, MID_SHIFTS, OUT_SHIFTS, PLAIN, Command, Kind, Tap, View, up_to
 from bvit_hw.engine.emitter import VIEWS, Emitter, Rect, Results, records
 from bvit_hw.engine.layout import Lines, Values
+from bvit_hw.engine.machine import Machine
 from bvit_hw.errors import LimitError
+
+#: bits of a factor
+FACTOR_BITS = Machine.FACTOR_BITS
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Affine:
     taps: list[tuple[Operand | None, Tap]]
     bias: IntArray
     bias2: IntArray
-    slope: IntArray | int
+    slope: IntArray
     coefs: list[IntArray]
     #: the numbers of PReLU, shift and saturation
     command: Command
@@ -116,22 +120,35 @@ def affine_of(
         tap = Tap(MATRIX) if x is None else Tap(0, 0, x.one.bytes, x.one.signed)
         taps.append((x, replace(tap, shift=attrs["shift"][i], coef=coef)))
     loaded: list[Values] = []
-    constants: list[IntArray] = []
-    for key, post in (("bias", False), ("bias2", True)):
-        value = params.get(key, np.zeros((1, channels), dtype=np.int64))
-        if len(value) > 1:
-            held = e.new_values(results.layout, channels, _bits_of(value))
-            e.load_values(held, value[tokens])
-            taps.append((Operand(Lines((held,), 0), 0), Tap(0, 0, held.bytes, post=post)))
-            loaded.append(held)
-            value = np.zeros((1, channels), dtype=np.int64)
-        constants.append(value[0])
-    command = Command(
-        kind=Kind.COMPUTE, prelu=bool(attrs["prelu"]), mid_shift=attrs["mid_shift"], slope_shift=attrs["slope_shift"],
-        out_shift=attrs["out_shift"], out_bits=bits,
+    bias = params["bias"]
+    if len(bias) > 1:
+        held = e.new_values(results.layout, channels, _bits_of(bias))
+        e.load_values(held, bias[tokens])
+        taps.append((Operand(Lines((held,), 0), 0), Tap(0, 0, held.bytes)))
+        loaded.append(held)
+        bias = np.zeros((1, channels), dtype=np.int64)
+    command = Command(kind=Kind.COMPUTE, out_shift=attrs["out_shift"], out_bits=bits)
+    slope, bias2 = np.zeros(channels, dtype=np.int64), np.zeros(channels, dtype=np.int64)
+    if attrs["prelu"]:
+        slope, bias2 = params["slope"], params["bias2"][0]
+        command = replace(command, prelu=True, mid_shift=attrs["mid_shift"], slope_shift=attrs["slope_shift"])
+    return Affine(taps, bias[0], bias2, slope, coefs, command, tuple(loaded))
+
+
+def without_bias2(node: FrozenNode, bits: int) -> tuple[FrozenNode, FrozenNode, int]:
+    """An affine with PReLU without its last bias, the affine of one tensor that adds that, and the bits between them.
+
+    What does not fit these saturates the result, whatever the bias is.
+    """
+    shift, bias2 = node.attrs["out_shift"], node.params["bias2"]
+    most = (1 << bits - 1 + shift) + int(np.max(np.abs(bias2.astype(np.int64))))
+    bent = replace(
+        node, attrs={**node.attrs, "out_shift": 0}, params={**node.params, "bias2": np.zeros_like(bias2[:1])}
     )  # fmt: skip
-    slope = params["slope"] if attrs["prelu"] else 0
-    return Affine(taps, constants[0], constants[1], slope, coefs, command, tuple(loaded))
+    adds = replace(
+        node, params={"bias": bias2}, attrs={"multiply": (0,), "shift": (0,), "prelu": 0, "out_shift": shift}
+    )  # fmt: skip
+    return bent, adds, min((most - 1).bit_length() + 1, Machine.RESULT_BITS)
 
 
 def _bits_of(x: IntArray) -> int:
@@ -139,20 +156,68 @@ def _bits_of(x: IntArray) -> int:
 
 
 def of_larger(tail: Affine, shift: int) -> Affine:
-    """The same of a sum that is 2^``shift`` as large: shifted by less, or all else by more; sums have room for that."""
+    """The same of a sum that is 2^``shift`` as large: shifted by less, or all else by more; sums have room for that.
+
+    What is more is taken away in front of the PReLU: a second shift of a result that is not bent does the same.
+    """
     given = next(tap.shift for x, tap in tail.taps if x is None)
     less = min(given, shift)
     more = shift - less
 
     def shifted(x: Operand | None, tap: Tap) -> Tap:
-        if x is None:
-            return replace(tap, shift=given - less)
-        return tap if tap.post else replace(tap, shift=tap.shift + more)
+        return replace(tap, shift=given - less if x is None else tap.shift + more)
 
-    c = tail.command
-    command = replace(c, mid_shift=c.mid_shift + more) if c.prelu else replace(c, out_shift=c.out_shift + more)
+    command = replace(tail.command, mid_shift=tail.command.mid_shift + more)
     taps = [(x, shifted(x, tap)) for x, tap in tail.taps]
     return replace(tail, taps=taps, bias=tail.bias << more, command=command)
+
+
+def in_shifts(tail: Affine) -> Affine:
+    """The same with shifts to the right that the engine has: what they shift is made larger by factors and biases.
+
+    Of a result that is not bent some of the second shift is in the first one, where it has to be. A tap becomes several
+    where its factor is too large for one. LimitError for a number beyond its field.
+    """
+    c, coefs, taps = tail.command, list(tail.coefs), list[tuple[Operand | None, Tap]]()
+    if not c.prelu and c.out_shift > OUT_SHIFTS[-1]:
+        c = replace(c, mid_shift=c.mid_shift + c.out_shift - OUT_SHIFTS[-1], out_shift=OUT_SHIFTS[-1])
+    mid_shift, out_shift = up_to(MID_SHIFTS, c.mid_shift), up_to(OUT_SHIFTS, c.out_shift)
+    before, behind = mid_shift - c.mid_shift, out_shift - c.out_shift
+    command = replace(c, mid_shift=mid_shift, slope_shift=c.slope_shift + behind, out_shift=out_shift)
+    for name, value, most in (
+        ("mid_shift", c.mid_shift, MID_SHIFTS[-1]), ("out_shift", c.out_shift, OUT_SHIFTS[-1]),
+        ("slope_shift", command.slope_shift, FACTOR_BITS - 2),
+    ):  # fmt: skip
+        if value > most:
+            raise LimitError(f"engine: {name}={value}; allowed: at most {most}")
+    for x, tap in tail.taps:
+        for part, coef in _in_factors(replace(tap, shift=tap.shift + before), coefs):
+            if coef is not None:
+                coefs.append(coef)
+                part = replace(part, coef=len(coefs) - 1)
+            taps.append((x, part))
+    if len(coefs) > PLAIN:
+        raise LimitError(f"engine: coefficients of a channel={len(coefs)}; allowed: at most {PLAIN}")
+    bent = tail.slope << behind
+    return replace(
+        tail, taps=taps, coefs=coefs, bias=tail.bias << before, bias2=tail.bias2 << behind, slope=bent, command=command
+    )  # fmt: skip
+
+
+def _in_factors(tap: Tap, coefs: list[IntArray]) -> list[tuple[Tap, IntArray | None]]:
+    """The tap, or several that add up to it where its factor is too large for one; those behind it with coefficients.
+
+    The first one's coefficient is made smaller in its place.
+    """
+    most = max(part.shift for part in tap.split())
+    if tap.coef == PLAIN:
+        more = max(0, most - (FACTOR_BITS - 2))
+        return [(replace(tap, shift=tap.shift - more), None)] * (1 << more)
+    coef, peak = coefs[tap.coef], (1 << FACTOR_BITS - 1) - 1
+    count = max(1, -(-(int(np.max(np.abs(coef))) << most) // peak))
+    parts = [(coef + i) // count for i in range(count)]
+    coefs[tap.coef] = parts[0]
+    return [(tap, None), *((tap, part) for part in parts[1:])]
 
 
 def tail_records(group: int, tail: Affine, results: Results, bias: IntArray) -> IntArray:
@@ -168,7 +233,7 @@ def affine(e: Emitter, tail: Affine, results: Results) -> None:
     """A ChannelAffine of tensors in memory, token by token."""
     if e.dry:
         return
-    group = e.config.channels
+    group, tail = e.config.channels, in_shifts(tail)
     fixed = tail_records(group, tail, results, tail.bias)
     for rect in tail.rects(results):
         command, taps = tail.named(rect)

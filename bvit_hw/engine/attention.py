@@ -9,7 +9,7 @@ import numpy as np
 
 from bvit_hw.contract import FrozenNode
 from bvit_hw.contract.interval import IntArray
-from bvit_hw.engine.affine import Affine, of_larger, tail_records
+from bvit_hw.engine.affine import Affine, in_shifts, of_larger, tail_records
 from bvit_hw.engine.commands import MATRIX, Command, Kind, Memory, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET, EngineConfig
 from bvit_hw.engine.emitter import Emitter, Rect, Results, records
@@ -18,6 +18,7 @@ from bvit_hw.engine.machine import TABLE, table_words
 from bvit_hw.engine.matrix import Columns, gathered, product, selection
 from bvit_hw.engine.residence import Content
 from bvit_hw.engine.vector import WIDE
+from bvit_hw.errors import LimitError
 
 
 def head_room(e: Emitter, node: FrozenNode, channels: int) -> tuple[int, int]:
@@ -86,9 +87,10 @@ def _heads(
     if tail is None:
         counted = np.tile((np.arange(room) < width).astype(np.int64), node.attrs["heads"])
         fixed = records(group, np.zeros(len(counted), dtype=np.int64), 0, 0, 0, counted)
-        plain = Command(kind=Kind.COMPUTE, out_shift=1, out_bits=WIDE)
+        # Eight times the sum, that is sixteen times what it stands for.
+        plain, matrix = Command(kind=Kind.COMPUTE, mid_shift=4, out_bits=WIDE), Tap(MATRIX, shift=3, coef=0)
     else:
-        tail = of_larger(tail, 1)
+        tail = in_shifts(of_larger(tail, 1))
         fixed = tail_records(group, tail, results, tail.bias)
     size, per_head = fixed.shape[1], room // group
     whole = Rect.of(q.layout)
@@ -107,7 +109,7 @@ def _heads(
                          replace(part, kind=Kind.VALUES, bits_in=View(v.base + word, v.words)))  # fmt: skip
         params = e.params(fixed[head * per_head : (head + 1) * per_head])
         for rect in [whole] if tail is None else tail.rects(results):
-            command, taps = (plain, [Tap(MATRIX, coef=0)]) if tail is None else tail.named(
+            command, taps = (plain, [matrix]) if tail is None else tail.named(
                 rect, groups, head * per_head
             )  # fmt: skip
             content = e.taps(taps)
@@ -143,6 +145,8 @@ def _rule(config: EngineConfig, node: FrozenNode, keys: Layout, width: int, word
     table = np.zeros(behind * config.channels, dtype=np.int64)
     # Channels of other heads, and those that are not there, are 0 in queries and keys, thus equal.
     table[TABLE - 1 - width : TABLE] = node.params["table"].reshape(-1)
+    if table[0]:
+        raise LimitError(f"engine: an attention's entry of no equal bit={table[0]}; allowed: 0")
     record[:behind] = table.reshape(behind, -1)
     record[behind, 0] = int(node.params["threshold"])
     mask = np.zeros(words * COLUMNS, dtype=np.uint8)

@@ -13,6 +13,9 @@ import numpy as np
 
 #: words of a command
 WORDS = 16
+#: shifts to the right that the vector unit has, in front of the PReLU and behind it
+MID_SHIFTS = (0, 4, 8, 12)
+OUT_SHIFTS = (0, 8, 12, 16)
 #: a tap without a coefficient
 PLAIN = 15
 #: a tap's source that is the matrix unit; below: the operand's view
@@ -99,8 +102,9 @@ class Step:
 class Tap:
     """What is added to a result: a byte of memory, or the matrix unit's sum, times a coefficient, shifted left.
 
-    ``lane``: from so many lanes further on, 0 beyond the last. ``post``: added behind the PReLU. Of an operand of
-    several ``bytes`` the engine takes each as a tap: :meth:`split`.
+    ``lane``: from so many lanes further on, 0 beyond the last. Of an operand of several ``bytes`` the engine takes each
+    as a tap, and of a sum the half: :meth:`split`. It shifts the coefficient, or 1, within 18 bits; with ``high`` a
+    byte that it multiplies is eight bits higher.
     """
 
     source: int
@@ -110,24 +114,27 @@ class Tap:
     lane: int = 0
     shift: int = 0
     coef: int = PLAIN
-    post: bool = False
+    high: bool = False
 
     def split(self) -> list[Tap]:
-        """A tap for each byte, the lowest first; the highest has the sign."""
-        if self.bytes == 1:
-            return [self]
+        """The engine's taps: of half a sum; or of each byte, the lowest first, of which the highest has the sign."""
         last = self.bytes - 1
-        return [
-            replace(self, offset=self.offset + i, bytes=1, signed=self.signed and i == last, shift=self.shift + 8 * i)
-            for i in range(self.bytes)
-        ]
+        parts = []
+        for i in range(self.bytes):
+            shift = self.shift + 8 * i + (self.source == MATRIX)
+            high = shift >= 8 and self.source != MATRIX
+            parts.append(replace(
+                self, offset=self.offset + i, bytes=1, signed=self.signed and i == last, shift=shift - 8 * high,
+                high=high,
+            ))  # fmt: skip
+        return parts
 
     @property
     def word(self) -> int:
-        """64 bits, of a tap of one byte."""
+        """64 bits, of a tap that :meth:`split` gave."""
         assert self.bytes == 1
         low = self.offset & 0xFFFF | self.source << 16 | self.signed << 23 | (self.lane & 0xFF) << 24
-        return low | self.shift << 32 | self.coef << 40 | self.post << 54
+        return low | self.shift << 32 | self.coef << 40 | self.high << 54
 
 
 #: word and lowest bit of each field, and its width
@@ -144,6 +151,11 @@ PLACES: dict[str, tuple[int, int, int]] = {
     "slices": (13, 40, 8), "words": (13, 48, 16), "address": (14, 0, 32),
     "out_fold": (14, 32, 8), "fold_base": (14, 40, 16),
 }  # fmt: skip
+
+
+def up_to(shifts: tuple[int, ...], shift: int) -> int:
+    """The least of ``shifts`` that is not below ``shift``, or the largest."""
+    return next((one for one in shifts if one >= shift), shifts[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,5 +260,5 @@ def decode_tap(word: int) -> Tap:
     return Tap(
         source=word >> 16 & 15, offset=word & 0xFFFF, signed=bool(word >> 23 & 1),
         lane=lane - 256 if lane > 127 else lane, shift=word >> 32 & 0xFF, coef=word >> 40 & 15,
-        post=bool(word >> 54 & 1),
+        high=bool(word >> 54 & 1),
     )  # fmt: skip

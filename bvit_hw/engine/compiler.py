@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from bvit_hw.contract import FrozenGraph, FrozenNode
-from bvit_hw.engine.affine import Affine, Operand, affine, affine_of
+from bvit_hw.engine.affine import Affine, Operand, affine, affine_of, without_bias2
 from bvit_hw.engine.attention import attention
 from bvit_hw.engine.commands import Command, Kind, Memory, Space, View
 from bvit_hw.engine.compiled import Compiled, Made
@@ -36,6 +36,9 @@ from bvit_hw.engine.vector import (
     upsample,
 )
 from bvit_hw.errors import LoweringError
+
+#: of the memory of values what lies between two commands of an affine takes at most one part, but for a line
+SOME = 16
 
 
 class _Compiler:
@@ -159,14 +162,38 @@ def _load(c: _Compiler, task: Task) -> None:
 
 
 def _affine(c: _Compiler, task: Task) -> None:
-    op, results = task.op, c.results(task)
+    """Where biases behind a PReLU know tokens, a command of its own adds them to what lies between, some lines high."""
+    op, height = task.op, task.behind - task.first
+    node, bits = op.node, c.plan.tensors[op.node.output].bits
+    bias2 = node.params.get("bias2")
+    if bias2 is None or len(bias2) == 1:
+        _affine_of(c, task, node, c.results(task), bits)
+        return
+    bent, adds, between = without_bias2(node, bits)
+    if not (op.head is not None and op.head.op == "BinaryAttention"):
+        line = Values(0, op.layout.part(0, 1), bias2.shape[1], -(-between // 8), True, c.e.config.channels).words
+        height = max(1, c.e.config.values // SOME // line)
+    for first in range(task.first, task.behind, height):
+        part = replace(task, first=first, behind=min(first + height, task.behind))
+        results = c.results(part)
+        held = c.e.new_values(results.layout, bias2.shape[1], between)
+        _affine_of(c, part, bent, Results(results.layout, held), between)
+        tokens = op.layout.tokens(part.first, part.behind)
+        found = affine_of(c.e, adds, [Operand(Lines((held,), first), first)], results, bits, tokens, False)
+        affine(c.e, found, results)
+        c.e.free(held, *found.loaded)
+
+
+def _affine_of(c: _Compiler, task: Task, node: FrozenNode, results: Results, bits: int) -> None:
+    """The commands of an affine, which is a task's node or a part of it."""
+    op = task.op
     inputs = [
         None if read is None else Operand(c.lines(task, read), task.first, read.factor, read.again)
         for read in op.inputs
     ]
-    bits, tokens = c.plan.tensors[op.node.output].bits, op.layout.tokens(task.first, task.behind)
+    tokens = op.layout.tokens(task.first, task.behind)
     spare = op.head is not None and op.head.op != "IntLinear"
-    found = affine_of(c.e, op.node, inputs, results, bits, tokens, spare)
+    found = affine_of(c.e, node, inputs, results, bits, tokens, spare)
     if op.head is None:
         affine(c.e, found, results)
     elif op.head.op == "BinaryAttention":
@@ -222,7 +249,7 @@ def _multi_pool(c: _Compiler, task: Task) -> None:
 def _channel_pool(c: _Compiler, task: Task) -> None:
     read, node = task.op.reads[0], task.op.node
     x, held, group = c.one(task, read), c.new_values(task), node.attrs["group"]
-    if can_pool(c.e, group):
+    if can_pool(c.e, group, c.plan.tensors[node.output].bits):
         channel_pool(c.e, x, held, group)
     else:
         rows = [range(i * group, (i + 1) * group) for i in range(held.channels)]

@@ -22,7 +22,7 @@ BLOCK_WORDS = 512
 #: the memories, as EngineConfig names their depths
 MEMORIES = ("bits", "values", "weights", "params", "steps", "taps")
 #: raised whenever a command changes its meaning
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,9 +25,9 @@ class Rules:
     taps: int = 1
     beats: int = 1
     latency: int = 50
-    compute: int = 53
-    attend: int = 64
-    moving: int = 43
+    compute: int = 37
+    attend: int = 48
+    moving: int = 27
     fetch: int = 4
     load: int = 5
     store: int = 10

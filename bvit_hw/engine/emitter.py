@@ -11,6 +11,7 @@ from bvit_hw.contract.interval import IntArray
 from bvit_hw.engine.commands import WORDS, BitMode, Command, Kind, Memory, Space, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS, EngineConfig
 from bvit_hw.engine.layout import Bits, Layout, Room, Values
+from bvit_hw.engine.machine import Machine
 from bvit_hw.engine.programme import Programme
 from bvit_hw.engine.residence import Content, Contents, Draft, Placed, placed
 from bvit_hw.errors import LimitError
@@ -202,7 +203,9 @@ class Results:
             )  # fmt: skip
         if self.bits is not None:
             view = rect.octets(self.bits, turn * group // OCTET, first * group // OCTET)
-            command = replace(command, bits_out=view, bit_mode=BitMode.THRESHOLD)
+            # Bits are of a result that is compared, and cut to what is.
+            out_bits = command.out_bits if self.values is not None else min(command.out_bits, Machine.COMPARE_BITS)
+            command = replace(command, bits_out=view, bit_mode=BitMode.THRESHOLD, out_bits=out_bits)
         return command
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from bvit_hw.contract.interval import IntArray
 from bvit_hw.engine.commands import (
     MATRIX,
+    MID_SHIFTS,
+    OUT_SHIFTS,
     PLAIN,
     BitMode,
     Command,
@@ -42,10 +44,15 @@ def _wrapped(x: np.ndarray, bits: int) -> IntArray:
 class Machine:
     """The memories, and what commands do to them. DRAM is three pieces: programme, input, output."""
 
-    #: widths of the sums in the matrix unit and in the vector unit, and of what a coefficient or a slope multiplies
-    MATRIX_BITS = 28
+    #: of half a sum of the matrix unit, which is what a factor multiplies; of a factor
+    SUM_BITS = 25
+    FACTOR_BITS = 18
+    #: of a sum of taps and of what is behind the PReLU; of a result
     VECTOR_BITS = 32
-    FACTOR_BITS = 25
+    RESULT_BITS = 25
+    #: of a result that is compared, and of one that is added to its neighbours
+    COMPARE_BITS = 17
+    FOLD_BITS = 16
     #: widths of an attention's table and of its threshold
     ENTRY_BITS = 16
     THRESHOLD_BITS = 17
@@ -116,7 +123,7 @@ class Machine:
         return np.asarray(view.base + i0 * view.s0 + i1 * view.s1 + i2 * view.s2, dtype=np.int64)
 
     def _sums(self, c: Command) -> IntArray:
-        """What the matrix unit adds up: turns x tokens x rows."""
+        """Half of what the matrix unit adds up, which is even: turns x tokens x rows."""
         bits_at, weights_at = self._at(c, c.bits_in).ravel(), self._at(c, c.weights).ravel()
         acc = np.zeros((bits_at.size, self.config.tokens, self.config.rows), dtype=np.int64)
         for word in self.steps[c.step_base : c.step_base + c.step_count]:
@@ -129,7 +136,7 @@ class Machine:
             w = self.weights[_inside(weights_at + step.weights, self.config.weights)]
             signs, weights = (2.0 * x - 1).astype(np.float32), (2.0 * w - 1).astype(np.float32)
             acc = (2 * acc if step.double else acc) + (signs @ weights.transpose(0, 2, 1)).astype(np.int64)
-        return _wrapped(acc, self.MATRIX_BITS)
+        return _wrapped(acc >> 1, self.SUM_BITS)
 
     def _records(self, c: Command, index: int) -> IntArray:
         """Word ``index`` of the parameters, for each outer turn and group: n0 x 1 x 1 x groups x 1 x channels."""
@@ -146,6 +153,9 @@ class Machine:
 
     def _compute(self, c: Command) -> None:
         """Sums of taps by channel, perhaps through a PReLU, shifted and saturated; to values, to bits, or both."""
+        for name, shift, there in (("mid_shift", c.mid_shift, MID_SHIFTS), ("out_shift", c.out_shift, OUT_SHIFTS)):
+            if shift not in there:
+                raise ValueError(f"COMPUTE: {name}={shift}; allowed: {', '.join(map(str, there))}")
         tokens, channels, g = self.config.tokens, self.config.channels, np.arange(c.groups)
         shape = (c.n0, c.n1, c.n2, c.groups, tokens, channels)
         sums = np.zeros(shape, dtype=np.int64)
@@ -153,7 +163,6 @@ class Machine:
             rows = self._sums(c).reshape(c.n0, c.n1, c.n2, tokens, -1, channels)[..., : c.groups, :]
             sums = rows.transpose(0, 1, 2, 4, 3, 5)
         before = np.broadcast_to(self._records(c, 0), shape).copy()
-        after = np.broadcast_to(self._records(c, 1), shape).copy() if c.prelu else np.zeros(shape, dtype=np.int64)
         for word in self.taps[c.tap_base : c.tap_base + c.tap_count]:
             tap = decode_tap(int(word))
             if tap.source == MATRIX:
@@ -162,20 +171,21 @@ class Machine:
                 at = self._at(c, c.operands[tap.source])[..., None] + g * c.operand_groups[tap.source] + tap.offset
                 x = self.values[_inside(at, self.config.values)].astype(np.int64)
                 x = self._shifted(_wrapped(x, 8) if tap.signed else x, tap.lane, c.lanes)
-            if tap.coef != PLAIN:
-                x = _wrapped(x, self.FACTOR_BITS) * self._coefficient(c, tap.coef)
-            (after if tap.post else before)[...] += x << tap.shift
-        if c.prelu:
-            mid = _wrapped(_wrapped(before, self.VECTOR_BITS) >> c.mid_shift, self.FACTOR_BITS)
-            slope = _wrapped(self._records(c, 2), 16)
-            before = np.where(mid >= 0, mid << c.slope_shift, mid * slope) + after
-        y = _wrapped(before, self.VECTOR_BITS) >> c.out_shift
+            coef = np.ones(1, dtype=np.int64) if tap.coef == PLAIN else self._coefficient(c, tap.coef)
+            factor = _wrapped(coef << tap.shift, self.FACTOR_BITS)
+            before += _wrapped(x << 8 * (tap.high and tap.source != MATRIX), self.SUM_BITS) * factor
+        before = _wrapped(before, self.VECTOR_BITS)
+        one = _wrapped(np.array([1 << c.slope_shift]), self.FACTOR_BITS)
+        slope = _wrapped(self._records(c, 2), 16)
+        mid = _wrapped(before >> c.mid_shift, self.SUM_BITS)
+        after = mid * np.where(before < 0, slope if c.prelu else one, one) + self._records(c, 1)
+        y = _wrapped(_wrapped(after, self.VECTOR_BITS) >> c.out_shift, self.RESULT_BITS)
         y = np.clip(y, -(1 << (c.out_bits - 1)), (1 << (c.out_bits - 1)) - 1)
         if c.out_bytes:
             self._write_values(c, self._at(c, c.values_out)[..., None] + g * c.out_group, y)
         if c.bit_mode:
             threshold = self._records(c, 2) >> 16
-            bits = y >= threshold if c.bit_mode == BitMode.THRESHOLD else y & 1
+            bits = _wrapped(y, self.COMPARE_BITS) >= threshold if c.bit_mode == BitMode.THRESHOLD else y & 1
             octets = bits.reshape(*shape[:-1], -1, OCTET).swapaxes(-2, -3)
             at = self._at(c, c.bits_out)[..., None, None] + (g * (channels // OCTET))[:, None]
             size = channels // OCTET
@@ -186,12 +196,14 @@ class Machine:
     def _write_values(self, c: Command, at: IntArray, y: IntArray) -> None:
         """Results by group to their words; with ``out_fold`` sums of neighbours, 2^out_fold groups to a word.
 
-        Then ``at`` counts pieces of channels / 2^out_fold sums, from ``fold_base`` on; the rest of a word stays.
+        Then ``at`` counts pieces of channels / 2^out_fold sums, from ``fold_base`` on; the rest of a word stays. A sum
+        has two bytes at most.
         """
         if not c.out_fold:
             for plane in range(c.out_bytes):
                 self.values[_inside(at + plane, self.config.values)] = (y >> 8 * plane) & 0xFF
             return
+        assert c.out_bytes * 8 <= self.FOLD_BITS
         y = y.reshape(*y.shape[:-1], -1, 1 << c.out_fold).sum(axis=-1)
         pieces = self.values.reshape(self.config.values, self.config.tokens, 1 << c.out_fold, -1)
         at = at & 0xFFFF
@@ -216,15 +228,19 @@ class Machine:
         memory[at // OCTETS, :, at % OCTETS] = bits
 
     def _attend(self, c: Command) -> None:
-        """Which keys each query attends: loops 0 and 1 are queries, loop 2 the rows of keys."""
+        """Which keys each query attends: loops 0 and 1 are queries, loop 2 the rows of keys.
+
+        The entry of no equal bit counts as 0.
+        """
         record, behind = self.params[c.param_base :], table_words(self.config.channels)
         table = record[:behind].astype(np.int64).ravel()[:TABLE] & (1 << self.ENTRY_BITS) - 1
+        table[0] = 0
         threshold = int(record[behind, 0]) & (1 << self.THRESHOLD_BITS) - 1
         words = c.n2 * self.config.rows // COLUMNS
         masks = record[behind + 1 : behind + 1 + words, :2].copy().view(np.uint8)
         mask = np.unpackbits(masks, bitorder="little").astype(np.int64)
         acc = self._sums(c).reshape(c.n0 * c.n1, c.n2, self.config.tokens, self.config.rows)
-        equal = (acc.transpose(0, 2, 1, 3).reshape(c.n0 * c.n1, self.config.tokens, -1) + COLUMNS) >> 1
+        equal = acc.transpose(0, 2, 1, 3).reshape(c.n0 * c.n1, self.config.tokens, -1) + COLUMNS // 2
         entries = table[equal] * mask
         attended = entries > (threshold * entries.sum(axis=2, keepdims=True)) >> 16
         bits = attended.reshape(c.n0, c.n1, self.config.tokens, c.n2, self.config.rows // OCTET, OCTET)

@@ -9,13 +9,15 @@ from itertools import pairwise
 import numpy as np
 
 from bvit_hw.contract.interval import IntArray, signed_bits
-from bvit_hw.engine.affine import Affine, of_larger, tail_records
-from bvit_hw.engine.commands import MATRIX, PLAIN, Command, Kind, Step, Tap, View
+from bvit_hw.engine.affine import Affine, in_shifts, of_larger, tail_records
+from bvit_hw.engine.commands import MATRIX, MID_SHIFTS, PLAIN, Command, Kind, Step, Tap, View, up_to
 from bvit_hw.engine.config import COLUMNS, OCTET
 from bvit_hw.engine.emitter import Emitter, Rect, Results, records
 from bvit_hw.engine.layout import Bits, Lines, Values
+from bvit_hw.engine.machine import Machine
 from bvit_hw.engine.residence import Content
 from bvit_hw.engine.vector import WIDE, line_runs, octets, to_bits
+from bvit_hw.errors import LimitError
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,10 @@ def _integers(weights: np.ndarray, x: Columns, turns: int, rows: int) -> _Produc
                     steps.append(_Step(p, column, word(plane, column, turned), double))
                     double = False
     base = -1 if x.signed else (1 << planes) - 1
+    # Half of what the unit adds up.
+    peak = 2 * (1 << planes - x.signed) * int(np.max(np.abs(weights).sum(axis=1)))
+    if peak >= 1 << Machine.SUM_BITS - 1:
+        raise LimitError(f"engine: twice a sum of integers={peak}; allowed: below {1 << Machine.SUM_BITS - 1}")
     return _Products(steps, np.stack(words), 2 * base * weights.sum(axis=1, dtype=np.int64), 2)
 
 
@@ -176,19 +182,21 @@ def product(
     found = e.contents.once(
         ("product", key), lambda: (_binary if binary else _integers)(weights.astype(np.int64), x, turns, rows)
     )
-    depth = len(found.words)
+    depth, before = len(found.words), up_to(MID_SHIFTS, found.shift) - found.shift
     if tail is not None:
-        tail = of_larger(tail, found.shift)
+        tail = in_shifts(of_larger(tail, found.shift))
 
     def parts() -> tuple[list[_Part], int]:
         # Of bits a coefficient of 1 leaves the rows out that are not there; of integers their sums are 0.
         if tail is None:
             ones = [np.ones(len(weights), dtype=np.int64)] if binary else []
-            fixed = records(group, found.constant, 0, 0, 1, *ones)
+            fixed = records(group, found.constant << before, 0, 0, 1, *ones)
         else:
-            matrix = next(tap for x, tap in tail.taps if x is None)
-            constant = found.constant if matrix.coef == PLAIN else tail.coefs[matrix.coef] * found.constant
-            bias = tail.bias + (constant << matrix.shift)
+            # A tap may have become several.
+            bias = tail.bias + sum(
+                (found.constant if tap.coef == PLAIN else tail.coefs[tap.coef] * found.constant) << tap.shift
+                for x, tap in tail.taps if x is None
+            )
             fixed = tail_records(group, tail, results, bias)
         size = fixed.shape[1]
         e.limit("weights", depth, e.config.weights)
@@ -212,8 +220,8 @@ def product(
         ])  # fmt: skip
         for part in cut:
             if tail is None:
-                command = Command(kind=Kind.COMPUTE, out_shift=found.shift, out_bits=WIDE)
-                taps = [Tap(MATRIX, coef=0 if binary else PLAIN)]
+                command = Command(kind=Kind.COMPUTE, mid_shift=found.shift + before, out_bits=WIDE)
+                taps = [Tap(MATRIX, shift=before, coef=0 if binary else PLAIN)]
             else:
                 command, taps = tail.named(rect, per_turn, part.first * per_turn)
             command = results.named(command, rect, group, per_turn, part.first * per_turn)

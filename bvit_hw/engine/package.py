@@ -34,11 +34,8 @@ def package_text() -> str:
     constant("OCTET", OCTET)
     constant("OCTETS", OCTETS)
     constant("TABLE", TABLE)
-    constant("MATRIX_BITS", Machine.MATRIX_BITS)
-    constant("VECTOR_BITS", Machine.VECTOR_BITS)
-    constant("FACTOR_BITS", Machine.FACTOR_BITS)
-    constant("ENTRY_BITS", Machine.ENTRY_BITS)
-    constant("THRESHOLD_BITS", Machine.THRESHOLD_BITS)
+    for name in ("SUM", "FACTOR", "VECTOR", "RESULT", "COMPARE", "FOLD", "ENTRY", "THRESHOLD"):
+        constant(f"{name}_BITS", getattr(Machine, f"{name}_BITS"))
     lines.append("  // A tap's source, and its coefficient where it has none.")
     constant("SOURCE_MATRIX", MATRIX)
     constant("COEF_PLAIN", PLAIN)

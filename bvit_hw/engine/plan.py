@@ -14,6 +14,7 @@ import numpy as np
 from bvit_hw.contract import FrozenGraph, FrozenNode, FrozenTensor
 from bvit_hw.engine.config import COLUMNS, EngineConfig
 from bvit_hw.engine.layout import Layout
+from bvit_hw.engine.machine import Machine
 from bvit_hw.errors import LoweringError
 
 #: kinds of nodes that see neighbours, and so no class token
@@ -141,7 +142,8 @@ class _Planner:
         for reader in self.readers[node.output] if self.fused and node.op == "ChannelAffine" else ():
             if reader.op == "Binarize":
                 threshold = reader.params["threshold"].astype(np.int64)
-                return reader if np.min(threshold) >= -(1 << 15) and np.max(threshold) < 1 << 15 else None
+                fits = np.min(threshold) >= -(1 << 15) and np.max(threshold) < 1 << 15
+                return reader if fits and self.tensors[node.output].bits <= Machine.COMPARE_BITS else None
         return None
 
     def pool(self, node: FrozenNode, bits: FrozenNode | None) -> FrozenNode | None:
@@ -152,6 +154,7 @@ class _Planner:
         fold, group, channels = pools[0].attrs["group"], self.config.channels, self.tensors[node.output].channels
         others = [reader for reader in self.readers[node.output] if reader is not pools[0] and reader is not bits]
         fits = fold & (fold - 1) == 0 and fold <= group and channels % (group * fold) == 0
+        fits = fits and self.tensors[pools[0].output].bits <= Machine.FOLD_BITS
         return pools[0] if fits and not others else None
 
     def operand(self, node: FrozenNode, name: str, head: FrozenNode | None) -> Read:

@@ -13,10 +13,11 @@ import numpy as np
 
 from bvit_hw.contract import FrozenNode
 from bvit_hw.contract.interval import IntArray
-from bvit_hw.engine.commands import BitMode, Command, Kind, Tap, View
+from bvit_hw.engine.commands import MID_SHIFTS, OUT_SHIFTS, BitMode, Command, Kind, Tap, View, up_to
 from bvit_hw.engine.config import ADDRESS_BITS, OCTET
 from bvit_hw.engine.emitter import Emitter, Rect, Results, records
 from bvit_hw.engine.layout import Bits, Lines, Values
+from bvit_hw.engine.machine import Machine
 
 #: bits of a result that is not cut
 WIDE = 32
@@ -32,11 +33,25 @@ def to_bits(e: Emitter, x: Values, out: Bits, bias: IntArray, plane: int | None 
         if tail:
             fixed[-1, 0, e.config.channels - tail :] = -1
     rect = Rect.of(out.layout)
-    e.compute(Command(
-        kind=Kind.COMPUTE, n1=rect.lines, n2=rect.slots, operand0=rect.values(x), group0=x.bytes, out_bits=WIDE,
-        bits_out=rect.octets(out), bit_mode=BitMode.THRESHOLD if plane is None else BitMode.PLANE,
-        out_shift=plane or 0, lanes=out.layout.lanes,
-    ), [Tap(0, 0, x.bytes, x.signed)], fixed)  # fmt: skip
+    command = Command(
+        kind=Kind.COMPUTE, n1=rect.lines, n2=rect.slots, operand0=rect.values(x), group0=x.bytes,
+        bits_out=rect.octets(out), lanes=out.layout.lanes,
+    )  # fmt: skip
+    if plane is None:
+        # The sign, of which a sum of more bits than a result has loses nothing.
+        command = replace(command, bit_mode=BitMode.THRESHOLD, mid_shift=MID_SHIFTS[1], out_bits=Machine.COMPARE_BITS)
+    else:
+        command = replace(shifted_right(command, plane), bit_mode=BitMode.PLANE, out_bits=WIDE)
+    e.compute(command, [Tap(0, 0, x.bytes, x.signed)], fixed)
+
+
+def shifted_right(command: Command, shift: int) -> Command:
+    """With a result that is not bent shifted by so much: what the engine shifts further is made larger."""
+    first = max(0, shift - OUT_SHIFTS[-1])
+    mid_shift, out_shift = up_to(MID_SHIFTS, first), up_to(OUT_SHIFTS, shift)
+    if first:
+        out_shift = next(one for one in OUT_SHIFTS if one >= shift - mid_shift)
+    return replace(command, mid_shift=mid_shift, slope_shift=mid_shift + out_shift - shift, out_shift=out_shift)
 
 
 def _step(x: Values) -> int:
@@ -139,12 +154,12 @@ def multi_pool(e: Emitter, node: FrozenNode, x: Lines, out: Values, first: int, 
                 lane, column = divmod(left + d, layout.strip)
                 if abs(lane) < layout.lanes:
                     taps.append(Tap(0, (column - left) * step, given.bytes, given.signed, lane, coef=2 + abs(d)))
-            e.compute(Command(
+            e.compute(shifted_right(Command(
                 kind=Kind.COMPUTE, n1=count, n2=right - left, group0=given.bytes,
                 operand0=View(middle + left * step, 0, stride, step),
                 values_out=Rect(start, count, left, right - left).values(out), out_group=out.bytes,
-                out_bytes=out.bytes, out_bits=bits, out_shift=node.attrs["out_shift"], lanes=layout.lanes,
-            ), taps, fixed)  # fmt: skip
+                out_bytes=out.bytes, out_bits=bits, lanes=layout.lanes,
+            ), node.attrs["out_shift"]), taps, fixed)  # fmt: skip
 
 
 def copy(e: Emitter, x: Values, out: Values, slot: int = 0, to: int = 0) -> None:
@@ -171,9 +186,9 @@ def repeat(e: Emitter, x: Values, out: Values, copies: int) -> None:
     ), [Tap(0, 0, x.bytes, x.signed)], _nothing(e, x))  # fmt: skip
 
 
-def can_pool(e: Emitter, group: int) -> bool:
-    """Whether so many channels are added up within a group."""
-    return group & (group - 1) == 0 and group <= e.config.channels
+def can_pool(e: Emitter, group: int, bits: int) -> bool:
+    """Whether so many channels are added up within a group, to sums of ``bits``."""
+    return group & (group - 1) == 0 and group <= e.config.channels and bits <= Machine.FOLD_BITS
 
 
 def channel_pool(e: Emitter, x: Values, out: Values, group: int) -> None:

@@ -14,6 +14,7 @@ module bvit_engine #(
   parameter int PARAMS = 512,
   parameter int STEPS = 1024,
   parameter int TAPS = 1024,
+  parameter int USE_PRIMITIVES = 0,  // see bvit_binary_mvau
   parameter bit [255:0] IDENTITY = 256'd0,
   parameter int ADDRESS = 32,
   parameter int BURST = 16,          // 16 beats: the ports of a Zynq-7000 are of AXI3
@@ -238,7 +239,8 @@ module bvit_engine #(
     .WEIGHTS(WEIGHTS),
     .PARAMS(PARAMS),
     .STEPS(STEPS),
-    .TAPS(TAPS)
+    .TAPS(TAPS),
+    .USE_PRIMITIVES(USE_PRIMITIVES)
   ) u_core (
     .clk,
     .rst(engine_rst),

@@ -15,7 +15,8 @@ module bvit_engine_core #(
   parameter int WEIGHTS = 1024,
   parameter int PARAMS = 512,
   parameter int STEPS = 1024,
-  parameter int TAPS = 1024
+  parameter int TAPS = 1024,
+  parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
   input  wire logic        clk,
   input  wire logic        rst,
@@ -35,13 +36,12 @@ module bvit_engine_core #(
 );
   import bvit_engine_pkg::*;
 
-  localparam int SUM = MATRIX_BITS;
-  localparam int HALF = SUM - 1;
+  localparam int SUM = SUM_BITS;
   localparam int GROUPS = ROWS / CHANNELS;
   localparam int LANE_BEATS = CHANNELS / OCTET;      // of a token in a word of values
   localparam int VALUE_BEATS = TOKENS * LANE_BEATS;
   localparam int START = 6;     // from a fired turn to its first slot
-  localparam int DRAIN = 40;    // from the last fired turn to the last write, beside the turn itself
+  localparam int DRAIN = 24;    // from the last fired turn to the last write, beside the turn itself
 
   if (ROWS % CHANNELS != 0 || CHANNELS % OCTET != 0 || ROWS > COLUMNS || TOKENS < 1 || TOKENS > COLUMNS) begin : gen_bad
     $error("bvit_engine_core: TOKENS=%0d, ROWS=%0d, CHANNELS=%0d", TOKENS, ROWS, CHANNELS);
@@ -196,7 +196,7 @@ module bvit_engine_core #(
   // Matrix unit
   logic go_steps, valid, first, last, double, ones, fire, steps_busy, sums_change;
   logic [7:0] mask;
-  logic [TOKENS-1:0][ROWS-1:0][HALF-1:0] sums;
+  logic [TOKENS-1:0][ROWS-1:0][SUM-1:0] sums;
   bvit_engine_steps #(
     .GAP(4 + $clog2(CHANNELS))
   ) u_steps_unit (
@@ -239,7 +239,8 @@ module bvit_engine_core #(
   );
   bvit_engine_matrix #(
     .TOKENS(TOKENS),
-    .ROWS(ROWS)
+    .ROWS(ROWS),
+    .USE_PRIMITIVES(USE_PRIMITIVES)
   ) u_matrix (
     .clk,
     .rst,
@@ -309,29 +310,31 @@ module bvit_engine_core #(
     .param_addr
   );
 
-  // The group's sums, six cycles behind; without steps they are 0.
-  logic [5:0][7:0] group_at;
+  // The group's sums, six cycles behind, with those of the one beside it; without steps they are 0. The units choose.
+  logic [6:0][7:0] group_at;
   bvit_engine_stages #(
     .WIDTH(8),
-    .STEPS(5)
+    .STEPS(6)
   ) u_group_at (
     .clk,
     .rst,
     .d(group),
     .q(group_at)
   );
-  logic [TOKENS-1:0][CHANNELS-1:0][HALF-1:0] group_sums_q;
-  logic [TOKENS-1:0][CHANNELS-1:0][SUM-1:0] group_sums;
+  localparam int PAIRS = (GROUPS + 1) / 2;
+  localparam int PAIR_BITS = (PAIRS > 1) ? $clog2(PAIRS) : 1;
+  logic [1:0][TOKENS-1:0][CHANNELS-1:0][SUM-1:0] group_sums_q;
+  logic odd;
+  assign odd = GROUPS > 1 && group_at[6][0];
   for (genvar token = 0; token < TOKENS; token++) begin : gen_token
-    logic [GROUPS-1:0][CHANNELS-1:0][HALF-1:0] by_group;
+    logic [GROUPS-1:0][CHANNELS-1:0][SUM-1:0] by_group;
     assign by_group = sums[token];
     always_ff @(posedge clk) begin
-      if (step_count == '0) group_sums_q[token] <= '0;
-      else if (GROUPS == 1) group_sums_q[token] <= by_group[0];
-      else group_sums_q[token] <= by_group[group_at[5][(GROUPS > 1 ? $clog2(GROUPS) : 1)-1:0]];
-    end
-    for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_channel
-      assign group_sums[token][channel] = {group_sums_q[token][channel], 1'b0};
+      for (int i = 0; i < 2; i++) begin
+        if (step_count == '0) group_sums_q[i][token] <= '0;
+        else if (PAIRS == 1) group_sums_q[i][token] <= by_group[i%GROUPS];
+        else group_sums_q[i][token] <= by_group[{group_at[5][PAIR_BITS:1], 1'(i)}];
+      end
     end
   end
 
@@ -360,7 +363,8 @@ module bvit_engine_core #(
     .values,
     .param_raddr(vector_param_raddr),
     .params,
-    .sums(group_sums),
+    .sums(group_sums_q),
+    .odd,
     .prelu(command[AT_PRELU]),
     .mid_shift(command[AT_MID_SHIFT+:5]),
     .slope_shift(command[AT_SLOPE_SHIFT+:4]),
@@ -401,6 +405,7 @@ module bvit_engine_core #(
     .param_raddr(rule_param_raddr),
     .params(params[3]),
     .sums(group_sums_q),
+    .odd,
     .bits_we(rule_bits_we),
     .bits_waddr(rule_bits_waddr),
     .bits_wdata(rule_bits)

@@ -1,87 +1,76 @@
 // One channel of one token in the vector unit: sums of taps, PReLU, shift, saturation. See bvit_engine_vector.
 //
-// In 32 bits, modulo 2^32. A tap comes as `x` with its coefficient, and is added four cycles later; a cycle before that
-// come `adds`, or with a tap behind the PReLU `adds_post`. In the cycle of the sum come `first`, which begins anew, and
-// the biases; `slope` comes three cycles behind it. The result is `y`, ten cycles behind the last tap's sum.
+// Two DSPs. The first multiplies a tap by its factor and adds it up; the second is the PReLU with what is added behind
+// it. A tap is one of two sums of the matrix unit, or a byte, or 256 times that; its factor comes a cycle later,
+// 0 where there is no tap. Two cycles behind `byte_in` come `first`, which begins anew, and `bias`; three cycles
+// behind it `slope`, five behind it `bias2`. The result is `y`, seven cycles behind the last tap's sum.
+// There are four shifts each, for a multiplexer of four is one LUT a bit: the compiler scales the factors.
 `default_nettype none
 
 module bvit_engine_lane #(
+  localparam int SUM = bvit_engine_pkg::SUM_BITS,
   localparam int WIDE = bvit_engine_pkg::VECTOR_BITS,
-  localparam int SUM = bvit_engine_pkg::MATRIX_BITS,
-  localparam int FACTOR = bvit_engine_pkg::FACTOR_BITS
+  localparam int FACTOR = bvit_engine_pkg::FACTOR_BITS,
+  localparam int RESULT = bvit_engine_pkg::RESULT_BITS
 ) (
-  input  wire logic                   clk,
-  input  wire logic signed [SUM-1:0]  x,
-  input  wire logic signed [15:0]     coef,
-  input  wire logic                   plain,       // with the product: no coefficient
-  input  wire logic [1:0]             shift_high,  // with the product, in bytes
-  input  wire logic [2:0]             shift_low,   // a cycle later
-  input  wire logic                   adds,        // with shift_low
-  input  wire logic                   adds_post,
-  input  wire logic                   first,       // a cycle later
-  input  wire logic [WIDE-1:0]        bias,
-  input  wire logic [WIDE-1:0]        bias2,
-  input  wire logic signed [15:0]     slope,
+  input  wire logic                     clk,
+  input  wire logic signed [SUM-1:0]    sum0,
+  input  wire logic signed [SUM-1:0]    sum1,
+  input  wire logic signed [8:0]        byte_in,
+  input  wire logic                     matrix,
+  input  wire logic                     second,      // the second sum, or 256 times the byte
+  input  wire logic signed [FACTOR-1:0] factor,
+  input  wire logic                     first,
+  input  wire logic signed [WIDE-1:0]   bias,
+  input  wire logic signed [FACTOR-1:0] slope,
+  input  wire logic signed [WIDE-1:0]   bias2,
   // of the command
-  input  wire logic                   prelu,
-  input  wire logic [4:0]             mid_shift,
-  input  wire logic [15:0]            one,         // 1 << slope_shift
-  input  wire logic [4:0]             out_shift,
-  input  wire logic [WIDE-1:0]        above,       // the bits that saturation makes alike: from the sign's on
-  output      logic signed [WIDE-1:0] y
+  input  wire logic [1:0]               mid_shift,   // in fours
+  input  wire logic signed [FACTOR-1:0] one,         // 1 << slope_shift
+  input  wire logic [1:0]               out_shift,   // 0, 8, 12, 16
+  input  wire logic [RESULT-1:0]        above,       // the bits that saturation makes alike: from the sign's on
+  output      logic signed [RESULT-1:0] y
 );
-  localparam int PRODUCT = FACTOR + 17;
-
   // Taps
-  logic signed [SUM-1:0] x_q, x2_q;
-  logic signed [15:0] coef_q;
-  /* verilator lint_off UNUSEDSIGNAL */
-  (* use_dsp = "yes" *) logic signed [FACTOR+15:0] product_q;
-  /* verilator lint_on UNUSEDSIGNAL */
-  logic [WIDE-1:0] term, high_q, low, low_q, low_post_q, before_q, after_q;
-  assign low = high_q << shift_low;
-  assign term = plain ? WIDE'(x2_q) : product_q[WIDE-1:0];
+  logic signed [SUM-1:0] x_q;
+  (* use_dsp = "yes" *) logic signed [SUM+FACTOR-1:0] product_q;
+  logic signed [WIDE-1:0] before_q;
   always_ff @(posedge clk) begin
-    x_q <= x;
-    coef_q <= coef;
-    x2_q <= x_q;
-    product_q <= $signed(x_q[FACTOR-1:0]) * coef_q;
-    high_q <= term << {shift_high, 3'd0};
-    // Two registers that are cleared, so that the sums are an adder and nothing else.
-    low_q <= adds ? low : '0;
-    low_post_q <= adds_post ? low : '0;
-    before_q <= (first ? bias : before_q) + low_q;
-    after_q <= (first ? bias2 : after_q) + low_post_q;
+    unique case ({matrix, second})
+      2'd0: x_q <= SUM'(byte_in);
+      2'd1: x_q <= SUM'(byte_in) <<< 8;
+      2'd2: x_q <= sum0;
+      default: x_q <= sum1;
+    endcase
+    product_q <= x_q * factor;
+    before_q <= WIDE'(product_q) + (first ? bias : before_q);
   end
 
   // PReLU: what is at least 0 is multiplied by a power of two.
-  logic signed [WIDE-1:0] mid_q;
-  logic signed [FACTOR-1:0] mid2_q, mid3_q;
-  logic signed [16:0] factor_q;
-  /* verilator lint_off UNUSEDSIGNAL */
-  (* use_dsp = "yes" *) logic signed [PRODUCT-1:0] bent_q;
-  /* verilator lint_on UNUSEDSIGNAL */
-  logic [3:0][WIDE-1:0] rest_q;
+  logic signed [SUM-1:0] mid_q;
+  logic signed [FACTOR-1:0] bend_q;
+  (* use_dsp = "yes" *) logic signed [SUM+FACTOR-1:0] bent_q;
+  logic signed [WIDE-1:0] after_q;
   always_ff @(posedge clk) begin
-    mid_q <= $signed(before_q) >>> {mid_shift[4:3], 3'd0};
-    mid2_q <= FACTOR'(mid_q >>> mid_shift[2:0]);
-    mid3_q <= mid2_q;
-    if (!prelu) factor_q <= '0;
-    else factor_q <= mid2_q[FACTOR-1] ? 17'(slope) : {1'b0, one};
-    bent_q <= mid3_q * factor_q;
-    rest_q <= {rest_q[2:0], prelu ? after_q : before_q};
+    mid_q <= SUM'(before_q >>> {mid_shift, 2'd0});
+    bend_q <= before_q[WIDE-1] ? slope : one;
+    bent_q <= mid_q * bend_q;
+    after_q <= WIDE'(bent_q) + bias2;
   end
 
   // Shift and saturation
-  logic signed [WIDE-1:0] sum_q, byte_q, shifted_q, kept_q;
+  logic signed [RESULT-1:0] shifted_q, kept_q;
   logic fits_q;
   always_ff @(posedge clk) begin
-    sum_q <= rest_q[3] + bent_q[WIDE-1:0];
-    byte_q <= sum_q >>> {out_shift[4:3], 3'd0};
-    shifted_q <= byte_q >>> out_shift[2:0];
+    unique case (out_shift)
+      2'd0: shifted_q <= RESULT'(after_q);
+      2'd1: shifted_q <= RESULT'(after_q >>> 8);
+      2'd2: shifted_q <= RESULT'(after_q >>> 12);
+      default: shifted_q <= RESULT'(after_q >>> 16);
+    endcase
     kept_q <= shifted_q;
-    fits_q <= (shifted_q & above) == '0 || (~shifted_q & above) == '0;
-    y <= fits_q ? kept_q : (above & {WIDE{kept_q[WIDE-1]}}) | (~above & {WIDE{!kept_q[WIDE-1]}});
+    fits_q <= ((shifted_q ^ {RESULT{shifted_q[RESULT-1]}}) & above) == '0;
+    y <= fits_q ? kept_q : (above & {RESULT{kept_q[RESULT-1]}}) | (~above & {RESULT{!kept_q[RESULT-1]}});
   end
 endmodule
 

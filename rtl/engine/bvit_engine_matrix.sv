@@ -9,8 +9,9 @@
 module bvit_engine_matrix #(
   parameter int TOKENS = 7,
   parameter int ROWS = 32,
+  parameter int USE_PRIMITIVES = 0,  // see bvit_binary_mvau
   localparam int COLUMNS = bvit_engine_pkg::COLUMNS,
-  localparam int HALF = bvit_engine_pkg::MATRIX_BITS - 1
+  localparam int HALF = bvit_engine_pkg::SUM_BITS
 ) (
   input  wire logic                            clk,
   input  wire logic                            rst,
@@ -67,7 +68,8 @@ module bvit_engine_matrix #(
       .LANES(ROWS),
       .WORD(WORD),
       .TAGS(TAGS),
-      .BITS(BITS)
+      .BITS(BITS),
+      .USE_PRIMITIVES(USE_PRIMITIVES)
     ) u_popcount (
       .clk,
       .rst,
@@ -93,7 +95,7 @@ module bvit_engine_matrix #(
       // Equal bits, 0 to 64, less half the columns: the two highest bits say what they are then, in two's complement.
       assign count = count_q[row*BITS+:BITS];
       assign less = {!count[BITS-1] && !count[BITS-2], !count[BITS-2], count[BITS-3:0]};
-      assign half = held + HALF'(less);
+      assign half = HALF'(less) + held;
       always_ff @(posedge clk) begin
         count_q[row*BITS+:BITS] <= row_a[row*BITS+:BITS] + row_b[row*BITS+:BITS];
         if (adds) half_q <= half;

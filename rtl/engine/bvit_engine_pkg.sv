@@ -4,15 +4,18 @@
 
 package bvit_engine_pkg;
   // verilator lint_off UNUSEDPARAM
-  localparam int VERSION = 4;
+  localparam int VERSION = 5;
   localparam int COMMAND_BITS = 1024;
   localparam int COLUMNS = 64;
   localparam int OCTET = 8;
   localparam int OCTETS = 8;
   localparam int TABLE = 65;
-  localparam int MATRIX_BITS = 28;
+  localparam int SUM_BITS = 25;
+  localparam int FACTOR_BITS = 18;
   localparam int VECTOR_BITS = 32;
-  localparam int FACTOR_BITS = 25;
+  localparam int RESULT_BITS = 25;
+  localparam int COMPARE_BITS = 17;
+  localparam int FOLD_BITS = 16;
   localparam int ENTRY_BITS = 16;
   localparam int THRESHOLD_BITS = 17;
   // A tap's source, and its coefficient where it has none.

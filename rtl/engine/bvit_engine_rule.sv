@@ -1,7 +1,8 @@
 // The row rule of attention: which keys a query attends. The inner loop of bvit_engine_turns is the rows of keys; it
 // runs twice: first the entries of all keys are added up, then each is compared with floor(threshold * sum / 2^16).
 //
-// First the table goes from the parameters into tables of LUTs, an entry a cycle; `ready` ends that. CHANNELS keys of
+// First the table goes from the parameters into tables of LUTs, an entry a cycle; `ready` ends that. The entry of no
+// equal bit counts as 0, so that there are as many as a LUT RAM has words. CHANNELS keys of
 // each token a cycle. Between the first run and the second there are at least 4 + clog2(CHANNELS) cycles: the sum's way
 // to the limit.
 `default_nettype none
@@ -10,7 +11,7 @@ module bvit_engine_rule #(
   parameter int TOKENS = 7,
   parameter int ROWS = 32,
   parameter int CHANNELS = 8,
-  localparam int HALF = bvit_engine_pkg::MATRIX_BITS - 1,
+  localparam int SUM = bvit_engine_pkg::SUM_BITS,
   localparam int WORDS = (bvit_engine_pkg::TABLE + CHANNELS - 1) / CHANNELS   // of the table
 ) (
   input  wire logic        clk,
@@ -30,8 +31,9 @@ module bvit_engine_rule #(
   output      logic [15:0] param_raddr,
   input  wire logic [CHANNELS-1:0][31:0] params,    // two cycles later
   /* verilator lint_off UNUSEDSIGNAL */
-  input  wire logic [TOKENS-1:0][CHANNELS-1:0][HALF-1:0] sums,  // cycle 6, of the group: below 2^7
+  input  wire logic [1:0][TOKENS-1:0][CHANNELS-1:0][SUM-1:0] sums,  // cycle 6, of two groups: below 2^7
   /* verilator lint_on UNUSEDSIGNAL */
+  input  wire logic        odd,                     // cycle 6: which of them it is
   output      logic        bits_we,
   output      logic [15:0] bits_waddr,              // in octets
   output      logic [TOKENS-1:0][CHANNELS-1:0] bits_wdata
@@ -78,13 +80,14 @@ module bvit_engine_rule #(
     else if (loading_q) entry_q <= entry_q + 1'b1;
     load_raddr_q <= param_base + 16'(entry_q >> LEVELS);
   end
-  logic [ENTRY-1:0] fresh, top_q;
+  logic [ENTRY-1:0] fresh;
+  logic [5:0] behind;
   logic [SCALE-1:0] threshold_q;
   (* ram_style = "distributed" *) logic [ENTRY-1:0] mem[bvit_engine_pkg::COLUMNS];
   assign fresh = params[stored_at[LEVELS-1:0]][ENTRY-1:0];
+  assign behind = 6'(stored_at - 1'b1);
   always_ff @(posedge clk) begin
-    if (stored && stored_at < COUNT_BITS'(bvit_engine_pkg::COLUMNS)) mem[stored_at[5:0]] <= fresh;
-    if (stored && stored_at == COUNT_BITS'(bvit_engine_pkg::COLUMNS)) top_q <= fresh;
+    if (stored && stored_at != '0 && stored_at <= COUNT_BITS'(bvit_engine_pkg::COLUMNS)) mem[behind] <= fresh;
     if (stored && stored_at == COUNT_BITS'(WORDS * CHANNELS)) threshold_q <= params[0][SCALE-1:0];
     ready <= !rst && stored && stored_at == COUNT_BITS'(WORDS * CHANNELS);
   end
@@ -138,8 +141,8 @@ module bvit_engine_rule #(
     there_q <= masks[3][CHANNELS*places[6]+:CHANNELS];
     for (int token = 0; token < TOKENS; token++) begin
       for (int key = 0; key < CHANNELS; key++) begin
-        equal_q[token][key] <= sums[token][key][6:0] + 7'(bvit_engine_pkg::COLUMNS / 2);
-        entries_q[token][key] <= !there_q[key] ? '0 : equal_q[token][key][6] ? top_q : mem[equal_q[token][key][5:0]];
+        equal_q[token][key] <= sums[odd][token][key][6:0] + 7'(bvit_engine_pkg::COLUMNS / 2 - 1);   // less one
+        entries_q[token][key] <= !there_q[key] || equal_q[token][key][6] ? '0 : mem[equal_q[token][key][5:0]];
       end
     end
   end

@@ -9,8 +9,7 @@
 module bvit_engine_vector #(
   parameter int TOKENS = 7,
   parameter int CHANNELS = 8,
-  localparam int SUM = bvit_engine_pkg::MATRIX_BITS,
-  localparam int WIDE = bvit_engine_pkg::VECTOR_BITS,
+  localparam int SUM = bvit_engine_pkg::SUM_BITS,
   localparam int FOLDS = $clog2(CHANNELS)
 ) (
   input  wire logic        clk,
@@ -32,12 +31,13 @@ module bvit_engine_vector #(
   input  wire logic [TOKENS-1:0][CHANNELS-1:0][7:0] values,  // cycle 5
   output      logic [3:0][15:0] param_raddr,   // bias, bias2, slope and threshold, coefficient
   input  wire logic [3:0][CHANNELS-1:0][31:0] params,
-  input  wire logic [TOKENS-1:0][CHANNELS-1:0][SUM-1:0] sums,  // cycle 6, of the group
+  input  wire logic [1:0][TOKENS-1:0][CHANNELS-1:0][SUM-1:0] sums,  // cycle 6, of two groups: halves
+  input  wire logic        odd,              // cycle 6: which of them it is
   // of the command
   input  wire logic        prelu,
-  input  wire logic [4:0]  mid_shift,
+  input  wire logic [4:0]  mid_shift,        // 0, 4, 8, 12
   input  wire logic [3:0]  slope_shift,
-  input  wire logic [4:0]  out_shift,
+  input  wire logic [4:0]  out_shift,        // 0, 8, 12, 16
   input  wire logic [5:0]  out_bits,
   input  wire logic [2:0]  out_bytes,
   input  wire logic [2:0]  out_fold,
@@ -53,9 +53,18 @@ module bvit_engine_vector #(
   output      logic [TOKENS-1:0][CHANNELS-1:0] bits_wdata
 );
   localparam int TOKEN_BITS = (TOKENS > 1) ? $clog2(TOKENS) : 1;
-  localparam int ADDS = 10;     // cycle in which a tap is added
-  localparam int RESULT = 20;   // cycle in which the last tap's result is there
-  localparam int SLOPE = 13;
+  localparam int TURNS = (TOKEN_BITS + 1) / 2;
+  localparam int WIDE = bvit_engine_pkg::VECTOR_BITS;
+  localparam int FACTOR = bvit_engine_pkg::FACTOR_BITS;
+  localparam int WIDTH = bvit_engine_pkg::RESULT_BITS;
+  localparam int COMPARE = bvit_engine_pkg::COMPARE_BITS;
+  localparam int FOLD = bvit_engine_pkg::FOLD_BITS;
+  localparam int CHOICE_BITS = $clog2(FOLDS + 1);
+  localparam int CHOICES = 1 << CHOICE_BITS;
+  localparam int ADDS = 8;      // cycle in which a tap is added
+  localparam int SLOPE = 9;
+  localparam int BEHIND = 11;   // cycle in which the bias behind the PReLU is added
+  localparam int RESULT = 15;   // cycle in which the last tap's result is there
 
   // What goes along
   logic [RESULT:0][3:0] flags;
@@ -69,10 +78,10 @@ module bvit_engine_vector #(
     .d({valid, first, last, tap_valid}),
     .q(flags)
   );
-  logic [SLOPE-2:0][15:0] record;
+  logic [BEHIND-2:0][15:0] record;
   bvit_engine_stages #(
     .WIDTH(16),
-    .STEPS(SLOPE - 2)
+    .STEPS(BEHIND - 2)
   ) u_record (
     .clk,
     .rst,
@@ -99,16 +108,16 @@ module bvit_engine_vector #(
     coef_raddr <= record[2] + 16'd3 + 16'(tap[43:41]);
   end
   assign param_raddr[0] = record[ADDS-2];
-  assign param_raddr[1] = record[ADDS-2] + 16'd1;
+  assign param_raddr[1] = record[BEHIND-2] + 16'd1;
   assign param_raddr[2] = record[SLOPE-2] + 16'd2;
   assign param_raddr[3] = coef_raddr;
 
   // Of the tap, from cycle 2 on
-  localparam int MATRIX_AT = 0, PLAIN_AT = 1, POST_AT = 2, SIGNED_AT = 3, ODD_AT = 4, SHIFT_AT = 5, LANE_AT = 10;
-  logic [7:0][17:0] told;
+  localparam int MATRIX_AT = 0, PLAIN_AT = 1, HIGH_AT = 2, SIGNED_AT = 3, ODD_AT = 4, SHIFT_AT = 5, LANE_AT = 10;
+  logic [4:0][17:0] told;
   bvit_engine_stages #(
     .WIDTH(18),
-    .STEPS(7)
+    .STEPS(4)
   ) u_told (
     .clk,
     .rst,
@@ -116,71 +125,86 @@ module bvit_engine_vector #(
     .q(told)
   );
 
-  // Cycle 5: from which token each takes its byte
+  // Cycle 5: how far on each token takes its byte, and whether there is one
   logic signed [7:0] distance;
   assign distance = told[2][LANE_AT+:8];
-  logic [TOKENS-1:0][TOKEN_BITS-1:0] from_q;
+  logic [TOKEN_BITS-1:0] turned_q;
   logic [TOKENS-1:0] there_q;
+  always_ff @(posedge clk) turned_q <= TOKEN_BITS'(distance[7] ? distance + 8'(TOKENS) : distance);
   for (genvar token = 0; token < TOKENS; token++) begin : gen_from
     logic signed [8:0] at;
     assign at = 9'(distance) + 9'(token);
-    always_ff @(posedge clk) begin
-      from_q[token] <= TOKEN_BITS'(at);
-      there_q[token] <= distance == '0 || (!at[8] && at[7:0] < lanes);
+    always_ff @(posedge clk) there_q[token] <= distance == '0 || (!at[8] && at[7:0] < lanes);
+  end
+  // The tokens turn around, by two bits of the distance after the other: a multiplexer of four is one LUT a bit.
+  logic [TURNS:0][TOKENS-1:0][CHANNELS-1:0][7:0] turned;
+  assign turned[0] = values;
+  for (genvar stage = 0; stage < TURNS; stage++) begin : gen_turn
+    for (genvar token = 0; token < TOKENS; token++) begin : gen_turn_token
+      logic [3:0][CHANNELS-1:0][7:0] choices;
+      for (genvar i = 0; i < 4; i++) begin : gen_choice
+        assign choices[i] = turned[stage][(token+(i<<2*stage))%TOKENS];
+      end
+      assign turned[stage+1][token] = choices[2'(turned_q >> 2 * stage)];
     end
   end
 
-  // Cycle 6: byte and coefficient
+  // Cycle 6: byte and coefficient. Cycle 7: the factor, which is 0 where there is no tap
   logic [TOKENS-1:0][CHANNELS-1:0][8:0] byte_q;
   logic [CHANNELS-1:0][15:0] coef_q;
+  logic [CHANNELS-1:0][FACTOR-1:0] factor_q, slopes;
+  logic takes;
+  assign takes = flags[ADDS-2][3] && flags[ADDS-2][0];
   always_ff @(posedge clk) begin
     for (int channel = 0; channel < CHANNELS; channel++) begin
       coef_q[channel] <= told[3][ODD_AT] ? params[3][channel][31:16] : params[3][channel][15:0];
       for (int token = 0; token < TOKENS; token++) begin
         byte_q[token][channel] <= there_q[token]
-            ? {told[3][SIGNED_AT] & values[from_q[token]][channel][7], values[from_q[token]][channel]} : 9'd0;
+            ? {told[3][SIGNED_AT] & turned[TURNS][token][channel][7], turned[TURNS][token][channel]} : 9'd0;
       end
+      if (!takes) factor_q[channel] <= '0;
+      else factor_q[channel] <= (told[4][PLAIN_AT] ? FACTOR'(1) : FACTOR'($signed(coef_q[channel])))
+                             << told[4][SHIFT_AT+:5];
     end
   end
 
   // The lanes
-  logic [15:0] one_q;
-  logic [WIDE-1:0] above_q;
+  logic [FACTOR-1:0] one_q;
+  logic [WIDTH-1:0] above_q;
+  logic [1:0] out_at_q;
   always_ff @(posedge clk) begin
-    one_q <= 16'd1 << slope_shift;
-    for (int i = 0; i < WIDE; i++) above_q[i] <= 6'(i) + 6'd1 >= out_bits;
+    out_at_q <= (out_shift == '0) ? 2'd0 : 2'(out_shift[4:2] - 3'd1);
+    one_q <= FACTOR'(1) << slope_shift;
+    for (int i = 0; i < WIDTH; i++) above_q[i] <= 6'(i) + 6'd1 >= out_bits;
   end
-  logic [TOKENS-1:0][CHANNELS-1:0][WIDE-1:0] y;
-  logic adds, matrix, post;
-  assign adds = flags[ADDS-1][3] && flags[ADDS-1][0];
-  assign post = told[7][POST_AT];
-  assign matrix = told[4][MATRIX_AT];
+  for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_slope
+    assign slopes[channel] = prelu ? FACTOR'($signed(params[2][channel][15:0])) : one_q;
+  end
+  logic [TOKENS-1:0][CHANNELS-1:0][WIDTH-1:0] y;
   for (genvar token = 0; token < TOKENS; token++) begin : gen_token
     for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_channel
       bvit_engine_lane u_lane (
         .clk,
-        .x(matrix ? sums[token][channel] : SUM'($signed(byte_q[token][channel]))),
-        .coef(coef_q[channel]),
-        .plain(told[6][PLAIN_AT]),
-        .shift_high(told[6][SHIFT_AT+3+:2]),
-        .shift_low(told[7][SHIFT_AT+:3]),
-        .adds(adds && !post),
-        .adds_post(adds && post),
+        .sum0(sums[0][token][channel]),
+        .sum1(sums[1][token][channel]),
+        .byte_in(byte_q[token][channel]),
+        .matrix(told[4][MATRIX_AT]),
+        .second(told[4][MATRIX_AT] ? odd : told[4][HIGH_AT]),
+        .factor(factor_q[channel]),
         .first(flags[ADDS][2]),
         .bias(params[0][channel]),
+        .slope(slopes[channel]),
         .bias2(params[1][channel]),
-        .slope(params[2][channel][15:0]),
-        .prelu,
-        .mid_shift,
+        .mid_shift(mid_shift[3:2]),
         .one(one_q),
-        .out_shift,
+        .out_shift(out_at_q),
         .above(above_q),
         .y(y[token][channel])
       );
     end
   end
 
-  // Cycle 20: the result; its bits
+  // Cycle 15: the result; its bits
   logic ends;
   assign ends = flags[RESULT][3] && flags[RESULT][1];
   logic [RESULT-SLOPE:0][CHANNELS-1:0][15:0] threshold;
@@ -214,7 +238,8 @@ module bvit_engine_vector #(
     for (int token = 0; token < TOKENS; token++) begin
       for (int channel = 0; channel < CHANNELS; channel++) begin
         bits_wdata[token][channel] <= (bit_mode == 2'(bvit_engine_pkg::BIT_THRESHOLD))
-            ? $signed(y[token][channel]) >= WIDE'($signed(threshold[RESULT-SLOPE][channel])) : y[token][channel][0];
+            ? $signed(y[token][channel][COMPARE-1:0]) >= COMPARE'($signed(threshold[RESULT-SLOPE][channel]))
+            : y[token][channel][0];
       end
     end
   end
@@ -245,15 +270,17 @@ module bvit_engine_vector #(
     word_q <= (out_fold == '0) ? values_at[RESULT-1] : fold_base + scaled_q;
   end
 
-  // Sums of neighbours: level by level, each half as many
-  logic [TOKENS-1:0][CHANNELS-1:0][WIDE-1:0] folded;
+  // Sums of neighbours, of two bytes: level by level, each half as many
+  logic [TOKENS-1:0][CHANNELS-1:0][FOLD-1:0] folded;
   logic [CHANNELS-1:0] lane_we;
   for (genvar token = 0; token < TOKENS; token++) begin : gen_fold_token
     for (genvar fold = 0; fold <= FOLDS; fold++) begin : gen_fold
       localparam int COUNT = CHANNELS >> fold;
-      logic [COUNT-1:0][WIDE-1:0] sum;
+      logic [COUNT-1:0][FOLD-1:0] sum;
       if (fold == 0) begin : gen_plain
-        assign sum = y[token];
+        for (genvar i = 0; i < COUNT; i++) begin : gen_low
+          assign sum[i] = y[token][i][FOLD-1:0];
+        end
       end else begin : gen_add
         for (genvar i = 0; i < COUNT; i++) begin : gen_pair
           assign sum[i] = gen_fold_token[token].gen_fold[fold-1].sum[2*i]
@@ -262,16 +289,12 @@ module bvit_engine_vector #(
       end
     end
     for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_choice
-      logic [FOLDS:0][WIDE-1:0] choices;
-      for (genvar fold = 0; fold <= FOLDS; fold++) begin : gen_each
-        assign choices[fold] = gen_fold[fold].sum[channel % (CHANNELS >> fold)];
+      logic [CHOICES-1:0][FOLD-1:0] choices;
+      for (genvar fold = 0; fold < CHOICES; fold++) begin : gen_each
+        localparam int FROM = (fold <= FOLDS) ? fold : 0;
+        assign choices[fold] = gen_fold[FROM].sum[channel % (CHANNELS >> FROM)];
       end
-      always_comb begin
-        folded[token][channel] = choices[0];
-        for (int fold = 1; fold <= FOLDS; fold++) begin
-          if (32'(out_fold) == fold) folded[token][channel] = choices[fold];
-        end
-      end
+      assign folded[token][channel] = choices[out_fold[CHOICE_BITS-1:0]];
     end
   end
   for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_lane_we
@@ -283,12 +306,18 @@ module bvit_engine_vector #(
     end
   end
 
-  // Cycle 21 and on: byte by byte
-  logic [TOKENS-1:0][CHANNELS-1:0][WIDE-1:0] out_q;
+  // Cycle 16 and on: byte by byte
+  logic [TOKENS-1:0][CHANNELS-1:0][WIDTH-1:0] out_q;
   logic [CHANNELS-1:0] lane_we_q;
   logic [15:0] out_addr_q;
   logic [2:0] left_q;
   logic [1:0] plane_q;
+  logic [TOKENS-1:0][CHANNELS-1:0][3:0][7:0] bytes;
+  for (genvar token = 0; token < TOKENS; token++) begin : gen_bytes_token
+    for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_bytes
+      assign bytes[token][channel] = 32'($signed(out_q[token][channel]));
+    end
+  end
 `ifndef SYNTHESIS
   /* verilator lint_off PROCASSINIT */
   logic known_q = 1'b0;  // there was a reset
@@ -299,7 +328,11 @@ module bvit_engine_vector #(
     else if (ends) left_q <= out_bytes;
     else if (left_q != '0) left_q <= left_q - 3'd1;
     if (ends) begin
-      out_q <= folded;
+      for (int token = 0; token < TOKENS; token++) begin
+        for (int channel = 0; channel < CHANNELS; channel++) begin
+          out_q[token][channel] <= {y[token][channel][WIDTH-1:FOLD], folded[token][channel]};
+        end
+      end
       lane_we_q <= lane_we;
       out_addr_q <= word_q;
       plane_q <= '0;
@@ -316,12 +349,12 @@ module bvit_engine_vector #(
     values_waddr <= out_addr_q;
     for (int token = 0; token < TOKENS; token++) begin
       for (int channel = 0; channel < CHANNELS; channel++) begin
-        values_wdata[token][channel] <= out_q[token][channel][8*plane_q+:8];
+        values_wdata[token][channel] <= bytes[token][channel][plane_q];
       end
     end
   end
   logic unused;
-  assign unused = ^{flags, record, operand_at, told, threshold, bits_at, values_at};
+  assign unused = ^{mid_shift, out_shift, flags, record, operand_at, told, threshold, bits_at, values_at};
 endmodule
 
 `default_nettype wire

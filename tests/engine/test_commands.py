@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bvit_hw.engine.commands import (
+    MATRIX,
+    MID_SHIFTS,
     PLACES,
     WORDS,
     Command,
@@ -18,6 +20,7 @@ from bvit_hw.engine.commands import (
     decode,
     decode_step,
     decode_tap,
+    up_to,
 )
 
 number = st.integers(0, 0xFFFF)
@@ -40,17 +43,26 @@ def test_a_step_comes_back(bits: int, weights: int, start: int, count: int, ones
 
 
 @given(st.integers(0, 4), number, st.integers(-64, 64), st.integers(0, 15), st.booleans())
-def test_a_tap_comes_back(source: int, offset: int, lane: int, coef: int, post: bool) -> None:
-    tap = Tap(source, offset, 1, not post, lane, 31, coef, post)
+def test_a_tap_comes_back(source: int, offset: int, lane: int, coef: int, high: bool) -> None:
+    tap = Tap(source, offset, 1, not high, lane, 31, coef, high)
     assert decode_tap(tap.word) == tap
 
 
 def test_a_tap_of_several_bytes_is_taps_of_one() -> None:
-    tap = Tap(2, 10, 3, True, -1, 4, 5, post=True)
-    assert [(t.offset, t.bytes, t.signed, t.shift) for t in tap.split()] == [
-        (10, 1, False, 4), (11, 1, False, 12), (12, 1, True, 20)
+    tap = Tap(2, 10, 3, True, -1, 4, 5)
+    assert [(t.offset, t.bytes, t.signed, t.shift, t.high) for t in tap.split()] == [
+        (10, 1, False, 4, False), (11, 1, False, 4, True), (12, 1, True, 12, True)
     ]  # fmt: skip
-    assert {(t.source, t.lane, t.coef, t.post) for t in tap.split()} == {(2, -1, 5, True)}
+    assert {(t.source, t.lane, t.coef) for t in tap.split()} == {(2, -1, 5)}
+
+
+def test_a_sum_is_twice_the_half_that_the_engine_takes() -> None:
+    assert [(t.shift, t.high) for t in Tap(MATRIX, shift=6).split()] == [(7, False)]
+    assert [(t.shift, t.high) for t in Tap(MATRIX, shift=7).split()] == [(8, False)]
+
+
+def test_a_shift_becomes_the_next_one_that_there_is() -> None:
+    assert [up_to(MID_SHIFTS, n) for n in (0, 1, 4, 5, 12, 13)] == [0, 4, 4, 8, 12, 12]
 
 
 def test_no_two_fields_share_a_bit() -> None:

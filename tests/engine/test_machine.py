@@ -44,9 +44,9 @@ def test_a_linear_layer_its_affine_and_the_bits_behind_it(prelu: int, channels: 
     groups, turn = 32 // channels, 16 // channels
     x, h = rng.integers(0, 2, (12, 72)), rng.integers(-128, 128, (12, 32))
     weights = rng.choice([-1, 1], (32, 72))
-    attrs = {"multiply": (1, 0), "shift": (1, 4), "prelu": prelu, "mid_shift": 2, "slope_shift": 6, "out_shift": 6}
+    attrs = {"multiply": (1, 0), "shift": (3, 6), "prelu": prelu, "mid_shift": 4, "slope_shift": 6, "out_shift": 8}
     params = {
-        "coef0": rng.integers(-128, 128, 32), "bias": rng.integers(-900, 900, (1, 32)),
+        "coef0": rng.integers(-128, 128, 32), "bias": rng.integers(-3600, 3600, (1, 32)),
         "slope": rng.integers(-128, 128, 32), "bias2": rng.integers(-9000, 9000, (1, 32)),
     }  # fmt: skip
     threshold = rng.integers(-100, 100, 32)
@@ -58,17 +58,17 @@ def test_a_linear_layer_its_affine_and_the_bits_behind_it(prelu: int, channels: 
     padded = np.ones((32, 128), dtype=np.uint8)
     padded[:, :72] = weights > 0
     machine.weights[:4] = padded.reshape(2, 16, 2, 64).transpose(0, 2, 1, 3).reshape(4, 16, 64)
-    fields = [params["bias"][0] + (params["coef0"] * 56 << 1), params["bias2"][0]]
+    fields = [params["bias"][0] + (params["coef0"] * 56 << 3), params["bias2"][0] * prelu]
     fields += [(threshold << 16) | (params["slope"] & 0xFFFF), params["coef0"] & 0xFFFF]
     record = np.stack(fields).astype(np.int64).astype(np.uint32).reshape(4, groups, channels)
     machine.params[: 4 * groups] = record.transpose(1, 0, 2).reshape(4 * groups, channels)
     machine.steps[:2] = [Step(0, 0).word, Step(1, 1, 0, 1).word]
-    machine.taps[:2] = [Tap(MATRIX, shift=1, coef=0).word, Tap(0, shift=4).word]
+    machine.taps[:2] = [tap.word for tap in (*Tap(MATRIX, shift=3, coef=0).split(), *Tap(0, shift=6).split())]
     machine.run(Command(
         kind=Kind.COMPUTE, groups=turn, n0=2, n1=2, n2=2, step_count=2, tap_count=2, weights=View(0, 2),
         bits_in=View(4, 0, 4, 2), values_out=View(100, turn, 2 * groups, groups), out_group=1,
         bits_out=View(40 * 8, 2, 16, 8), param_stride=4 * turn, record=4,
-        mid_shift=2, slope_shift=6, out_shift=6, out_bits=8, out_bytes=1,
+        mid_shift=4 * prelu, slope_shift=6 * prelu, out_shift=8, out_bits=8, out_bytes=1,
         bit_mode=BitMode.THRESHOLD, prelu=bool(prelu), operand0=View(0, turn, 2 * groups, groups), group0=1, lanes=3,
     ))  # fmt: skip
     acc = (2 * x - 1) @ weights.T
@@ -93,7 +93,8 @@ def test_attention_of_two_heads_in_a_word() -> None:
     machine.params[:TABLE_WORDS] = entries.reshape(-1, 8)
     machine.params[TABLE_WORDS, 0] = threshold
     machine.params[TABLE_WORDS + 1, :2] = [(1 << 12) - 1, 0]
-    machine.taps[0], found = Tap(MATRIX).word, np.zeros((12, 32), dtype=np.int64)
+    # The half of a sum is a sixteenth of eight times that.
+    machine.taps[0], found = Tap(MATRIX, shift=3).split()[0].word, np.zeros((12, 32), dtype=np.int64)
     for head in range(2):
         part = {"start": 2 * head, "count": 2}
         machine.steps[:3] = [Step(0, 0, **part).word, Step(0, 0).word, Step(0, 0, ones=True).word]
@@ -106,7 +107,7 @@ def test_attention_of_two_heads_in_a_word() -> None:
         machine.params[30:34] = 0
         machine.run(Command(
             kind=Kind.COMPUTE, groups=2, n1=2, n2=2, step_base=1, step_count=2, tap_count=1, weights=View(16),
-            bits_in=View(20, 0, 2, 1), values_out=View(0, 0, 4, 2), out_group=1, param_base=30, out_shift=1,
+            bits_in=View(20, 0, 2, 1), values_out=View(0, 0, 4, 2), out_group=1, param_base=30, mid_shift=4,
             out_bits=8, out_bytes=1, lanes=3,
         ))  # fmt: skip
         found[:, 16 * head : 16 * head + 16] = Values(0, GRID, 16, 1, True).read(machine.values)
@@ -161,6 +162,13 @@ def test_bits_at_a_place_that_a_wide_vector_unit_cannot_write_are_refused() -> N
         machine.run(Command(kind=Kind.COMPUTE, groups=1, bits_out=View(1), out_bits=8, bit_mode=BitMode.THRESHOLD))
 
 
+@pytest.mark.parametrize(("name", "shift"), [("mid_shift", 2), ("out_shift", 4)])
+def test_a_shift_that_the_vector_unit_has_not_is_refused(name: str, shift: int) -> None:
+    command = Command(kind=Kind.COMPUTE, groups=1, out_bits=8)
+    with pytest.raises(ValueError, match=f"{name}={shift}; allowed: 0"):
+        Machine(CONFIG, b"").run(replace(command, **{name: shift}))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("signed", [0, 1])
 def test_integers_are_products_of_planes(signed: int) -> None:
     """4 w x = sum of +-2^(p+q) of planes - sum of planes of x + a constant: steps that double, the highest first."""
@@ -183,7 +191,7 @@ def test_integers_are_products_of_planes(signed: int) -> None:
                 words.append(1 - bits if turned else bits)
                 first = False
     machine.steps[: len(steps)], machine.weights[: len(words)] = steps, np.stack(words)
-    machine.taps[0] = Tap(MATRIX).word
+    machine.taps[0] = Tap(MATRIX).split()[0].word
     machine.run(Command(
         kind=Kind.COMPUTE, groups=2, n1=2, n2=2, step_count=len(steps), tap_count=1, bits_in=View(0, 0, 2, 1),
         values_out=View(0, 0, 16, 8), out_group=4, out_bits=32, out_bytes=4, lanes=3,
