@@ -33,7 +33,9 @@ module bvit_engine_lane #(
 );
   // Taps
   logic signed [SUM-1:0] x_q;
+  /* verilator lint_off UNUSEDSIGNAL */
   (* use_dsp = "yes" *) logic signed [SUM+FACTOR-1:0] product_q;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic signed [WIDE-1:0] before_q;
   always_ff @(posedge clk) begin
     unique case ({matrix, second})
@@ -49,7 +51,9 @@ module bvit_engine_lane #(
   // PReLU: what is at least 0 is multiplied by a power of two.
   logic signed [SUM-1:0] mid_q;
   logic signed [FACTOR-1:0] bend_q;
+  /* verilator lint_off UNUSEDSIGNAL */
   (* use_dsp = "yes" *) logic signed [SUM+FACTOR-1:0] bent_q;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic signed [WIDE-1:0] after_q;
   always_ff @(posedge clk) begin
     mid_q <= SUM'(before_q >>> {mid_shift, 2'd0});

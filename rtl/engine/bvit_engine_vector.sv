@@ -54,7 +54,6 @@ module bvit_engine_vector #(
 );
   localparam int TOKEN_BITS = (TOKENS > 1) ? $clog2(TOKENS) : 1;
   localparam int TURNS = (TOKEN_BITS + 1) / 2;
-  localparam int WIDE = bvit_engine_pkg::VECTOR_BITS;
   localparam int FACTOR = bvit_engine_pkg::FACTOR_BITS;
   localparam int WIDTH = bvit_engine_pkg::RESULT_BITS;
   localparam int COMPARE = bvit_engine_pkg::COMPARE_BITS;
