@@ -130,3 +130,131 @@ def test_ram(tmp_path: Path) -> None:
     wdata <= BITS'($urandom);
     re <= $urandom_range(2) != 0;
   end""", tmp_path, 3000)
+
+
+def test_delay(tmp_path: Path) -> None:
+    """Shift registers and rings in every memory; an enable and resets that come at any time."""
+    steps = (1, 2, 3, 4, 5, 8, 9, 17, 33, 40)
+    shapes = [(n, 3, style) for n in steps for style in (0, 1, 2)] + [(2, 2, 0), (3, 2, 0), (33, 33, 0), (34, 33, 0)]
+    judge("bvit_delay", [{"STEPS": n, "SHIFT": shift, "STYLE": style} for n, shift, style in shapes], """
+  logic rst = 1'b1, en = 1'b0;
+  logic [8:0] d = '0, q;
+  logic [8:0] line[STEPS];
+  int filled = 0;
+  bvit_delay #(.WIDTH(9), .STEPS(STEPS), .SHIFT_STEPS(SHIFT), .STYLE(STYLE)) u_leaf (.clk, .rst, .en, .d, .q);
+  always @(posedge clk) begin
+    if (filled == STEPS) begin
+      assert (q == line[STEPS-1]) else $error("%0h, not %0h", q, line[STEPS-1]);
+      judged <= judged + 1;
+    end
+    if (en) begin
+      line[0] <= d;
+      for (int i = 1; i < STEPS; i++) line[i] <= line[i-1];
+    end
+    if (rst) filled <= 0;
+    else if (en && filled < STEPS) filled <= filled + 1;
+    rst <= $urandom_range(8 * STEPS + 40) == 0;
+    en <= $urandom_range(3) != 0;
+    d <= 9'($urandom);
+  end""", tmp_path, 3000, needed=["bvit_ram.sv"])
+
+
+def test_booth_mul(tmp_path: Path) -> None:
+    """All products of small operands."""
+    shapes = [(2, 2), (3, 2), (2, 3), (4, 4), (5, 3), (3, 5), (6, 5), (4, 7), (5, 6)]
+    judge("bvit_booth_mul", [{"X": x, "C": c} for x, c in shapes], """
+  logic [X+C-1:0] both = '0;
+  logic signed [X-1:0] x;
+  logic signed [C-1:0] c;
+  logic signed [X+C-1:0] p;
+  assign {x, c} = both;
+  bvit_booth_mul #(.X_BITS(X), .C_BITS(C)) u_leaf (.x, .c, .p);
+  always @(posedge clk) begin
+    assert (32'(p) == 32'(x) * 32'(c)) else $error("%0d * %0d gives %0d", x, c, p);
+    judged <= judged + 1;
+    both <= both + 1'b1;
+  end""", tmp_path, 2200)
+
+
+def test_beat_counter(tmp_path: Path) -> None:
+    """Both counts, with carries through every bit, and after a reset anywhere."""
+    shapes = [(1, 1, 0), (1, 1, 1), (1, 5, 1), (2, 3, 1), (3, 2, 1), (4, 3, 1), (5, 1, 0), (8, 1, 0), (7, 4, 0),
+              (1, 4, 0), (16, 2, 1), (3, 400, 1), (4, 300, 1), (33, 1, 0), (6, 150, 1)]  # fmt: skip
+    judge("bvit_beat_counter", [{"BEATS": b, "ROUNDS": r, "FRAME": frame} for b, r, frame in shapes], """
+  localparam int ALL = BEATS * ROUNDS;
+  logic rst = 1'b1, step = 1'b0, known = 1'b0;
+  logic [((BEATS > 1) ? $clog2(BEATS) : 1)-1:0] beat;
+  logic [((ALL > 1) ? $clog2(ALL) : 1)-1:0] frame_beat;
+  int due = 0;
+  bvit_beat_counter #(.BEATS(BEATS), .ROUNDS(ROUNDS), .FRAME(FRAME != 0)) u_leaf (
+    .clk, .rst, .step, .beat, .frame_beat
+  );
+  always @(posedge clk) begin
+    if (known) begin
+      assert (32'(beat) == due % BEATS) else $error("beat %0d at %0d", beat, due);
+      assert (32'(frame_beat) == (FRAME != 0 ? due : 0)) else $error("beat %0d of the frame at %0d", frame_beat, due);
+      judged <= judged + 1;
+    end
+    known <= known || rst;
+    if (rst) due <= 0;
+    else if (step) due <= due == ALL - 1 ? 0 : due + 1;
+    rst <= $urandom_range(3 * ALL) == 0;
+    step <= $urandom_range(3) != 0;
+  end""", tmp_path, 8000)
+
+
+def test_popcount_accumulate(tmp_path: Path) -> None:
+    """Sums of one beat and of many, also beyond their width; a result that is taken, overwritten, or reset away."""
+    shapes = [(start, one_row, primitives) for start in (0, 19) for one_row in (0, 1) for primitives in (0, 1, 2)]
+    cells = ["LUT6_2.sv", "CARRY4.sv", "CARRY8.sv", "bvit_xilinx_carry.sv", "bvit_xilinx_ternary.sv"]
+    judge(
+        "bvit_popcount_accumulate",
+        [{"START": start, "ONE_ROW": one_row, "PRIMITIVES": primitives} for start, one_row, primitives in shapes],
+        """
+  localparam bit LATE = ONE_ROW == 0 && PRIMITIVES == 0;
+  logic rst = 1'b1, en = 1'b0, valid = 1'b0, first = 1'b0, last = 1'b0, taken = 1'b0, done, known = 1'b0;
+  logic [1:0][2:0] row_a = '0, row_b = '0;
+  logic [1:0][4:0] sums;
+  bvit_popcount_accumulate #(
+    .LANES(2), .BITS(3), .WIDTH(5), .START(5'(START)), .ONE_ROW(ONE_ROW != 0), .USE_PRIMITIVES(PRIMITIVES)
+  ) u_leaf (.clk, .rst, .en, .valid, .first, .last, .row_a, .row_b, .taken, .done, .sums);
+  // A beat as it is added: now, or an enabled cycle later.
+  logic [2:0] tags, tags_q = '0;
+  logic [1:0][4:0] rows, rows_q = '0, due = '0;
+  logic begun = 1'b0, finished = 1'b0;
+  always_comb begin
+    tags = LATE ? tags_q : {valid, first, last};
+    for (int lane = 0; lane < 2; lane++) begin
+      rows[lane] = LATE ? rows_q[lane] : 5'(row_a[lane]) + (ONE_ROW != 0 ? 5'd0 : 5'(row_b[lane]));
+    end
+  end
+  always @(posedge clk) begin
+    if (known) assert (done == finished) else $error("done is %b", done);
+    if (begun) begin
+      assert (sums == due) else $error("sums %0h, not %0h", sums, due);
+      judged <= judged + 1;
+    end
+    known <= known || rst;
+    if (en && tags[2]) begin
+      begun <= begun || tags[1];
+      for (int lane = 0; lane < 2; lane++) due[lane] <= rows[lane] + (tags[1] ? 5'(START) : due[lane]);
+    end
+    if (rst) finished <= 1'b0;
+    else if (en) finished <= tags[2] && tags[0];
+    else if (taken) finished <= 1'b0;
+    if (rst) tags_q <= '0;
+    else if (en) tags_q <= {valid, first, last};
+    if (en) for (int lane = 0; lane < 2; lane++) rows_q[lane] <= 5'(row_a[lane]) + 5'(row_b[lane]);
+    rst <= $urandom_range(60) == 0;
+    en <= $urandom_range(3) != 0;
+    taken <= $urandom_range(2) == 0;
+    valid <= $urandom_range(3) != 0;
+    first <= $urandom_range(3) == 0;
+    last <= $urandom_range(3) == 0;
+    for (int lane = 0; lane < 2; lane++) begin
+      // Together they are at most seven, as the counts of one beat.
+      row_a[lane] <= 3'($urandom_range(ONE_ROW != 0 ? 7 : 3));
+      row_b[lane] <= 3'($urandom_range(4));
+    end
+  end""", tmp_path, 3000, needed=cells,
+    )  # fmt: skip
