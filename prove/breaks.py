@@ -66,6 +66,12 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("operator[UNIT=4,IN=1,OUT=2,HELD=9,WAIT=3,A=2,B=2]", "bvit_replay.sv", "raddr != waddr || full", "raddr != waddr"),
     ("operator[UNIT=10,IN=1,OUT=1,HELD=14,WAIT=2,A=2,B=2]", "bvit_pool_rows.sv", "(!full || en)", "1'b1"),
     ("operator[UNIT=10,IN=1,OUT=1,HELD=14,WAIT=2,A=2,B=2]", "bvit_multi_pool.sv", "&& !clear3_q", "&& 1'b1"),
+    # sums of windows: what lies beyond the grid's left border or above it is added
+    (
+        "multi_pool[A=2,B=2,FRAMES=2]", "bvit_multi_pool.sv", "left1_valid ? token_left1[i*IN_BITS+:IN_BITS] : '0",
+        "token_left1[i*IN_BITS+:IN_BITS]",
+    ),
+    ("multi_pool[A=2,B=2,FRAMES=2]", "bvit_pool_rows.sv", "up1_q ? row_up1 : '0", "row_up1"),
     # the row rule: a key at the bound, sums of two rows, a lane without a key, a bound beyond the table's range
     (*_RULE, "] > bound_q", "] >= bound_q"),
     (*_RULE, "(row_first_q ? '0 : row_sum_q)", "row_sum_q"),

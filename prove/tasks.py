@@ -123,6 +123,10 @@ TASKS: tuple[Task, ...] = (
         for keys, kp, t, rows, bound in ((2, 1, 1, 5, 16), (2, 1, 3, 5, 16), (3, 1, 3, 4, 18), (3, 2, 1, 6, 16),
                                          (3, 2, 3, 6, 16), (4, 2, 3, 6, 16))
     ),
+    *(
+        Task(top="fv_multi_pool", parameters={"A": rows, "B": columns, "FRAMES": frames}, bound=bound)
+        for rows, columns, frames, bound in ((2, 2, 2, 24), (1, 3, 2, 24), (3, 1, 1, 18))
+    ),
     *(Task(top="fv_reset_chain", parameters={"HOLD": hold}, quick=hold == 2) for hold in (1, 2, 5)),
     Task(top="fv_axi_lite_regs", parameters={"RESET_CYCLES": 3}),
     *(
