@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -13,7 +14,10 @@ from bvit_hw.threads import usable_cores
 
 
 @click.command("build", cls=Command)
-@click.option("--board", required=True, help="What to build for: a name of `bvit-hw boards`, or a .toml file.")
+@click.option("--board", help="What to build for: a name of `bvit-hw boards`, or a .toml file.")
+@click.option("--from-study", metavar="STORAGE", help="Build a point of `bvit-hw explore`: its study's file or URL.")
+@click.option("--trial", type=click.IntRange(min=0), help="Which point: its trial's number.")
+@click.option("--study", default="bvit-hw", help="The study's name, where it has another.")
 @click.option("--preset", help="A shipped checkpoint by name (default tiny-digits).")
 @click.option(
     "--network", type=click.Path(path_type=Path), help="A network's .toml file: with random weights, for its hardware."
@@ -61,7 +65,10 @@ from bvit_hw.threads import usable_cores
 @click.option("--overwrite", is_flag=True, help="Replace another build in the output folder.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def build_command(
-    board: str,
+    board: str | None,
+    from_study: str | None,
+    trial: int | None,
+    study: str,
     preset: str | None,
     network: Path | None,
     random_weights: bool,
@@ -92,6 +99,14 @@ def build_command(
     """
     from bvit_hw.boards import load_board
 
+    if from_study is not None:
+        named = {"--board": board, "--preset": preset, "--network": network, "--checkpoint": checkpoint,
+                 "--target-fps": target_fps, "--random-weights": random_weights or None}  # fmt: skip
+        board, network, checkpoint, target_fps = _point(from_study, study, trial, named)
+    elif trial is not None:
+        raise click.UsageError(f"--trial {trial}: of which study? --from-study STORAGE")
+    if board is None:
+        raise click.UsageError("Missing option '--board'.")
     # Before PyTorch is imported: a mistyped board is told at once.
     board_name = load_board(board).name
     from bvit_hw.pipeline.options import resolve
@@ -158,3 +173,24 @@ def build_command(
         click.echo(f"no report: there is one from the step {REPORTED_FROM} on")
     if archive is not None:
         click.echo(f"for the board: {archive}")
+
+
+def _point(
+    storage: str, study: str, trial: int | None, named: Mapping[str, object]
+) -> tuple[str, Path | None, Path | None, float | None]:
+    """Board, network file, checkpoint and rate of a study's trial; what it decides may not be ``named`` besides."""
+    from bvit_hw.errors import ConfigError
+    from bvit_hw.explore.extra import require_extra
+
+    if trial is None:
+        raise click.UsageError("--from-study: which point? --trial N")
+    given = [f"{option} {value}" for option, value in named.items() if value is not None]
+    if given:
+        raise ConfigError(f"--from-study decides {', '.join(given)}: leave that out")
+    require_extra()
+    from bvit_hw.explore.chosen import chosen_trial
+
+    chosen = chosen_trial(storage, study, trial)
+    click.echo(chosen.note, err=True)
+    network = chosen.network if chosen.checkpoint is None else None
+    return chosen.board, network, chosen.checkpoint, chosen.target_fps

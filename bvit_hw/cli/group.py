@@ -27,6 +27,7 @@ _COMMANDS = {
     "compile": "bvit_hw.cli.compile_:compile_command",
     "doctor": "bvit_hw.cli.doctor:doctor_command",
     "evaluate": "bvit_hw.cli.evaluate:evaluate_command",
+    "explore": "bvit_hw.cli.explore:explore_command",
     "export": "bvit_hw.cli.export:export_command",
     "freeze": "bvit_hw.cli.freeze:freeze_command",
     "import": "bvit_hw.cli.import_:import_command",

@@ -1,0 +1,128 @@
+"""A search as one process is given it, so that a further process can be given the same."""
+
+from __future__ import annotations
+
+import logging
+import math
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.samplers import BaseSampler, BruteForceSampler, NSGAIISampler, RandomSampler, TPESampler
+
+from bvit_hw.boards import load_board
+from bvit_hw.explore.objectives import chosen_objectives
+from bvit_hw.explore.space import Space
+from bvit_hw.explore.storage import STUDY_NAME, open_storage, open_study
+from bvit_hw.explore.training import TrainingData, open_training_data
+from bvit_hw.explore.worker import Search, Worker
+from bvit_hw.train import RunOptions
+
+log = logging.getLogger(__name__)
+
+SAMPLERS = ("auto", "grid", "tpe", "nsga2", "random")
+#: points up to which a search without training goes through all of them
+_ALL = 2000
+#: trials of a search that does not go through all points, where nothing is said
+_TRIALS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the command line asks for."""
+
+    space: Space
+    boards: tuple[str, ...]
+    objectives: str
+    out: Path
+    storage: str
+    study: str = STUDY_NAME
+    data: str | None = None
+    trials: int | None = None
+    sampler: str = "auto"
+    seed: int | None = None
+    device: str = "auto"
+    readers: int = 0
+    interval: float = 10.0
+    patience: float = 60.0
+
+    def worker(
+        self,
+        say: Callable[[str], None] = lambda text: None,
+        done: Callable[[int, int], None] = lambda count, total: None,
+    ) -> Worker:
+        """A worker on the study, which is begun where there is none. Raises a BvitError for what does not fit."""
+        objectives = chosen_objectives(self.objectives)
+        self.space.require_legal()
+        boards = {board.name: board for board in map(load_board, self.boards)}
+        trains = any(objective.trains for objective in objectives)
+        data: TrainingData | None = open_training_data(self.space, self.data) if trains else None
+        sampler, trials = self._sampler(len(boards), trains)
+        study = open_study(
+            open_storage(self.storage),
+            self.study,
+            objectives=objectives,
+            identity={**self.space.identity(), "boards": list(boards)},
+            data=data.identity() if data is not None else None,
+            sampler=sampler,
+        )
+        search = Search(
+            space=self.space,
+            boards=boards,
+            objectives=objectives,
+            out=self.out,
+            trials=self.trials or trials,
+            data=data,
+            checkpoint=self.space.checkpoint if data is None else None,
+            options=RunOptions(device=self.device, workers=self.readers, tensorboard=False),
+            interval=self.interval,
+            patience=self.patience,
+        )
+        return Worker(study, search, say=say, done=done)
+
+    def _sampler(self, boards: int, trains: bool) -> tuple[BaseSampler, int]:
+        """Optuna's sampler, and how many trials it is asked for where nothing is said."""
+        points = self.space.networks * boards * len(self.space.targets)
+        kind = self.sampler
+        if kind == "auto":
+            kind = "grid" if not trains and points <= _ALL else "tpe"
+        if kind == "grid":
+            legal, reasons = self.space.looked_at()
+            return BruteForceSampler(seed=self.seed), legal * boards * len(self.space.targets) + reasons.total()
+        if kind == "nsga2":
+            return NSGAIISampler(seed=self.seed), _TRIALS
+        if kind == "random":
+            return RandomSampler(seed=self.seed), _TRIALS
+        startup = max(5, min(10, math.ceil((self.trials or _TRIALS) / 4)))
+        return TPESampler(seed=self.seed, n_startup_trials=startup, constant_liar=True), min(_TRIALS, points)
+
+
+def _work(settings: Settings) -> None:
+    """A further worker, silent; what ends it is said on stderr."""
+    try:
+        settings.worker().run()
+    except KeyboardInterrupt:
+        sys.exit(2)
+
+
+@contextmanager
+def further_workers(settings: Settings, count: int) -> Iterator[None]:
+    """So many workers in processes of their own beside the block's; it waits for them."""
+    context = multiprocessing.get_context("spawn")
+    others = [context.Process(target=_work, args=(settings,), name=f"bvit-worker-{n + 1}") for n in range(count)]
+    for process in others:
+        process.start()
+    try:
+        yield
+        for process in others:
+            process.join()
+    except BaseException:
+        for process in others:
+            process.terminate()
+            process.join()
+        raise
+
+

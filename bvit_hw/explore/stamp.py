@@ -1,0 +1,102 @@
+"""A sign of life in the trial that a worker runs; and trials whose worker has died, given to another.
+
+Optuna's own heartbeat is for databases alone, not for its journal file, so both have this one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+log = logging.getLogger(__name__)
+
+STAMP, WORKER, RETRY_OF, FINAL_OF, RUNGS, SURPLUS, REASON = (
+    "stamp", "worker", "retry_of", "final_of", "rungs", "surplus", "reason",
+)  # fmt: skip
+#: attributes that a trial which is taken again keeps
+_KEPT = (FINAL_OF, RUNGS)
+
+
+class Lost(Exception):
+    """The trial was taken for dead, and another worker has it: this one's work on it is not wanted any more."""
+
+
+class Stamp:
+    """Writes the time into the running trial every ``interval`` seconds, in a thread, while the block runs."""
+
+    def __init__(self, trial: optuna.Trial, interval: float) -> None:
+        self.trial, self.interval = trial, interval
+        self.lost = False
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="bvit-stamp", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
+        self.trial.set_user_attr(STAMP, time.time())
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise :class:`Lost` where the trial is another worker's by now."""
+        if self.lost:
+            raise Lost
+
+    def _run(self) -> None:
+        while not self._end.wait(self.interval):
+            try:
+                self.trial.set_user_attr(STAMP, time.time())
+            except UpdateFinishedTrialError:
+                self.lost = True
+                return
+            except Exception as error:  # a file system or database that is away for a moment
+                log.warning("trial %d: no sign of life could be written: %s", self.trial.number, error)
+
+
+def last_sign(trial: FrozenTrial) -> float:
+    """When the trial's worker was last seen alive."""
+    started = trial.datetime_start.timestamp() if trial.datetime_start is not None else 0.0
+    return float(trial.user_attrs.get(STAMP, started))
+
+
+def take_back(study: optuna.Study, patience: float) -> list[int]:
+    """Tell FAIL of trials without a sign of life for ``patience`` seconds, and enqueue them again; their numbers.
+
+    Of several workers that do so at once, one succeeds for each trial.
+    """
+    taken = []
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if time.time() - last_sign(trial) <= patience:
+            continue
+        try:
+            study.tell(trial.number, state=TrialState.FAIL)
+        except (ValueError, UpdateFinishedTrialError):
+            continue  # it has ended meanwhile, or another worker has told so
+        enqueue_again(study, trial)
+        taken.append(trial.number)
+    return taken
+
+
+def enqueue_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Put the trial's choices, and what it is to go on with, into the queue."""
+    kept: dict[str, Any] = {name: trial.user_attrs[name] for name in _KEPT if name in trial.user_attrs}
+    study.enqueue_trial(trial.params, user_attrs={**kept, RETRY_OF: origin(trial)})
+
+
+def origin(trial: FrozenTrial | optuna.Trial) -> int:
+    """The number under which the work of a trial began."""
+    return int(trial.user_attrs.get(RETRY_OF, trial.number))

@@ -1,0 +1,258 @@
+"""One worker of a search: takes trials until there is nothing left to do; others may run beside it, anywhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from bvit_hw.boards import Board
+from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.explore.hardware import Hardware, Point
+from bvit_hw.explore.objectives import Measured, Objective, dominates
+from bvit_hw.explore.rungs import Rungs
+from bvit_hw.explore.space import Axis, Space
+from bvit_hw.explore.stamp import (
+    FINAL_OF,
+    REASON,
+    RETRY_OF,
+    RUNGS,
+    SURPLUS,
+    Lost,
+    Stamp,
+    enqueue_again,
+    origin,
+    take_back,
+)
+from bvit_hw.explore.training import TrainingData, digest_of, final_epochs, network_of, train_network
+from bvit_hw.models.config import BinaryViTConfig
+from bvit_hw.models.cost import network_cost
+from bvit_hw.train import EpochReport, RunOptions, TrainingError
+
+log = logging.getLogger(__name__)
+
+#: seconds between looks at what the others do, where there is nothing to do
+_WAIT = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What a worker works on, and where."""
+
+    space: Space
+    boards: Mapping[str, Board]
+    objectives: Sequence[Objective]
+    out: Path
+    #: trials of the study by all workers, finalists and those taken again not counted
+    trials: int
+    data: TrainingData | None = None
+    #: the weights of the one network that is folded, where it has some and nothing trains
+    checkpoint: Path | None = None
+    options: RunOptions = field(default_factory=lambda: RunOptions(tensorboard=False))
+    #: seconds between signs of life, and without one after which a trial is taken back
+    interval: float = 10.0
+    patience: float = 60.0
+
+
+class Worker:
+    """Runs trials of ``study``; ``say`` hears of what it is doing, ``done`` of numbers finished and asked for."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        search: Search,
+        *,
+        say: Callable[[str], None] = lambda text: None,
+        done: Callable[[int, int], None] = lambda count, total: None,
+    ) -> None:
+        self.study, self.search, self.say, self.done = study, search, say, done
+        self.hardware = Hardware(search.boards, search.out / "hardware")
+        self._stamp: Stamp | None = None
+
+    def run(self) -> None:
+        """Until all trials and finalists are done, whoever did them."""
+        while True:
+            for number in take_back(self.study, self.search.patience):
+                self.say(f"trial {number}: its worker gave no sign of life; it is taken again")
+            trials = self.study.get_trials(deepcopy=False)
+            states = [trial.state for trial in trials]
+            fresh = _fresh(trials)
+            self.done(sum(t.state.is_finished() for t in fresh), self.search.trials)
+            if TrialState.WAITING in states or len(fresh) < self.search.trials:
+                self._one()
+            elif TrialState.RUNNING in states:
+                time.sleep(_WAIT)
+            elif not self._enqueue_finalists(trials):
+                return
+
+    def _one(self) -> None:
+        try:
+            self.study.optimize(self._trial, n_trials=1)
+        except (Lost, ValueError, UpdateFinishedTrialError):
+            if self._stamp is None or not self._stamp.lost:
+                raise
+            self.say("the trial was taken for dead; another worker has it")
+        except KeyboardInterrupt:
+            if self._stamp is not None:
+                number = self._stamp.trial.number
+                trial = next(t for t in self.study.get_trials(deepcopy=False) if t.number == number)
+                if trial.state == TrialState.FAIL:
+                    enqueue_again(self.study, trial)
+            raise
+
+    def _trial(self, trial: optuna.Trial) -> tuple[float, ...]:
+        self._stamp = Stamp(trial, self.search.interval)
+        with self._stamp:
+            return self._measure(trial)
+
+    def _measure(self, trial: optuna.Trial) -> tuple[float, ...]:
+        if not ({RETRY_OF, FINAL_OF} & trial.user_attrs.keys()):
+            before = [t for t in _fresh(self.study.get_trials(deepcopy=False)) if t.number < trial.number]
+            if len(before) >= self.search.trials:  # another worker was quicker
+                trial.set_user_attr(SURPLUS, True)
+                _prune(trial, "not asked for: others did the last ones")
+        try:
+            config = self.search.space.config(lambda axis: _suggest(trial, axis))
+        except ConfigError as error:
+            _prune(trial, str(error))
+        board = trial.suggest_categorical("board", list(self.search.boards))
+        wish = trial.suggest_categorical("target_fps", list(self.search.space.targets))
+        trial.set_user_attr("network", config.model_dump(mode="json"))
+        self.say(f"trial {trial.number}: folding for {board} at {wish}")
+        try:
+            point = self._point(trial, config, self.search.checkpoint)
+            accuracy = None
+            if self.search.data is not None:
+                accuracy, checkpoint = self._accuracy(trial, config, point)
+                if checkpoint.is_file():  # else it was trained on another machine
+                    point = self._point(trial, config, checkpoint)
+        except FoldingError as error:
+            _prune(trial, str(error))
+        measured = Measured(point, network_cost("network", config), accuracy)
+        return tuple(objective.value(measured) for objective in self.search.objectives)
+
+    def _point(self, trial: optuna.Trial, config: BinaryViTConfig, checkpoint: Path | None) -> Point:
+        """The folding that the trial asks for; FoldingError where there is none, or it breaks a constraint."""
+        point = self.hardware.point(config, trial.params["board"], trial.params["target_fps"], checkpoint)
+        trial.set_user_attr("point", asdict(point))
+        trial.set_user_attr("folded", "random weights" if checkpoint is None else "trained weights")
+        broken = self.search.space.constraints.broken(point)
+        if broken:
+            raise FoldingError(broken)
+        return point
+
+    def _accuracy(self, trial: optuna.Trial, config: BinaryViTConfig, point: Point) -> tuple[float, Path]:
+        """Accuracy on the test images, and the checkpoint."""
+        space, data = self.search.space, self.search.data
+        assert data is not None
+        final = FINAL_OF in trial.user_attrs
+        network = network_of(config, f"trial-{origin(trial)}", space)
+        epochs = final_epochs(network, space.training, data) if final else space.training.epochs
+        trial.set_user_attr("epochs", epochs)
+        trial.set_user_attr("digest", digest_of(config))
+        known = self._trained(digest_of(config), epochs)
+        if known is not None:
+            trial.set_user_attr("trained_by", known.user_attrs.get("trained_by", known.number))
+            for name in ("accuracy", "checkpoint"):
+                trial.set_user_attr(name, known.user_attrs[name])
+            return float(known.user_attrs["accuracy"]), Path(known.user_attrs["checkpoint"])
+        ladder = space.training.rungs if not final else ()
+        passed = {int(epoch): float(value) for epoch, value in trial.user_attrs.get(RUNGS, {}).items()}
+        rungs = Rungs(self.study, point.rate, space.training, passed) if ladder else None
+
+        def on_epoch(report: EpochReport) -> None:
+            if self._stamp is not None:
+                self._stamp.check()
+            self.say(f"trial {trial.number}: {report.epoch} of {epochs} epochs, loss {report.loss:.3f}")
+            if rungs is None or report.accuracy is None or report.epoch not in ladder or report.epoch in passed:
+                return
+            passed[report.epoch] = report.accuracy.top1
+            trial.set_user_attr(RUNGS, {str(epoch): value for epoch, value in passed.items()})
+            if rungs.stop(report.epoch, report.accuracy.top1):
+                rungs.close(None)
+                trial.set_user_attr("accuracy_at_rung", report.accuracy.top1)
+                _prune(trial, f"{report.accuracy.top1:.2%} after {report.epoch} epochs, below others of its rate")
+
+        try:
+            result = train_network(
+                network,
+                self.search.out / "training" / network.name,
+                epochs=epochs,
+                training=space.training,
+                data=data,
+                options=replace(self.search.options, evaluate_every=ladder[0] if ladder else 0),
+                on_epoch=on_epoch,
+                on_step=lambda report: self._stamp.check() if self._stamp is not None else None,
+            )
+        except TrainingError as error:
+            _prune(trial, str(error))
+        if rungs is not None:
+            rungs.close(result.accuracy)
+        trial.set_user_attr("accuracy", result.accuracy)
+        trial.set_user_attr("checkpoint", str(result.checkpoint.absolute()))
+        return result.accuracy, result.checkpoint
+
+    def _trained(self, digest: str, epochs: int) -> FrozenTrial | None:
+        """A finished trial of the same network, trained as long: for another board or rate."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            attributes = trial.user_attrs
+            if attributes.get("digest") == digest and attributes.get("epochs") == epochs:
+                return trial
+        return None
+
+    def _enqueue_finalists(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Let the best train in full, each once, whichever worker comes first; whether there is something to do.
+
+        A study of that name is what a worker makes to say that it has enqueued one: only the first can.
+        """
+        count = self.search.space.training.finalists if self.search.data is not None else 0
+        found = False
+        for trial in finalists(trials, self.search.objectives, count):
+            with suppress(DuplicatedStudyError):
+                optuna.create_study(
+                    storage=self.study._storage, study_name=f"{self.study.study_name}/finalist-{trial.number}"
+                )
+                self.study.enqueue_trial(trial.params, user_attrs={FINAL_OF: trial.number})
+                found = True
+        return found
+
+
+def finalists(trials: Sequence[FrozenTrial], objectives: Sequence[Objective], count: int) -> list[FrozenTrial]:
+    """Trials that no other one dominates, a network once, the most accurate first, at most ``count``."""
+    done = [t for t in trials if t.state == TrialState.COMPLETE and FINAL_OF not in t.user_attrs]
+    best = [t for t in done if not any(dominates(o.values, t.values, objectives) for o in done)]
+    best.sort(key=lambda t: (-float(t.user_attrs.get("accuracy", 0.0)), t.number))
+    by_network: dict[object, FrozenTrial] = {}
+    for trial in best:
+        by_network.setdefault(trial.user_attrs.get("digest", trial.number), trial)
+    return list(by_network.values())[:count]
+
+
+def _fresh(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Trials that count: neither finalists nor taken again, nor one too many."""
+    return [t for t in trials if not ({RETRY_OF, FINAL_OF, SURPLUS} & t.user_attrs.keys())]
+
+
+def _prune(trial: optuna.Trial, reason: str) -> NoReturn:
+    trial.set_user_attr(REASON, reason)
+    raise optuna.TrialPruned(reason)
+
+
+def _suggest(trial: optuna.Trial, axis: Axis) -> Any:
+    """What Optuna chooses for the axis; arrays are written out, for it takes plain values only."""
+    if axis.ordered:
+        low, high = axis.alternatives[0], axis.alternatives[-1]
+        step = axis.alternatives[1] - low if len(axis.alternatives) > 1 else 1
+        return trial.suggest_int(axis.name, low, high, step=step)
+    if not isinstance(axis.alternatives[0], tuple):
+        return trial.suggest_categorical(axis.name, list(axis.alternatives))
+    by_text = {str(list(value)): value for value in axis.alternatives}
+    return by_text[trial.suggest_categorical(axis.name, list(by_text))]

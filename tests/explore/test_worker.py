@@ -1,0 +1,145 @@
+"""Workers that share a study: rungs, finalists, one that is killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from bvit_hw.errors import ConfigError
+from bvit_hw.explore.chosen import chosen_trial
+from bvit_hw.explore.front import found_in
+from bvit_hw.explore.page import write_found
+from bvit_hw.explore.settings import Settings
+from bvit_hw.explore.space import read_space
+from bvit_hw.explore.stamp import FINAL_OF, RETRY_OF, RUNGS, STAMP, WORKER
+from bvit_hw.explore.storage import load_study
+from tests.explore.tiny import TRAINED_SPACE, write_space
+
+
+def _settings(folder: Path, text: str = TRAINED_SPACE, **changes: object) -> Settings:
+    settings = Settings(
+        space=read_space(write_space(folder, text)),
+        boards=("u250",),
+        objectives="accuracy,rate,lut",
+        out=folder / "out",
+        storage=str(folder / "study.journal"),
+        trials=3,
+        seed=0,
+        interval=0.2,
+        patience=6.0,
+    )
+    return replace(settings, **changes)  # type: ignore[arg-type]
+
+
+def _run(settings: Settings) -> None:
+    settings.worker().run()
+
+
+def test_a_killed_workers_trial_is_taken_again(tmp_path: Path) -> None:
+    """Two workers of one study; the one that trains is killed by SIGKILL, the other does all that is left."""
+    settings = _settings(tmp_path, TRAINED_SPACE.replace("first_rung = 1", "first_rung = 0").replace("= 6", "= 8"))
+    study = settings.worker().study
+    context = multiprocessing.get_context("fork")  # PyTorch is imported already; its threads are not running
+    workers = [context.Process(target=_run, args=(settings,)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    killed = None
+    deadline = time.monotonic() + 300
+    while killed is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            state = tmp_path / "out" / "training" / f"trial-{trial.number}" / "train_state.safetensors"
+            if state.is_file() and WORKER in trial.user_attrs:
+                pid = int(trial.user_attrs[WORKER].rpartition(":")[2])
+                os.kill(pid, signal.SIGKILL)
+                killed = trial.number, pid
+                break
+    assert killed is not None, "no trial came to train"
+    for worker in workers:
+        worker.join(300)
+    assert sorted(w.exitcode for w in workers if w.exitcode is not None) == [-signal.SIGKILL, 0]
+    number, pid = killed
+    trials = study.get_trials(deepcopy=False)
+    dead = trials[number]
+    again = [trial for trial in trials if trial.user_attrs.get(RETRY_OF) == number]
+    assert dead.state == TrialState.FAIL and len(again) == 1
+    assert again[0].params == dead.params and again[0].state == TrialState.COMPLETE
+    assert again[0].user_attrs[WORKER] != dead.user_attrs[WORKER]
+    assert f"trial-{number}" in again[0].user_attrs["checkpoint"], "it did not go on in the same folder"
+    assert not [t for t in trials if t.state in (TrialState.RUNNING, TrialState.WAITING)]
+    fresh = [t for t in trials if not {RETRY_OF, FINAL_OF, "surplus"} & t.user_attrs.keys()]
+    assert len(fresh) == 3
+    finals = [t for t in trials if FINAL_OF in t.user_attrs]
+    assert len(finals) == 1 and finals[0].user_attrs["epochs"] == 7, "a finalist is trained once"
+
+
+def test_a_search_with_rungs(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, TRAINED_SPACE.replace("epochs = 6", "epochs = 2").replace("= 7", "= 3"), trials=3)
+    worker = settings.worker()
+    worker.run()
+    trials = worker.study.get_trials(deepcopy=False)
+    assert all(STAMP in trial.user_attrs for trial in trials)
+    measured = [t for t in trials if RUNGS in t.user_attrs and FINAL_OF not in t.user_attrs]
+    assert measured and all(list(t.user_attrs[RUNGS]) == ["1"] for t in measured)
+    stopped = [t for t in trials if t.state == TrialState.PRUNED]
+    for trial in stopped:  # the best at the rung goes on, always
+        best = max(t.user_attrs[RUNGS]["1"] for t in measured)
+        assert trial.user_attrs[RUNGS]["1"] < best and "after 1 epochs" in trial.user_attrs["reason"]
+    final = next(t for t in trials if FINAL_OF in t.user_attrs)
+    assert final.state == TrialState.COMPLETE and final.user_attrs["epochs"] == 3
+    assert final.user_attrs["folded"] == "trained weights" and Path(final.user_attrs["checkpoint"]).is_file()
+
+    found = found_in(worker.study, settings.space, settings.storage)
+    assert final.user_attrs[FINAL_OF] not in [row.number for row in found.rows], "the finalist stands for it"
+    row = next(row for row in found.rows if row.number == final.number)
+    assert row.training == "full" and row.command.endswith(f"study.journal --trial {final.number}")
+    page = write_found(found, tmp_path).read_text()
+    assert row.command in page and "https://cdn" not in page.split("</script>", 1)[1] and row.checkpoint in page
+
+    chosen = chosen_trial(settings.storage, settings.study, final.number)
+    assert chosen.checkpoint == Path(final.user_attrs["checkpoint"]) and chosen.board == "u250"
+    assert chosen.target_fps == 20000
+    Path(final.user_attrs["checkpoint"]).unlink()
+    gone = chosen_trial(settings.storage, settings.study, final.number)
+    assert gone.checkpoint is None and "not on this machine" in gone.note
+    with pytest.raises(ConfigError, match="--trial 99: study 'bvit-hw' has trials 0 to"):
+        chosen_trial(settings.storage, settings.study, 99)
+    with pytest.raises(ConfigError, match="has no study 'other'; there are: bvit-hw"):
+        load_study(settings.storage, "other")
+
+    # The same study again has nothing to do; one of another space, or other data, is refused.
+    count = len(trials)
+    again = settings.worker()
+    again.run()
+    assert len(again.study.get_trials()) == count
+    wider = TRAINED_SPACE.replace("[24]", "[32]").replace("epochs = 6", "epochs = 2").replace("= 7", "= 3")
+    with pytest.raises(ConfigError, match=r"of another space \(network.mlp_widths"):
+        _settings(tmp_path, wider).worker()
+    worker.study.set_user_attr("data", {**worker.study.user_attrs["data"], "train": 7})
+    with pytest.raises(ConfigError, match=r"of other data \(train: 7 -> 1437"):
+        settings.worker()
+
+
+def test_without_training_all_points_are_exact(tmp_path: Path) -> None:
+    """Constraints are checked before; a database serves as well as a journal."""
+    text = 'base = "tiny.toml"\n[network]\nmlp_widths = [[8], [12], [16]]\n[hardware]\ntarget_fps = ["fastest", 1e9]\n'
+    settings = _settings(
+        tmp_path, text + "[constraints]\nmin_fps = 5\n", objectives="rate,lut,binary_macs", trials=None,
+        storage=f"sqlite:///{tmp_path}/study.db",
+    )  # fmt: skip
+    worker = settings.worker()
+    worker.run()
+    trials = worker.study.get_trials()
+    assert len(trials) == 5, "two legal networks at two rates, and one that is none"
+    reasons = sorted(t.user_attrs["reason"] for t in trials if t.state == TrialState.PRUNED)
+    assert len(reasons) == 3 and "1e+09 frames a second" in reasons[-1] and "no multiple" in reasons[0]
+    found = found_in(worker.study, settings.space, settings.storage)
+    assert len(found.rows) == 2 and {row.training for row in found.rows} == {"none"}
+    assert found.rows[0].command == f"bvit-hw build --from-study {settings.storage} --trial {found.rows[0].number}"
