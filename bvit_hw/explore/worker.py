@@ -15,7 +15,7 @@ from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from bvit_hw.boards import Board
-from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.errors import BvitError, ConfigError, FoldingError
 from bvit_hw.explore.hardware import Hardware, Point
 from bvit_hw.explore.objectives import Measured, Objective, dominates
 from bvit_hw.explore.rungs import Rungs
@@ -100,7 +100,7 @@ class Worker:
             if self._stamp is None or not self._stamp.lost:
                 raise
             self.say("the trial was taken for dead; another worker has it")
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, BvitError):  # stopped, or the disk is full: it is not the trial's fault
             if self._stamp is not None:
                 number = self._stamp.trial.number
                 trial = next(t for t in self.study.get_trials(deepcopy=False) if t.number == number)

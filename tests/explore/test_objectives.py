@@ -7,7 +7,6 @@ import pytest
 from bvit_hw.errors import ConfigError
 from bvit_hw.explore.hardware import Point
 from bvit_hw.explore.objectives import Measured, chosen_objectives, dominates
-from bvit_hw.explore.rungs import band_of
 from bvit_hw.models.cost import network_cost
 from tests.explore.tiny import TINY
 
@@ -33,7 +32,3 @@ def test_dominance_minds_the_directions() -> None:
     chosen = chosen_objectives("rate,lut")
     assert dominates((2, 5), (1, 5), chosen) and dominates((1, 4), (1, 5), chosen)
     assert not dominates((1, 5), (1, 5), chosen) and not dominates((2, 6), (1, 5), chosen)
-
-
-def test_bands() -> None:
-    assert [band_of(rate) for rate in (0.2, 1, 3.9, 4, 63.9, 64, 97656)] == [0, 1, 1, 4, 16, 64, 65536]
