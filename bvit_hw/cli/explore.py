@@ -29,7 +29,7 @@ from bvit_hw.threads import usable_cores
               show_default=True, help="Optuna's: auto is grid where nothing trains and points are few, else tpe."
               )  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 256), help="Workers here (default: 1; without training one a core).")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the sampler.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the sampler; another one on each machine.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--workers", type=click.IntRange(0, 1024), default=0, show_default=True,
               help="Processes that read pictures, where these do not fit in memory.")  # fmt: skip

@@ -8,7 +8,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optuna.samplers import BaseSampler, BruteForceSampler, NSGAIISampler, RandomSampler, TPESampler
@@ -112,7 +112,11 @@ def _work(settings: Settings) -> None:
 def further_workers(settings: Settings, count: int) -> Iterator[None]:
     """So many workers in processes of their own beside the block's; it waits for them."""
     context = multiprocessing.get_context("spawn")
-    others = [context.Process(target=_work, args=(settings,), name=f"bvit-worker-{n + 1}") for n in range(count)]
+    others = []
+    for n in range(1, count + 1):
+        # Equal seeds would draw equal trials.
+        own = replace(settings, seed=None if settings.seed is None else settings.seed + n)
+        others.append(context.Process(target=_work, args=(own,), name=f"bvit-worker-{n}"))
     for process in others:
         process.start()
     try:
