@@ -44,9 +44,12 @@ def write_kernels(folder: Path, board: Board, cut: Sequence[str] = ()) -> list[I
         logits_exponent=-4,
     )
     contents = [
-        IpContents(top=kernel.module, sources=sources, model_hash=MODEL_HASH, streams=kernel.streams)
+        IpContents(
+            top=kernel.module, sources=sources, model_hash=MODEL_HASH, streams=kernel.streams,
+            frame_bytes=border.frame_bytes, classes=border.classes,
+        )
         for kernel, sources in zip(made.kernels, made.sources.values(), strict=True)
-    ]
+    ]  # fmt: skip
     for ip, core, kernel in zip(contents, made.cores, made.kernels, strict=True):
         target = kernel_folder(folder, contents, ip) / "ip"
         core.write(target, target / "mem")

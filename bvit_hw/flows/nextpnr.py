@@ -175,5 +175,6 @@ def route_alone(
     (work / f"{_TOP}.sv").write_text(text)
     for file, memory in job.memories.items():
         (work / file).write_text(memory)
-    run_script(work, target.netlist_script([source.name for source in job.sources], top=_TOP), job.sources)
+    names = [f"{_TOP}.sv", *(source.name for source in job.sources)]
+    run_script(work, target.netlist_script(names, top=_TOP), job.sources)
     return place_and_route(work, device, clock_mhz=clock_mhz, constraints=None, must_hold=False, seed=seed)

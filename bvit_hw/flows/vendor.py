@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from bvit_hw.boards import Board
 from bvit_hw.errors import ConfigError, ToolError
-from bvit_hw.flows import vitis, vivado
+from bvit_hw.flows import ecp5, vitis, vivado
+from bvit_hw.flows.nextpnr import nextpnr_version
 from bvit_hw.flows.vivado import IpContents
 from bvit_hw.flows.vivado import kernel_folder as kernel_folder
 
@@ -142,10 +143,36 @@ class NoFlow(VendorFlow):
         raise ToolError(self.missing)
 
 
-class NextpnrFlow(NoFlow):
-    """An ECP5: its operators are placed and routed one by one (nextpnr.py); the board's top is not written yet."""
+class NextpnrFlow(VendorFlow):
+    """An ECP5's bitstream by Yosys, nextpnr and ecppack, which are Python packages."""
 
-    missing = "bitstream not built: the top level for a board with an ECP5 is not written yet"
+    command, results = "", (ecp5.BITSTREAM,)
+    kept = ("timing.json", "nextpnr.log", "yosys.log")
+    missing = "bitstream not built: nextpnr is not installed; pip install 'bvit-hw[ecp5]', then build again"
+
+    def check_clock(self, board: Board, clock_mhz: float) -> None:
+        """What the PLL can make, and the serial port can be served with."""
+        if board.nextpnr is not None:
+            ecp5.pll_of(board.nextpnr.oscillator_mhz, clock_mhz)
+            ecp5.bit_sixteenths(board, clock_mhz)
+
+    def write(
+        self, folder: Path, board: Board, clock_mhz: float, kernels: Sequence[IpContents], *, jobs: int
+    ) -> None:
+        """See ecp5.py."""
+        ecp5.write_top(folder, board, clock_mhz, kernels)
+
+    def path(self) -> str | None:
+        """The package's version."""
+        return nextpnr_version()
+
+    def build(self, folder: Path) -> dict[str, str]:
+        """The bitstream."""
+        return ecp5.build_bitstream(folder)
+
+    def implementation(self, folder: Path) -> dict[str, float]:
+        """See ecp5.py."""
+        return ecp5.read_implementation(folder)
 
 
 #: by the name that a family gives (targets/target.py)

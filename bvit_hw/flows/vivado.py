@@ -46,7 +46,8 @@ class IpContents:
 
     ``sources`` are file names in compile order, top last; ``streams`` its ports with the bits of tdata, those that
     begin with m_ are outputs. The kernel with the pixels, s_axis, has the registers. A single engine has no streams: it
-    has registers, an interrupt, and a master to DRAM of ``master_bits``.
+    has registers, an interrupt, and a master to DRAM of ``master_bits``. A frame of the accelerator has ``frame_bytes``
+    of pixels and ``classes`` logits; only who moves them needs to know.
     """
 
     top: str
@@ -54,6 +55,8 @@ class IpContents:
     model_hash: str
     streams: Mapping[str, int]
     master_bits: int = 0
+    frame_bytes: int = 0
+    classes: int = 0
 
     @property
     def has_registers(self) -> bool:

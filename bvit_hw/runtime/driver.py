@@ -71,7 +71,8 @@ class Accelerator(Classifier):
             check_identity(self.info, link.read)
             i = self.info
             most = min(link.max_bytes // i.frame_bytes, link.max_bytes // (4 * i.classes), reg.PACKET_FRAMES_COUNT)
-            wanted = min(_BATCH_FRAMES, max(1, _BATCH_BYTES // i.frame_bytes)) if batch is None else int(batch)
+            usual = min(_BATCH_FRAMES, most, max(1, _BATCH_BYTES // i.frame_bytes))
+            wanted = usual if batch is None else int(batch)
             if not 1 <= wanted <= most:
                 raise ValueError(f"batch={wanted}; allowed: 1..{most} images a transfer")
             self.batch = wanted

@@ -17,10 +17,13 @@ from .driver import Accelerator
 from .engine import PROGRAMME, Engine
 from .errors import ImageError, PackageError
 from .model_info import ModelInfo
+from .serial_link import open_serial
 from .sums import SUMS, USERS_OWN, differences, listed
 
 #: the accelerator's sources and memories
 _IP = "ip"
+#: what a device at a serial port begins with
+_SERIAL = "serial:"
 #: what opening the accelerator reads: a few megabytes
 _LOADED = ("model.json", PROGRAMME, "bvit_hw.bit", "bvit_hw.hwh", "bvit_hw.xclbin")
 
@@ -50,16 +53,24 @@ def connect(package: str | Path = ".", device: str | None = None, **options: Any
     """The accelerator of the package in ``package``: the board's where its bitstream is there, else the simulated one.
 
     It is an :class:`Engine` where the package's bitstream holds a single engine, else an :class:`Accelerator`.
-    ``device`` ("board", "sim", "auto"; default: the environment variable BVIT_HW_DEVICE, or auto) chooses by hand;
+    ``device`` ("board", "sim", "auto"; default: the environment variable BVIT_HW_DEVICE, or auto) chooses by hand.
+    "serial:/dev/ttyUSB0" is the accelerator of a board at that port; alone, it is that of the package in this folder.
     ``options`` go to the class. Where the package has SHA256SUMS, what is loaded is compared with them
     first: the model's description and, as far as they cover it, the bitstream. Raises DeviceError when there is no such
     device, PackageError for a file that was changed.
     """
+    if device is None and str(package).startswith(_SERIAL):
+        package, device = ".", str(package)
     folder = Path(package)
     chosen = device or os.environ.get("BVIT_HW_DEVICE") or "auto"
     if (folder / SUMS).is_file():
         _compare(folder, {name for name in listed(folder) if name in _LOADED})
-    return open_accelerator(find_device(folder, chosen), folder / "model.json", **options)
+    model = folder / "model.json"
+    if chosen.startswith(_SERIAL):
+        info = ModelInfo.read(model)
+        link = open_serial(chosen.removeprefix(_SERIAL), frame_bytes=info.frame_bytes, classes=info.classes)
+        return Accelerator(link=link, model=model, **options)
+    return open_accelerator(find_device(folder, chosen), model, **options)
 
 
 def open_accelerator(bitstream: str | Path, model: str | Path, **options: Any) -> Any:

@@ -115,10 +115,14 @@ class Target:
                 f"{', '.join(self.coefficients)}. benchmarks/fit_costs.py writes it"
             ) from None
 
-    def netlist_script(self, sources: Sequence[str], *, top: str) -> str:
-        """The Yosys script that maps ``top`` of ``sources`` and its own file, pads and all, into ``netlist.json``."""
+    def netlist_script(self, sources: Sequence[str], *, top: str, cells: Sequence[str] = ()) -> str:
+        """The Yosys script that maps ``top`` of ``sources``, pads and all, into ``netlist.json``.
+
+        ``cells`` are modules of which only the ports are of interest: the target has them, such as a PLL.
+        """
+        known = "".join(f" --blackboxed-module {cell}" for cell in cells)
         return (
-            f"read_slang --keep-hierarchy --top {top} {top}.sv {' '.join(sources)}\n"
+            f"read_slang --keep-hierarchy{known} --top {top} {' '.join(sources)}\n"
             f"{self.netlist.format(top=top)}\n"
             "write_json netlist.json\n"
         )

@@ -36,6 +36,7 @@ ELSEWHERE_TESTED = {
     "flows.border_jobs": "pipeline/test_pipeline.py: a build synthesizes what stands around its core",
     "flows.device_model": "runtime/: the simulated device",
     "flows.hls_graph": "hls/",
+    "flows.serial_model": "runtime/test_serial_link.py and sim/test_serial.py, which run it",
     "flows.ssh": "cli/test_deploy.py",
     "flows.vendor": "targets/test_target.py",
     "graph.implementation": "hls/",

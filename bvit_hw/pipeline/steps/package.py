@@ -56,6 +56,8 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
             sources=tuple(kernel["files"]),
             model_hash=str(context.results["freeze"]["model_hash"]),
             streams=kernel["streams"],
+            frame_bytes=build.border.frame_bytes,
+            classes=build.border.classes,
         )
         for kernel in generated["kernels"]
     ]
