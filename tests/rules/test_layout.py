@@ -38,7 +38,6 @@ ELSEWHERE_TESTED = {
     "flows.hls_graph": "hls/",
     "flows.serial_model": "runtime/test_serial_link.py and sim/test_serial.py, which run it",
     "flows.ssh": "cli/test_deploy.py",
-    "flows.vendor": "targets/test_target.py",
     "graph.implementation": "hls/",
     "sums": "cli/test_deploy.py: sums seal what is copied",
     "templates": "codegen/, flows/: all generated text",
