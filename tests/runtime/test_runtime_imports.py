@@ -10,7 +10,7 @@ from bvit_hw.pipeline.board_package import write_driver
 
 def test_the_driver_needs_numpy_and_pynq_only(tmp_path: Path) -> None:
     """So that the folder works on a board as it is; and nothing newer than Python 3.10."""
-    allowed = {"numpy", "pynq", "pynqmetadata", "PIL"}
+    allowed = {"numpy", "pynq", "pynqmetadata", "PIL", "serial"}  # the last where the board is at a serial port
     standard = {
         "__future__", "abc", "argparse", "collections", "contextlib", "ctypes", "dataclasses", "enum", "fcntl",
         "functools", "hashlib", "importlib", "json", "lzma", "math", "os", "pathlib", "pkgutil", "struct",
