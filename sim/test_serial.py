@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from harness import SIM, find_sources, mutant
 
+from bvit_hw.flows.ecp5 import LINK_SOURCES
 from bvit_hw.flows.serial_model import build_serial_model, running
 from bvit_hw.flows.verilator import lint
 from bvit_hw.ops.shell import SHELL_SOURCES
@@ -24,11 +25,7 @@ from bvit_hw.runtime.errors import TransferError
 from bvit_hw.runtime.serial_link import SerialLink
 from bvit_hw.runtime.serial_packets import FRAME, LOGITS, READ, REFUSED, VALUE, Decoder, Packet
 
-SERIAL_SOURCES = (
-    "bvit_registers_pkg.sv", "bvit_uart_rx.sv", "bvit_uart_tx.sv", "bvit_crc32.sv", "bvit_serial_receive.sv",
-    "bvit_serial_send.sv", "bvit_ram.sv", "bvit_fifo.sv", "bvit_serial_link.sv",
-)  # fmt: skip
-SOURCES = tuple(dict.fromkeys((*SERIAL_SOURCES, *SHELL_SOURCES, "bvit_axis_check.sv")))
+SOURCES = tuple(dict.fromkeys((*LINK_SOURCES, *SHELL_SOURCES, "bvit_axis_check.sv")))
 BYTES, CLASSES = 96, 5
 #: a bit is 8.31 cycles: not whole, so that an error would add up over ten bits
 BIT_SIXTEENTHS = 133
@@ -259,7 +256,7 @@ def test_a_device_that_is_gone_is_told(line: Line) -> None:
 
 
 def test_lint() -> None:
-    lint(find_sources(SERIAL_SOURCES), "bvit_serial_link")
+    lint(find_sources(LINK_SOURCES), "bvit_serial_link")
 
 
 MUTATIONS = [

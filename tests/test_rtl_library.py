@@ -10,7 +10,7 @@ from bvit_hw.ops.registry import op_class, operators
 from bvit_hw.resources import data_path
 from bvit_hw.rtl_library import index, library, source_paths
 
-ROOMS = {"prim", "ops", "shell", "engine", "xilinx"}
+ROOMS = {"prim", "ops", "shell", "serial", "engine", "xilinx"}
 
 
 def test_a_name_used_twice_is_refused(tmp_path: Path) -> None:
