@@ -158,6 +158,7 @@ MUTATIONS = [
     ("bvit_engine_control.sv", "waiting && watch_q == WATCH_BITS'(TIMEOUT)", "1'b0"),
     ("bvit_engine_regs.sv", "!busy && !start", "!start"),
     ("bvit_engine_regs.sv", "done && flags == '0", "done"),
+    ("bvit_engine_regs.sv", "(done || done_q)", "done_q"),
     ("bvit_engine.sv", "m_axi_wstrb = '1", "m_axi_wstrb = '0"),
 ]  # fmt: skip
 

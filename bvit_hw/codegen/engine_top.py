@@ -30,8 +30,13 @@ def engine_sources() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (not name.endswith("_pkg.sv"), name == "bvit_engine.sv", name)))
 
 
-def engine_top(config: EngineConfig, *, name: str, memory_bits: int, timeout: int = TIMEOUT) -> str:
-    """The module ``name``: the engine ``config`` with addresses of ``memory_bits`` in DRAM."""
+def engine_top(
+    config: EngineConfig, *, name: str, memory_bits: int, primitives: int = 0, timeout: int = TIMEOUT
+) -> str:
+    """The module ``name``: the engine ``config`` with addresses of ``memory_bits`` in DRAM.
+
+    ``primitives`` is the target's ``vendor_cells``, of which popcounts are made.
+    """
     parameters = {field.upper(): value for field, value in asdict(config).items()}
     return TEMPLATES.get_template("engine_top.v.j2").render(
         top=name,
@@ -39,5 +44,5 @@ def engine_top(config: EngineConfig, *, name: str, memory_bits: int, timeout: in
         identity=config.identity,
         address_bits=ADDRESS_SPACE.bit_length() - 1,
         memory_bits=memory_bits,
-        parameters=parameters | {"ADDRESS": memory_bits, "TIMEOUT": timeout},
+        parameters=parameters | {"USE_PRIMITIVES": primitives, "ADDRESS": memory_bits, "TIMEOUT": timeout},
     )

@@ -20,6 +20,7 @@ from bvit_hw.disk import scratch, write_aside
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.cycles import RULES
 from bvit_hw.flows.verilator import build_model
+from bvit_hw.ops.binary_mvau import models_of
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime.engine_registers import lines as engine_lines
 from bvit_hw.runtime.registers import ADDRESS_SPACE
@@ -101,12 +102,14 @@ def build_engine_device(
     top: str,
     clock_mhz: float,
     vlnv: str,
+    primitives: int = 0,
     timeout: int | None = None,
     jobs: int = 2,
 ) -> None:
     """Write the simulated device of the single engine ``config`` into ``folder``, which is made.
 
-    ``timeout`` is in cycles, the top's own if None. Otherwise as :func:`build_device`.
+    ``primitives`` is the target's ``vendor_cells``; ``timeout`` is in cycles, the top's own if None. Otherwise as
+    :func:`build_device`.
     """
     folder.mkdir(parents=True)
     values = {
@@ -119,8 +122,8 @@ def build_engine_device(
     more = {} if timeout is None else {"timeout": timeout}
     with scratch("bvit-engine-") as work:
         text = work / f"{top}.v"
-        write_aside(text, engine_top(config, name=top, memory_bits=32, **more))
-        sources = [*source_paths(engine_sources()), text]
+        write_aside(text, engine_top(config, name=top, memory_bits=32, primitives=primitives, **more))
+        sources = [*source_paths((*models_of(primitives), *engine_sources())), text]
         library = _library("engine_device.cpp.j2", values, top, sources, work / "device.cpp", jobs)
     shutil.copyfile(library, folder / LIBRARY)
     (folder / "mem").mkdir()

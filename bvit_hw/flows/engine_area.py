@@ -11,6 +11,7 @@ from pathlib import Path
 from bvit_hw.codegen.engine_top import engine_sources
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.flows.yosys import SynthJob, run_script
+from bvit_hw.ops.binary_mvau import models_of
 from bvit_hw.rtl_library import source_paths
 
 #: modules that put units together, and what stands beside units in them: memories, delays
@@ -29,10 +30,14 @@ def unit_modules() -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(found) if name not in (*_AROUND, *_BESIDE))
 
 
-def unit_jobs(config: EngineConfig, work: Path) -> list[SynthJob]:
-    """A job for each unit with the parameters that ``config`` gives it; ``work`` is a folder for Yosys."""
-    sources = tuple(source_paths(engine_sources()))
-    parameters = {name: _parameters(name, config) for name in unit_modules()}
+def unit_jobs(config: EngineConfig, work: Path, *, primitives: int = 0) -> list[SynthJob]:
+    """A job for each unit with the parameters that ``config`` gives it; ``work`` is a folder for Yosys.
+
+    ``primitives`` is the target's ``vendor_cells``, of which popcounts are made.
+    """
+    sources = tuple(source_paths((*models_of(primitives), *engine_sources())))
+    given = {name.upper(): value for name, value in asdict(config).items()} | {"USE_PRIMITIVES": primitives}
+    parameters = {name: _parameters(name, given) for name in unit_modules()}
     ports = _ports(parameters, sources, work)
     weights = {"bvit_engine_vector": config.tokens, "bvit_engine_matrix": config.tokens * config.rows}
     return [
@@ -50,11 +55,11 @@ def unit_jobs(config: EngineConfig, work: Path) -> list[SynthJob]:
     ]
 
 
-def _parameters(module: str, config: EngineConfig) -> dict[str, int]:
+def _parameters(module: str, given: Mapping[str, int]) -> dict[str, int]:
     """Those of the module that are called as the engine's numbers are; others are as the module says."""
     (path,) = source_paths([f"{module}.sv"])
     own = set(re.findall(r"^\s*parameter int (\w+)", path.read_text(), re.M))
-    return {name.upper(): value for name, value in asdict(config).items() if name.upper() in own}
+    return {name: value for name, value in given.items() if name in own}
 
 
 def _ports(

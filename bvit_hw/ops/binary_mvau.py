@@ -37,6 +37,11 @@ PRIMITIVE_MODELS = ("LUT6.sv", "LUT6_2.sv", "CARRY4.sv")
 ULTRASCALE_MODELS = (*PRIMITIVE_MODELS[:2], "CARRY8.sv")
 
 
+def models_of(primitives: int) -> tuple[str, ...]:
+    """Models of the cells that USE_PRIMITIVES of this number instantiates."""
+    return ((), PRIMITIVE_MODELS, ULTRASCALE_MODELS)[primitives]
+
+
 def pack_weights(weights: np.ndarray, *, pe: int, simd: int, structure: str = "auto") -> Memory:
     """Memory lines of bvit_binary_mvau.sv for a matrix of +-1.
 
@@ -145,9 +150,7 @@ class BinaryMVAU(HwOp):
     @property
     def cell_models(self) -> tuple[str, ...]:
         """Models of LUT6, LUT6_2 and CARRY4 or CARRY8 where they are instantiated."""
-        if not self.has_primitives:
-            return ()
-        return ULTRASCALE_MODELS if self.primitives == 2 else PRIMITIVE_MODELS
+        return models_of(self.primitives) if self.has_primitives else ()
 
     @property
     def acc_bits(self) -> int:

@@ -95,8 +95,12 @@ module bvit_engine_regs #(
   logic read_q;
   logic [31:0] data, from;
 
+  // A frame is under way or has ended, or both, where DRAM did not answer: whoever reads always finds one of them.
+  logic done_q, is_busy, is_done;
+  assign is_busy = busy || start;
+  assign is_done = (done || done_q) && !start;
+
   // Counters of the last frame, or of the one under way
-  logic done_q;
   logic [31:0] frames_q, cycles_q, core_q, fetch_q, load_q, store_q, commands_q;
   assign interrupt = done_q;
   always_ff @(posedge clk) begin
@@ -155,8 +159,8 @@ module bvit_engine_regs #(
       32'(REGISTER_MAGIC): data = 32'(MAGIC);
       32'(REGISTER_VERSION): data = 32'(VERSION);
       32'(REGISTER_STATUS): begin
-        data[STATUS_BUSY] = busy || start;
-        data[STATUS_DONE] = done_q;
+        data[STATUS_BUSY] = is_busy;
+        data[STATUS_DONE] = is_done;
       end
       32'(REGISTER_FLAGS): data = 32'(flags);
       32'(REGISTER_FRAMES): data = frames_q;
@@ -179,6 +183,18 @@ module bvit_engine_regs #(
       end
     endcase
   end
+
+`ifndef SYNTHESIS
+  logic begun_q;
+  always_ff @(posedge clk) begin
+    if (engine_rst) begun_q <= 1'b0;
+    else if (start) begun_q <= 1'b1;
+    if (!engine_rst && begun_q) begin
+      assert (is_busy || is_done) else $error("bvit_engine_regs: a frame is neither under way nor done");
+    end
+  end
+`endif
+
   logic unused;
   assign unused = ^{s_axi_awprot, s_axi_arprot, s_axi_awaddr[1:0], s_axi_araddr[1:0], bases_q};
 endmodule

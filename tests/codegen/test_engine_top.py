@@ -9,19 +9,22 @@ import pytest
 
 from bvit_hw.codegen.engine_top import engine_sources, engine_top
 from bvit_hw.flows.verilator import lint
+from bvit_hw.ops.binary_mvau import models_of
 from bvit_hw.rtl_library import source_paths
 from bvit_hw.runtime.engine_registers import Register, lines
 from tests.emulators.engine_stand_in import CONFIG
 
 
-@pytest.mark.parametrize("bits", [32, 36])
-def test_it_is_clean(bits: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bits", "primitives"), [(32, 0), (32, 1), (36, 2)])
+def test_it_is_clean(bits: int, primitives: int, tmp_path: Path) -> None:
     top = tmp_path / "engine.v"
-    top.write_text(engine_top(CONFIG, name="engine", memory_bits=bits))
-    lint([*source_paths(engine_sources()), top], "engine")
+    top.write_text(engine_top(CONFIG, name="engine", memory_bits=bits, primitives=primitives))
+    lint([*source_paths((*models_of(primitives), *engine_sources())), top], "engine")
     text = top.read_text()
     assert f"output wire [{bits - 1}:0] m_axi_araddr" in text and f".IDENTITY(256'h{CONFIG.identity})" in text
-    for name, value in (("TOKENS", 2), ("ROWS", 8), ("TAPS", 256), ("ADDRESS", bits), ("TIMEOUT", 1 << 16)):
+    numbers = {"TOKENS": 2, "ROWS": 8, "TAPS": 256}
+    given = {"ADDRESS": bits, "USE_PRIMITIVES": primitives, "TIMEOUT": 1 << 16}
+    for name, value in (numbers | given).items():
         assert f".{name}({value})," in text
 
 

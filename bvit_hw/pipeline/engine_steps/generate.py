@@ -9,6 +9,7 @@ from typing import Any
 from bvit_hw.codegen.engine_top import MASTER_BITS, engine_sources, engine_top
 from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.flows.verilator import lint
+from bvit_hw.ops.binary_mvau import models_of
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.engine import StepContext
@@ -24,10 +25,12 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     rtl.mkdir()
     for source in source_paths(engine_sources()):
         shutil.copyfile(source, rtl / source.name)
-    (rtl / f"{TOP}.v").write_text(engine_top(config, name=TOP, memory_bits=board.memory_bits))
+    cells = board.target.vendor_cells
+    text = engine_top(config, name=TOP, memory_bits=board.memory_bits, primitives=cells)
+    (rtl / f"{TOP}.v").write_text(text)
     files = [*engine_sources(), f"{TOP}.v"]
     (context.folder / "files.f").write_text("".join(f"rtl/{name}\n" for name in files))
-    lint([rtl / name for name in files], TOP)
+    lint([*source_paths(models_of(cells)), *(rtl / name for name in files)], TOP)
     return {
         "identity": config.identity,
         "address_bits": board.memory_bits,
@@ -42,6 +45,7 @@ STEP = BuildStep(
     inputs=lambda options: {
         "engine": options.board.engine and options.board.engine.model_dump(),
         "memory_bits": options.board.memory_bits,
+        "family": options.board.family,
     },
     code=("codegen", "engine/config.py", "flows/verilator.py"),
     data=("rtl",),

@@ -96,7 +96,13 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         context.say(f"no simulated device: {without}")
     else:
         build_engine_device(
-            folder / "sim", engine_of(options.board), top=TOP, clock_mhz=options.clock_mhz, vlnv=VLNV, jobs=options.jobs
+            folder / "sim",
+            engine_of(options.board),
+            top=TOP,
+            clock_mhz=options.clock_mhz,
+            vlnv=VLNV,
+            primitives=options.board.target.vendor_cells,
+            jobs=options.jobs,
         )
     seal(folder)
     files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())

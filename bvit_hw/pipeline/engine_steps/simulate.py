@@ -49,7 +49,13 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     context.progress(0, count + 2)
     with scratch("bvit-engine-") as folder:
         build_engine_device(
-            folder / "sim", config, top=TOP, clock_mhz=options.clock_mhz, vlnv=VLNV, jobs=options.jobs
+            folder / "sim",
+            config,
+            top=TOP,
+            clock_mhz=options.clock_mhz,
+            vlnv=VLNV,
+            primitives=options.board.target.vendor_cells,
+            jobs=options.jobs,
         )
         (folder / "model.json").write_text(engine_info(context, build).text())
         link = open_engine_direct(folder / "sim", f"build-{folder}")

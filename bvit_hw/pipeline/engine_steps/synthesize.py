@@ -25,7 +25,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     board, work = build.options.board, context.folder / "yosys"
     config = engine_of(board)
     counts = synthesize(
-        unit_jobs(config, work / "ports"),
+        unit_jobs(config, work / "ports", primitives=board.target.vendor_cells),
         target=board.target,
         work=work,
         processes=build.options.jobs,
