@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bvit_hw.engine.commands import Command, Kind, Memory, View
-from bvit_hw.engine.config import EngineConfig
+from bvit_hw.engine.config import VERSION, EngineConfig
 from bvit_hw.engine.machine import Machine
 from bvit_hw.engine.programme import HEAD, Programme, load_programme, save_programme
 from bvit_hw.errors import ProgrammeError
@@ -80,7 +80,7 @@ def test_a_file_of_another_version_or_engine_is_refused(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[8:12] = struct.pack("<I", 1)
     file.write_bytes(content)
-    with pytest.raises(ProgrammeError, match=r"commands of version 1; this engine's are of version 4"):
+    with pytest.raises(ProgrammeError, match=rf"commands of version 1; this engine's are of version {VERSION}$"):
         load_programme(file, CONFIG)
 
 

@@ -86,7 +86,7 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     unfolded = [nodes[0] | {"fields": nodes[0]["fields"] | {"lanes_in": 5}}, *nodes[1:]]
     changes: list[tuple[dict[str, object], str]] = [
         ({"format": 0}, "format 0; allowed: 2"),
-        ({"target": "ecp6"}, "target 'ecp6'; known: xc"),
+        ({"target": "ecp6"}, "target 'ecp6'; known: ecp5, xc"),
         ({"nodes": nodes[1:]}, "which nothing before it writes"),
         ({"output": "nowhere"}, "nothing writes the output 'nowhere'"),
         ({"nodes": unfolded}, "lanes=5 does not divide"),
