@@ -7,14 +7,15 @@ NOTEBOOK_VENV ?= .venv-notebook
 BOARD  ?= pynq-z2
 JOBS   ?= $(shell nproc)
 
-.PHONY: build test test-slow prove mutants fuzz notebook-env registers lint env clean help
+.PHONY: build test docs test-slow prove mutants fuzz notebook-env registers lint env clean help
 
 help:
 	@echo "make build      environment, then bvit-hw build --board $(BOARD)"
 	@echo "make test       environment, then all tests but the slow ones"
+	@echo "make docs       the documentation as pages, in build/docs/index.html; warnings are errors"
 	@echo "make test-slow  the slow suites: all test images, full sizes, mutations"
 	@echo "make prove      formal proofs of rtl/: all of them (docs/verification.md)"
-	@echo "make mutants    small faults in rtl/, each of which a bench has to notice (docs/verification.md)"
+	@echo "make mutants    small faults in rtl/, each of which a bench has to notice (docs/mutants.md)"
 	@echo "make fuzz       random networks, from frozen to RTL logits, for a night; SEED=S goes on (docs/verification.md)"
 	@echo "make notebook-env  an environment with pynq and JupyterLab, for the notebooks on the simulated device"
 	@echo "make lint       ruff, import rules, style of rtl/, registers, mypy"
@@ -40,6 +41,10 @@ test: env
 
 test-slow: env
 	HYPOTHESIS_PROFILE=random PATH="$$(cd $(BIN) && pwd):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m slow tests sim hls prove
+
+docs: env
+	PYTHONPATH="$$PWD" $(BIN)/python -m sphinx -q -n -W --keep-going -b html -d build/docs-cache docs build/docs
+	@echo "build/docs/index.html"
 
 prove: env
 	$(BIN)/python prove/run.py --jobs $(JOBS)

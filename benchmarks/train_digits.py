@@ -1,4 +1,4 @@
-"""Accuracy and duration of training `tiny-digits` from scratch, for one or more seeds, as docs/training.md states them.
+"""Accuracy and duration of training `tiny-digits` from scratch, for one or more seeds: docs/training_measured.md.
 
 Prints one JSON line a seed: test accuracy of the QAT model, of the same weights with a float residual stream, seconds,
 and whether the run gave the shipped checkpoint bit by bit (seed 0, the same kind of processor and library versions).

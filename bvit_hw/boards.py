@@ -1,4 +1,4 @@
-"""Boards as data: one TOML file a board under boards/, read strictly; docs/boards.md says how to add one.
+"""Boards as data: one TOML file a board under boards/, read strictly. How to add one: docs/tutorials/add_a_board.md.
 
 Every figure of the FPGA carries the document that it comes from, because budgets, folding and reports all rest on it.
 """

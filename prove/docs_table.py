@@ -1,4 +1,4 @@
-"""The table of proofs in docs/verification.md: written after `make prove`, checked by a test (all but the seconds)."""
+"""The table of proofs in docs/proofs.md: written after `make prove`, checked by a test (all but the seconds)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks import TASKS
 
 from bvit_hw.disk import write_aside
 
-PAGE = PROVE.parent / "docs" / "verification.md"
+PAGE = PROVE.parent / "docs" / "proofs.md"
 _BEGIN, _END = "<!-- proofs: begin -->\n", "<!-- proofs: end -->\n"
 _HEAD = "| wrapper | parameters | sequences | assertions | cover points | seconds |\n|---|---|---|---|---|---|\n"
 

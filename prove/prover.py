@@ -77,7 +77,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        """As in the table of docs/verification.md."""
+        """As in the table of docs/proofs.md."""
         values = ",".join(f"{name}={value}" for name, value in self.parameters.items())
         return f"{self.top.removeprefix('fv_')}[{values}]"
 

@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="run proofs whose names hold one of these")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="proofs at a time")
     parser.add_argument("--no-cache", action="store_true", help="prove again what is proven")
-    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/verification.md")
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/proofs.md")
     arguments = parser.parse_args()
     chosen = [task for task in TASKS if not arguments.words or any(word in task.name for word in arguments.words)]
     if not chosen:

@@ -2,7 +2,7 @@
 
     python sim/mutate.py bvit_fifo bvit_duplicate      # or none: all modules, those with the fewest mutants first
     python sim/mutate.py --show bvit_fifo              # what would be tried
-    python sim/mutate.py --write-docs                  # the table of docs/verification.md, from the results
+    python sim/mutate.py --write-docs                  # the table of docs/mutants.md, from the results
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--together", action="store_true", help="only those that one model can have side by side")
     parser.add_argument("--no-proofs", action="store_true", help="leave survivors to a later run")
     parser.add_argument("--show", action="store_true", help="only list the mutants")
-    parser.add_argument("--write-docs", action="store_true", help="only write the table of docs/verification.md")
+    parser.add_argument("--write-docs", action="store_true", help="only write the table of docs/mutants.md")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     paths = modules()

@@ -1,4 +1,4 @@
-"""The table of docs/verification.md that says how many mutants of each module were noticed."""
+"""The table of docs/mutants.md that says how many mutants of each module were noticed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .journal import KILLS, Journal, hash_of
 from .mutants import mutants_of
 from .runner import listed, modules
 
-PAGE = benches.ROOT / "docs" / "verification.md"
+PAGE = benches.ROOT / "docs" / "mutants.md"
 BEGIN, END = "<!-- mutants: begin -->\n", "<!-- mutants: end -->\n"
 HEAD = (
     "| module | mutants | tried | invalid | noticed | by time | by proof | equivalent | open | rate |\n"

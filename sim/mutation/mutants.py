@@ -18,7 +18,7 @@ import pyslang
 
 from .schema import Carrier, carrier_of
 
-#: what is changed -> what it stands for, in the order of the table in docs/verification.md
+#: what is changed -> what it stands for, in the order of the table in docs/mutants.md
 KINDS = {
     "reset": "the reset of one register deleted",
     "compare": "a comparison off by one",

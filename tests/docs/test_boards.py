@@ -1,4 +1,4 @@
-"""docs/boards.md, "add a board": its files are listed, folded for, and given to the vendor's tools."""
+"""docs/tutorials/add_a_board.md: its files are listed, folded for, and given to the vendor's tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bvit_hw.vendor_releases import RELEASES
 from tests.accelerator_package import write_accelerator
 from tests.frozen_factory import CONFIGS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "boards.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "add_a_board.md").read_text()
 #: a block's first line says which file it is
 FILES = dict(re.findall(r"^```toml\n# boards/(\S+)\.toml\n(.*?)^```", PAGE, re.M | re.S))
 

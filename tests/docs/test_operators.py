@@ -1,4 +1,4 @@
-"""docs/operators.md, "add an operator": its blocks, put into a copy of the tree, make an operator like any other."""
+"""docs/tutorials/add_an_operator.md: its blocks, put into a copy of the tree, make an operator like any other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "operators.md").read_text()
+PAGE = (ROOT / "docs" / "tutorials" / "add_an_operator.md").read_text()
 #: a block's first line says which file it is, or is added to
 BLOCK = re.compile(r"^```\w+\n(?://|#) (added to )?(\S+)\n(.*?)^```", re.M | re.S)
 

@@ -13,7 +13,8 @@ WIDEST = 120
 
 def pages() -> list[Path]:
     """The pages that readers find: the README, docs/ and the README of each folder."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*/README.md"))]
+    ours = sorted((ROOT / "docs").rglob("*.md"))
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *ours, *sorted(ROOT.glob("*/README.md"))]
 
 
 def wide(text: str) -> list[int]:
@@ -56,3 +57,28 @@ LONG = "word " * 24 + "x"
 )
 def test_the_rule_finds_what_it_forbids(text: str, lines: list[int]) -> None:
     assert wide(text) == lines
+
+
+#: a page that a source names by its path
+NAMED = re.compile(r"\bdocs/((?:[\w-]+/)*[\w-]+\.(?:md|svg))\b")
+
+
+def named() -> dict[str, set[str]]:
+    """Pages that the sources name, and where."""
+    kinds = {".py", ".md", ".sv", ".v", ".toml", ".j2", ".hpp", ".cpp", ".ipynb", ".txt"}
+    roots = ("bvit_hw", "rtl", "sim", "prove", "hls", "boards", "benchmarks", "tests", "docs")
+    files = [p for root in roots for p in (ROOT / root).rglob("*") if p.suffix in kinds and p.is_file()]
+    found: dict[str, set[str]] = {}
+    for path in [*ROOT.glob("*.*"), ROOT / "Makefile", *files]:
+        if path.is_file():
+            for page in NAMED.findall(path.read_text(encoding="utf-8", errors="replace")):
+                found.setdefault(page, set()).add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_a_page_that_is_named_is_there() -> None:
+    pages = named()
+    assert "bvit_hw/cli/build.py" in pages["engine.md"] and "README.md" in pages["boards.md"]
+    absent = {page: where for page, where in pages.items() if not (ROOT / "docs" / page).is_file()}
+    # the test of the site's links names two that it wants to be missed
+    assert absent == {"nowhere.md": {"tests/docs/test_conf.py"}}
