@@ -29,6 +29,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!bvit_hw\.api\b).*")]
 
 # Signatures as they are written, members in the order of the source.
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 80
