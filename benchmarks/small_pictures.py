@@ -152,13 +152,13 @@ def _number(value: float | None) -> str:
 
 
 #: the plot: size, margins, axes
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 760, 400, 60, 50
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM = 780, 400, 60, 40, 50
 _FPS, _PERCENT = (300.0, 1_000_000.0), (78.0, 94.0)
 
 
 def _at(fps: float, accuracy: float) -> tuple[float, float]:
     low, high = map(math.log10, _FPS)
-    x = _LEFT + (math.log10(fps) - low) / (high - low) * (_WIDTH - _LEFT - 20)
+    x = _LEFT + (math.log10(fps) - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
     y = (100 * accuracy - _PERCENT[0]) / (_PERCENT[1] - _PERCENT[0]) * (_HEIGHT - _BOTTOM - 20)
     return x, _HEIGHT - _BOTTOM - y
 
@@ -181,9 +181,9 @@ def plot(rows: Sequence[Row]) -> str:
         lines.append(_text(x, y + 16, f"{10**exponent:,}", ' text-anchor="middle"'))
     for percent in range(int(_PERCENT[0]), int(_PERCENT[1]) + 1, 4):
         x, y = _at(_FPS[0], percent / 100)
-        lines.append(f'<path d="M{x:.1f} {y:.1f}H{_WIDTH - 20}" stroke="#ddd"/>')
+        lines.append(f'<path d="M{x:.1f} {y:.1f}H{_WIDTH - _RIGHT}" stroke="#ddd"/>')
         lines.append(_text(x - 8, y + 4, f"{percent} %", ' text-anchor="end"'))
-    lines.append(_text((_WIDTH + _LEFT) / 2, _HEIGHT - 12, "frames/s (logarithmic)", ' text-anchor="middle"'))
+    lines.append(_text((_WIDTH + _LEFT - _RIGHT) / 2, _HEIGHT - 12, "frames/s (logarithmic)", ' text-anchor="middle"'))
     for row in rows:
         if row.fps is None or row.accuracy is None:
             continue

@@ -2,7 +2,7 @@
 
 | block of a page | what is done with it |
 |---|---|
-| ``sh`` | each command is run, in order, in the tutorial's folder |
+| ``sh`` | each command is run, in order, in the tutorial's folder; it must succeed, or end as ``# exits with 1`` says |
 | ``python`` | run there too; names live on to the next block |
 | ``{code-block} LANGUAGE`` with ``:caption: FILE`` | written to the file |
 | ``text`` behind one of the first two | must be what that block printed on stdout; ``...`` stands for anything |
@@ -57,10 +57,15 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def commands(text: str) -> list[str]:
-    """The commands of an ``sh`` block, continued lines as one, without comments."""
-    lines = re.sub(r"\\\n\s*", "", text).splitlines()
-    return [line for line in (re.sub(r"(^|\s)#.*$", "", line).strip() for line in lines) if line]
+def commands(text: str) -> list[tuple[str, int]]:
+    """The commands of an ``sh`` block and the exit codes that they are to have; continued lines as one."""
+    found = []
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():
+        command = re.sub(r"(^|\s)#.*$", "", line).strip()
+        code = re.search(r"# exits with (\d+)", line)
+        if command:
+            found.append((command, int(code[1]) if code else 0))
+    return found
 
 
 def matches(shown: str, printed: str) -> bool:
@@ -102,7 +107,7 @@ class Reader:
                 return shown
             where = f"{page.name}, line {block.line}"
             if block.kind == "sh":
-                self.printed = "".join(self._command(command, where) for command in commands(block.text))
+                self.printed = "".join(self._command(*command, where) for command in commands(block.text))
             elif block.kind == "python":
                 self.printed = self._python(block.text, where)
             elif block.kind == "file":
@@ -117,7 +122,7 @@ class Reader:
         assert until is None, f"{page.name} no longer holds {until!r}"
         return shown
 
-    def _command(self, command: str, where: str) -> str:
+    def _command(self, command: str, code: int, where: str) -> str:
         words = shlex.split(command)
         if words[0] == "bvit-hw" and not _SHELL.search(command):
             done = bvit(*words[1:], cwd=self.folder)
@@ -128,7 +133,8 @@ class Reader:
                 cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
             )  # fmt: skip
             done = ran  # type: ignore[assignment]
-        assert done.returncode == 0, f"{where}: {command}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+        what = f"{where}: {command}\nexit code {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+        assert done.returncode == code, what
         return done.stdout
 
     def _shim(self) -> Path:

@@ -56,6 +56,7 @@ def test_a_page_is_followed(tmp_path: Path) -> None:
         ("one two\n...", "one three\n...", "page.md, line 13: printed was"),
         ("x + 1)", "x)", "page.md, line 24"),
         ("cat sub/mine.toml", "cat sub/none.toml", "page.md, line 7: cat sub/none.toml"),
+        ("cat sub/mine.toml", "false # exits with 2", "exit code 1"),
         ("```console", "```rust", "block of 'rust'"),
     ],
 )
@@ -77,7 +78,7 @@ def test_what_is_made_short_must_be_there(tmp_path: Path) -> None:
 
 
 def test_commands() -> None:
-    assert commands("a b \\\n   c  # d\n\n# e\nf#g\n") == ["a b c", "f#g"]
+    assert commands("a b \\\n   c  # d\n\n# e\nf#g\nh  # exits with 1\n") == [("a b c", 0), ("f#g", 0), ("h", 1)]
     assert [b.kind for b in blocks(PAGE)] == ["file", "sh", "text", "python", "python", "text", "console"]
 
 

@@ -78,7 +78,7 @@ def named() -> dict[str, set[str]]:
 
 def test_a_page_that_is_named_is_there() -> None:
     pages = named()
-    assert "bvit_hw/cli/build.py" in pages["engine.md"] and "README.md" in pages["boards.md"]
+    assert "bvit_hw/cli/build.py" in pages["engine.md"] and "README.md" in pages["comparison.md"]
     absent = {page: where for page, where in pages.items() if not (ROOT / "docs" / page).is_file()}
     # the test of the site's links names two that it wants to be missed
     assert absent == {"nowhere.md": {"tests/docs/test_conf.py"}}
