@@ -52,5 +52,9 @@ class OutputError(BvitError):
     """The output folder cannot be used: another build's, not writable, or out of space."""
 
 
+class DeviceFailure(BvitError):
+    """A device, simulated or not, cannot be used, or a build has none; the driver's own words."""
+
+
 class ToolError(BvitError):
     """An external tool is missing or failed; names the tool, its exit code and its log file."""

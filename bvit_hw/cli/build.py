@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from bvit_hw import api
 from bvit_hw.cli.words import Command
-from bvit_hw.pipeline.progress import Progress
-from bvit_hw.threads import usable_cores
 
 
 @click.command("build", cls=Command)
@@ -64,6 +64,7 @@ from bvit_hw.threads import usable_cores
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave out a step that no other needs; may be repeated.")
 @click.option("--overwrite", is_flag=True, help="Replace another build in the output folder.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON, and what became of each step.")
 def build_command(
     board: str | None,
     from_study: str | None,
@@ -90,6 +91,7 @@ def build_command(
     skip: tuple[str, ...],
     overwrite: bool,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Build an accelerator: freeze, export, lower, fold, generate, simulate, synthesize, package, bitstream.
 
@@ -97,8 +99,6 @@ def build_command(
     Steps that are up to date in the output folder are not run again; an interrupted build goes on where it was. What
     --until and --skip leave out is named in the report, which there is from the step `generate` on.
     """
-    from bvit_hw.boards import load_board
-
     if from_study is not None:
         named = {"--board": board, "--preset": preset, "--network": network, "--checkpoint": checkpoint,
                  "--target-fps": target_fps, "--random-weights": random_weights or None}  # fmt: skip
@@ -107,72 +107,47 @@ def build_command(
         raise click.UsageError(f"--trial {trial}: of which study? --from-study STORAGE")
     if board is None:
         raise click.UsageError("Missing option '--board'.")
-    # Before PyTorch is imported: a mistyped board is told at once.
-    board_name = load_board(board).name
-    from bvit_hw.pipeline.options import resolve
-
-    options = resolve(
+    done = api.build(
         board=board,
-        preset_name=preset,
+        preset=preset,
         network=network,
         random_weights=random_weights,
         checkpoint=checkpoint,
         data=data,
         convert_colours=convert_colours,
-        clock_mhz=clock_mhz,
         target_fps=target_fps,
-        simulated_images=images,
-        calibrate=calibrate,
-        simulated_device=simulated_device,
-        tried_fifos=try_fifos,
         impl=impl,
         impl_of=impl_of,
         architecture=architecture,
-        jobs=jobs or min(usable_cores(), 4),
+        clock_mhz=clock_mhz,
+        out=out,
+        images=images,
+        calibrate=calibrate,
+        jobs=jobs,
+        simulated_device=simulated_device,
+        try_fifos=try_fifos,
+        until=until,
+        skip=skip,
+        overwrite=overwrite,
+        show_progress=not quiet,
+        say=lambda text: click.echo(text, err=True),
     )
-    from bvit_hw.flows.plain import vendor_base
-    from bvit_hw.flows.vitis import vpp_path
-    from bvit_hw.flows.vivado import vivado_path
-    from bvit_hw.pipeline.board_package import write_release
-    from bvit_hw.pipeline.engine import BuildFolder, StepOutcome, output_errors
-    from bvit_hw.pipeline.plan import identity, identity_files, make_steps
-    from bvit_hw.pipeline.report import make_report
-    from bvit_hw.pipeline.selection import REPORTED_FROM, select
-    from bvit_hw.report.page import write_page
+    if as_json:
+        click.echo(json.dumps(done.as_json(), indent=1))
+        return
+    from bvit_hw.pipeline.selection import REPORTED_FROM
     from bvit_hw.report.terminal import print_report
 
-    if architecture == "auto" and options.architecture == "engine":
-        click.echo(f"architecture: engine: {options.architecture_note}", err=True)
-    chosen = select(make_steps(options), until, skip)
-    left_out = [StepOutcome(name, "left out", 0.0, option) for name, option in chosen.left_out]
-    path = (out or Path("build") / board_name).absolute()
-    if vivado_path() or vpp_path():
-        vendor_base(path / "bitstream")  # a path that these cannot use is told before the first step
-    with BuildFolder(path, identity(options), files=identity_files(options), overwrite=overwrite) as folder:
-        outcomes = folder.run(chosen.steps, Progress(quiet=quiet))
-        ran = {outcome.name for outcome in outcomes if outcome.status in ("done", "cached")}
-        report, archive = None, None
-        with output_errors(path, "report"):
-            if REPORTED_FROM in ran:
-                results = {name: found for name, found in folder.results.items() if name in ran}
-                report = make_report(path, options, [*outcomes, *left_out], results)
-                report.write(path / "report.json")
-                write_page(report, path / "report.html")
-            elif any(outcome.status == "done" for outcome in outcomes):
-                # Of another run of these steps: no longer true.
-                for name in ("report.json", "report.html"):
-                    (path / name).unlink(missing_ok=True)
-            if "package" in ran:
-                archive = write_release(path, board_name)
-    if report is not None:
-        print_report(report, Console(width=None if Console().is_terminal else 120))
-        click.echo(f"report: {path / 'report.html'}")
+    reached = {outcome.name for outcome in done.outcomes if outcome.status in ("done", "cached")}
+    if REPORTED_FROM in reached and done.report is not None:
+        print_report(done.report, Console(width=None if Console().is_terminal else 120))
+        click.echo(f"report: {done.page}")
     else:
-        for outcome in [*outcomes, *left_out]:
+        for outcome in done.outcomes:
             click.echo(f"{outcome.name:12} {outcome.status}{f' ({outcome.note})' if outcome.note else ''}")
         click.echo(f"no report: there is one from the step {REPORTED_FROM} on")
-    if archive is not None:
-        click.echo(f"for the board: {archive}")
+    if done.archive is not None:
+        click.echo(f"for the board: {done.archive}")
 
 
 def _point(

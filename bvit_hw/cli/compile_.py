@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bvit_hw import api
 from bvit_hw.cli.words import Command, OutputFile
 
 
@@ -48,35 +49,15 @@ def compile_command(
 
     # Before PyTorch is imported: a board without an engine is told at once.
     found = load_board(board)
-    config = engine_of(found)
-    from bvit_hw.engine.check import check_programme
-    from bvit_hw.engine.compiler import compile_network
-    from bvit_hw.engine.programme import save_programme
-    from bvit_hw.network_file import load_graph, network_name, network_record
-    from bvit_hw.outputs import writable_output
-    from bvit_hw.pipeline.engine_programme import network_programme
-    from bvit_hw.pipeline.options import chosen_network
-    from bvit_hw.pipeline.random_network import random_notes
-
-    path, _ = chosen_network(
-        preset_name=preset, network=network, random_weights=random_weights, checkpoint=checkpoint, calibrate=calibrate
-    )
-    writable_output(out, path, overwrite=overwrite)
-    graph, report = load_graph(path, calibrate)
-    compiled = compile_network(graph, config, fused=True)
-    if check:
-        check_programme(graph, compiled, config)
-    record = network_record(path)
-    programme = network_programme(graph, compiled, config, name=network_name(path), record=record)
-    save_programme(programme, config, out)
-    total = int(str(programme.facts["cycles"]))
-    lines = [] if report is None else report.lines()
-    rate = found.clock_mhz * 1e6 / total
+    engine_of(found)
+    given = api.load(checkpoint, preset=preset, network=network, random_weights=random_weights)
+    done = api.compile_programme(given, out, board=found, calibrate=calibrate, check=check, overwrite=overwrite)
+    lines = [] if done.calibration is None else done.calibration.lines()
     lines += [
-        f"{out}: {network_name(path)} for the engine of {found.name}, {out.stat().st_size:,} bytes, "
-        f"{len(programme.commands):,} commands",
-        f"by the model {total:,} cycles a frame, {rate:,.1f} frames/s at {found.clock_mhz:g} MHz; not simulated",
-        "logits of one picture on the golden machine: equal" if check else "not carried out: --no-check",
-        *random_notes(path),
+        f"{out}: {done.name} for the engine of {found.name}, {done.bytes:,} bytes, {done.commands:,} commands",
+        f"by the model {done.cycles:,} cycles a frame, {done.frames_per_second:,.1f} frames/s at "
+        f"{found.clock_mhz:g} MHz; not simulated",
+        "logits of one picture on the golden machine: equal" if done.checked else "not carried out: --no-check",
+        *done.notes,
     ]
     click.echo("\n".join(lines))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bvit_hw import api
 from bvit_hw.cli.words import Command, OutputFile
 
 
@@ -29,15 +30,7 @@ def export_command(checkpoint: Path | None, out: Path, source: str | None, form:
 
     CHECKPOINT may be frozen already: the file of `bvit-hw freeze`.
     """
-    from bvit_hw.models import shipped_checkpoint
-    from bvit_hw.network_file import load_graph
-    from bvit_hw.outputs import writable_output
-    from bvit_hw.qonnx import export_onnx, export_qonnx
-
-    path = checkpoint or shipped_checkpoint()
-    writable_output(out, path, overwrite=overwrite)
-    graph, report = load_graph(path, source)
-    written = export_onnx(graph, out) if form == "onnx" else export_qonnx(graph, out).model
-    if report is not None:
-        click.echo("\n".join(report.lines()))
-    click.echo(f"{out}: {len(written.graph.node)} nodes, {out.stat().st_size:,} bytes")
+    done = api.export(api.load(checkpoint), out, form=form, calibrate=source, overwrite=overwrite)
+    if done.calibration is not None:
+        click.echo("\n".join(done.calibration.lines()))
+    click.echo(f"{done.path}: {done.nodes} nodes, {done.bytes:,} bytes")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bvit_hw import api
 from bvit_hw.cli.words import Command, OutputFile
 
 
@@ -22,19 +23,15 @@ def freeze_command(
     checkpoint: Path | None, out: Path, source: str | None, coef_bits: int, slope_bits: int, overwrite: bool
 ) -> None:
     """Freeze CHECKPOINT (default: the shipped one) into integers, proven exact, in one file (docs/freezing.md)."""
-    from bvit_hw.calibration import load_ready
-    from bvit_hw.contract.file import save_frozen
-    from bvit_hw.freeze import freeze
-    from bvit_hw.models import shipped_checkpoint
-    from bvit_hw.network_file import network_info, network_name
+    from bvit_hw.errors import ConfigError
     from bvit_hw.outputs import writable_output
 
-    path = checkpoint or shipped_checkpoint()
-    writable_output(out, path, overwrite=overwrite)
-    model, report = load_ready(path, source)
-    graph = freeze(model, coef_bits=coef_bits, slope_bits=slope_bits)
-    calibrated = {} if report is None else {"calibration": report.as_json()}
-    digest = save_frozen(graph, out, network_info(path) | calibrated, network_name(path))
-    if report is not None:
-        click.echo("\n".join(report.lines()))
-    click.echo(f"{out}: {len(graph.nodes)} nodes, {out.stat().st_size:,} bytes, model hash {digest}")
+    network = api.load(checkpoint)
+    writable_output(out, network.path, overwrite=overwrite)  # before minutes of calibration
+    if network.is_frozen:
+        raise ConfigError(f"{network.path}: is frozen already; build, evaluate and export take it as it is")
+    frozen = api.freeze(network, calibrate=source, coef_bits=coef_bits, slope_bits=slope_bits)
+    digest = frozen.save(out, overwrite=overwrite)
+    if frozen.calibration is not None:
+        click.echo("\n".join(frozen.calibration.lines()))
+    click.echo(f"{out}: {len(frozen.graph.nodes)} nodes, {out.stat().st_size:,} bytes, model hash {digest}")

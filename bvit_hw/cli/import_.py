@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bvit_hw import api
 from bvit_hw.cli.words import Command, OutputFile
 
 if TYPE_CHECKING:
@@ -120,31 +121,23 @@ def import_command(
 
     Sizes and variant are read off the tensors; every tensor that does not fit is named. No code in the file is run.
     """
-    from bvit_hw.data import DATASETS
-    from bvit_hw.models import save_checkpoint
-    from bvit_hw.outputs import writable_output
-    from bvit_hw.paper import load_paper_checkpoint
-
-    writable_output(out, paper, overwrite=overwrite)
-    changes: dict[str, object] = {"act_bits": act_bits, "residual_bits": residual_bits, "weight_bits": weight_bits}
-    changes |= {name: value for name, value in (("mean", mean), ("std", std)) if value is not None}
-    model = load_paper_checkpoint(paper, heads=heads, reduction=reduction, depths=depths, changes=changes)
-    # Shapes do show that there is no pooling, only not how much there is.
-    pooled = max(model.config.reductions) > 1
-    given = {"heads": heads, "reduction": reduction if pooled else (), "mean": mean, "std": std}
-    assumed = [f"--{name}" for name, value in given.items() if value is None]
-    info: dict[str, object] = {"imported_from": paper.name}
-    lines: list[str] = []
-    if source is not None:
-        from bvit_hw.calibration import calibrate_from
-
-        report = calibrate_from(model, source, calibration_images)
-        info["calibration"], lines = report.as_json(), report.lines()
-        if source in DATASETS:
-            # evaluate and build then take its test images unless told otherwise.
-            info["dataset"] = source
-    save_checkpoint(model, out, info)
-    for line in [*_describe(model.config, assumed), *lines]:
+    done = api.import_checkpoint(
+        paper,
+        out,
+        heads=heads,
+        reduction=reduction,
+        depths=depths,
+        mean=mean,
+        std=std,
+        act_bits=act_bits,
+        residual_bits=residual_bits,
+        weight_bits=weight_bits,
+        calibrate=source,
+        calibration_images=calibration_images,
+        overwrite=overwrite,
+    )
+    lines = [] if done.calibration is None else done.calibration.lines()
+    for line in [*_describe(done.network.config, [f"--{name}" for name in done.assumed]), *lines]:
         click.echo(line)
     if source is None:
         click.echo("no fixed-point scales yet: --calibrate here, or later where it is frozen or built")

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import click
 
+from bvit_hw import api
+from bvit_hw.api.builds import DEFAULT_FOLDER
 from bvit_hw.cli.words import Command
-from bvit_hw.errors import BvitError
-
-
-class DeviceFailure(BvitError):
-    """The device, simulated or not, could not be used; the driver's own words."""
 
 
 @click.command("run", cls=Command)
@@ -34,23 +31,6 @@ def run_command(build: Path | None, device: str, images: Path, batch: int | None
     board: the FPGA of the board that this command runs on; from another computer: `bvit-hw deploy`, then on the board
     `python3 -m bvit_hw_runtime run --images DIR`.
     """
-    from bvit_hw.runtime import command, devices
-    from bvit_hw.runtime.errors import DeviceError
-
-    folder = build or Path("build") / "pynq-z2"
-    package = folder / "package"
-    if not (package / "model.json").is_file():
-        raise DeviceFailure(f"{folder}: holds no finished build (no package/model.json); run bvit-hw build first")
-    if device == "sim" and not (package / "sim").is_dir():
-        raise DeviceFailure(f"{package}: built without a simulated device; add --simulated-device to bvit-hw build")
-    bitstream = None
-    if device == "board":
-        # Vivado's results may lie in the step's own folder, or in the package where Vivado was run by hand.
-        built = [f / n for f in (folder / "bitstream", package) for n in (devices.BITSTREAM, devices.XCLBIN)]
-        bitstream = next((file for file in built if file.is_file()), None)
-    try:
-        result = command.run_command(package, device, images, batch, bitstream, programme)
-    except (DeviceError, ValueError) as error:
-        raise DeviceFailure(str(error)) from error
+    result = api.run(build or DEFAULT_FOLDER, images, device=device, batch=batch, programme=programme)
     for line in result.lines():
         click.echo(line)

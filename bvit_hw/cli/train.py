@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from bvit_hw import api
 from bvit_hw.cli.words import Command
-from bvit_hw.threads import choose_threads, usable_cores
-
-if TYPE_CHECKING:  # PyTorch is imported when a run begins: help and mistakes must not wait for it
-    from bvit_hw.data import ImageData
-    from bvit_hw.models.network_toml import NetworkDescription
-    from bvit_hw.train import Recipe, TrainResult
 
 #: bvit_hw.data.augment.AUGMENTATIONS, which imports PyTorch; a test compares the two
 AUGMENTATIONS = ("affine", "paper", "crop-flip", "crop", "none")
-
-#: what ``--teacher`` says for labels
-_NO_TEACHER = "none"
 
 
 def _speaks() -> bool:
@@ -32,75 +22,6 @@ def _speaks() -> bool:
 def _say(text: str) -> None:
     if _speaks():
         click.echo(text, err=True)
-
-
-def _network(preset: str | None, file: Path | None) -> str | NetworkDescription:
-    """The name of a preset, or what the network file says."""
-    from bvit_hw.errors import ConfigError
-    from bvit_hw.models.network_toml import read_network
-
-    if file is None:
-        return preset or "tiny-digits"
-    if preset is not None:
-        raise ConfigError(f"--preset {preset} and --network {file}: give one of them")
-    return read_network(file)
-
-
-def _recipe(
-    network: str | NetworkDescription,
-    named: str | None,
-    data: str | None,
-    download: bool,
-    convert_colours: bool,
-    **changes: object,
-) -> tuple[Recipe, ImageData]:
-    """The run that the options describe, and its data.
-
-    A preset's classifier is as wide as folders have classes; a network file says itself how wide, and must be right.
-    """
-    from bvit_hw.data import open_data, parse_data
-    from bvit_hw.data.colours import with_channels
-    from bvit_hw.errors import ConfigError, DatasetError
-    from bvit_hw.train import training_recipe
-
-    recipe = training_recipe(network, recipe=named, data=data, **changes)  # type: ignore[arg-type]
-    try:
-        opened = open_data(recipe.dataset, download=download)
-    except (ConfigError, DatasetError) as error:
-        if data is not None or isinstance(network, str):
-            raise
-        # Nobody typed it: the file says it.
-        raise type(error)(f"network file {network.name}.toml: data = {recipe.dataset!r}: {error}") from error
-    if convert_colours and opened.channels != recipe.model.in_channels:
-        _say(f"{opened.name}: {opened.channels} channels, converted to the network's {recipe.model.in_channels}")
-        opened = with_channels(opened, recipe.model.in_channels)
-    if not isinstance(network, str) and opened.classes != recipe.model.classes:
-        some = ", ".join(opened.class_names[:4]) + (", ..." if opened.classes > 4 else "")
-        raise ConfigError(
-            f"network file {network.name}.toml: classes = {recipe.model.classes}; {recipe.dataset} has "
-            f"{opened.classes} ({some})"
-        )
-    if parse_data(recipe.dataset)[0] in ("imagenet", "tree", "npz") and opened.classes != recipe.model.classes:
-        _say(f"{opened.name}: {opened.classes} classes; the classifier follows")
-        recipe = recipe.changed(model=recipe.model.model_copy(update={"classes": opened.classes}).model_dump())
-    return recipe, opened
-
-
-def _with_teacher(recipe: Recipe, named: str | None, teacher: str | None, download: bool) -> Recipe:
-    """The paper's recipe distils; without a teacher at hand it goes on with labels, and says so."""
-    from bvit_hw.train.distill import HUB_TEACHER
-
-    if teacher is not None:
-        return recipe.changed(teacher=None if teacher == _NO_TEACHER else teacher)
-    if recipe.augmentation != "paper" and named != "paper":
-        return recipe
-    if download:
-        return recipe.changed(teacher=HUB_TEACHER)
-    _say(
-        "warning: no --teacher: training on labels. The paper's run distils from DeiT-S: --teacher WEIGHTS, or "
-        "--download to fetch the published ones (--teacher none: labels, without this warning)"
-    )
-    return recipe
 
 
 @click.command("train", cls=Command)
@@ -218,23 +139,20 @@ def train_command(
 
     More processes, GPUs or machines: torchrun --nproc-per-node 8 -m bvit_hw.cli train … (docs/training.md).
     """
-    from bvit_hw.train import RunOptions, train
-    from bvit_hw.train.device_batches import fits_device
-    from bvit_hw.train.display import TrainDisplay
-
-    asked = _network(preset, network)
-    name = asked if isinstance(asked, str) else asked.name
-    recipe, opened = _recipe(
-        asked,
-        named,
-        data,
-        download,
-        convert_colours,
+    trained = api.train(
+        preset=preset,
+        network=network,
+        recipe=named,
+        data=data,
+        convert_colours=convert_colours,
+        out=out,
+        overwrite=not resume,
         epochs=epochs,
         quant_epochs=quant_epochs,
         batch_size=batch_size,
         accumulate=accumulate,
-        learning_rate=lr,
+        lr=lr,
+        teacher=teacher,
         teacher_share=teacher_share,
         temperature=temperature,
         label_smoothing=label_smoothing,
@@ -248,42 +166,24 @@ def train_command(
         gradients=gradients,
         threads=threads,
         seed=seed,
-    )
-    recipe = _with_teacher(recipe, named, teacher, download)
-    cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    options = RunOptions(
         device=device,
-        workers=workers if workers is not None else 0 if recipe.augmentation == "affine" else min(8, max(1, cores)),
+        workers=workers,
         save_steps=save_steps,
         save_minutes=save_minutes,
         evaluate_every=evaluate_every,
         tensorboard=tensorboard,
         download=download,
-        network=name,
+        show_progress=_speaks(),
+        say=_say,
     )
-    chosen = choose_threads(recipe.threads, why="--threads" if threads is not None else "the recipe's")
-    readers = 0 if fits_device(recipe, opened) or recipe.augmentation == "affine" else options.workers
-    _say(f"{chosen}{f', {readers} processes that read pictures' if readers else ''}")
-    display = TrainDisplay(name, recipe.epochs, shown=_speaks())
-    start = time.monotonic()
-    with display.shown():
-        result = train(
-            recipe,
-            out or Path("build") / "train" / name,
-            overwrite=not resume,
-            options=options,
-            data=opened,
-            on_epoch=display.epoch,
-            on_step=display.step,
-        )
     if _speaks():
-        click.echo(_summary(name, recipe, result, time.monotonic() - start))
+        click.echo(_summary(trained))
 
 
-def _summary(name: str, recipe: Recipe, result: TrainResult, seconds: float) -> str:
-    kind = "QAT model" if recipe.quant_epochs else "model (float residual stream)"
-    top5 = f" (top-5 {100 * result.top5:.2f} %)" if recipe.model.classes > 10 else ""
+def _summary(trained: api.Trained) -> str:
+    kind = "QAT model" if trained.quantized else "model (float residual stream)"
+    top5 = f" (top-5 {100 * trained.top5:.2f} %)" if trained.classes > 10 else ""
     return (
-        f"{name}: {kind} classifies {100 * result.accuracy:.2f} %{top5} of {result.test_images} test images "
-        f"({seconds:.0f} s); checkpoint {result.checkpoint}"
+        f"{trained.name}: {kind} classifies {100 * trained.accuracy:.2f} %{top5} of {trained.test_images} test images "
+        f"({trained.seconds:.0f} s); checkpoint {trained.network.path}"
     )

@@ -23,7 +23,8 @@ class Stitched:
 
     ``cell_models`` are files of the library that only simulation and lint read, before all others.
     ``memories`` are by file name; the text names them without a folder. ``depths`` maps a FIFO's name to the
-    module's parameter for its depth. ``input`` and ``output`` are the streams at its border.
+    module's parameter for its depth. ``input`` and ``output`` are the streams at its border. ``streams`` and ``units``
+    are the identifiers in the text of tensors and of operators, by their names.
     """
 
     module: str
@@ -35,6 +36,8 @@ class Stitched:
     input: Stream
     output: Stream
     cycles: int
+    streams: Mapping[str, str]
+    units: Mapping[str, str]
 
     def write(self, folder: Path, memory_folder: Path) -> Path:
         """Write the module into ``folder`` and the memories into ``memory_folder``; returns the module's path."""
@@ -142,6 +145,8 @@ def stitch(graph: HwGraph, *, timing_only: bool = False) -> Stitched:
         input=edges[0].sink_stream,
         output=_output_stream(graph),
         cycles=graph.cycles,
+        streams=stream_ids,
+        units=unit_ids,
     )
 
 

@@ -78,14 +78,28 @@ class CoreSimulator:
         """The executable of a stitched core."""
         return self.compile(folder, core, core.text)
 
-    def compile(self, folder: Path, core: Stitched, text: str, others: Sequence[Path] = ()) -> Path:
-        """The executable of ``text``, which is in the place of the core's own and takes ``others`` beside its files."""
+    def sources(self, core: Stitched) -> list[Path]:
+        """The files that the core's text needs, in compile order."""
+        return source_paths((*core.cell_models, *core.library))
+
+    def compile(
+        self, folder: Path, core: Stitched, text: str, others: Sequence[Path] = (), *, trace: str = ""
+    ) -> Path:
+        """The executable of ``text``, which is in the place of the core's own and takes ``others`` beside its files.
+
+        With ``trace``, "fst" or "vcd", it can write waveforms of that format.
+        """
         path, main = folder / f"{core.module}.sv", folder / "core_main.cpp"
         write_aside(path, text)
-        write_aside(main, TEMPLATES.get_template("core_main.cpp.j2").render())
-        sources = [*source_paths((*core.cell_models, *core.library)), *others, path]
+        write_aside(main, TEMPLATES.get_template("core_main.cpp.j2").render(trace=trace))
         return build_model(
-            sources, core.module, cpp=[main], flags=FLAGS, optimize=self.optimize, jobs=self.jobs, cache=self.cache
+            [*self.sources(core), *others, path],
+            core.module,
+            cpp=[main],
+            flags=(*FLAGS, f"--trace-{trace}") if trace else FLAGS,
+            optimize=self.optimize,
+            jobs=self.jobs,
+            cache=self.cache,
         )
 
     def _run(

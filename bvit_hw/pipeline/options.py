@@ -112,6 +112,22 @@ def chosen_network(
     return checkpoint, described
 
 
+def checked_rate(target_fps: float | None) -> float | None:
+    """The frame rate that is asked for; ConfigError for what is none."""
+    if target_fps is not None and not LEAST_FPS <= target_fps < math.inf:
+        raise ConfigError(f"--target-fps {target_fps:g} must be a number from {LEAST_FPS:g} on")
+    return target_fps
+
+
+def checked_clock(board: Board, clock_mhz: float | None) -> float:
+    """The clock in MHz that is asked for, or the board's; a BvitError where the board cannot have it."""
+    clock = clock_mhz if clock_mhz is not None else board.clock_mhz
+    if not 1 <= clock <= 1000:
+        raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
+    flow_of(board).check_clock(board, clock)
+    return clock
+
+
 def resolve(
     *,
     board: str,
@@ -138,12 +154,8 @@ def resolve(
         preset_name=preset_name, network=network, random_weights=random_weights, checkpoint=checkpoint,
         calibrate=calibrate,
     )  # fmt: skip
-    if target_fps is not None and not LEAST_FPS <= target_fps < math.inf:
-        raise ConfigError(f"--target-fps {target_fps:g} must be a number from {LEAST_FPS:g} on")
-    clock = clock_mhz if clock_mhz is not None else found_board.clock_mhz
-    if not 1 <= clock <= 1000:
-        raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
-    flow_of(found_board).check_clock(found_board, clock)
+    checked_rate(target_fps)
+    clock = checked_clock(found_board, clock_mhz)
     given = {
         "--target-fps": target_fps is not None, "--impl": impl != "auto", "--impl-of": bool(impl_of),
         "--try-fifos": tried_fifos > 0,

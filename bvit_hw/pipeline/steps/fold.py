@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from bvit_hw.boards import Board
 from bvit_hw.freeze.random_frozen import random_images
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.file import save_graph
-from bvit_hw.graph.folding import fold
+from bvit_hw.graph.folding import FoldingResult, fold
+from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.passes import run_passes
 from bvit_hw.graph.recompute_late import LATE
 from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
@@ -27,26 +30,38 @@ def with_margin(board: Board) -> Board:
     return board.model_copy(update={"budget": budget.model_copy(update={"lut": budget.lut * (1 - FOLDING_MARGIN)})})
 
 
-def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
-    """Let streams wait where that takes fewest bits, then solve the folding for the budget or the rate asked for.
+def folded(lowered: HwGraph, board: Board, image: np.ndarray, target_fps: float | None) -> FoldingResult:
+    """``lowered`` for ``board``: streams wait where that takes fewest bits, then the folding is solved.
 
-    Beside the graph there is folding.json, to read and to compare: each operator's folding, and what else of its
-    fields is other than as lowered.
+    Every tensor is compared after every pass for ``image`` (uint8, H x W x C). Raises FoldingError where nothing fits.
     """
-    options = build.options
-    board = with_margin(options.board)
-    graph = run_passes(build.lowered, board_passes(board), random_images(build.config, 1)[0])
-    result = fold(graph, board, target_fps=options.target_fps)
-    save_graph(result.graph, context.folder / GRAPH_FILE)
-    plain = {n.name: n.op.attributes() for n in build.lowered.nodes}
-    folding = {}
-    for node in result.graph.nodes:
+    spared = with_margin(board)
+    graph = run_passes(lowered, board_passes(spared), image)
+    return fold(graph, spared, target_fps=target_fps)
+
+
+def folding_facts(lowered: HwGraph, graph: HwGraph) -> dict[str, dict[str, int]]:
+    """Each operator's folding, and what else of its fields is other than as lowered, by its name."""
+    plain = {n.name: n.op.attributes() for n in lowered.nodes}
+    found = {}
+    for node in graph.nodes:
         if node.op.is_glue:  # the registers of a cut
             continue
         before, fields = plain[node.name.removesuffix(LATE)], node.op.attributes()
         shown = {name for name in fields if name in node.op.folding_fields or fields[name] != before[name]}
-        folding[node.name] = {name: int(value) for name, value in fields.items() if name in shown}
-    write_json(context.folder / "folding.json", folding)
+        found[node.name] = {name: int(value) for name, value in fields.items() if name in shown}
+    return found
+
+
+def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
+    """Solve the folding for the budget or the rate asked for.
+
+    Beside the graph there is folding.json, to read and to compare.
+    """
+    options = build.options
+    result = folded(build.lowered, options.board, random_images(build.config, 1)[0], options.target_fps)
+    save_graph(result.graph, context.folder / GRAPH_FILE)
+    write_json(context.folder / "folding.json", folding_facts(build.lowered, result.graph))
     return {
         "cycles": result.cycles,
         "frames_per_second": options.clock_mhz * 1e6 / result.cycles,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bvit_hw.boards import Board
 from bvit_hw.codegen.design import design
 from bvit_hw.disk import scratch
 from bvit_hw.errors import ConfigError
@@ -18,10 +19,12 @@ from bvit_hw.flows.cache import any_cached
 from bvit_hw.flows.limited_sim import LimitedSimulator, run_or_stuck
 from bvit_hw.flows.parts_sim import core_simulator, is_large
 from bvit_hw.flows.verilator import lint
+from bvit_hw.graph.border import Border
 from bvit_hw.graph.fifo_sizing import CoreRun, SizedGraph, size_fifos, sizing_frames
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.stitch_plan import add_glue
 from bvit_hw.graph.tight_fifos import try_depths
+from bvit_hw.ops.base import Resources
 from bvit_hw.pipeline.artefacts import FIFO_FILE, GRAPH_FILE, PROVEN_RUN, Artefacts
 from bvit_hw.pipeline.build_step import BuildStep, write_json
 from bvit_hw.pipeline.engine import StepContext
@@ -39,10 +42,16 @@ def verilator_and_compilers(options: BuildOptions) -> tuple[str, ...]:
     return ("verilator",) if any_cached("models") else ("verilator", *COMPILERS)
 
 
+def rooms_of_core(board: Board, border: Border) -> tuple[Resources, ...]:
+    """What the core may take on each die of ``board``: what is left beside its border."""
+    first, *others = board.rooms
+    return (first - border.resources, *others)
+
+
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     """Size the FIFOs by simulating the real RTL, then write the accelerator: SystemVerilog, memories, file lists."""
     options, folded, border = build.options, build.folded, build.border
-    images, rooms = build.images.images[:SIZING_IMAGES], options.board.rooms
+    images = build.images.images[:SIZING_IMAGES]
     context.progress(0, 3)
     frames, glued = sizing_frames(folded), add_glue(folded, image=images[0])
     if options.tried_fifos and is_large(glued):
@@ -50,13 +59,8 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
             f"--try-fifos {options.tried_fifos}: the core has {len(glued.nodes):,} units and is simulated in parts; "
             "FIFOs are tried only of a core that is compiled as a whole"
         )
-    sized = size_fifos(
-        glued,
-        core_simulator(glued, context.say, jobs=options.jobs),
-        images,
-        rooms=(rooms[0] - border.resources, *rooms[1:]),
-        frames=frames,
-    )
+    simulator = core_simulator(glued, context.say, jobs=options.jobs)
+    sized = size_fifos(glued, simulator, images, rooms=rooms_of_core(options.board, border), frames=frames)
     context.progress(2, 3)
     save_graph(sized.graph, context.folder / GRAPH_FILE)
     write_json(context.folder / FIFO_FILE, fifo_facts(sized, options, images))

@@ -6,15 +6,29 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from bvit_hw.boards import Board
 from bvit_hw.errors import FoldingError
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.file import save_graph
 from bvit_hw.graph.folding import boards_that_fit, require_fit
 from bvit_hw.graph.from_contract import hw_graph_of
+from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.passes import run_passes
 from bvit_hw.pipeline.artefacts import GRAPH_FILE, Artefacts
 from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.engine import StepContext
+
+
+def require_board(graph: HwGraph, board: Board) -> None:
+    """Raise FoldingError, with the boards that it may fit, where ``graph`` is too large for ``board`` at any folding.
+
+    ``graph`` is in its slowest folding; what is told is a quick estimate.
+    """
+    try:
+        require_fit(run_passes(graph, board_passes(board)), board)
+    except FoldingError as error:
+        fitting = ", ".join(boards_that_fit(graph, board_passes)) or "none"
+        raise FoldingError(f"{error}; of the known boards it may fit (by a quick estimate): {fitting}") from error
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
@@ -26,13 +40,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     from bvit_hw.qonnx import load_qonnx
 
     # Comparing takes minutes where a network is large; whether it is too large is known at once.
-    board = build.options.board
-    unlowered = hw_graph_of(build.frozen)
-    try:
-        require_fit(run_passes(unlowered, board_passes(board)), board)
-    except FoldingError as error:
-        fitting = ", ".join(boards_that_fit(unlowered, board_passes)) or "none"
-        raise FoldingError(f"{error}; of the known boards it may fit (by a quick estimate): {fitting}") from error
+    require_board(hw_graph_of(build.frozen), build.options.board)
     model = load_qonnx(context.earlier["export"] / "model.onnx")
     images = build.images.images[:1]
     lowered = lower_model(model, images=images)
