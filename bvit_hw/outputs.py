@@ -8,24 +8,24 @@ from bvit_hw.disk import write_aside
 from bvit_hw.errors import OutputError
 
 
-def writable_output(out: Path, *inputs: Path | None, overwrite: bool) -> None:
-    """Check the output file ``out`` of a command that reads ``inputs`` (None: nothing given).
+def writable_output(out: Path, *inputs: Path | None, overwrite: bool, option: str = "--out") -> None:
+    """Check the output file ``out`` of a command that reads ``inputs`` (None: nothing given); ``option`` names it.
 
     Raises :class:`OutputError` for a folder, for a device or pipe (renaming would put a file in its place), for a file
     that is there without ``overwrite``, and, with or without it, for one of the inputs under whatever name.
     """
     if out.is_dir():
-        raise OutputError(f"--out {out}: is a folder; name a file to write")
+        raise OutputError(f"{option} {out}: is a folder; name a file to write")
     # /dev/stdout is a link, to an ordinary file where the output is redirected.
     if (out.exists() and not out.is_file()) or out.absolute().parent == Path("/dev"):
-        raise OutputError(f"--out {out}: is a device or pipe; name a file to write")
+        raise OutputError(f"{option} {out}: is a device or pipe; name a file to write")
     for given in inputs:
         if given is not None and out.exists() and given.exists() and out.samefile(given):
             raise OutputError(
-                f"--out {out}: is the file that is read; an input is never replaced, choose another --out"
+                f"{option} {out}: is the file that is read; an input is never replaced, choose another {option}"
             )
     if out.exists() and not overwrite:
-        raise OutputError(f"{out}: is there already; choose another --out, or pass --overwrite")
+        raise OutputError(f"{out}: is there already; choose another {option}, or pass --overwrite")
 
 
 def write_text(out: Path, text: str) -> None:

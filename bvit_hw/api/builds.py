@@ -9,12 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bvit_hw.api.pictures import checked_images
 from bvit_hw.api.words import Say, log_it, progress_of
 from bvit_hw.boards import load_board
-from bvit_hw.errors import DeviceFailure, OutputError
+from bvit_hw.errors import ConfigError, DeviceFailure, OutputError
 from bvit_hw.threads import usable_cores
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bvit_hw.contract import FrozenGraph
     from bvit_hw.pipeline.engine import StepOutcome
     from bvit_hw.report.model import Report
@@ -68,12 +71,37 @@ class Build:
         """report.html, which shows the report in a browser."""
         return self.folder / "report.html"
 
+    @property
+    def frozen_file(self) -> Path:
+        """The file of the network in integers that the accelerator computes."""
+        return self.folder / "freeze" / "frozen.safetensors"
+
     @cached_property
     def frozen(self) -> FrozenGraph:
         """The network in integers that the accelerator computes; CheckpointError where there is none."""
         from bvit_hw.contract.file import load_frozen
 
-        return load_frozen(self.folder / "freeze" / "frozen.safetensors")
+        return load_frozen(self.frozen_file)
+
+    def images(self, pictures: str | Path | None = None, *, count: int | None = None) -> np.ndarray:
+        """``count`` images (None: all) as the network takes them: uint8, N x H x W x C.
+
+        ``pictures`` are a folder of pictures, a picture or an .npz with ``images``; by default those with which the
+        build proved the depths of its FIFOs. Raises DatasetError where they cannot be read, ConfigError where there are
+        none or they do not fit.
+        """
+        import numpy as np
+
+        from bvit_hw.pipeline.artefacts import PROVEN_RUN
+
+        if pictures is not None:
+            return checked_images(pictures, self.frozen, self.frozen_file)[:count]
+        own = self.folder / "generate" / PROVEN_RUN
+        if not own.is_file():
+            raise ConfigError(f"{self.folder}: has no images of its own (generate/{PROVEN_RUN}); name some")
+        with np.load(own) as found:
+            images: np.ndarray = found["images"]
+        return images[:count]
 
 
 def open_build(folder: str | Path = DEFAULT_FOLDER) -> Build:

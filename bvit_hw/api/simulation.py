@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from bvit_hw.api.builds import Build, as_build
 from bvit_hw.api.hardware import Folded
+from bvit_hw.api.pictures import checked_images
 from bvit_hw.api.words import Say, log_it
-from bvit_hw.errors import ConfigError, DatasetError, LoweringError
+from bvit_hw.errors import ConfigError, LoweringError
 from bvit_hw.threads import usable_cores
 
 if TYPE_CHECKING:
@@ -79,6 +80,17 @@ class Simulation:
             "equal_to_frozen": self.equal_to_frozen,
             "trace": None if self.trace is None else str(self.trace),
         }
+
+    def lines(self) -> list[str]:
+        """What it shows, in words."""
+        counted = "" if self.cycles_per_frame is None else f", {self.cycles_per_frame:,.1f} counted"
+        equal = "all equal to the frozen network's" if self.equal_to_frozen else "NOT those of the frozen network"
+        lines = [
+            f"{len(self.ends)} frames; cycles a frame: {self.cycles_model:,} by the model{counted}; the first one took "
+            f"{self.latency_cycles:,}",
+            f"logits {equal}",
+        ]
+        return lines if self.trace is None else [*lines, f"waveforms: {self.trace}"]
 
 
 @dataclass(frozen=True)
@@ -285,10 +297,8 @@ def _core(
 
 
 def _built(build: Build, images: np.ndarray | str | Path | None, jobs: int, say: Say) -> _Core:
-    import numpy as np
-
     from bvit_hw.graph.file import load_graph
-    from bvit_hw.pipeline.artefacts import GRAPH_FILE, PROGRAMME_FILE, PROVEN_RUN
+    from bvit_hw.pipeline.artefacts import GRAPH_FILE, PROGRAMME_FILE
 
     own = build.folder / "generate"
     if not (own / GRAPH_FILE).is_file():
@@ -297,11 +307,7 @@ def _built(build: Build, images: np.ndarray | str | Path | None, jobs: int, say:
                 f"{build.folder}: is a single engine, whose core is no stream of operators; bvit-hw run simulates it"
             )
         raise ConfigError(f"{build.folder}: the build did not come as far as the step generate; there is no RTL")
-    if images is None:
-        with np.load(own / PROVEN_RUN) as found:
-            chosen = found["images"]
-    else:
-        chosen = _checked(images, build.frozen, build.folder / "freeze" / "frozen.safetensors")
+    chosen = build.images() if images is None else checked_images(images, build.frozen, build.frozen_file)
     clock = 0.0 if build.report is None else build.report.clock_mhz
     return _Core(load_graph(own / GRAPH_FILE), chosen, build.frozen, clock, own, jobs, say)
 
@@ -319,7 +325,7 @@ def _folded(folded: Folded, images: np.ndarray | str | Path | None, jobs: int, s
     if images is None:
         chosen = random_images(config_of(network.graph.config, network.name), _FEW)
     else:
-        chosen = _checked(images, network.graph, network.source)
+        chosen = checked_images(images, network.graph, network.source)
     sizing = chosen[:SIZING_IMAGES]
     glued = add_glue(folded.graph, image=sizing[0])
     border = border_of(folded.graph, folded.board.limits.bram18)
@@ -331,38 +337,3 @@ def _folded(folded: Folded, images: np.ndarray | str | Path | None, jobs: int, s
         frames=sizing_frames(folded.graph),
     )
     return _Core(sized.graph, chosen, network.graph, folded.board.clock_mhz, None, jobs, say)
-
-
-def _checked(images: np.ndarray | str | Path, network: FrozenGraph, source: Path | None) -> np.ndarray:
-    """The images as the network takes them; pictures by the preprocessing that ``source``, its file, says."""
-    import numpy as np
-
-    size = network.tensors[network.input]
-    shape = (size.height, size.width, size.channels)
-    chosen = _pictures(Path(images), shape, source) if isinstance(images, str | Path) else np.ascontiguousarray(images)
-    if chosen.dtype != np.uint8 or chosen.shape[1:] != shape or not len(chosen):
-        raise ConfigError(
-            f"images are {chosen.dtype} of shape {chosen.shape}; needed: uint8, one or more of {shape[0]} x "
-            f"{shape[1]} x {shape[2]}"
-        )
-    return chosen
-
-
-def _pictures(path: Path, shape: tuple[int, int, int], source: Path | None) -> np.ndarray:
-    from bvit_hw.network_file import network_record
-    from bvit_hw.runtime.errors import ImageError
-    from bvit_hw.runtime.images import prepare
-    from bvit_hw.runtime.model_info import ModelInfo
-    from bvit_hw.runtime.pictures import load_pictures
-
-    preprocessing = None if source is None else network_record(source).preprocessing.as_json()
-    height, width, channels = shape
-    info = ModelInfo(
-        model_hash="", height=height, width=width, channels=channels, classes=0, logits_exponent=0, class_names=(),
-        clock_mhz=0.0, interface_version=0, cycles_per_frame=0, board="", preprocessing=preprocessing,
-    )  # fmt: skip
-    try:
-        found = load_pictures(path)
-        return prepare(found.images, info, found.names)
-    except ImageError as error:
-        raise DatasetError(str(error)) from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import click
 from rich.console import Console
 from rich.table import Table
@@ -26,9 +29,27 @@ def _found(finding: Finding) -> Text:
 
 
 @click.command("doctor", cls=Command)
-def doctor_command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def doctor_command(as_json: bool) -> None:
     """List each tool: found or not, what it is for, how to get it. Exits with 2 if a required one is missing."""
     findings = examine()
+    if as_json:
+        click.echo(json.dumps([_as_json(finding) for finding in findings], indent=1))
+    else:
+        _print(findings)
+    if any(f.tool.required and f.version is None for f in findings):
+        raise click.exceptions.Exit(2)
+
+
+def _as_json(finding: Finding) -> dict[str, object]:
+    tool = finding.tool
+    return {
+        "tool": tool.name, "version": finding.version, "fault": finding.fault, "required": tool.required,
+        "purpose": tool.purpose, "how_to_get": tool.how_to_get,
+    }  # fmt: skip
+
+
+def _print(findings: Sequence[Finding]) -> None:
     # Texts as they are: rich would take the brackets of 'bvit-hw[test]' for markup.
     rows = [
         (Text(f.tool.name), _found(f), Text(f.tool.purpose), Text("" if f.version else f.tool.how_to_get))
@@ -51,5 +72,3 @@ def doctor_command() -> None:
             for heading, text in zip(_HEADINGS[1:], row[1:], strict=True):
                 if text:
                     console.print(Text(f"  {heading}: ") + text, soft_wrap=True)
-    if any(f.tool.required and f.version is None for f in findings):
-        raise click.exceptions.Exit(2)

@@ -25,6 +25,8 @@ _COMMANDS = {
     "boards": "bvit_hw.cli.boards:boards_command",
     "build": "bvit_hw.cli.build:build_command",
     "compile": "bvit_hw.cli.compile_:compile_command",
+    "completion": "bvit_hw.cli.completion:completion_command",
+    "diff": "bvit_hw.cli.diff:diff_command",
     "doctor": "bvit_hw.cli.doctor:doctor_command",
     "evaluate": "bvit_hw.cli.evaluate:evaluate_command",
     "explore": "bvit_hw.cli.explore:explore_command",
@@ -35,6 +37,7 @@ _COMMANDS = {
     "init": "bvit_hw.cli.init:init_command",
     "models": "bvit_hw.cli.models:models_command",
     "run": "bvit_hw.cli.run:run_command",
+    "simulate": "bvit_hw.cli.simulate:simulate_command",
     "train": "bvit_hw.cli.train:train_command",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -24,7 +25,10 @@ from bvit_hw.cli.words import Command
 @click.option(
     "--programme", type=click.Path(path_type=Path), help="Another network for a single engine, by `bvit-hw compile`."
 )
-def run_command(build: Path | None, device: str, images: Path, batch: int | None, programme: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON: every logit, cycles, clock.")
+def run_command(
+    build: Path | None, device: str, images: Path, batch: int | None, programme: Path | None, as_json: bool
+) -> None:
     """Classify pictures; print classes, frames/s and device cycles.
 
     sim: the Verilated accelerator of the build, in this process, by the board's own driver, without the pynq library.
@@ -32,5 +36,8 @@ def run_command(build: Path | None, device: str, images: Path, batch: int | None
     `python3 -m bvit_hw_runtime run --images DIR`.
     """
     result = api.run(build or DEFAULT_FOLDER, images, device=device, batch=batch, programme=programme)
+    if as_json:
+        click.echo(json.dumps(result.as_json(), indent=1))
+        return
     for line in result.lines():
         click.echo(line)

@@ -154,7 +154,7 @@ def _arguments(graph: HwGraph, core: Stitched, trace: Trace) -> list[str]:
 
 def _explain(error: ToolError, kind: str) -> NoReturn:
     """Raise the error, with what mends it where it is that FST files are compressed by zlib."""
-    if kind == "fst" and ("zlib.h" in str(error) or "lz4.h" in str(error) or "-lz" in str(error)):
+    if kind == "fst" and ("zlib.h" in str(error) or "-lz:" in str(error)):
         raise ToolError(
             "--trace: .fst files are compressed by zlib, whose header files are not here; to get them: apt install "
             f"zlib1g-dev. Or name a .vcd file\n{error}"

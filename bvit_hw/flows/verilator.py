@@ -106,6 +106,7 @@ def build_model(
     optimize: str = "-Os",
     ldflags: str = "",
     libraries: Sequence[Path] = (),
+    replaced: Sequence[Path] = (),
     jobs: int = 2,
     cache: Path | None = None,
 ) -> Path:
@@ -113,16 +114,18 @@ def build_model(
 
     The class is Vtop. ``flags`` go to verilator, ``cflags`` and ``ldflags`` to compiler and linker, ``optimize`` to the
     compilation of what runs in every cycle; ``libraries`` (lib*.so) are linked by name, to be found again at run time
-    by LD_LIBRARY_PATH. The model is taken from the cache when one was built from the same text, parameters, flags and
+    by LD_LIBRARY_PATH; ``replaced`` are headers and archives that are found before the system's. The model is taken from the cache when one was built from the same text, parameters, flags and
     versions; workers that want the same model at once wait for the first. Raises ToolError, naming the log, when
     Verilator or the compiler fails, OutputError when nothing can be written.
     """
     version = importlib.metadata.version("verilator")
-    contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*sources, *cpp, *libraries)]
+    contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*sources, *cpp, *libraries, *replaced)]
     parameters = dict(parameters or {})
     if libraries:
         named = [f"-l{path.stem.removeprefix('lib')}" for path in libraries]
         ldflags = " ".join([ldflags, "-Llib", *named]).strip()
+    if replaced:
+        cflags, ldflags = f"{cflags} -Ilib".strip(), f"{ldflags} -Llib".strip()
     key = digest_of(contents, top, sorted(parameters.items()), list(flags), cflags, optimize, ldflags, version)
 
     def make(work: Path) -> None:
@@ -131,7 +134,7 @@ def build_model(
         obj.mkdir()
         names = _supply(obj, (*cpp, *sources))
         (obj / "lib").mkdir()
-        for path in libraries:
+        for path in (*libraries, *replaced):
             (obj / "lib" / path.name).symlink_to(path.resolve())
         # fmt: off
         argv = [

@@ -164,6 +164,13 @@ def _hls(results: Mapping[str, Mapping[str, Any]]) -> HlsPart:
     return HlsPart(**{name: results["hls"][name] for name in HlsPart.model_fields})
 
 
+#: what Netron shows, by the step that leaves it: path in the build's folder, and what it is
+_GRAPHS = {
+    "export": ("export/model.onnx", "the frozen network as QONNX"),
+    "lower": ("lower/hardware.onnx", "the hardware operators, before they are folded"),
+}
+
+
 def _no_bitstream(outcomes: Sequence[StepOutcome]) -> str:
     """Why there is no bitstream: its step says so, or was left out."""
     own = next((o for o in outcomes if o.name == "bitstream"), None)
@@ -290,5 +297,6 @@ def _common(
         no_simulated_device=by_user.get("no_simulated_device", ""),
         architecture=options.architecture,
         architecture_note=options.architecture_note,
+        graphs=dict(found for step, found in _GRAPHS.items() if step in results),
         versions={"bvit-hw": __version__, **{name: importlib.metadata.version(name) for name in packages}},
     )

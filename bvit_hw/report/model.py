@@ -277,7 +277,8 @@ class Report(_Record):
 
     ``synthesized_shapes``: how many different operators Yosys counted, each with the contents of the first of its
     shape; None: every operator by itself, or none. ``no_simulated_device`` says why the package has none (empty: it
-    has one, or there is no package).
+    has one, or there is no package). ``graphs`` are the files of the build that Netron shows, by their path in its
+    folder, and what each is.
     """
 
     board: str
@@ -309,6 +310,7 @@ class Report(_Record):
     architecture: str = "streaming"
     architecture_note: str = ""
     engine: EngineRun | None = None
+    graphs: dict[str, str] = {}
 
     def write(self, path: Path) -> None:
         """Write report.json atomically."""

@@ -91,6 +91,8 @@ def print_report(report: Report, console: Console) -> None:
         else:
             steps.add_row(step.name, step.status, f"{step.seconds:.1f}")
     console.print(steps)
+    if report.graphs:
+        console.print(f"graphs for Netron: {', '.join(report.graphs)}", markup=False)
     if report.hls is not None:
         console.print(f"HLS: {report.hls.note}", markup=False)
     if report.no_simulated_device:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,24 @@ class Run:
             foreign = sorted(set(self.pictures.classes) - set(self.class_names))
             more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
             yield f"folders that are no classes of the network: {', '.join(foreign[:3])}{more}; nothing is compared"
+
+    def as_json(self) -> dict[str, Any]:
+        """What `bvit-hw run --json` prints: a line a picture, and what the run took."""
+        labels = self.pictures.labels
+        rows = [
+            {"name": name, "class": self.class_names[int(logits.argmax())], "logits": logits.tolist()}
+            | ({} if labels is None else {"label": self.class_names[int(labels[number])]})
+            for number, (name, logits) in enumerate(zip(self.pictures.names, self.logits, strict=True))
+        ]
+        return {
+            "simulated": self.simulated,
+            "clock_mhz": self.clock_mhz,
+            "cycles": int(self.cycles),
+            "cycles_between_frames": int(self.busy_cycles) or None,
+            "latency_cycles": int(self.latency_cycles) or None,
+            "seconds": self.seconds,
+            "pictures": rows,
+        }
 
     def _margin(self, index: int, logits: np.ndarray) -> str:
         """How far a picture's class stands above the next one."""

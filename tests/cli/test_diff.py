@@ -1,0 +1,5 @@
+"""`bvit-hw diff`: two reports side by side."""
+
+from __future__ import annotations
+
+
