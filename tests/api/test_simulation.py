@@ -76,6 +76,7 @@ def test_a_wrong_line_of_the_rtl_is_located(faulty: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.sim
+@pytest.mark.slow  # another model for another format
 def test_waveforms_of_gtkwaves_format(made: Path, tmp_path: Path) -> None:
     done = bvit("simulate", "--build", made, "--trace", "out.fst", "--cycles", ":50", "--count", "1", "--jobs", "1",
                 cwd=tmp_path)  # fmt: skip
