@@ -1,4 +1,4 @@
-"""How a name of the Python interface goes away: it warns for at least one minor version before (docs/api.md).
+"""How a name of the Python interface goes away: it warns for at least one minor version before (docs/reference/api.md).
 
 Versions are MAJOR.MINOR.PATCH. What is deprecated goes on working until the version that is named for its end; a test
 holds that nothing stays beyond it.

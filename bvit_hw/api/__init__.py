@@ -1,9 +1,9 @@
-"""The Python interface: what the commands of `bvit-hw` do, as functions (docs/api.md).
+"""The Python interface: what the commands of `bvit-hw` do, as functions (docs/reference/api.md).
 
-What is named here, and what it returns, is kept by the rules of docs/api.md; everything else in the package may change.
-The command line is written on these functions, so that both do the same. A mistake of the caller's raises a subclass of
-:class:`bvit_hw.errors.BvitError`; where its message names an option of the command line, it means the keyword of the
-same name. Names are looked up when they are first used: importing this package does without PyTorch.
+What is named here, and what it returns, is kept by the rules of docs/reference/api.md; everything else in the package
+may change. The command line is written on these functions, so that both do the same. A mistake of the caller's raises a
+subclass of :class:`bvit_hw.errors.BvitError`; where its message names an option of the command line, it means the
+keyword of the same name. Names are looked up when they are first used: importing this package does without PyTorch.
 
 Images are uint8, N x H x W x C, channels last; logits are integers, N x classes, and times 2**exponent of the frozen
 network's output they are real.

@@ -114,9 +114,10 @@ def build_model(
 
     The class is Vtop. ``flags`` go to verilator, ``cflags`` and ``ldflags`` to compiler and linker, ``optimize`` to the
     compilation of what runs in every cycle; ``libraries`` (lib*.so) are linked by name, to be found again at run time
-    by LD_LIBRARY_PATH; ``replaced`` are headers and archives that are found before the system's. The model is taken from the cache when one was built from the same text, parameters, flags and
-    versions; workers that want the same model at once wait for the first. Raises ToolError, naming the log, when
-    Verilator or the compiler fails, OutputError when nothing can be written.
+    by LD_LIBRARY_PATH; ``replaced`` are headers and archives that are found before the system's. The model is taken
+    from the cache when one was built from the same text, parameters, flags and versions; workers that want the same
+    model at once wait for the first. Raises ToolError, naming the log, when Verilator or the compiler fails,
+    OutputError when nothing can be written.
     """
     version = importlib.metadata.version("verilator")
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*sources, *cpp, *libraries, *replaced)]
