@@ -1,5 +1,0 @@
-"""`bvit-hw diff`: two reports side by side."""
-
-from __future__ import annotations
-
-
