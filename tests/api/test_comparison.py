@@ -18,6 +18,7 @@ from bvit_hw.report.model import (
     Report,
     Resource,
 )
+from bvit_hw.report.page import write_page
 from tests.command import bvit, refused
 
 
@@ -25,7 +26,7 @@ def write_report(folder: Path, *, cycles: int = 1000, simd: int = 4, depth: int 
     """A build's folder with nothing but its report."""
     operator = OperatorRow(
         name="b0.q_acc", op="BinaryMVAU", group="b0", folding={"simd": simd, "pe": 2}, cycles=cycles,
-        predicted={"lut": lut}, synthesized=None,
+        predicted={"lut": lut, "ff": 1.0, "bram18": 0.0, "dsp": 0.0}, synthesized=None,
     )  # fmt: skip
     accuracy = Accuracy(
         data="digits", qat=0.99, frozen=0.98, rtl=None, images=100, rtl_images=0, rtl_equal_to_frozen=None
@@ -83,3 +84,15 @@ def test_what_has_no_report_is_told(two: tuple[Path, Path], tmp_path: Path) -> N
     (tmp_path / "a" / "report.json").write_text('{"board": 1}')
     with pytest.raises(OutputError, match=r"report\.json: cannot be read"):
         api.diff(two[0], two[0])
+
+
+def test_the_report_names_the_graphs_that_netron_shows(tmp_path: Path) -> None:
+    folder = write_report(tmp_path / "a")
+    report = api.open_build(folder).report
+    assert report is not None and not report.graphs
+    more = report.model_copy(update={"graphs": {"export/model.onnx": "the network as QONNX"}})
+    write_page(more, folder / "report.html")
+    text = (folder / "report.html").read_text()
+    assert 'Netron: <a href="export/model.onnx">export/model.onnx</a> (the network as QONNX).' in text
+    more.write(folder / "report.json")
+    assert Report.read(folder / "report.json").graphs == more.graphs

@@ -40,6 +40,7 @@ REPORT = SimpleNamespace(
            SimpleNamespace(name="synthesize", status="left out", seconds=0.0, note="--skip synthesize")],
     no_simulated_device="", synthesis_note="", architecture="streaming", architecture_note="", engine=None,
     bitstream=SimpleNamespace(built=True, note="", implementation=None, command=""),
+    graphs={"export/model.onnx": "the network as QONNX"},
 )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def test_nothing_is_cut_off(width: int) -> None:
     assert width < 80 or all(word in text for word in ("block RAM", "UltraRAM", "107 uram", "not run"))
     digits = "".join(sign for sign in text if sign.isdigit())
     assert width < 80 or all(number in digits for number in ("912345", "2607360", "24812345107106"))
-    assert all(word in text for word in ("SLR0", "50%", "104% !", "60%"))
+    assert all(word in text for word in ("SLR0", "50%", "104% !", "60%", "Netron: export/model.onnx"))
 
 
 def test_a_single_die_is_not_told() -> None:
