@@ -13,9 +13,9 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command("completion", cls=Command)
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", metavar="SHELL", type=click.Choice(SHELLS))
 def completion_command(shell: str) -> None:
-    """Print what SHELL reads to complete commands, options and names of files.
+    """Print what SHELL (bash, zsh or fish) reads to complete commands, options and names of files.
 
     bash: eval "$(bvit-hw completion bash)" in ~/.bashrc. zsh: eval "$(bvit-hw completion zsh)" in ~/.zshrc. fish:
     bvit-hw completion fish > ~/.config/fish/completions/bvit-hw.fish
