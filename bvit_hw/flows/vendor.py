@@ -21,6 +21,8 @@ from bvit_hw.flows.vivado import kernel_folder as kernel_folder
 class VendorFlow(ABC):
     """One vendor's way from a package to what is loaded on the board."""
 
+    #: what the tools are called
+    tool: ClassVar[str]
     #: what builds it, in the package's folder, and the files that this leaves for the board
     command: ClassVar[str]
     results: ClassVar[tuple[str, ...]]
@@ -57,7 +59,7 @@ class VendorFlow(ABC):
 class VivadoFlow(VendorFlow):
     """A Zynq's bitstream by Vivado: the accelerator in a block design with the processing system."""
 
-    command, results = vivado.COMMAND, vivado.RESULTS
+    tool, command, results = "Vivado", vivado.COMMAND, vivado.RESULTS
     kept = ("utilization.rpt", "timing.rpt", "power.rpt", "vivado.log")
     missing = "bitstream not built: Vivado not found"
 
@@ -87,7 +89,7 @@ class VivadoFlow(VendorFlow):
 class VitisFlow(VendorFlow):
     """A kernel of an Alveo card by v++."""
 
-    command, results = vitis.COMMAND, vitis.RESULTS
+    tool, command, results = "v++", vitis.COMMAND, vitis.RESULTS
     kept = ("xclbin_info.txt", "vitis.log")
     missing = "xclbin not built: v++ not found"
     takes_engines = False
@@ -119,7 +121,7 @@ class VitisFlow(VendorFlow):
 class NoFlow(VendorFlow):
     """A family for whose tools nothing is written: the package holds the sources alone."""
 
-    command, results, kept = "", (), ()
+    tool, command, results, kept = "no tool", "", (), ()
     missing = "bitstream not built: no vendor's flow is known for this family"
 
     def check_clock(self, board: Board, clock_mhz: float) -> None:
@@ -146,8 +148,8 @@ class NoFlow(VendorFlow):
 class NextpnrFlow(VendorFlow):
     """An ECP5's bitstream by Yosys, nextpnr and ecppack, which are Python packages."""
 
-    command, results = "", (ecp5.BITSTREAM,)
-    kept = ("timing.json", "nextpnr.log", "yosys.log")
+    tool, command, results = "nextpnr", "", (ecp5.BITSTREAM,)
+    kept = ("timing.json", "nextpnr.log", "yosys.log", ecp5.NETLIST)
     missing = "bitstream not built: nextpnr is not installed; pip install 'bvit-hw[ecp5]', then build again"
 
     def check_clock(self, board: Board, clock_mhz: float) -> None:

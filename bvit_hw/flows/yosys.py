@@ -1,4 +1,4 @@
-"""Synthesis estimates by Yosys: what each operator takes of an FPGA, counted from mapped cells.
+"""Synthesis estimates by Yosys: what each operator takes of an FPGA, counted from mapped cells, and its longest paths.
 
 Many instances are synthesized in one process, each kept apart from the others by a wrapper module that may not be
 dissolved, so that the start-up of Yosys is paid once and every instance still gets its own count.
@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bvit_hw.errors import ToolError
+from bvit_hw.flows import sta
 from bvit_hw.flows.cache import recall, remember
 from bvit_hw.flows.tool import run_tool, stop_running_tools
 from bvit_hw.ops.base import HwOp, Params, Resources, ports_of
@@ -56,6 +57,8 @@ ys.run_pass("script synth.ys", ys.Design())
 """
 #: the pass of ours that targets' scripts call
 _PASS = Path(__file__).with_name("lut_tables.py")
+#: writes what each instance was mapped to
+_NETLIST = "select job_*\nwrite_json -selected netlist.json\nselect -clear\n"
 
 
 def _package() -> Path:
@@ -100,11 +103,14 @@ class SynthJob:
         return (*found, *self.others)
 
     def key(self, target: Target) -> str:
-        """Hash of all that the count on ``target`` depends on."""
+        """Hash of all that count and timing on ``target`` depend on."""
         digest = hashlib.sha256()
         for source in self.sources:
             digest.update(source.read_bytes())
         digest.update(_PASS.read_bytes())
+        if target.delays is not None:
+            digest.update(Path(sta.__file__).read_bytes())
+            digest.update(Path(str(sys.modules[target.delays.of.__module__].__file__)).read_bytes())
         parts = [
             target.script((), top=_TOP),
             importlib.metadata.version("pyosys"),
@@ -116,6 +122,27 @@ class SynthJob:
         ]
         digest.update(json.dumps(parts).encode())
         return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysed:
+    """What is known of a job: what it takes, and its timing (None where the target knows no delays)."""
+
+    resources: Resources
+    timing: sta.UnitTiming | None
+
+    @property
+    def text(self) -> str:
+        """As it is kept; :meth:`read` is its inverse."""
+        timing = None if self.timing is None else self.timing.as_json()
+        return json.dumps({"resources": asdict(self.resources), "timing": timing})
+
+    @classmethod
+    def read(cls, text: str) -> Analysed:
+        """From :attr:`text`; ValueError, TypeError or KeyError for another text."""
+        found = json.loads(text)
+        timing = None if found["timing"] is None else sta.UnitTiming.read(found["timing"])
+        return cls(resources=Resources(**found["resources"]), timing=timing)
 
 
 def job_of(name: str, op: HwOp, params: Params) -> SynthJob:
@@ -157,18 +184,30 @@ def run_script(work: Path, script: str, sources: Iterable[Path]) -> None:
     run_tool("yosys", [sys.executable, "-c", _PROGRAM], cwd=work, log=work / "yosys.log", env=env)
 
 
-def _run_bag(jobs: Sequence[SynthJob], target: Target, work: Path) -> list[Resources]:
+def _run_bag(jobs: Sequence[SynthJob], target: Target, work: Path) -> list[Analysed]:
     work.mkdir(parents=True, exist_ok=True)
     (work / f"{_TOP}.sv").write_text(TEMPLATES.get_template("yosys_bag.sv.j2").render(jobs=jobs))
     for job in jobs:
         for file, text in job.memories.items():
             (work / file).write_text(text)
     sources = list(dict.fromkeys(source for job in jobs for source in job.sources))
-    run_script(work, target.script([source.name for source in sources], top=_TOP), sources)
-    text = (work / "stat.json").read_text()
+    script = target.script([source.name for source in sources], top=_TOP)
+    run_script(work, script + (_NETLIST if target.delays is not None else ""), sources)
+    counts = _modules((work / "stat.json").read_text())
+    resources = [target.cells.count(_cells_by_type(counts[f"job_{j}"])) for j in range(len(jobs))]
+    timings: list[sta.UnitTiming | None] = [None] * len(jobs)
+    if target.delays is not None:
+        mapped = _modules((work / "netlist.json").read_text())
+        timings = [
+            sta.unit_timing(mapped[f"job_{j}"], target.delays, job.inputs, job.outputs) for j, job in enumerate(jobs)
+        ]
+    return [Analysed(resources=r, timing=t) for r, t in zip(resources, timings, strict=True)]
+
+
+def _modules(text: str) -> dict[str, Mapping[str, object]]:
+    """Modules of a JSON text of Yosys, which may follow other lines, by their names without what is added to them."""
     modules = json.loads(text[text.index("{") :])["modules"]
-    by_name = {name.lstrip("\\").split("$")[0]: module for name, module in modules.items()}
-    return [target.cells.count(_cells_by_type(by_name[f"job_{j}"])) for j in range(len(jobs))]
+    return {name.lstrip("\\").split("$")[0]: module for name, module in modules.items()}
 
 
 def _bags(jobs: Iterable[SynthJob], limit: float) -> list[list[SynthJob]]:
@@ -193,7 +232,21 @@ def synthesize(
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Resources]:
-    """Count every job's cells; identical jobs are synthesized once, known ones are taken from the cache
+    """Count every job's cells; see :func:`analyse`."""
+    found = analyse(jobs, target=target, work=work, cache=cache, processes=processes, progress=progress)
+    return {name: each.resources for name, each in found.items()}
+
+
+def analyse(
+    jobs: Sequence[SynthJob],
+    *,
+    target: Target,
+    work: Path,
+    cache: Path | None = None,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Analysed]:
+    """Count and time every job; identical ones are synthesized once, known ones are taken from the cache
     (the user's, or the folder ``cache``).
 
     ``progress`` is called with jobs done and jobs in all.
@@ -201,13 +254,13 @@ def synthesize(
     """
     keys = {job.name: job.key(target) for job in jobs}
     unique = {keys[job.name]: job for job in jobs}
-    counts: dict[str, Resources] = {}
+    counts: dict[str, Analysed] = {}
     for key in unique:
         known = recall("yosys", f"{key}.txt", root=cache)
         # What another version wrote, or a machine that lost its power, is counted again.
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, KeyError):
             if known is not None:
-                counts[key] = Resources(**json.loads(known))
+                counts[key] = Analysed.read(known)
     todo = [job for key, job in unique.items() if key not in counts]
     workers = processes or min(usable_cores(), 4)
     total = sum(job.weight for job in todo)
@@ -219,10 +272,10 @@ def synthesize(
         futures = {pool.submit(_run_bag, bag, target, work / f"bag{i}"): bag for i, bag in enumerate(bags)}
         try:
             for future in as_completed(futures):
-                for job, resources in zip(futures[future], future.result(), strict=True):
+                for job, found in zip(futures[future], future.result(), strict=True):
                     key = keys[job.name]
-                    counts[key] = resources
-                    remember("yosys", f"{key}.txt", json.dumps(asdict(resources)), root=cache)
+                    counts[key] = found
+                    remember("yosys", f"{key}.txt", found.text, root=cache)
                 done += len(futures[future])
                 if progress:
                     progress(done, len(unique))

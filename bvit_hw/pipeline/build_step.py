@@ -32,6 +32,8 @@ class BuildStep:
     data: tuple[str, ...] = ()
     needs: Callable[[BuildOptions], tuple[str, ...]] = lambda options: ()
     may_need: Callable[[BuildOptions], tuple[str, ...]] = lambda options: ()
+    #: a step that this one is left out with, where --skip names that
+    goes_with: str = ""
     #: whether a build with these options has the step at all
     wanted: Callable[[BuildOptions], bool] = lambda options: True
 

@@ -71,7 +71,7 @@ class Step:
     ``inputs`` is JSON-ready data that the step depends on besides the steps named in ``after``; ``code`` are the source
     files or folders whose text it depends on, so that a changed pass runs again. ``needs`` are tools that it cannot do
     without, by the names that ``bvit-hw doctor`` has for them; ``may_need`` those that it wants where something that it
-    uses is not there yet.
+    uses is not there yet. Who leaves out the step ``goes_with`` leaves this one out as well.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Step:
     code: tuple[Path, ...] = ()
     needs: tuple[str, ...] = ()
     may_need: tuple[str, ...] = ()
+    goes_with: str = ""
 
 
 def _sum(entry: Mapping[str, Any]) -> str:

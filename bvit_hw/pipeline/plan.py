@@ -16,6 +16,7 @@ from bvit_hw.pipeline.engine_steps import generate as engine_generate
 from bvit_hw.pipeline.engine_steps import package as engine_package
 from bvit_hw.pipeline.engine_steps import simulate as engine_simulate
 from bvit_hw.pipeline.engine_steps import synthesize as engine_synthesize
+from bvit_hw.pipeline.engine_steps import timing as engine_timing
 from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.pipeline.steps import (
     bitstream,
@@ -29,21 +30,23 @@ from bvit_hw.pipeline.steps import (
     package,
     simulate,
     synthesize,
+    timing,
 )
 from bvit_hw.resources import data_path
 
 STEPS = tuple(
     module.STEP
     for module in (
-        checkpoint, freeze, export, lower, fold, hls, generate, simulate, synthesize, package, bitstream,
+        checkpoint, freeze, export, lower, fold, hls, generate, simulate, synthesize, timing, package,
+        bitstream,
     )
 )  # fmt: skip
 #: of a single engine
 ENGINE_STEPS = tuple(
     module.STEP
     for module in (
-        checkpoint, freeze, export, compile_, engine_generate, engine_simulate, engine_synthesize, engine_package,
-        bitstream,
+        checkpoint, freeze, export, compile_, engine_generate, engine_simulate, engine_synthesize, engine_timing,
+        engine_package, bitstream,
     )
 )  # fmt: skip
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -69,6 +72,7 @@ def make_steps(options: BuildOptions) -> list[Step]:
             ),
             needs=step.needs(options),
             may_need=step.may_need(options),
+            goes_with=step.goes_with,
         )
         for step in wanted
     ]

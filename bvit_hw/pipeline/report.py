@@ -13,6 +13,7 @@ from bvit_hw import __version__
 from bvit_hw.boards import Board
 from bvit_hw.codegen.die_kernels import die_module
 from bvit_hw.flows.plain import by_hand
+from bvit_hw.flows.vendor import flow_of
 from bvit_hw.graph.dies import kernels
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.graph.waiting import plan_waiting
@@ -43,6 +44,7 @@ from bvit_hw.report.model import (
     Resource,
     Stage,
     StepRow,
+    Timing,
 )
 
 
@@ -258,7 +260,7 @@ def _common(
         board_title=board.title,
         part=board.part,
         clock_mhz=options.clock_mhz,
-        clock_note="from Vivado's timing check" if built else "assumed, not timing-closed",
+        clock_note=f"from {flow_of(board).tool}'s timing check" if built else "assumed, not timing-closed",
         model=options.model_name,
         model_hash=str(results["freeze"]["model_hash"]),
         cycles_per_frame=Cycles(model=model, simulated=None if simulated is None else cycles),
@@ -294,6 +296,7 @@ def _common(
             else "",
             implementation=Implementation(**results["bitstream"]["implementation"]) if built else None,
         ),
+        timing=Timing(**results["timing"]) if "timing" in results else None,
         no_simulated_device=by_user.get("no_simulated_device", ""),
         architecture=options.architecture,
         architecture_note=options.architecture_note,

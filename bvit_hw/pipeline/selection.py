@@ -29,6 +29,9 @@ def select(steps: Sequence[Step], until: str | None, skip: Sequence[str]) -> Sel
     for option, given in [("--until", until), *(("--skip", name) for name in skip)]:
         if given is not None and given not in names:
             raise ConfigError(f"{option} {given}: there is no such step; allowed: {', '.join(names)}")
+    asked = {name: name for name in skip}
+    asked |= {step.name: step.goes_with for step in steps if step.goes_with in asked and step.name not in asked}
+    skip = list(asked)
     end = len(steps) if until is None else names.index(until) + 1
     kept = [step for n, step in enumerate(steps) if n < end and step.name not in skip]
     for step in kept:
@@ -40,7 +43,7 @@ def select(steps: Sequence[Step], until: str | None, skip: Sequence[str]) -> Sel
     if not kept:
         raise ConfigError(f"--until {until}, --skip {', '.join(skip)}: no step is left to run")
     left_out = [
-        (name, f"--skip {name}" if name in skip else f"--until {until}")
+        (name, f"--skip {asked[name]}" if name in skip else f"--until {until}")
         for n, name in enumerate(names)
         if n >= end or name in skip
     ]

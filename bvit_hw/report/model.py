@@ -193,6 +193,83 @@ class Bitstream(_Record):
     implementation: Implementation | None = None
 
 
+class TimingPath(_Record):
+    """A register-to-register path inside ``operator``, from ``begin`` to ``end`` (nets; "" without a name)."""
+
+    operator: str
+    ns: float
+    levels: int
+    begin: str
+    end: str
+
+
+class TimingBetween(_Record):
+    """A path that leaves a register of the first of ``units`` and ends in the last; ``signal`` arrives there."""
+
+    ns: float
+    levels: int
+    units: list[str]
+    signal: str
+
+
+class EnableNet(_Record):
+    """The net of ``operator`` that enables most flip-flops, ``fan_out`` of them."""
+
+    operator: str
+    net: str
+    fan_out: int
+
+
+class Timing(_Record):
+    """Estimates before placement, beside the clock's period; docs/timing.md says what they are worth.
+
+    ``endangers`` are operators with a path longer than the period, the slowest first. ``ready_chain`` are the most
+    operators in a row whose ready depends on the next one's. A wire was allowed ``wire_ns``, and ``wire_doubling_ns``
+    for each doubling of its fan-out; ``source`` says where those figures are from.
+    """
+
+    clock_ns: float
+    slowest: TimingPath
+    between: TimingBetween | None
+    endangers: dict[str, float]
+    ready_chain: list[str]
+    enable: EnableNet
+    control_sets: int
+    control_sets_available: int
+    wire_ns: float
+    wire_doubling_ns: float
+    source: str
+
+    @property
+    def verdict(self) -> str:
+        """Which operators endanger the clock, in words."""
+        if not self.endangers:
+            return f"no path is estimated to take longer than the clock's {self.clock_ns:g} ns"
+        names = [f"{name} ({ns:.1f} ns)" for name, ns in self.endangers.items()]
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        return f"endanger the clock of {self.clock_ns:g} ns, by estimate: {', '.join(names[:5])}{more}"
+
+    @property
+    def lines(self) -> list[str]:
+        """What there is to know, for page and terminal."""
+        slow = self.slowest
+        found = [
+            self.verdict,
+            f"slowest inside an operator: {slow.operator}, {slow.ns:.1f} ns, {slow.levels} cells"
+            + (f", to {slow.end}" if slow.end else ""),
+        ]
+        if self.between is not None:
+            way = " -> ".join(self.between.units)
+            found.append(f"slowest between operators: {self.between.ns:.1f} ns, {self.between.levels} cells: {way}")
+        if self.ready_chain:
+            found.append(f"longest chain of ready: {len(self.ready_chain)} operators, up to {self.ready_chain[-1]}")
+        found.append(
+            f"largest enable: {self.enable.fan_out:,} flip-flops of {self.enable.operator}; control sets: "
+            f"{self.control_sets:,} of {self.control_sets_available:,}"
+        )
+        return found
+
+
 class HlsPart(_Record):
     """Operators asked for in HLS: what ran, what did not, and what Vitis HLS says (by operator; empty: not run)."""
 
@@ -272,8 +349,7 @@ class Report(_Record):
     """All that a build knows of its accelerator.
 
     ``architecture`` is "streaming" or "engine", ``architecture_note`` why (empty: there was no choice); of an engine
-    ``engine`` says more, and there are no operators.
-
+    ``engine`` says more, and there are no operators. ``timing`` is None where its step was left out.
 
     ``synthesized_shapes``: how many different operators Yosys counted, each with the contents of the first of its
     shape; None: every operator by itself, or none. ``no_simulated_device`` says why the package has none (empty: it
@@ -307,6 +383,7 @@ class Report(_Record):
     edges: list[Edge]
     versions: dict[str, str]
     hls: HlsPart | None = None
+    timing: Timing | None = None
     architecture: str = "streaming"
     architecture_note: str = ""
     engine: EngineRun | None = None

@@ -53,6 +53,11 @@ def print_report(report: Report, console: Console) -> None:
     if report.synthesis_note:
         console.print(f"  {report.synthesis_note}", markup=False)
 
+    if report.timing is not None:
+        console.print("timing, estimated before placement")
+        for line in report.timing.lines:
+            console.print(f"  {line}", markup=False)
+
     if report.engine is not None:
         _print_engine(report.engine, console)
 

@@ -17,11 +17,19 @@ def _given(text: str) -> str:
     return text
 
 
+def _device(text: str) -> str:
+    if text in ("auto", "board", "sim") or text.startswith("serial:"):
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r}; allowed: auto, board, sim, serial: and a port's name")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0: done; 1: the self-test failed or the device did; 2: wrong arguments."""
     parser = argparse.ArgumentParser(prog="python3 -m bvit_hw_runtime", description="BinaryViT accelerator")
     parser.add_argument("--package", type=_given, default=".", help="folder of the package (default: this one)")
-    parser.add_argument("--device", choices=("auto", "board", "sim"), help="default: the board where there is one")
+    parser.add_argument(
+        "--device", type=_device, metavar="auto|board|sim|serial:PORT", help="default: the board where there is one"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("selftest", help="check files, identity, and the logits of the test images")
     run = commands.add_parser("run", help="classify pictures")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from pathlib import Path
 
+from bvit_hw.targets.ecp5_delays import ECP5
 from bvit_hw.targets.memories import Memories
 from bvit_hw.targets.target import CellCounts, DspShape, Family, Target, read_coefficients
 
@@ -41,6 +42,7 @@ TARGET = Target(
         dsp={"MULT18X18D": 1},
         watched=("TRELLIS_DPR", "DP16", "PDPW", "MULT", "ALU", "$mem"),
     ),
+    delays=ECP5,
     coefficients=read_coefficients(Path(__file__).with_suffix(".toml")),
     budget_kinds=("lut", "ff", "bram18", "dsp"),
 )

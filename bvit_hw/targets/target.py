@@ -13,6 +13,7 @@ from typing import Literal
 
 from bvit_hw.errors import BoardError, ToolError
 from bvit_hw.targets.cost import KINDS, CostTerms, Resources
+from bvit_hw.targets.delays import Delays
 from bvit_hw.targets.memories import Memories
 
 #: circuit -> resource -> term -> how much of the resource one of the term takes
@@ -76,7 +77,8 @@ class Target:
     the one that makes what is placed and routed, where open tools can do that.
 
     ``vendor_cells`` says which cells the RTL may instantiate, as USE_PRIMITIVES of bvit_binary_mvau.sv numbers them; 0:
-    none. ``budget_kinds`` are the resources that a board's budget limits. A target is itself: two are equal only where
+    none. ``budget_kinds`` are the resources that a board's budget limits. ``delays`` are its cells' and wires'; without
+    them no timing is estimated. A target is itself: two are equal only where
     they are the same object, which is what operators are compared and hashed by.
     """
 
@@ -89,6 +91,7 @@ class Target:
     netlist: str = ""
     cells: CellCounts
     coefficients: Coefficients
+    delays: Delays | None = None
     budget_kinds: tuple[str, ...] = KINDS
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bvit_hw.targets.target import Family, Target, read_coefficients
 from bvit_hw.targets.xilinx import CELLS, DSP48, MEMORIES, synthesis
+from bvit_hw.targets.xilinx_delays import XC7
 
 #: fitted by benchmarks/fit_costs.py to what Yosys counts
 COEFFICIENTS = read_coefficients(Path(__file__).with_suffix(".toml"))
@@ -19,5 +20,6 @@ TARGET = Target(
     vendor_cells=1,
     synthesis=synthesis("xc7"),
     cells=CELLS,
+    delays=XC7,
     coefficients=COEFFICIENTS,
 )

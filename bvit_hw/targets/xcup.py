@@ -7,6 +7,7 @@ from dataclasses import replace
 from bvit_hw.targets import xc7
 from bvit_hw.targets.target import Family, Target
 from bvit_hw.targets.xilinx import CELLS, DSP48, MEMORIES, synthesis
+from bvit_hw.targets.xilinx_delays import XCUP
 
 TARGET = Target(
     name="xcup",
@@ -21,6 +22,7 @@ TARGET = Target(
     vendor_cells=2,
     synthesis=synthesis("xcup"),
     cells=CELLS,
+    delays=XCUP,
     # The LUTs and registers of a slice are those of 7 series, so its coefficients hold here as well.
     coefficients=xc7.COEFFICIENTS,
 )

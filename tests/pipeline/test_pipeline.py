@@ -24,7 +24,8 @@ from bvit_hw.runtime.model_info import ModelInfo
 from tests.command import bvit, refused
 
 STEPS = (
-    "checkpoint", "freeze", "export", "lower", "fold", "generate", "simulate", "synthesize", "package", "bitstream",
+    "checkpoint", "freeze", "export", "lower", "fold", "generate", "simulate", "synthesize", "timing", "package",
+    "bitstream",
 )  # fmt: skip
 
 
@@ -77,6 +78,26 @@ def test_the_design_fits_the_budget(report: Report) -> None:
         assert resource.synthesized is not None and resource.synthesized <= resource.budget, name
     lut = report.resources["lut"]
     assert lut.synthesized == pytest.approx(lut.model, rel=0.15)
+
+
+def test_timing_is_estimated(report: Report, built: Path) -> None:
+    """Every operator has a longest path, and neighbours have paths between them; the shipped folding holds."""
+    timing = report.timing
+    assert timing is not None and timing.clock_ns == 10.0
+    paths = json.loads((built / "timing" / "paths.json").read_text())
+    assert {row.name for row in report.operators} <= set(paths["inside"])
+    assert {"border.guard", "border.logits", "border.registers"} <= set(paths["inside"])
+    assert timing.slowest.ns == max(path["ns"] for path in paths["inside"].values()) > 2
+    between = timing.between
+    assert between is not None and between.ns == paths["between"][0]["ns"] and len(between.units) >= 2
+    assert any(path["units"][0] == "border.guard" for path in paths["between"])
+    assert any(path["units"][-1] == "border.logits" for path in paths["between"])
+    assert 1 <= len(timing.ready_chain) <= 6, "chains are bounded by graph/direct_links.py"
+    assert timing.enable.fan_out > 100 and 0 < timing.control_sets < timing.control_sets_available
+    slow = {name for name, path in paths["inside"].items() if path["ns"] > 10}
+    assert slow <= set(timing.endangers)
+    page = (built / "report.html").read_text()
+    assert "Timing, estimated before placement" in page and timing.slowest.operator in page
 
 
 def test_every_operator_was_synthesized(report: Report) -> None:

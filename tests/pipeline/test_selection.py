@@ -37,6 +37,14 @@ def test_what_is_left(
     assert [step.name for step in found.steps] == kept and list(found.left_out) == left_out
 
 
+def test_who_goes_with_another_is_left_out_with_it() -> None:
+    steps = [*STEPS, Step("judge", "judge", lambda context: {}, after=("look",), goes_with="look")]
+    found = select(steps, None, ("look",))
+    assert [step.name for step in found.steps] == ["read", "make", "pack"]
+    assert found.left_out == (("look", "--skip look"), ("judge", "--skip look"))
+    assert [step.name for step in select(steps, None, ("judge",)).steps] == ["read", "make", "look", "pack"]
+
+
 @pytest.mark.parametrize(
     ("until", "skip", "said"),
     [
@@ -66,11 +74,12 @@ def test_the_report_says_what_was_left_out(built: Path, tmp_path: Path) -> None:
     """Nothing that was not run is shown as run, though the folder holds it from a whole build."""
     out = shutil.copytree(built, tmp_path / "out", ignore=shutil.ignore_patterns("*.zip"))
     left = ("simulate", "synthesize", "bitstream")
+    notes = {name: f"--skip {name}" for name in left} | {"timing": "--skip synthesize"}
     words = [word for name in left for word in ("--skip", name)]
     done = bvit("build", "--board", "pynq-z2", "--out", out, *words, "--quiet", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found, whole = Report.read(out / "report.json"), Report.read(built / "report.json")
-    assert {s.name: s.note for s in found.steps if s.status == "left out"} == {n: f"--skip {n}" for n in left}
+    assert {s.name: s.note for s in found.steps if s.status == "left out"} == notes
     assert found.cycles_per_frame.simulated is None and found.latency_cycles is None
     assert found.cycles_per_frame.model == whole.cycles_per_frame.model
     assert found.frames_per_second == found.clock_mhz * 1e6 / found.cycles_per_frame.model
@@ -79,6 +88,7 @@ def test_the_report_says_what_was_left_out(built: Path, tmp_path: Path) -> None:
     for name, resource in found.resources.items():
         assert resource.synthesized is None and resource.model == whole.resources[name].model
     assert all(row.synthesized is None for row in found.operators)
+    assert found.timing is None and whole.timing is not None
     assert found.bitstream.note == "bitstream not built: left out by --skip bitstream" and found.bitstream.command
     for said in ("by the cycle model", "RTL not simulated", "left out (--skip synthesize)", "not run"):
         assert said in done.stdout, said

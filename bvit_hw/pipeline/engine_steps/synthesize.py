@@ -10,11 +10,12 @@ from typing import Any
 from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.engine.footprint import memory_halves
 from bvit_hw.flows.engine_area import unit_jobs
-from bvit_hw.flows.yosys import synthesize
+from bvit_hw.flows.yosys import analyse
 from bvit_hw.ops.base import Resources
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.build_step import BuildStep, write_json
 from bvit_hw.pipeline.engine import StepContext
+from bvit_hw.pipeline.steps.timing import UNITS_FILE
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
@@ -24,7 +25,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     """
     board, work = build.options.board, context.folder / "yosys"
     config = engine_of(board)
-    counts = synthesize(
+    found = analyse(
         unit_jobs(config, work / "ports", primitives=board.target.vendor_cells),
         target=board.target,
         work=work,
@@ -32,9 +33,12 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         progress=context.progress,
     )
     shutil.rmtree(work, ignore_errors=True)
+    counts = {name: each.resources for name, each in found.items()}
+    units = {name: each.timing.as_json() for name, each in found.items() if each.timing is not None}
+    write_json(context.folder / UNITS_FILE, {"units": units})
     halves = memory_halves(config, board.target.memories)
     counts["memories"] = Resources(bram18=float(sum(halves.values())))
-    write_json(context.folder / "resources.json", {name: asdict(found) for name, found in counts.items()})
+    write_json(context.folder / "resources.json", {name: asdict(count) for name, count in counts.items()})
     return {"total": asdict(sum(counts.values(), Resources()))}
 
 
@@ -44,6 +48,6 @@ STEP = BuildStep(
     run=run,
     after=("generate",),
     inputs=lambda options: {"family": options.board.family},
-    code=("targets", "flows/engine_area.py", "flows/yosys.py", "engine/footprint.py"),
+    code=("targets", "flows/engine_area.py", "flows/sta.py", "flows/yosys.py", "engine/footprint.py"),
     needs=lambda options: ("pyosys",),
 )

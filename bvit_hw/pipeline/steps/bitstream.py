@@ -1,4 +1,4 @@
-"""The step `bitstream`: Vivado, or v++ for an Alveo card, where it is."""
+"""The step `bitstream`: by the tools of the board's vendor, or open ones, where they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bvit_hw.pipeline.engine import StepContext, StepNotRun
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
-    """Run the vendor's tool; otherwise say that it is not here."""
+    """Run the tools; otherwise say that it is not here."""
     work, flow = context.folder / "vendor", flow_of(build.options.board)
     if flow.path() is None:
         raise StepNotRun(flow.missing)
@@ -27,4 +27,4 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     return {**names, "implementation": implementation}
 
 
-STEP = BuildStep(name="bitstream", title="bitstream: Vivado", run=run, after=("package",))
+STEP = BuildStep(name="bitstream", title="bitstream: place and route", run=run, after=("package",))

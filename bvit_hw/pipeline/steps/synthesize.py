@@ -9,15 +9,16 @@ from typing import Any
 
 from bvit_hw.flows.border_jobs import border_jobs
 from bvit_hw.flows.parts_sim import is_large
-from bvit_hw.flows.yosys import job_of, synthesize
+from bvit_hw.flows.yosys import analyse, job_of
 from bvit_hw.ops.base import HwOp, Resources
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.build_step import BuildStep, write_json
 from bvit_hw.pipeline.engine import StepContext
+from bvit_hw.pipeline.steps.timing import UNITS_FILE
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
-    """Count LUTs, flip-flops, block RAMs and DSPs of every operator with Yosys.
+    """Count LUTs, flip-flops, block RAMs and DSPs of every operator with Yosys, and time what it is mapped to.
 
     Of a large core operators of equal shape are counted once, with the contents of the first of them.
     """
@@ -28,7 +29,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     jobs = [job_of(node.name, node.op, node.params) for node in nodes if counted_as[node.name] == node.name]
     border = border_jobs(build.border, str(context.results["freeze"]["model_hash"]))
     jobs += border
-    found = synthesize(
+    found = analyse(
         jobs,
         target=build.options.board.target,
         work=context.folder / "yosys",
@@ -36,10 +37,13 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         progress=context.progress,
     )
     shutil.rmtree(context.folder / "yosys", ignore_errors=True)
-    counts = {name: found[other] for name, other in counted_as.items()} | {job.name: found[job.name] for job in border}
+    counted_as |= {job.name: job.name for job in border}
+    counts = {name: found[other].resources for name, other in counted_as.items()}
     total = sum(counts.values(), Resources())
     predicted = build.stitched.resources() + build.border.resources
     write_json(context.folder / "resources.json", {name: asdict(r) for name, r in counts.items()})
+    units = {name: each.timing.as_json() for name, each in found.items() if each.timing is not None}
+    write_json(context.folder / UNITS_FILE, {"units": units, "timed_as": counted_as})
     return {"total": asdict(total), "predicted": asdict(predicted), "shapes": len(first) if once else None}
 
 
@@ -48,5 +52,6 @@ STEP = BuildStep(
     title="synthesize: Yosys estimate",
     run=run,
     after=("checkpoint", "freeze", "lower", "fold", "generate"),
+    code=("targets", "flows/sta.py", "flows/yosys.py"),
     needs=lambda options: ("pyosys",),
 )
