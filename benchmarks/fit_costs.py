@@ -1,6 +1,7 @@
 """Fit a target's cost coefficients to what Yosys counts, print how far off they are, and write them.
 
-    python benchmarks/fit_costs.py [--target xc7] [--circuits ChannelPool ...] [--every N] [--write [--also NAME ...]]
+    python benchmarks/fit_costs.py [--target xc7] [--circuits ChannelPool ...] [--every N] [--most LUT]
+        [--write [--also NAME ...]]
 
 Counting rule (the target's, bvit_hw/targets): LUT1 .. LUT6 count one each, a LUT RAM or shift register counts the LUTs
 that it occupies, inverters, carry cells and MUXF7/8 none; FF are all flip-flops outside of DSP and RAM blocks; a RAMB36
@@ -12,7 +13,7 @@ the smallest sum of squared relative errors.
 prediction of a pool or a copying operator is off by more than 35 % and 20 LUTs (Yosys itself varies by 15 %). Without
 ``--write`` the new coefficients are printed, with it they replace the old ones in the target's table. Those of some
 circuits are set by hand, from their structure; ``--also`` names those that are to be fitted all the same. ``--every``
-leaves samples out, where time is short.
+and ``--most`` leave samples out, where time is short.
 """
 
 from __future__ import annotations
@@ -110,6 +111,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks"))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--every", type=int, default=1, help="count only every Nth sample, but eight of each")
+    parser.add_argument("--most", type=float, help="leave out samples predicted to take more LUTs")
     parser.add_argument("--also", nargs="+", default=[], choices=SET_BY_HAND, help="circuits that --write fits as well")
     parser.add_argument("--write", action="store_true", help="put the coefficients into the target's table")
     arguments = parser.parse_args()
@@ -119,6 +121,9 @@ def main() -> int:
         circuits.setdefault(op.cost_terms().circuit, []).append(op.on(target))
     if unknown := set(arguments.circuits or ()) - set(circuits):
         parser.error(f"--circuits {' '.join(sorted(unknown))}; allowed: {' '.join(circuits)}")
+    if arguments.most is not None:
+        small = {name: [op for op in ops if op.resources().lut <= arguments.most] for name, ops in circuits.items()}
+        circuits = {name: ops for name, ops in small.items() if ops}
     circuits = {
         name: ops[:: max(min(arguments.every, len(ops) // 8), 1)]
         for name, ops in circuits.items()

@@ -7,8 +7,9 @@ Half an hour on two cores, so slow. What is simulated is the netlist that nextpn
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,20 @@ def test_it_is_placed_and_routed(built: Path) -> None:
     assert min(clock["achieved"] for clock in timing["fmax"].values()) >= found.clock_mhz
 
 
-def test_what_was_placed_computes_the_logits(built: Path, tmp_path: Path) -> None:
-    sources = board_netlist(built / "bitstream", tmp_path)
+def sources_of(built: Path, what: str, folder: Path) -> Sequence[Path]:
+    """Verilog of the whole top: the package's RTL, or what was placed."""
+    if what == "netlist":
+        return board_netlist(built / "bitstream", folder)
+    places = {file.name: file for name in ("ip", "board") for file in (built / "package" / name).iterdir()}
+    for memory in (built / "package" / "ip" / "mem").iterdir():
+        shutil.copyfile(memory, folder / memory.name)
+    return [places[name] for name in (built / "package" / "board" / "files.f").read_text().split()]
+
+
+@pytest.mark.parametrize("what", ["rtl", "netlist"])
+def test_the_whole_top_computes_the_logits(built: Path, tmp_path: Path, what: str) -> None:
+    """An image comes in at the serial line, its logits go out there, bit for bit those of the frozen network."""
+    sources = sources_of(built, what, tmp_path)
     clock_mhz = Report.read(built / "report.json").clock_mhz
     program = build_serial_model(
         tmp_path, top=TOP, sources=sources, bit_sixteenths=bit_sixteenths(BOARD, clock_mhz)

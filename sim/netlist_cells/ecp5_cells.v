@@ -48,7 +48,9 @@ module DP16KD #(
   wire [17:0] dib = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
   wire [13:0] ada = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
   wire [13:0] adb = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
-  reg [17:0] doa, dob;
+  // In a word of 36 both halves are read by port B's clock.
+  reg [17:0] qa, lower, dob;
+  wire [17:0] doa = (DATA_WIDTH_B == 36) ? lower : qa;
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = doa;
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = dob;
 
@@ -108,19 +110,17 @@ module DP16KD #(
       mem[wa] <= (mem[wa] & ~ma) | (pa & ma);
       if (DATA_WIDTH_A == 36) mem[wa | 10'd1] <= (mem[wa | 10'd1] & ~upper) | (dib & upper);
     end
-    if (DATA_WIDTH_B != 36) begin
-      if (RSTA) doa <= 0;
-      else if (CEA) begin
-        if (!WEA || WRITEMODE_A == "READBEFOREWRITE") doa <= taken(DATA_WIDTH_A, ada, seen_a);
-        else if (WRITEMODE_A == "WRITETHROUGH") doa <= taken(DATA_WIDTH_A, ada, (seen_a & ~ma) | (pa & ma));
-      end
-    end else if (RSTB) doa <= 0;
-    else if (CEB) doa <= seen_b;
+    if (RSTA) qa <= 0;
+    else if (CEA) begin
+      if (!WEA || WRITEMODE_A == "READBEFOREWRITE") qa <= taken(DATA_WIDTH_A, ada, seen_a);
+      else if (WRITEMODE_A == "WRITETHROUGH") qa <= taken(DATA_WIDTH_A, ada, (seen_a & ~ma) | (pa & ma));
+    end
   end
   always @(posedge CLKB) begin
     if (write_b) mem[wb] <= (mem[wb] & ~mb) | (pb & mb);
-    if (RSTB) dob <= 0;
+    if (RSTB) {lower, dob} <= 0;
     else if (CEB) begin
+      lower <= seen_b;
       if (DATA_WIDTH_B == 36) dob <= seen_high;
       else if (!write_b || WRITEMODE_B == "READBEFOREWRITE") dob <= taken(DATA_WIDTH_B, adb, seen_b);
       else if (WRITEMODE_B == "WRITETHROUGH") dob <= taken(DATA_WIDTH_B, adb, (seen_b & ~mb) | (pb & mb));
@@ -130,8 +130,7 @@ module DP16KD #(
     if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG" || CLKAMUX != "CLKA" || CLKBMUX != "CLKB") begin
       $error("DP16KD: this model has no output registers and no other edge");
     end
-    doa = 0;
-    dob = 0;
+    {qa, lower, dob} = 0;
   end
 endmodule
 

@@ -133,7 +133,7 @@ def test_an_operators_ready_goes_through(tmp_path: Path) -> None:
         use_dsp=0,
     ).on(XC7)  # fmt: skip
     found = timed(op, tmp_path)
-    path = found.through["m_axis.0.ready>s_axis.0.ready"]
+    path = found.through["m_axis.0.ready>s0_axis.0.ready"]
     assert 0 < path.ns < 5 and path.levels >= 1
     # valid never waits for ready
     assert not any(name.endswith("valid") and ".ready>" in name for name in found.through)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,6 +87,62 @@ def test_lost_logits_are_told_and_the_next_call_is_served(port: str, package: Pa
         with pytest.raises(runtime.TransferError, match="the logits received are not those of 3 frames"):
             accelerator.logits_int(images(3))
         assert np.array_equal(accelerator.logits_int(images(3)), logits_of(images(3)))
+
+
+class Noisy:
+    """A port whose line harms bytes, in both directions: one of so many is lost, doubled, or has bits flipped."""
+
+    def __init__(self, port: Any, seed: int, one_in: int) -> None:
+        self.port, self.rng, self.one_in = port, np.random.default_rng(seed), one_in
+        self.harmed = 0
+
+    @property
+    def in_waiting(self) -> int:
+        return int(self.port.in_waiting)
+
+    def read(self, size: int) -> bytes:
+        return self._line(self.port.read(size))
+
+    def write(self, data: bytes) -> int:
+        self.port.write(self._line(data))
+        return len(data)
+
+    def _line(self, data: bytes) -> bytes:
+        found = bytearray()
+        for byte in data:
+            if self.one_in and self.rng.integers(self.one_in) == 0:
+                self.harmed += 1
+                kind = self.rng.integers(3)
+                found += (b"", bytes([byte, byte]), bytes([byte ^ int(self.rng.integers(1, 256))]))[kind]
+            else:
+                found.append(byte)
+        return bytes(found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_noisy_line_gives_right_logits_or_none(port: str, package: Path, seed: int) -> None:
+    """Bytes of pixels, logits, registers and frames' ends are lost, doubled and flipped; once it is quiet, all is well.
+
+    A call may fail, for a frame whose logits were lost is computed again, or a request was harmed five times.
+    """
+    link = open_serial(port, frame_bytes=96, classes=5, patience=2.0)
+    with runtime.Accelerator(link=link, model=package / "model.json", timeout=60.0) as accelerator:
+        line = Noisy(link._port, seed, 0)
+        link._port = line
+        right = failed = 0
+        for call in range(12):
+            line.one_in = 400
+            frames = images(1 + call % 3)
+            try:
+                found = accelerator.logits_int(frames)
+            except runtime.DeviceError:
+                failed += 1
+            else:
+                assert np.array_equal(found, logits_of(frames))
+                right += 1
+            line.one_in = 0
+        assert line.harmed > 10 and right > 0 and link.resent > 0
+        assert np.array_equal(accelerator.logits_int(images(4)), logits_of(images(4)))
 
 
 @pytest.mark.parametrize(
