@@ -89,8 +89,8 @@ def wires_of(work: Path) -> Iterator[Wire]:
         if path["from"] != path["to"]:
             continue
         for step in path["path"]:
-            if step["type"] != "routing":
-                continue
+            if step["type"] != "routing" or not step["delay"]:
+                continue  # carries have wires of their own
             name, _, place = step["net"].rpartition("[")
             bits = nets.get(step["net"]) or nets.get(name, [])[int(place[:-1]) :] if place[:-1].isdecimal() else None
             if bits := bits or nets.get(step["net"]):
@@ -148,6 +148,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, help="of each kind so many alone (default: all)")
     parser.add_argument("--kinds", nargs="+", help="operators of these kinds only")
     parser.add_argument("--seed", type=int, default=1, help="of nextpnr's placer")
+    parser.add_argument("--keep", action="store_true", help="leave netlists and reports of all of them in --work")
     parser.add_argument("--work", type=Path, default=Path("build/benchmarks/fmax"))
     arguments = parser.parse_args()
     board = load_board(arguments.board)
@@ -178,7 +179,8 @@ def main() -> None:
             wires += wires_of(work)
             ratios.append(inside.ns * min(found.fmax_mhz.values()) / 1e3)
             print(line(node, found, inside.ns), flush=True)
-            shutil.rmtree(work)
+            if not arguments.keep:
+                shutil.rmtree(work)
     print("\n" + "\n".join(calibration(wires, ratios)))
 
 

@@ -137,3 +137,23 @@ def test_an_operators_ready_goes_through(tmp_path: Path) -> None:
     assert 0 < path.ns < 5 and path.levels >= 1
     # valid never waits for ready
     assert not any(name.endswith("valid") and ".ready>" in name for name in found.through)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["xc7", "ecp5"])
+def test_no_operators_valid_waits_for_ready(target: str, tmp_path: Path) -> None:
+    """Of every operator that can be built for the target: so no stitched graph has a combinational loop."""
+    from bvit_hw.targets import discovered
+    from tests.op_samples import OPS, VARIANTS
+
+    (chosen,) = (each for each in discovered() if each.name == target)
+    ops = [op.on(chosen) for op in (*OPS, *VARIANTS) if op.target is XC7]
+    jobs = [job_of(f"{n}", op, op.random_params(np.random.default_rng(n))) for n, op in enumerate(ops)]
+    found = analyse(jobs, target=chosen, work=tmp_path / "w", cache=tmp_path / "c")
+    for job, op in zip(jobs, ops, strict=True):
+        timing = found[job.name].timing
+        # One that passes beats on as they are has no register.
+        assert timing is not None and (timing.inside is not None or timing.through), op
+        assert len(timing.inputs) == len(op.inputs) and len(timing.outputs) == len(op.outputs)
+        waits = [key for key in timing.through if ".ready>" in key and not key.endswith(".ready")]
+        assert not waits, (op, waits)

@@ -119,6 +119,7 @@ class Noisy:
         return bytes(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_noisy_line_gives_right_logits_or_none(port: str, package: Path, seed: int) -> None:
     """Bytes of pixels, logits, registers and frames' ends are lost, doubled and flipped; once it is quiet, all is well.
@@ -130,7 +131,7 @@ def test_a_noisy_line_gives_right_logits_or_none(port: str, package: Path, seed:
         line = Noisy(link._port, seed, 0)
         link._port = line
         right = failed = 0
-        for call in range(12):
+        for call in range(6):
             line.one_in = 400
             frames = images(1 + call % 3)
             try:
@@ -141,7 +142,7 @@ def test_a_noisy_line_gives_right_logits_or_none(port: str, package: Path, seed:
                 assert np.array_equal(found, logits_of(frames))
                 right += 1
             line.one_in = 0
-        assert line.harmed > 10 and right > 0 and link.resent > 0
+        assert line.harmed > 3 and right > 0 and link.resent > 0
         assert np.array_equal(accelerator.logits_int(images(4)), logits_of(images(4)))
 
 
