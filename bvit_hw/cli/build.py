@@ -93,7 +93,8 @@ def build_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Build an accelerator: freeze, export, lower, fold, generate, simulate, synthesize, package, bitstream.
+    """Build an accelerator: freeze, export, lower, fold, generate, simulate, synthesize, timing, package,
+    bitstream.
 
     Of a single engine the network is compiled into a programme instead of lowered and folded (docs/engine.md).
     Steps that are up to date in the output folder are not run again; an interrupted build goes on where it was. What

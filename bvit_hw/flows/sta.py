@@ -235,7 +235,8 @@ def unit_timing(
     outs = {name: [(bit, 0.0, bit) for bit in bits] for name, (bits, is_input) in groups.items() if not is_input}
     found = netlist.arrivals(netlist.starts)
     arrive = {name: path for name, ends in outs.items() if (path := netlist.longest(found, ends))}
-    need, through = {}, {}
+    need: dict[str, Path] = {}
+    through: dict[str, Path] = {}
     for name, (bits, is_input) in groups.items():
         if not is_input:
             continue
