@@ -8,7 +8,18 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bvit_hw.report.model import Accuracy, Die, EnginePart, EngineRun, FifoMemory, Resource
+from bvit_hw.report.model import (
+    Accuracy,
+    Die,
+    EnableNet,
+    EnginePart,
+    EngineRun,
+    FifoMemory,
+    Resource,
+    Timing,
+    TimingBetween,
+    TimingPath,
+)
 from bvit_hw.report.terminal import print_report
 
 RESOURCES = {
@@ -29,6 +40,13 @@ DIES = [
     )
     for number, used in ((0, 131_250.0), (1, 273_000.0))
 ]  # fmt: skip
+TIMING = Timing(
+    clock_ns=4.0, slowest=TimingPath(operator="b0.att", ns=3.25, levels=7, begin="count_q", end="score_q[3]"),
+    between=TimingBetween(ns=5.5, levels=9, units=["b0.ctx", "b0.ctx.fork", "b0.att"], signal="ready"),
+    endangers={"b0.att": 5.5}, ready_chain=["b0.ctx", "b0.ctx.fork", "b0.att"],
+    enable=EnableNet(operator="b0.p", net="go", fan_out=2_104), control_sets=519, control_sets_available=13_300,
+    wire_ns=0.27, wire_doubling_ns=0.075, source="made up",
+)  # fmt: skip
 REPORT = SimpleNamespace(
     accuracy=Accuracy(
         data="digits", rtl=1.0, rtl_images=32, rtl_equal_to_frozen=True, qat=1.0, frozen=1.0, images=360
@@ -39,6 +57,7 @@ REPORT = SimpleNamespace(
     steps=[SimpleNamespace(name="checkpoint", status="done", seconds=3.0, note=""),
            SimpleNamespace(name="synthesize", status="left out", seconds=0.0, note="--skip synthesize")],
     no_simulated_device="", synthesis_note="", architecture="streaming", architecture_note="", engine=None,
+    timing=TIMING,
     bitstream=SimpleNamespace(built=True, note="", implementation=None, command=""),
     graphs={"export/model.onnx": "the network as QONNX"},
 )  # fmt: skip
@@ -54,6 +73,22 @@ def test_nothing_is_cut_off(width: int) -> None:
     digits = "".join(sign for sign in text if sign.isdigit())
     assert width < 80 or all(number in digits for number in ("912345", "2607360", "24812345107106"))
     assert all(word in text for word in ("SLR0", "50%", "104% !", "60%", "Netron: export/model.onnx"))
+
+
+def test_what_endangers_the_clock_is_told() -> None:
+    out = io.StringIO()
+    print_report(REPORT, Console(width=120, file=out))  # type: ignore[arg-type]
+    for said in (
+        "endanger the clock of 4 ns, by estimate: b0.att (5.5 ns)",
+        "slowest inside an operator: b0.att, 3.2 ns, 7 cells, to score_q[3]",
+        "slowest between operators: 5.5 ns, 9 cells: b0.ctx -> b0.ctx.fork -> b0.att",
+        "longest chain of ready: 3 operators, up to b0.att",
+        "largest enable: 2,104 flip-flops of b0.p; control sets: 519 of 13,300",
+    ):
+        assert said in out.getvalue(), said
+    out = io.StringIO()
+    print_report(SimpleNamespace(**vars(REPORT) | {"timing": None}), Console(width=120, file=out))  # type: ignore[arg-type]
+    assert "timing" not in out.getvalue()
 
 
 def test_a_single_die_is_not_told() -> None:
