@@ -70,7 +70,7 @@ lint: env
 	$(BIN)/python rtl/check_slang.py
 	$(BIN)/python -m bvit_hw.codegen.registers --check
 	$(BIN)/mypy --strict bvit_hw/api bvit_hw/deprecation.py bvit_hw/cli bvit_hw/contract bvit_hw/qonnx/operators bvit_hw/qonnx/pattern.py bvit_hw/qonnx/read.py bvit_hw/ops \
-	  bvit_hw/engine bvit_hw/finn bvit_hw/graph bvit_hw/codegen bvit_hw/targets bvit_hw/boards.py bvit_hw/models/config.py
+	  bvit_hw/engine bvit_hw/explore bvit_hw/finn bvit_hw/graph bvit_hw/codegen bvit_hw/targets bvit_hw/boards.py bvit_hw/models/config.py
 
 clean:
 	rm -rf $(VENV) build

@@ -102,8 +102,9 @@ def build_command(
     """
     if from_study is not None:
         named = {"--board": board, "--preset": preset, "--network": network, "--checkpoint": checkpoint,
-                 "--target-fps": target_fps, "--random-weights": random_weights or None}  # fmt: skip
-        board, network, checkpoint, target_fps = _point(from_study, study, trial, named)
+                 "--target-fps": target_fps, "--random-weights": random_weights or None,
+                 "--architecture": None if architecture == "auto" else architecture}  # fmt: skip
+        board, network, checkpoint, target_fps, architecture = _point(from_study, study, trial, named)
     elif trial is not None:
         raise click.UsageError(f"--trial {trial}: of which study? --from-study STORAGE")
     if board is None:
@@ -153,8 +154,8 @@ def build_command(
 
 def _point(
     storage: str, study: str, trial: int | None, named: Mapping[str, object]
-) -> tuple[str, Path | None, Path | None, float | None]:
-    """Board, network file, checkpoint and rate of a study's trial; what it decides may not be ``named`` besides."""
+) -> tuple[str, Path | None, Path | None, float | None, str]:
+    """Board, network file, checkpoint, rate and architecture of a study's trial; these may not be ``named`` besides."""
     from bvit_hw.errors import ConfigError
     from bvit_hw.explore.extra import require_extra
 
@@ -169,4 +170,4 @@ def _point(
     chosen = chosen_trial(storage, study, trial)
     click.echo(chosen.note, err=True)
     network = chosen.network if chosen.checkpoint is None else None
-    return chosen.board, network, chosen.checkpoint, chosen.target_fps
+    return chosen.board, network, chosen.checkpoint, chosen.target_fps, chosen.architecture

@@ -70,7 +70,7 @@ def explore_command(
         raise ConfigError(f"{' and '.join(given) or 'nothing to search'}: give one of --space, --preset, --network")
     names = list(dict.fromkeys(name for word in boards for name in (board_names() if word == "all" else [word])))
     for name in names:
-        load_board(name)
+        load_board(name)  # before PyTorch is imported: a mistyped board is told at once
     if "/" in study:
         raise ConfigError(f"--study {study}: a name without / is expected")
     from bvit_hw.explore.objectives import chosen_objectives

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
+from bvit_hw.boards import load_board
 from bvit_hw.disk import write_aside
 from bvit_hw.errors import ConfigError
 from bvit_hw.explore.extra import require_extra
 from bvit_hw.explore.front import config_of
 from bvit_hw.explore.hardware import Point
 from bvit_hw.explore.stamp import FINAL_OF, REASON, RETRY_OF
-from bvit_hw.explore.storage import journal_path, load_study
+from bvit_hw.explore.storage import IDENTITY, journal_path, load_study
+from bvit_hw.explore.training import digest_of
 from bvit_hw.models.network_toml import NetworkDescription, network_text
 
 
@@ -21,7 +23,9 @@ from bvit_hw.models.network_toml import NetworkDescription, network_text
 class Chosen:
     """``checkpoint`` is None where the trial trained nothing, or where the file is not on this machine."""
 
+    #: a name, or the path of a file
     board: str
+    architecture: str
     target_fps: float | None
     network: Path
     checkpoint: Path | None
@@ -60,4 +64,10 @@ def chosen_trial(storage: str, study: str, number: int) -> Chosen:
         note = f"{said}: its checkpoint {kept} is not on this machine; random weights"
     else:
         note = f"{said}: was not trained; random weights"
-    return Chosen(board=point.board, target_fps=point.target_fps, network=path, checkpoint=checkpoint, note=note)
+    board = trial.user_attrs.get("board_file", point.board)
+    if digest_of(load_board(board)) != found.user_attrs[IDENTITY]["boards"].get(point.board):
+        note += f"; board {board} has changed since, so the figures may be others"
+    return Chosen(
+        board=board, architecture=point.architecture, target_fps=point.target_fps, network=path, checkpoint=checkpoint,
+        note=note,
+    )  # fmt: skip

@@ -125,11 +125,13 @@ def command_of(trial: FrozenTrial, point: Point, study: str, space: Space, stora
         if study != "bvit-hw":
             words += ["--study", study]
     else:
-        words = [*space.base_words, "--board", point.board]
+        words = [*space.base_words, "--board", trial.user_attrs.get("board_file", point.board)]
         if space.base_words[0] == "--preset" and space.checkpoint is None:
             words.append("--random-weights")
         if point.target_fps is not None:
             words += ["--target-fps", f"{point.target_fps:.15g}"]
+        else:  # of itself a build may choose the other one
+            words += ["--architecture", point.architecture]
     return shlex.join(["bvit-hw", "build", *words])
 
 

@@ -1,4 +1,7 @@
-"""What the hardware of a network is on a board at a wish for its rate: without training, in a few seconds.
+"""What the hardware of a network is on a board: without training, in a few seconds.
+
+Of a streaming accelerator it is the folding at a wish for the rate. A board's single engine is the same for all
+networks: Yosys counts it once, in minutes, and the network is compiled for it.
 
 Cycles follow from the sizes. The cost model's LUTs depend a little on the weights, too, whose sums decide how wide some
 values are. So a network that is not trained yet has the random weights that `bvit-hw build` gives it; one that is
@@ -12,6 +15,7 @@ import json
 import logging
 import math
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -22,8 +26,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bvit_hw import __version__
 from bvit_hw.boards import Board
+from bvit_hw.contract import FrozenGraph
 from bvit_hw.disk import write_aside
-from bvit_hw.errors import BvitError, ConfigError, FoldingError
+from bvit_hw.engine.compiler import compile_network
+from bvit_hw.engine.cycles import RULES, frame_cycles
+from bvit_hw.errors import BvitError, ConfigError, FoldingError, OutputError, ToolError
+from bvit_hw.flows.engine_area import engine_counts
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.folding import fold
@@ -32,7 +40,10 @@ from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.passes import run_passes
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.network_file import load_graph
+from bvit_hw.ops.base import Resources
+from bvit_hw.pipeline.architecture import ENGINE, STREAMING, required_engine
 from bvit_hw.pipeline.steps.fold import with_margin
+from bvit_hw.targets.cost import KINDS
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +76,7 @@ class Constraints(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """The cheapest folding at a rate, by the cost model, at the board's assumed clock."""
+    """The cheapest folding at a rate, by the cost model, or the board's engine; at the board's assumed clock."""
 
     board: str
     #: what `bvit-hw build --target-fps` is given; None: the fastest
@@ -78,6 +89,12 @@ class Point:
     uram: float
     dsp: float
     limited_by: str
+    architecture: str = STREAMING
+
+    @property
+    def place(self) -> str:
+        """The board, and the architecture where it is not the usual one."""
+        return self.board if self.architecture == STREAMING else f"{self.board} ({self.architecture})"
 
 
 def fastest_part(wish: str | float) -> int | None:
@@ -91,10 +108,16 @@ def fastest_part(wish: str | float) -> int | None:
     raise ConfigError(f"target_fps {wish!r}: allowed are frames/s from 0.001 on, 'fastest', and 'fastest/N'")
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
+def _frozen(config: BinaryViTConfig, checkpoint: Path | None) -> FrozenGraph:
+    """The integers that a build takes: of the checkpoint, or a build's random weights."""
+    return random_frozen(config) if checkpoint is None else load_graph(checkpoint)[0]
+
+
+@lru_cache(maxsize=2)
 def _lowered(config: BinaryViTConfig, checkpoint: Path | None) -> HwGraph:
-    """The graph that a build folds: of the checkpoint, or of a build's random weights."""
-    return hw_graph_of(random_frozen(config) if checkpoint is None else load_graph(checkpoint)[0])
+    """The graph that a build folds."""
+    return hw_graph_of(_frozen(config, checkpoint))
 
 
 class Hardware:
@@ -103,19 +126,28 @@ class Hardware:
     def __init__(self, boards: Mapping[str, Board], folder: Path | None = None) -> None:
         self.boards, self.folder = boards, folder
         self._known: dict[str, Point | str] = {}
+        self._engines: dict[str, Resources] = {}
 
     def point(
-        self, config: BinaryViTConfig, board: str, wish: str | float, checkpoint: Path | None = None
+        self, config: BinaryViTConfig, board: str, wish: str | float | None, checkpoint: Path | None = None
     ) -> Point:
-        """Fold ``config``, with the weights of ``checkpoint``, for ``board``.
+        """Fold ``config``, with the weights of ``checkpoint``, for ``board``; without a ``wish``: for its engine.
 
-        Raises :class:`FoldingError` with the reason where there is no such point.
+        Raises :class:`FoldingError` with the reason where there is no such point, ToolError where an engine cannot be
+        counted.
         """
         key = self._key(config, board, wish, checkpoint)
         found = self._known.get(key) or self._read(key)
         if found is None:
             try:
-                found = self._fold(config, self.boards[board], wish, checkpoint)
+                if wish is None:
+                    required_engine(self.boards[board])
+                    taken = self._engine_takes(self.boards[board])
+                    found = self._compile(config, self.boards[board], taken, checkpoint)
+                else:
+                    found = self._fold(config, self.boards[board], wish, checkpoint)
+            except (ToolError, OutputError):
+                raise
             except BvitError as error:  # not to be frozen, lowered or folded: whatever the weights
                 found = str(error)
             self._write(key, found)
@@ -147,7 +179,34 @@ class Hardware:
             limited_by=result.limited_by,
         )
 
-    def _key(self, config: BinaryViTConfig, board: str, wish: str | float, checkpoint: Path | None) -> str:
+    def _compile(self, config: BinaryViTConfig, board: Board, taken: Resources, checkpoint: Path | None) -> Point:
+        """The network on the board's engine, which takes ``taken``."""
+        short = [kind for kind in KINDS if getattr(taken, kind) > getattr(board.available, kind)]
+        if short:
+            raise FoldingError(f"board {board.name}: its engine takes more {' and '.join(short)} than there is")
+        engine = required_engine(board)
+        commands = compile_network(_frozen(config, checkpoint), engine, fused=True).programme.commands
+        cycles = frame_cycles(engine, RULES, commands)
+        return Point(
+            board=board.name,
+            target_fps=None,
+            cycles=cycles,
+            rate=board.clock_mhz * 1e6 / cycles,
+            **asdict(taken),
+            limited_by="the engine, which does one command after the other",
+            architecture=ENGINE,
+        )
+
+    def _engine_takes(self, board: Board) -> Resources:
+        """By Yosys' count, as a build's report has it; minutes where the engine was never counted before."""
+        if board.name not in self._engines:
+            log.info("board %s: Yosys counts its engine, once, in minutes", board.name)
+            with tempfile.TemporaryDirectory(prefix="bvit-engine-") as work:
+                counts = engine_counts(board, Path(work), processes=1)
+            self._engines[board.name] = sum(counts.values(), Resources())
+        return self._engines[board.name]
+
+    def _key(self, config: BinaryViTConfig, board: str, wish: str | float | None, checkpoint: Path | None) -> str:
         weights = hashlib.sha256(checkpoint.read_bytes()).hexdigest() if checkpoint is not None else "random"
         said = [__version__, config.model_dump(mode="json"), self.boards[board].model_dump(mode="json"), wish, weights]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]

@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from bvit_hw.disk import write_aside
 from bvit_hw.explore.front import Found, Row
+from bvit_hw.pipeline.architecture import STREAMING
 from bvit_hw.templates import templates
 
 _TEMPLATES = templates("bvit_hw.explore", html=True)
@@ -67,6 +68,7 @@ def _front(found: Found) -> go.Figure:
                     marker={
                         "size": [_LEAST + (_MOST - _LEAST) * (row.point.lut / most) ** 0.5 for row in rows],
                         "color": colour,
+                        "symbol": ["circle" if row.point.architecture == STREAMING else "diamond" for row in rows],
                         "opacity": 0.9 if on_front else 0.3,
                         "line": {"width": 2 if on_front else 0, "color": "#1c2430"},
                     },
@@ -92,7 +94,7 @@ def _hover(row: Row) -> str:
     accuracy = "not trained" if row.accuracy is None else f"{row.accuracy:.2%} ({row.training}, {row.epochs} epochs)"
     chosen = "<br>".join(f"{name}: {value}" for name, value in row.choices.items())
     return (
-        f"<b>trial {row.number}</b>, {p.board}<br>{p.rate:,.0f} frames/s, accuracy {accuracy}<br>"
+        f"<b>trial {row.number}</b>, {p.place}<br>{p.rate:,.0f} frames/s, accuracy {accuracy}<br>"
         f"{p.lut:,.0f} LUT, {p.bram18:,.0f} BRAM18, {p.dsp:,.0f} DSP<br>{chosen}"
     )
 

@@ -13,6 +13,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import SuccessiveHalvingPruner
 from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from bvit_hw.explore.space import Training
@@ -29,16 +30,18 @@ def band_of(rate: float) -> int:
 class Rungs:
     """A trial's place among those of its band, all workers' together."""
 
-    def __init__(self, study: optuna.Study, rate: float, training: Training, passed: dict[int, float]) -> None:
-        """``passed``: what a trial that goes on has been measured at earlier rungs."""
+    def __init__(
+        self, storage: BaseStorage, study: str, rate: float, training: Training, passed: dict[int, float]
+    ) -> None:
+        """``study`` is the search's name; ``passed``: what a trial that goes on has been measured at earlier rungs."""
         pruner = SuccessiveHalvingPruner(
             min_resource=max(1, training.first_rung),
             reduction_factor=training.reduction,
             min_early_stopping_rate=0,
         )
         self.study = optuna.create_study(
-            storage=study._storage,  # of the same storage: there is no public way to it
-            study_name=f"{study.study_name}/from-{band_of(rate)}-fps",
+            storage=storage,
+            study_name=f"{study}/from-{band_of(rate)}-fps",
             direction="maximize",
             pruner=pruner,
             sampler=RandomSampler(),

@@ -6,19 +6,21 @@ import logging
 import math
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optuna.samplers import BaseSampler, BruteForceSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from bvit_hw.boards import load_board
+from bvit_hw.boards import Board, load_board
+from bvit_hw.errors import BoardError, ConfigError
 from bvit_hw.explore.objectives import chosen_objectives
 from bvit_hw.explore.space import Space
 from bvit_hw.explore.storage import STUDY_NAME, open_storage, open_study
-from bvit_hw.explore.training import TrainingData, open_training_data
+from bvit_hw.explore.training import TrainingData, digest_of, open_training_data
 from bvit_hw.explore.worker import Search, Worker
+from bvit_hw.pipeline.architecture import ENGINE, required_engine
 from bvit_hw.train import RunOptions
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Settings:
     """What the command line asks for."""
 
     space: Space
+    #: by name, or by the path of a file
     boards: tuple[str, ...]
     objectives: str
     out: Path
@@ -57,21 +60,25 @@ class Settings:
         """A worker on the study, which is begun where there is none. Raises a BvitError for what does not fit."""
         objectives = chosen_objectives(self.objectives)
         self.space.require_legal()
-        boards = {board.name: board for board in map(load_board, self.boards)}
+        boards, files = _boards(self.boards)
+        if ENGINE in self.space.architectures:
+            _require_some_engine(list(boards.values()))
         trains = any(objective.trains for objective in objectives)
         data: TrainingData | None = open_training_data(self.space, self.data) if trains else None
         sampler, trials = self._sampler(len(boards), trains)
+        storage = open_storage(self.storage)
         study = open_study(
-            open_storage(self.storage),
+            storage,
             self.study,
             objectives=objectives,
-            identity={**self.space.identity(), "boards": list(boards)},
+            identity={**self.space.identity(), "boards": {name: digest_of(board) for name, board in boards.items()}},
             data=data.identity() if data is not None else None,
             sampler=sampler,
         )
         search = Search(
             space=self.space,
             boards=boards,
+            board_files=files,
             objectives=objectives,
             out=self.out,
             trials=self.trials or trials,
@@ -81,23 +88,49 @@ class Settings:
             interval=self.interval,
             patience=self.patience,
         )
-        return Worker(study, search, say=say, done=done)
+        return Worker(study, storage, search, say=say, done=done)
 
     def _sampler(self, boards: int, trains: bool) -> tuple[BaseSampler, int]:
         """Optuna's sampler, and how many trials it is asked for where nothing is said."""
-        points = self.space.networks * boards * len(self.space.targets)
+        points = self.space.networks * boards * self.space.points_a_network
         kind = self.sampler
         if kind == "auto":
             kind = "grid" if not trains and points <= _ALL else "tpe"
         if kind == "grid":
             legal, reasons = self.space.looked_at()
-            return BruteForceSampler(seed=self.seed), legal * boards * len(self.space.targets) + reasons.total()
+            return BruteForceSampler(seed=self.seed), legal * boards * self.space.points_a_network + reasons.total()
         if kind == "nsga2":
             return NSGAIISampler(seed=self.seed), _TRIALS
         if kind == "random":
             return RandomSampler(seed=self.seed), _TRIALS
         startup = max(5, min(10, math.ceil((self.trials or _TRIALS) / 4)))
         return TPESampler(seed=self.seed, n_startup_trials=startup, constant_liar=True), min(_TRIALS, points)
+
+
+def _boards(words: Sequence[str]) -> tuple[dict[str, Board], dict[str, str]]:
+    """Boards by their names, and the files of those that are described by a file."""
+    boards: dict[str, Board] = {}
+    files: dict[str, str] = {}
+    for word in words:
+        board = load_board(word)
+        if board.name in boards:
+            raise ConfigError(f"--board {word}: another board of the search is called {board.name}, too")
+        boards[board.name] = board
+        if word.endswith(".toml"):
+            files[board.name] = str(Path(word).absolute())
+    return boards, files
+
+
+def _require_some_engine(boards: Sequence[Board]) -> None:
+    """Raise :class:`BoardError` where no board has an engine."""
+    reasons = []
+    for board in boards:
+        try:
+            required_engine(board)
+            return
+        except BoardError as error:
+            reasons.append(str(error))
+    raise BoardError(f"hardware.architecture: engine, and no board of the search has one: {reasons[0]}")
 
 
 def _work(settings: Settings) -> None:

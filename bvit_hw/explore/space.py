@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -21,6 +21,7 @@ from bvit_hw.models import shipped_checkpoint
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.network_toml import NetworkDescription, read_network
 from bvit_hw.models.presets import NAMES, preset_network
+from bvit_hw.pipeline.architecture import ENGINE, STREAMING
 
 #: fields of a network with an entry a stage
 STAGE_FIELDS = ("channels", "depths", "heads", "mlp_widths", "reductions")
@@ -71,6 +72,9 @@ class _Hardware(_Strict):
     target_fps: Annotated[list[str | float | int], Field(min_length=1)] = Field(
         default_factory=lambda: list(DEFAULT_TARGETS)
     )
+    architecture: Annotated[list[Literal["streaming", "engine"]], Field(min_length=1)] = Field(
+        default_factory=lambda: ["streaming"]
+    )
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,9 @@ class Space:
     axes: tuple[Axis, ...] = ()
     #: by the field: alternatives of each entry
     each: Mapping[str, Axis] = field(default_factory=dict)
+    #: rates of streaming accelerators; an engine has its own
     targets: tuple[str | float, ...] = DEFAULT_TARGETS
+    architectures: tuple[str, ...] = (STREAMING,)
     constraints: Constraints = field(default_factory=Constraints)
     training: Training = field(default_factory=Training)
 
@@ -112,6 +118,11 @@ class Space:
     def fixed(self) -> bool:
         """Whether there is one network only: the base."""
         return not self.axes and not self.each
+
+    @property
+    def points_a_network(self) -> int:
+        """How many points a network has on one board."""
+        return (len(self.targets) if STREAMING in self.architectures else 0) + (ENGINE in self.architectures)
 
     @property
     def checkpoint(self) -> Path | None:
@@ -175,6 +186,7 @@ class Space:
             "network": {axis.name: [_plain(v) for v in axis.alternatives] for axis in self.axes}
             | {name: {"each": [_plain(v) for v in axis.alternatives]} for name, axis in self.each.items()},
             "target_fps": list(self.targets),
+            "architecture": list(self.architectures),
             "constraints": self.constraints.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
         }
@@ -234,6 +246,8 @@ def _space(values: Mapping[str, Any], folder: Path) -> Space:
     hardware = _table(_Hardware, "hardware", values)
     for target in hardware.target_fps:
         fastest_part(target)
+    _each_once("hardware.target_fps", hardware.target_fps)
+    _each_once("hardware.architecture", hardware.architecture)
     training = _table(Training, "training", values)
     return Space(
         base=base,
@@ -241,6 +255,7 @@ def _space(values: Mapping[str, Any], folder: Path) -> Space:
         axes=tuple(axes),
         each=each,
         targets=tuple(hardware.target_fps),
+        architectures=tuple(hardware.architecture),
         constraints=_table(Constraints, "constraints", values),
         training=training,
     )
@@ -265,8 +280,20 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     return "no such field; " + (f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}")
 
 
+def _each_once(where: str, alternatives: Sequence[Any]) -> None:
+    for value, count in Counter(alternatives).items():
+        if count > 1:
+            raise ConfigError(f"{where}: {_plain(value)!r} is given {count} times")
+
+
 def _axis(name: str, given: Any) -> tuple[Axis, bool]:
     """The axis of a field, and whether its alternatives are for every stage by itself."""
+    axis, by_stage = _alternatives(name, given)
+    _each_once(f"network.{name}", axis.alternatives)
+    return axis, by_stage
+
+
+def _alternatives(name: str, given: Any) -> tuple[Axis, bool]:
     if isinstance(given, dict):
         if set(given) == {"each"} and name in STAGE_FIELDS:
             inner = given["each"]

@@ -10,6 +10,8 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,8 +21,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 log = logging.getLogger(__name__)
 
-STAMP, WORKER, RETRY_OF, FINAL_OF, RUNGS, SURPLUS, REASON = (
-    "stamp", "worker", "retry_of", "final_of", "rungs", "surplus", "reason",
+STAMP, WORKER, RETRY_OF, FINAL_OF, RUNGS, SURPLUS, REASON, BROKEN = (
+    "stamp", "worker", "retry_of", "final_of", "rungs", "surplus", "reason", "broken",
 )  # fmt: skip
 #: attributes that a trial which is taken again keeps
 _KEPT = (FINAL_OF, RUNGS)
@@ -74,27 +76,45 @@ def last_sign(trial: FrozenTrial) -> float:
 
 
 def take_back(study: optuna.Study, patience: float) -> list[int]:
-    """Tell FAIL of trials without a sign of life for ``patience`` seconds, and enqueue them again; their numbers.
+    """Enqueue again what its workers have left: trials that failed; numbers of them.
 
-    Of several workers that do so at once, one succeeds for each trial.
+    A trial without a sign of life for ``patience`` seconds is told to have failed. One that ended by a fault of the
+    program (:data:`BROKEN`) is not tried again. A worker may die behind each line of this; whoever comes next does
+    what it has not done. Several that come at once may enqueue a trial several times: see :func:`is_surplus`.
     """
-    taken = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if time.time() - last_sign(trial) <= patience:
-            continue
-        try:
-            study.tell(trial.number, state=TrialState.FAIL)
-        except (ValueError, UpdateFinishedTrialError):
-            continue  # it has ended meanwhile, or another worker has told so
-        enqueue_again(study, trial)
-        taken.append(trial.number)
+        if time.time() - last_sign(trial) > patience:
+            with suppress(ValueError, UpdateFinishedTrialError):  # it has ended meanwhile, or another has told so
+                study.tell(trial.number, state=TrialState.FAIL)
+    attempts: dict[tuple[str, int], list[FrozenTrial]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        if SURPLUS not in trial.user_attrs:
+            attempts.setdefault(_work_of(trial), []).append(trial)
+    taken = []
+    for trials in attempts.values():
+        last = trials[-1]
+        if all(trial.state == TrialState.FAIL and BROKEN not in trial.user_attrs for trial in trials):
+            kept: dict[str, Any] = {name: last.user_attrs[name] for name in _KEPT if name in last.user_attrs}
+            study.enqueue_trial(last.params, user_attrs={**kept, RETRY_OF: origin(last)})
+            taken.append(last.number)
     return taken
 
 
-def enqueue_again(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Put the trial's choices, and what it is to go on with, into the queue."""
-    kept: dict[str, Any] = {name: trial.user_attrs[name] for name in _KEPT if name in trial.user_attrs}
-    study.enqueue_trial(trial.params, user_attrs={**kept, RETRY_OF: origin(trial)})
+def is_surplus(trial: FrozenTrial | optuna.Trial, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether an earlier one of ``trials`` is at the same work, or has done it."""
+    return any(
+        other.number < trial.number
+        and other.state != TrialState.FAIL
+        and SURPLUS not in other.user_attrs
+        and _work_of(other) == _work_of(trial)
+        for other in trials
+    )
+
+
+def _work_of(trial: FrozenTrial | optuna.Trial) -> tuple[str, int]:
+    """What all attempts at a trial, or at the finalist of one, have in common."""
+    final = trial.user_attrs.get(FINAL_OF)
+    return ("trial", origin(trial)) if final is None else ("finalist", int(final))
 
 
 def origin(trial: FrozenTrial | optuna.Trial) -> int:

@@ -38,7 +38,7 @@ def print_found(found: Found, console: Console) -> None:
             if o.name not in ("rate", "lut", "bram18", "dsp")
         ]
         table.add_row(
-            str(row.number), p.board, f"{p.rate:,.0f}", f"{p.lut:,.0f}", f"{p.bram18:,.0f}", f"{p.dsp:,.0f}",
+            str(row.number), p.place, f"{p.rate:,.0f}", f"{p.lut:,.0f}", f"{p.bram18:,.0f}", f"{p.dsp:,.0f}",
             *others, row.training if row.epochs is None else f"{row.training}, {row.epochs} epochs",
         )  # fmt: skip
     console.print(table)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bvit_hw.boards import Board
 from bvit_hw.data import ImageData, open_data, parse_data
 from bvit_hw.data.sources import labels_of
 from bvit_hw.errors import ConfigError
 from bvit_hw.explore.space import Space, Training
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.network_toml import NetworkDescription
-from bvit_hw.train import EpochReport, RunOptions, StepReport, TrainResult, train, training_recipe
+from bvit_hw.train import EpochReport, Recipe, RunOptions, StepReport, TrainResult, train, training_recipe
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ class TrainingData:
 
 
 def open_training_data(space: Space, words: str | None) -> TrainingData:
-    """The data of ``--data``, or the base's own; raises :class:`ConfigError` where the networks do not fit it."""
+    """The data of ``--data``, or the base's own.
+
+    Raises :class:`ConfigError` where the networks do not fit it, or the recipe is unknown.
+    """
     words = words or space.base.data
     if words is None:
         raise ConfigError(f"network {space.base.name} has no dataset of its own: --data cifar10=DIR, mnist=DIR, ...")
@@ -47,6 +51,7 @@ def open_training_data(space: Space, words: str | None) -> TrainingData:
         raise ConfigError(f"{words}: pictures of {images.channels} channels; the base has {config.in_channels}")
     if images.classes != config.classes:
         raise ConfigError(f"{words}: {images.classes} classes; the base {space.base.name} has {config.classes}")
+    _recipe(network_of(config, space.base.name, space), space.training.epochs, space.training, words)
     return TrainingData(words, images)
 
 
@@ -56,9 +61,9 @@ def network_of(config: BinaryViTConfig, name: str, space: Space) -> NetworkDescr
                               recipe=space.training.recipe or space.base.recipe)  # fmt: skip
 
 
-def digest_of(config: BinaryViTConfig) -> str:
-    """Eight digits that tell the network from others."""
-    return hashlib.sha256(json.dumps(config.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:8]
+def digest_of(described: BinaryViTConfig | Board) -> str:
+    """Eight digits that tell a network, or a board, from others."""
+    return hashlib.sha256(json.dumps(described.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def final_epochs(network: NetworkDescription, training: Training, data: TrainingData) -> int:
@@ -78,7 +83,9 @@ def train_network(
     on_step: Callable[[StepReport], None],
 ) -> TrainResult:
     """Train in ``folder``, going on from a state there; ``on_epoch`` may raise to stop it."""
-    recipe = training_recipe(
-        network, data=data.words, epochs=epochs, seed=training.seed, batch_size=training.batch_size
-    )
+    recipe = _recipe(network, epochs, training, data.words)
     return train(recipe, folder, options=options, data=data.images, on_epoch=on_epoch, on_step=on_step)
+
+
+def _recipe(network: NetworkDescription, epochs: int, training: Training, words: str) -> Recipe:
+    return training_recipe(network, data=words, epochs=epochs, seed=training.seed, batch_size=training.batch_size)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from bvit_hw.boards import Board
@@ -21,6 +21,7 @@ from bvit_hw.explore.objectives import Measured, Objective, dominates
 from bvit_hw.explore.rungs import Rungs
 from bvit_hw.explore.space import Axis, Space
 from bvit_hw.explore.stamp import (
+    BROKEN,
     FINAL_OF,
     REASON,
     RETRY_OF,
@@ -28,13 +29,14 @@ from bvit_hw.explore.stamp import (
     SURPLUS,
     Lost,
     Stamp,
-    enqueue_again,
+    is_surplus,
     origin,
     take_back,
 )
 from bvit_hw.explore.training import TrainingData, digest_of, final_epochs, network_of, train_network
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.models.cost import network_cost
+from bvit_hw.pipeline.architecture import STREAMING
 from bvit_hw.train import EpochReport, RunOptions, TrainingError
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ class Search:
 
     space: Space
     boards: Mapping[str, Board]
+    #: files of those boards that are described by one
+    board_files: Mapping[str, str] = field(default_factory=dict)
     objectives: Sequence[Objective]
     out: Path
     #: trials of the study by all workers, finalists and those taken again not counted
@@ -68,12 +72,13 @@ class Worker:
     def __init__(
         self,
         study: optuna.Study,
+        storage: BaseStorage,
         search: Search,
         *,
         say: Callable[[str], None] = lambda text: None,
         done: Callable[[int, int], None] = lambda count, total: None,
     ) -> None:
-        self.study, self.search, self.say, self.done = study, search, say, done
+        self.study, self.storage, self.search, self.say, self.done = study, storage, search, say, done
         self.hardware = Hardware(search.boards, search.out / "hardware")
         self._stamp: Stamp | None = None
 
@@ -81,7 +86,7 @@ class Worker:
         """Until all trials and finalists are done, whoever did them."""
         while True:
             for number in take_back(self.study, self.search.patience):
-                self.say(f"trial {number}: its worker gave no sign of life; it is taken again")
+                self.say(f"trial {number}: its worker left it, or gave no sign of life; it is taken again")
             trials = self.study.get_trials(deepcopy=False)
             states = [trial.state for trial in trials]
             fresh = _fresh(trials)
@@ -97,36 +102,53 @@ class Worker:
         try:
             self.study.optimize(self._trial, n_trials=1)
         except (Lost, ValueError, UpdateFinishedTrialError):
-            if self._stamp is None or not self._stamp.lost:
+            if not self._was_lost():
                 raise
             self.say("the trial was taken for dead; another worker has it")
-        except (KeyboardInterrupt, BvitError):  # stopped, or the disk is full: it is not the trial's fault
-            if self._stamp is not None:
-                number = self._stamp.trial.number
-                trial = next(t for t in self.study.get_trials(deepcopy=False) if t.number == number)
-                if trial.state == TrialState.FAIL:
-                    enqueue_again(self.study, trial)
-            raise
+
+    def _was_lost(self) -> bool:
+        """Whether another worker told that the trial had failed; the stamp may not have noticed yet."""
+        if self._stamp is None or self._stamp.lost:
+            return self._stamp is not None
+        number = self._stamp.trial.number
+        trial = next(t for t in self.study.get_trials(deepcopy=False) if t.number == number)
+        return trial.state == TrialState.FAIL and BROKEN not in trial.user_attrs
 
     def _trial(self, trial: optuna.Trial) -> tuple[float, ...]:
         self._stamp = Stamp(trial, self.search.interval)
         with self._stamp:
-            return self._measure(trial)
+            try:
+                return self._measure(trial)
+            except (optuna.TrialPruned, Lost, BvitError, UpdateFinishedTrialError):
+                raise  # a BvitError: the disk is full, say; it is not the trial's fault, who is taken again
+            except Exception as error:
+                trial.set_user_attr(BROKEN, f"{type(error).__name__}: {error}"[:500])
+                raise
 
     def _measure(self, trial: optuna.Trial) -> tuple[float, ...]:
-        if not ({RETRY_OF, FINAL_OF} & trial.user_attrs.keys()):
-            before = [t for t in _fresh(self.study.get_trials(deepcopy=False)) if t.number < trial.number]
-            if len(before) >= self.search.trials:  # another worker was quicker
-                trial.set_user_attr(SURPLUS, True)
-                _prune(trial, "not asked for: others did the last ones")
+        trials = self.study.get_trials(deepcopy=False)
+        if {RETRY_OF, FINAL_OF} & trial.user_attrs.keys():
+            surplus = is_surplus(trial, trials)
+        else:  # another worker may have been quicker
+            surplus = len([t for t in _fresh(trials) if t.number < trial.number]) >= self.search.trials
+        if surplus:
+            trial.set_user_attr(SURPLUS, True)
+            _prune(trial, "not asked for: others did it")
         try:
             config = self.search.space.config(lambda axis: _suggest(trial, axis))
         except ConfigError as error:
             _prune(trial, str(error))
         board = trial.suggest_categorical("board", list(self.search.boards))
-        wish = trial.suggest_categorical("target_fps", list(self.search.space.targets))
+        if board in self.search.board_files:
+            trial.set_user_attr("board_file", self.search.board_files[board])
+        architecture = self.search.space.architectures[0]
+        if len(self.search.space.architectures) > 1:
+            architecture = trial.suggest_categorical("architecture", list(self.search.space.architectures))
+        wish = None
+        if architecture == STREAMING:
+            wish = trial.suggest_categorical("target_fps", list(self.search.space.targets))
         trial.set_user_attr("network", config.model_dump(mode="json"))
-        self.say(f"trial {trial.number}: folding for {board} at {wish}")
+        self.say(f"trial {trial.number}: {architecture} on {board}" + (f" at {wish}" if wish is not None else ""))
         try:
             point = self._point(trial, config, self.search.checkpoint)
             accuracy = None
@@ -140,8 +162,8 @@ class Worker:
         return tuple(objective.value(measured) for objective in self.search.objectives)
 
     def _point(self, trial: optuna.Trial, config: BinaryViTConfig, checkpoint: Path | None) -> Point:
-        """The folding that the trial asks for; FoldingError where there is none, or it breaks a constraint."""
-        point = self.hardware.point(config, trial.params["board"], trial.params["target_fps"], checkpoint)
+        """The hardware that the trial asks for; FoldingError where there is none, or it breaks a constraint."""
+        point = self.hardware.point(config, trial.params["board"], trial.params.get("target_fps"), checkpoint)
         trial.set_user_attr("point", asdict(point))
         trial.set_user_attr("folded", "random weights" if checkpoint is None else "trained weights")
         broken = self.search.space.constraints.broken(point)
@@ -166,7 +188,7 @@ class Worker:
             return float(known.user_attrs["accuracy"]), Path(known.user_attrs["checkpoint"])
         ladder = space.training.rungs if not final else ()
         passed = {int(epoch): float(value) for epoch, value in trial.user_attrs.get(RUNGS, {}).items()}
-        rungs = Rungs(self.study, point.rate, space.training, passed) if ladder else None
+        rungs = Rungs(self.storage, self.study.study_name, point.rate, space.training, passed) if ladder else None
 
         def on_epoch(report: EpochReport) -> None:
             if self._stamp is not None:
@@ -209,20 +231,16 @@ class Worker:
         return None
 
     def _enqueue_finalists(self, trials: Sequence[FrozenTrial]) -> bool:
-        """Let the best train in full, each once, whichever worker comes first; whether there is something to do.
+        """Let the best train in full; whether there is something to do.
 
-        A study of that name is what a worker makes to say that it has enqueued one: only the first can.
+        Two workers may enqueue the same at once. The second of the two is surplus when it begins.
         """
         count = self.search.space.training.finalists if self.search.data is not None else 0
-        found = False
-        for trial in finalists(trials, self.search.objectives, count):
-            with suppress(DuplicatedStudyError):
-                optuna.create_study(
-                    storage=self.study._storage, study_name=f"{self.study.study_name}/finalist-{trial.number}"
-                )
-                self.study.enqueue_trial(trial.params, user_attrs={FINAL_OF: trial.number})
-                found = True
-        return found
+        there = {t.user_attrs[FINAL_OF] for t in trials if FINAL_OF in t.user_attrs and SURPLUS not in t.user_attrs}
+        missing = [t for t in finalists(trials, self.search.objectives, count) if t.number not in there]
+        for trial in missing:
+            self.study.enqueue_trial(trial.params, user_attrs={FINAL_OF: trial.number})
+        return bool(missing)
 
 
 def finalists(trials: Sequence[FrozenTrial], objectives: Sequence[Objective], count: int) -> list[FrozenTrial]:

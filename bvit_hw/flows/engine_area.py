@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from bvit_hw.boards import Board
 from bvit_hw.codegen.engine_top import engine_sources
+from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.flows.yosys import SynthJob, run_script
+from bvit_hw.engine.footprint import memory_halves
+from bvit_hw.flows.yosys import SynthJob, run_script, synthesize
+from bvit_hw.ops.base import Resources
 from bvit_hw.ops.binary_mvau import models_of
 from bvit_hw.rtl_library import source_paths
 
@@ -28,6 +32,21 @@ def unit_modules() -> tuple[str, ...]:
         found += re.findall(r"^\s*(bvit_engine_\w+) #\(", path.read_text(), re.M)
         found += re.findall(r"^\s*(bvit_engine_\w+) u_\w+ \(", path.read_text(), re.M)
     return tuple(name for name in dict.fromkeys(found) if name not in (*_AROUND, *_BESIDE))
+
+
+def engine_counts(
+    board: Board, work: Path, *, processes: int, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Resources]:
+    """What the units of the board's engine take, and its memories, which count as their shapes say.
+
+    Units that were counted before come from the cache (flows/yosys.py); all of them take minutes. ``work`` is a folder
+    for Yosys. Raises BoardError for a board without an engine, ToolError where Yosys is missing or fails.
+    """
+    config = engine_of(board)
+    jobs = unit_jobs(config, work / "ports", primitives=board.target.vendor_cells)
+    counts = synthesize(jobs, target=board.target, work=work, processes=processes, progress=progress)
+    halves = memory_halves(config, board.target.memories)
+    return {**counts, "memories": Resources(bram18=float(sum(halves.values())))}
 
 
 def unit_jobs(config: EngineConfig, work: Path, *, primitives: int = 0) -> list[SynthJob]:

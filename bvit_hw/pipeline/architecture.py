@@ -7,6 +7,7 @@ from pathlib import Path
 from bvit_hw.boards import Board
 from bvit_hw.contract.file import is_frozen, load_frozen
 from bvit_hw.engine.board_engine import engine_of
+from bvit_hw.engine.config import EngineConfig
 from bvit_hw.errors import BoardError, BvitError
 from bvit_hw.flows.vendor import flow_of
 from bvit_hw.freeze.random_frozen import random_frozen
@@ -27,9 +28,7 @@ def choose_architecture(asked: str, board: Board, checkpoint: Path, streaming_on
     board whose file has none.
     """
     if asked == ENGINE:
-        engine_of(board)
-        if not flow_of(board).takes_engines:
-            raise BoardError(f"board {board.name}: a single engine is for boards with a Zynq; family {board.family!r}")
+        required_engine(board)
         return ENGINE, "asked for by --architecture engine"
     if asked == STREAMING or board.engine is None or not flow_of(board).takes_engines:
         return STREAMING, "asked for by --architecture streaming" if asked == STREAMING else ""
@@ -39,6 +38,14 @@ def choose_architecture(asked: str, board: Board, checkpoint: Path, streaming_on
     if reason:
         return ENGINE, f"the network does not fit as a streaming accelerator: {reason}"
     return STREAMING, "the network fits as a streaming accelerator, by a quick estimate"
+
+
+def required_engine(board: Board) -> EngineConfig:
+    """The engine that a build makes for the board; raises BoardError where there is none."""
+    config = engine_of(board)
+    if not flow_of(board).takes_engines:
+        raise BoardError(f"board {board.name}: a single engine is for boards with a Zynq; family {board.family!r}")
+    return config
 
 
 def _why_not_streaming(board: Board, checkpoint: Path) -> str:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bvit_hw.resources import data_path
 from tests.command import bvit, refused
 from tests.explore.tiny import write_space
 
@@ -34,6 +35,28 @@ def test_a_front_of_foldings_and_a_point_of_it_built(tmp_path: Path) -> None:
         assert fold["cycles"] == half["point"]["cycles"] and fold["resources"]["lut"] == half["point"]["lut"]
 
 
+def test_a_board_of_ones_own(tmp_path: Path) -> None:
+    """The command names its file; what has changed since is told."""
+    text = (data_path("boards") / "u250.toml").read_text().replace('name = "u250"', 'name = "mine"')
+    (tmp_path / "mine.toml").write_text(text)
+    write_space(tmp_path, 'base = "tiny.toml"\n[hardware]\ntarget_fps = [20000]\n')
+    search = ["explore", "--space", "space.toml", "--board", "mine.toml", "--objective", "rate,lut", "--out", "out"]
+    search += ["--quiet", "--jobs", "1"]
+    assert bvit(*search, cwd=tmp_path).returncode == 0
+    (point,) = json.loads((tmp_path / "out" / "explore.json").read_text())["points"]
+    file = tmp_path / "mine.toml"
+    assert point["command"] == f"bvit-hw build --network tiny.toml --board {file} --target-fps 20000"
+    words = ["build", "--from-study", tmp_path / "out", "--trial", 0, "--until", "checkpoint", "--quiet"]
+    built = bvit(*words, "--out", "one", cwd=tmp_path)
+    assert built.returncode == 0 and "has changed" not in built.stderr
+    refused(bvit(*words, "--architecture", "engine", cwd=tmp_path), "--from-study decides --architecture engine")
+
+    file.write_text(text.replace("lut = 0.70", "lut = 0.60"))
+    assert file.read_text() != text
+    refused(bvit(*search, cwd=tmp_path), "of another space (boards.mine")
+    assert f"board {file} has changed since" in bvit(*words, "--out", "two", cwd=tmp_path).stderr
+
+
 def _folded(tree: object) -> dict[str, Any] | None:
     """What the step `fold` says, somewhere in nested objects."""
     if not isinstance(tree, dict):
@@ -57,3 +80,8 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         "--from-study decides --board u250",
     )
     refused(bvit("build", "--trial", "0", cwd=tmp_path), "--from-study STORAGE")
+    (tmp_path / "engine.toml").write_text('base = "tiny.toml"\n[hardware]\narchitecture = ["engine"]\n')
+    words = ["explore", "--space", "engine.toml", "--objective", "rate,lut", "--board"]
+    refused(bvit(*words, "u250", cwd=tmp_path), "no board of the search has one", "pynq-z2")
+    (tmp_path / "recipe.toml").write_text('base = "tiny.toml"\n[training]\nrecipe = "digit"\n')
+    refused(bvit("explore", "--space", "recipe.toml", "--board", "u250", cwd=tmp_path), "recipe 'digit' is unknown")

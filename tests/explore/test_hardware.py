@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bvit_hw.boards import load_board
+from bvit_hw.boards import Board, load_board
 from bvit_hw.contract.file import save_frozen
+from bvit_hw.engine.board_engine import engine_of
+from bvit_hw.engine.compiler import compile_network
+from bvit_hw.engine.cycles import RULES, frame_cycles
 from bvit_hw.errors import ConfigError, FoldingError
 from bvit_hw.explore import hardware
 from bvit_hw.explore.hardware import Constraints, Hardware, Point, fastest_part, rounded_down
@@ -16,6 +19,7 @@ from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.folding import fold
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.passes import run_passes
+from bvit_hw.ops.base import Resources
 from bvit_hw.pipeline.steps.fold import with_margin
 from tests.explore.tiny import TINY
 
@@ -43,6 +47,34 @@ def test_a_point_is_the_folding_of_a_build(u250: Hardware, tmp_path: Path) -> No
     assert fastest.target_fps is None and half.target_fps is not None
     assert fastest.rate / 2 >= half.target_fps and half.rate >= half.target_fps
     assert half.cycles > fastest.cycles and half.lut < fastest.lut
+
+
+def test_an_engine_is_counted_once_and_programmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cycles are the compiled programme's; Yosys' count is of the board, whatever the network."""
+    counted: list[str] = []
+    taken = {"unit": Resources(lut=30000, ff=20000, dsp=100), "memories": Resources(bram18=200)}
+
+    def counts(board: Board, work: Path, *, processes: int) -> dict[str, Resources]:
+        counted.append(board.name)
+        return taken
+
+    monkeypatch.setattr(hardware, "engine_counts", counts)
+    board = load_board("pynq-z2")
+    boards = Hardware({name: load_board(name) for name in ("pynq-z2", "u250")})
+    other = TINY.model_copy(update={"mlp_widths": (32,)})
+    points = [boards.point(config, "pynq-z2", None) for config in (TINY, other)]
+    engine = engine_of(board)
+    for config, point in zip((TINY, other), points, strict=True):
+        commands = compile_network(random_frozen(config), engine, fused=True).programme.commands
+        assert point.cycles == frame_cycles(engine, RULES, commands)
+        assert (point.lut, point.ff, point.bram18, point.dsp) == (30000, 20000, 200, 100)
+        assert (point.architecture, point.target_fps, point.place) == ("engine", None, "pynq-z2 (engine)")
+    assert points[0].cycles != points[1].cycles and counted == ["pynq-z2"]
+    with pytest.raises(FoldingError, match=r"u250: its file has no table \[engine\]"):
+        boards.point(TINY, "u250", None)
+    taken["unit"] = Resources(lut=60000)
+    with pytest.raises(FoldingError, match="its engine takes more lut than there is"):
+        Hardware({"pynq-z2": board}).point(TINY, "pynq-z2", None)
 
 
 def test_a_point_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

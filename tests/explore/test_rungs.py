@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import optuna
 import pytest
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
 from bvit_hw.explore.rungs import Rungs, band_of
@@ -13,28 +13,28 @@ TRAINING = Training(epochs=9, first_rung=1, reduction=3)
 
 
 @pytest.fixture
-def study() -> optuna.Study:
-    return optuna.create_study(study_name="s", directions=["maximize", "maximize"])
+def storage() -> BaseStorage:
+    return InMemoryStorage()
 
 
-def test_the_best_third_goes_on(study: optuna.Study) -> None:
+def test_the_best_third_goes_on(storage: BaseStorage) -> None:
     for accuracy in (0.5, 0.6, 0.7):
-        assert not Rungs(study, 1000.0, TRAINING, {}).stop(1, accuracy)
-    low = Rungs(study, 1000.0, TRAINING, {})
+        assert not Rungs(storage, "s", 1000.0, TRAINING, {}).stop(1, accuracy)
+    low = Rungs(storage, "s", 1000.0, TRAINING, {})
     assert low.stop(1, 0.4)
     low.close(None)
     assert low.study.trials[-1].state == TrialState.PRUNED
 
 
-def test_bands_do_not_compete(study: optuna.Study) -> None:
+def test_bands_do_not_compete(storage: BaseStorage) -> None:
     for accuracy in (0.7, 0.8, 0.9):
-        Rungs(study, 1000.0, TRAINING, {}).stop(1, accuracy)
-    assert not Rungs(study, 100_000.0, TRAINING, {}).stop(1, 0.1), "nobody else is as fast"
-    assert Rungs(study, 1010.0, TRAINING, {}).stop(1, 0.1)
+        Rungs(storage, "s", 1000.0, TRAINING, {}).stop(1, accuracy)
+    assert not Rungs(storage, "s", 100_000.0, TRAINING, {}).stop(1, 0.1), "nobody else is as fast"
+    assert Rungs(storage, "s", 1010.0, TRAINING, {}).stop(1, 0.1)
 
 
-def test_a_trial_that_goes_on_keeps_its_rungs(study: optuna.Study) -> None:
-    again = Rungs(study, 1000.0, TRAINING, {1: 0.3, 3: 0.5})
+def test_a_trial_that_goes_on_keeps_its_rungs(storage: BaseStorage) -> None:
+    again = Rungs(storage, "s", 1000.0, TRAINING, {1: 0.3, 3: 0.5})
     told = again.study.trials[-1]
     assert told.intermediate_values == {1: 0.3, 3: 0.5}
     again.close(0.6)

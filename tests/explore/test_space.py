@@ -86,6 +86,9 @@ depths = { each = [1, 2] }
         ('base = "tiny-digits"\n[network]\ndepths = [[1, 0, 1, 1]]', ["network.depths", "given: 0"]),
         ('base = "tiny-digits"\n[hardware]\ntarget_fps = ["fast"]', ["target_fps 'fast'", "fastest/N"]),
         ('base = "tiny-digits"\n[hardware]\ntarget = [1]', ["hardware.target: no such", "did you mean target_fps?"]),
+        ('base = "tiny-digits"\n[hardware]\ntarget_fps = [50, "fastest", 50]', ["hardware.target_fps: 50 is given 2"]),
+        ('base = "tiny-digits"\n[hardware]\narchitecture = ["engin"]', ["hardware.architecture", "'streaming' or"]),
+        ('base = "tiny-digits"\n[network]\ndepths = { each = [1, 1] }', ["network.depths: 1 is given 2 times"]),
         ('base = "tiny-digits"\n[constraints]\nmin_fsp = 3', ["constraints.min_fsp", "did you mean min_fps?"]),
         ('base = "tiny-digits"\n[training]\nepochs = 1', ["training.epochs", "given: 1"]),
         ('base = "tiny-digits"\n[training]\nepoch = 4', ["training.epoch: no such field; did you mean epochs?"]),
@@ -96,6 +99,14 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, fragments: list[str])
         read_space(_file(tmp_path, text))
     for fragment in ["space.toml", *fragments]:
         assert fragment in str(told.value)
+
+
+def test_an_engine_is_one_point_more(tmp_path: Path) -> None:
+    text = 'base = "tiny-digits"\n[hardware]\narchitecture = [{}]\ntarget_fps = [1000, 2000]\n'
+    words = ('"streaming"', '"streaming", "engine"', '"engine"')
+    found = [read_space(_file(tmp_path, text.format(word))) for word in words]
+    assert [space.points_a_network for space in found] == [2, 3, 1]
+    assert [space.identity()["architecture"] for space in found][1] == ["streaming", "engine"]
 
 
 def test_a_space_without_a_legal_network_is_refused(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from optuna.trial import TrialState
+from safetensors.torch import load_file
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.explore.chosen import chosen_trial
@@ -18,8 +21,9 @@ from bvit_hw.explore.front import found_in
 from bvit_hw.explore.page import write_found
 from bvit_hw.explore.settings import Settings
 from bvit_hw.explore.space import read_space
-from bvit_hw.explore.stamp import FINAL_OF, RETRY_OF, RUNGS, STAMP, WORKER
+from bvit_hw.explore.stamp import FINAL_OF, RETRY_OF, RUNGS, STAMP, SURPLUS, WORKER
 from bvit_hw.explore.storage import load_study
+from bvit_hw.train.state import read_state
 from tests.explore.tiny import TRAINED_SPACE, write_space
 
 
@@ -75,10 +79,67 @@ def test_a_killed_workers_trial_is_taken_again(tmp_path: Path) -> None:
     own = again[0].user_attrs.get("trained_by", number)  # else the other worker had trained that network by then
     assert f"trial-{own}" in again[0].user_attrs["checkpoint"], "it did not go on in the same folder"
     assert not [t for t in trials if t.state in (TrialState.RUNNING, TrialState.WAITING)]
-    fresh = [t for t in trials if not {RETRY_OF, FINAL_OF, "surplus"} & t.user_attrs.keys()]
+    fresh = [t for t in trials if not {RETRY_OF, FINAL_OF, SURPLUS} & t.user_attrs.keys()]
     assert len(fresh) == 3
-    finals = [t for t in trials if FINAL_OF in t.user_attrs]
+    finals = [t for t in trials if FINAL_OF in t.user_attrs and SURPLUS not in t.user_attrs]
     assert len(finals) == 1 and finals[0].user_attrs["epochs"] == 7, "a finalist is trained once"
+
+
+def test_training_goes_on_within_a_trial(tmp_path: Path) -> None:
+    """Killed after three epochs of eight, it goes on with the fourth at least, and ends with the same weights."""
+    text = TRAINED_SPACE.replace("[1, 2]", "[1]").replace("[[8], [16], [24]]", "[[16]]").replace("= 6", "= 8")
+    text = text.replace("finalists = 1", "finalists = 0")
+    folders = [tmp_path / "killed", tmp_path / "whole"]
+    for folder in folders:
+        folder.mkdir()
+    killed, whole = (_settings(folder, text, trials=1, interval=0.2, patience=1.0) for folder in folders)
+    study = killed.worker().study
+    process = multiprocessing.get_context("fork").Process(target=_run, args=(killed,))
+    process.start()
+    state = folders[0] / "out" / "training" / "trial-0" / "train_state.safetensors"
+    deadline = time.monotonic() + 300
+    while _epochs_in(state) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    before, rungs = _epochs_in(state), study.get_trials()[0].user_attrs[RUNGS]
+    assert 3 <= before < 8 and study.get_trials()[0].state == TrialState.RUNNING and set(rungs) >= {"1", "2"}
+
+    said: list[str] = []
+    killed.worker(said.append).run()
+    epochs = [int(found[1]) for text in said if (found := re.match(r"trial 1: (\d+) of 8 epochs", text))]
+    assert epochs == list(range(before + 1, 9))
+    again = study.get_trials()[1]
+    assert again.state == TrialState.COMPLETE and again.user_attrs[RETRY_OF] == 0
+    assert rungs.items() <= again.user_attrs[RUNGS].items(), "a rung is measured once"
+    _run(whole)
+    models = [load_file(folder / "out" / "training" / "trial-0" / "model.safetensors") for folder in folders]
+    assert models[0].keys() == models[1].keys()
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+def _epochs_in(state: Path) -> int:
+    """Epochs done by the training that left ``state``; 0 without one."""
+    found = read_state(state)
+    return 0 if found is None else int(found[1]["epoch"])
+
+
+def test_a_finalist_is_never_lost_nor_trained_twice(tmp_path: Path) -> None:
+    """Two workers enqueue it at once; one that died with it has it taken again."""
+    text = TRAINED_SPACE.replace("[1, 2]", "[1]").replace("[[8], [16], [24]]", "[[8]]")
+    settings = _settings(tmp_path, text.replace("= 6", "= 2").replace("= 7", "= 3"), trials=1)
+    worker = settings.worker()
+    worker._one()
+    trials = worker.study.get_trials()
+    assert worker._enqueue_finalists(trials) and worker._enqueue_finalists(trials), "both have seen the same"
+    dead = worker.study.ask()
+    assert dead.user_attrs == {FINAL_OF: 0}
+    dead.set_user_attr(STAMP, time.time() - 60)
+    worker.run()
+    finals = [t for t in worker.study.get_trials() if FINAL_OF in t.user_attrs]
+    assert [t.state for t in finals] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert finals[1].user_attrs["epochs"] == 3
+    assert not worker._enqueue_finalists(worker.study.get_trials())
 
 
 def test_a_search_with_rungs(tmp_path: Path) -> None:
