@@ -6,7 +6,7 @@
 module fv_attention_choice #(
   parameter int KEYS = 2,
   parameter int KP = 1,
-  parameter int T = 1,     // the threshold: 1 or 3
+  parameter int T = 1,     // the threshold: 1, 3, or 7, the largest: no product is larger, and no key is attended
   parameter int ROWS = 6   // that are under way at most
 ) (
   input wire logic            clk,
@@ -19,6 +19,7 @@ module fv_attention_choice #(
 );
   localparam int HEAD_DIM = 2;
   localparam int SHIFT = 2;
+  localparam bit NONE = T >= 1 << SHIFT;  // E is part of the sum, so no E exceeds the bound
   localparam int GROUPS = (KEYS + KP - 1) / KP;
   localparam int COUNT = $clog2(GROUPS + 1);
   localparam int PLACE = $clog2(ROWS + 1);
@@ -34,7 +35,7 @@ module fv_attention_choice #(
 
   bvit_attention_choice #(
     .KEYS(KEYS), .HEAD_DIM(HEAD_DIM), .KP(KP), .WORD(HEAD_DIM), .TABLE_BITS(2), .TABLE_SHIFT(SHIFT),
-    .TABLE_FILE("table.mem"), .THRESHOLD_FILE(T == 1 ? "threshold1.mem" : "threshold3.mem")
+    .TABLE_FILE("table.mem"), .THRESHOLD_FILE(T == 1 ? "threshold1.mem" : T == 3 ? "threshold3.mem" : "threshold7.mem")
   ) dut (.*);
 
   // The specification takes a group with its words, an enabled cycle after the flags.
@@ -115,7 +116,7 @@ module fv_attention_choice #(
   `FV_ASSERT(last_group, rst || !m_valid || m_group_last == (out_q == COUNT'(GROUPS - 1)))
   `FV_ASSERT(last_row, rst || !m_valid || m_frame_last == ends_q[0])
   `FV_ASSERT(none_lost, rst || rows_q <= PLACE'(ROWS))
-  `FV_COVER_POINT(some_attended, !rst && m_valid && (|m_attended) && !(&m_attended[KP-1:0]) == (KP > 1))
+  `FV_COVER_POINT(some_attended, !rst && m_valid && (NONE || (|m_attended) && !(&m_attended[KP-1:0]) == (KP > 1)))
   `FV_COVER_POINT(none_attended, !rst && m_valid && !(|m_attended) && sums_q[0] != '0)
   `FV_COVER_POINT(rows_meet, !rst && complete && gone)
 endmodule

@@ -68,6 +68,32 @@ def test_adder_tree(tmp_path: Path) -> None:
   end""", tmp_path, 1000)
 
 
+def test_attention_count(tmp_path: Path) -> None:
+    """Ones of the last group of six alone, which may have fewer bits, or of all others; with one level or two."""
+    sizes = (1, 5, 6, 7, 10, 11, 12, 13, 16, 22, 24, 35, 36, 40, 47)
+    judge("bvit_attention_count", [{"N": n} for n in sizes], """
+  localparam int BITS = $clog2(N + 1);
+  localparam int LAST = (N - 1) / 6 * 6;  // where the last group begins
+  logic [N-1:0] bits = '0;
+  logic [BITS-1:0] count;
+  int due;
+  bvit_attention_count #(.N(N)) u_leaf (.bits, .count);
+  always_comb begin
+    due = 0;
+    for (int i = 0; i < N; i++) due += 32'(bits[i]);
+  end
+  always @(posedge clk) begin
+    assert (count == BITS'(due)) else $error("%0h has %0d, not %0d", bits, due, count);
+    judged <= judged + 1;
+    case ($urandom_range(3))
+      0: for (int i = 0; i < N; i++) bits[i] <= $urandom_range(1) != 0;
+      1: bits <= '1 << LAST;  // all of the last group
+      2: bits <= ~('1 << LAST);  // all of the others
+      default: for (int i = 0; i < N; i++) bits[i] <= $urandom_range(15) != 0;
+    endcase
+  end""", tmp_path, 1000, ["bvit_attention_sixes.sv"])
+
+
 def test_loop_counter(tmp_path: Path) -> None:
     """Steps and resets in any order: the index, and which is the first and the last."""
     shapes = [(count, adder) for count in (1, 2, 3, 5, 7, 8, 16, 17) for adder in (0, 1)]
