@@ -230,4 +230,5 @@ class Hardware:
 def rounded_down(rate: float) -> float:
     """A rate with few digits, not above ``rate``, so that the command printed is what was folded."""
     digits = max(0, 3 - math.floor(math.log10(rate))) if rate > 0 else 0
-    return math.floor(rate * 10**digits) / 10**digits
+    scale: int = 10**digits
+    return math.floor(rate * scale) / scale

@@ -17,6 +17,8 @@ from bvit_hw.templates import templates
 _TEMPLATES = templates("bvit_hw.explore", html=True)
 _COLOURS = ("#1f6feb", "#d9822b", "#2d7d46", "#8250df", "#c0362c", "#0e7490", "#b45309", "#be185d", "#4d7c0f",
             "#334155", "#a16207", "#0369a1")  # fmt: skip
+#: objectives and choices that have columns of their own in every table
+_SHOWN = ("rate", "lut", "ff", "bram18", "dsp", "board", "architecture")
 #: diameters of the smallest and the largest point
 _LEAST, _MOST = 8.0, 34.0
 
@@ -31,10 +33,11 @@ def write_found(found: Found, folder: Path) -> Path:
 
 def page_text(found: Found) -> str:
     """The page, Plotly's own script within it."""
-    axes = [name for name in dict.fromkeys(name for row in found.rows for name in row.choices)]
+    axes = [name for name in dict.fromkeys(name for row in found.rows for name in row.choices) if name not in _SHOWN]
     return _TEMPLATES.get_template("explore.html.j2").render(
         found=found,
         axes=axes,
+        shown=_SHOWN,
         plotly=get_plotlyjs(),
         front=_html(_front(found), "front") if found.rows else "",
         parallel=_html(_parallel(found), "parallel") if found.rows else "",
@@ -73,6 +76,7 @@ def _front(found: Found) -> go.Figure:
                         "line": {"width": 2 if on_front else 0, "color": "#1c2430"},
                     },
                     text=[_hover(row) for row in rows],
+                    customdata=[row.number for row in rows],
                     hovertemplate="%{text}<extra></extra>",
                 )
             )

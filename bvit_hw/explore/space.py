@@ -10,6 +10,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -72,9 +73,7 @@ class _Hardware(_Strict):
     target_fps: Annotated[list[str | float | int], Field(min_length=1)] = Field(
         default_factory=lambda: list(DEFAULT_TARGETS)
     )
-    architecture: Annotated[list[Literal["streaming", "engine"]], Field(min_length=1)] = Field(
-        default_factory=lambda: ["streaming"]
-    )
+    architecture: Annotated[list[Literal["streaming", "engine"]], Field(min_length=1)] = ["streaming"]
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ class Space:
         """How many networks may be drawn, legal or not; an upper bound where the number of stages is searched."""
         searched = [value for axis in self.axes if axis.name == "channels" for value in axis.alternatives]
         stages = max(len(value) for value in (searched or [self.base.config.channels]))
-        each = math.prod(len(axis.alternatives) ** stages for axis in self.each.values())
+        each: int = math.prod(len(axis.alternatives) ** stages for axis in self.each.values())
         return math.prod(len(axis.alternatives) for axis in self.axes) * each
 
     def require_legal(self) -> None:
@@ -177,7 +176,7 @@ class Space:
             names = [(name, s) for name in self.each for s in range(stages)]
             for entries in itertools.product(*(self.each[name].alternatives for name, _ in names)):
                 known = chosen | {f"{n}[{s}]": value for (n, s), value in zip(names, entries, strict=True)}
-                yield lambda axis, known=known: known[axis.name]
+                yield partial(_entry_of, known)
 
     def identity(self) -> dict[str, Any]:
         """All that two workers of one study must have in common, JSON-ready."""
@@ -190,6 +189,10 @@ class Space:
             "constraints": self.constraints.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
         }
+
+
+def _entry_of(known: Mapping[str, Any], axis: Axis) -> Any:
+    return known[axis.name]
 
 
 def _plain(value: Any) -> Any:
