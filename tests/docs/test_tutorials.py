@@ -36,11 +36,14 @@ SHORT = {
         {"--limit 16": "--limit 4", "--skip synthesize --until package": "--until fold"}, until="ls build"
     ),
     "paper_on_pynq": Short(until="--architecture engine"),
+    "faster_or_smaller": Short(until="--until generate"),
+    # without the waveforms, for which the core is compiled once more
+    "debug_a_mismatch": Short({" --count 1 \\\n  --trace fault.vcd --operator b0.hq": ""}),
 }  # fmt: skip
 #: blocks that nobody here can run, by page: they want a board or a vendor's tool, and the page says so
-SHOWN_ONLY = {"own_pictures": 1, "paper_to_alveo": 2, "paper_on_pynq": 1, "../start": 1}
+SHOWN_ONLY = {"own_pictures": 1, "paper_to_alveo": 2, "paper_on_pynq": 1, "debug_a_mismatch": 1, "../start": 1}
 #: pages that begin with the build of `make build`
-BEGIN_WITH_BUILD = ("../start",)
+BEGIN_WITH_BUILD = ("faster_or_smaller", "../start")
 #: pages that other tests follow
 ELSEWHERE = {"add_an_operator": "test_operators.py", "add_a_board": "test_boards.py"}
 
@@ -73,6 +76,12 @@ def test_after_make_build(name: str, folder: Path, built: Path) -> None:
     """In a folder with a copy of the default build."""
     shutil.copytree(built, folder / "build" / "pynq-z2")
     follow(name, folder, SHORT.get(name, Short()))
+
+
+@pytest.mark.slow
+def test_after_make_build_as_it_stands(folder: Path, built: Path) -> None:
+    shutil.copytree(built, folder / "build" / "pynq-z2")
+    follow("faster_or_smaller", folder, Short())
 
 
 def test_every_tutorial_is_followed() -> None:
