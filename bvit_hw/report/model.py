@@ -223,7 +223,7 @@ class EnableNet(_Record):
 class Timing(_Record):
     """Estimates before placement, beside the clock's period; docs/timing.md says what they are worth.
 
-    ``endangers`` are operators with a path longer than the period, the slowest first. ``ready_chain`` are the most
+    ``endangers`` are operators with a path longer than the period, and its ns. ``ready_chain`` are the most
     operators in a row whose ready depends on the next one's. A wire was allowed ``wire_ns``, and ``wire_doubling_ns``
     for each doubling of its fan-out; ``source`` says where those figures are from.
     """
@@ -245,7 +245,9 @@ class Timing(_Record):
         """Which operators endanger the clock, in words."""
         if not self.endangers:
             return f"no path is estimated to take longer than the clock's {self.clock_ns:g} ns"
-        names = [f"{name} ({ns:.1f} ns)" for name, ns in self.endangers.items()]
+        # A manifest sorts its keys.
+        slowest = sorted(self.endangers.items(), key=lambda item: (-item[1], item[0]))
+        names = [f"{name} ({ns:.1f} ns)" for name, ns in slowest]
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         return f"endanger the clock of {self.clock_ns:g} ns, by estimate: {', '.join(names[:5])}{more}"
 

@@ -43,7 +43,7 @@ DIES = [
 TIMING = Timing(
     clock_ns=4.0, slowest=TimingPath(operator="b0.att", ns=3.25, levels=7, begin="count_q", end="score_q[3]"),
     between=TimingBetween(ns=5.5, levels=9, units=["b0.ctx", "b0.ctx.fork", "b0.att"], signal="ready"),
-    endangers={"b0.att": 5.5}, ready_chain=["b0.ctx", "b0.ctx.fork", "b0.att"],
+    endangers={"b0.a": 4.25, "b0.att": 5.5}, ready_chain=["b0.ctx", "b0.ctx.fork", "b0.att"],
     enable=EnableNet(operator="b0.p", net="go", fan_out=2_104), control_sets=519, control_sets_available=13_300,
     wire_ns=0.27, wire_doubling_ns=0.075, source="made up",
 )  # fmt: skip
@@ -79,7 +79,7 @@ def test_what_endangers_the_clock_is_told() -> None:
     out = io.StringIO()
     print_report(REPORT, Console(width=120, file=out))  # type: ignore[arg-type]
     for said in (
-        "endanger the clock of 4 ns, by estimate: b0.att (5.5 ns)",
+        "endanger the clock of 4 ns, by estimate: b0.att (5.5 ns), b0.a (4.2 ns)",
         "slowest inside an operator: b0.att, 3.2 ns, 7 cells, to score_q[3]",
         "slowest between operators: 5.5 ns, 9 cells: b0.ctx -> b0.ctx.fork -> b0.att",
         "longest chain of ready: 3 operators, up to b0.att",
