@@ -25,16 +25,18 @@ from bvit_hw.engine.config import EngineConfig
 from bvit_hw.flows.yosys import SynthJob, synthesize
 from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES
 from bvit_hw.rtl_library import library
-from bvit_hw.targets import XC7
+from bvit_hw.targets import XC7, Target
 
 #: units, and which of the engine's numbers are parameters of each
 UNITS: dict[str, tuple[str, ...]] = {
     "bvit_engine_steps": (), "bvit_engine_turns": (),
     "bvit_engine_mover": ("tokens", "rows"), "bvit_engine_rule": ("tokens", "rows", "channels"),
     "bvit_engine_vector": ("tokens", "channels"), "bvit_engine_matrix": ("tokens", "rows", "use_primitives"),
-    "bvit_engine_read": (), "bvit_engine_write": (), "bvit_engine_control": (), "bvit_engine_regs": (),
+    "bvit_engine_read": ("port",), "bvit_engine_write": ("port",), "bvit_engine_control": ("port",),
+    "bvit_engine_regs": (),
     "bvit_engine": (
-        "tokens", "rows", "channels", "bits", "values", "weights", "params", "steps", "taps", "use_primitives"
+        "tokens", "rows", "channels", "bits", "values", "weights", "params", "steps", "taps", "port",
+        "use_primitives",
     ),
 }  # fmt: skip
 
@@ -64,9 +66,9 @@ def ports(module: str, parameters: Mapping[str, int]) -> tuple[tuple[str, str, i
     return tuple(found)
 
 
-def job(unit: str, config: EngineConfig) -> SynthJob:
+def job(unit: str, config: EngineConfig, target: Target = XC7) -> SynthJob:
     """A unit of the engine."""
-    given = {**asdict(config), "use_primitives": XC7.vendor_cells}
+    given = {**asdict(config), "use_primitives": target.vendor_cells}
     parameters = {name.upper(): given[name] for name in UNITS[unit]}
     return SynthJob(
         name=unit, module=unit, sources=sources(), parameters=parameters, inputs={}, outputs={},

@@ -28,11 +28,11 @@ from bvit_hw.targets.xilinx import MEMORIES as BLOCKS
 #: the engine as it is, and what else could be: what a cycle does
 VARIANTS = {
     "as it is": Rules(),
-    "one command behind the other": Rules(beside=False),
-    "128 bits of DRAM": Rules(beats=2),
-    "and two taps": Rules(beats=2, taps=2),
-    "and four taps": Rules(beats=2, taps=4),
-    "and commands that begin while the one before drains": Rules(beats=2, taps=4, compute=8, attend=16, moving=8),
+    "DRAM answers after 100 cycles": Rules(latency=100),
+    "no command is fetched beforehand": Rules(ahead=1),
+    "two taps": Rules(taps=2),
+    "four taps": Rules(taps=4),
+    "four taps, and commands that begin while the one before drains": Rules(taps=4, compute=8, attend=16, moving=8),
 }
 
 
@@ -94,17 +94,17 @@ def main() -> None:
     parser.add_argument("--preset", default="small-224")
     parser.add_argument("--board", default="pynq-z2")
     parser.add_argument("--plain", action="store_true", help="each node's commands of its own, nothing fused")
-    for name in ("tokens", "rows", "channels", *MEMORIES):
+    for name in ("tokens", "rows", "channels", "port", *MEMORIES):
         parser.add_argument(f"--{name}", type=int, default=getattr(there, name))
     given = parser.parse_args()
-    config = EngineConfig(**{name: getattr(given, name) for name in ("tokens", "rows", "channels", *MEMORIES)})
+    config = EngineConfig(**{name: getattr(given, name) for name in ("tokens", "rows", "channels", "port", *MEMORIES)})
     graph, start = random_frozen(given.preset), time.process_time()
     compiled = compile_network(graph, config, fused=not given.plain)
     print(f"{given.preset}, {config}\ncompiled in {time.process_time() - start:.1f} s of one core\n")
     memories(config, compiled, given.board)
     traffic(compiled)
     clock = load_board(given.board).clock_mhz
-    plan = Plan(given.board, config.tokens, config.rows, config.channels, 1, 64, clock)
+    plan = Plan(given.board, config.tokens, config.rows, config.channels, 1, config.port, clock)
     layers(config, compiled, bound(Bound(graph, plan)))
     print(f"| engine, by the model at {clock:g} MHz | cycles a frame | frames/s |\n|---|---|---|")
     for name, rules in VARIANTS.items():

@@ -194,6 +194,8 @@ class EngineSettings(_Strict):
     params: int
     steps: int
     taps: int
+    port: int = 64
+    ultra: int = 0
 
 
 class Board(_Strict):

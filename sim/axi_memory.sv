@@ -1,10 +1,11 @@
 // DRAM behind an AXI4 port, with latency and stalls, and with checks of what the master promises.
 //
-// Words of 64 bits from address BASE on. Reads are answered in order, LATENCY_MIN to LATENCY_MAX cycles behind their
+// Words of 64 bits from address BASE on; a beat of PORT bits is one, or several. Reads are answered in order, LATENCY_MIN to LATENCY_MAX cycles behind their
 // address; each channel stalls in STALL of 16 cycles. Beats at error_addr (when not 0) are answered with SLVERR. With
 // `mute` nothing is answered.
 module axi_memory #(
   parameter int ADDRESS = 32,
+  parameter int PORT = 64,
   parameter int WORDS = 1024,
   parameter int BASE = 0,
   parameter int BURST = 16,
@@ -23,7 +24,7 @@ module axi_memory #(
   input wire logic [1:0] arburst,
   input wire logic arvalid,
   output logic arready,
-  output logic [63:0] rdata,
+  output logic [PORT-1:0] rdata,
   output logic [1:0] rresp,
   output logic rlast,
   output logic rvalid,
@@ -34,8 +35,8 @@ module axi_memory #(
   input wire logic [1:0] awburst,
   input wire logic awvalid,
   output logic awready,
-  input wire logic [63:0] wdata,
-  input wire logic [7:0] wstrb,
+  input wire logic [PORT-1:0] wdata,
+  input wire logic [PORT/8-1:0] wstrb,
   input wire logic wlast,
   input wire logic wvalid,
   output logic wready,
@@ -43,6 +44,8 @@ module axi_memory #(
   output logic bvalid,
   input wire logic bready
 );
+  localparam int BYTES = PORT / 8;
+  localparam int PER_BEAT = PORT / 64;
   logic [63:0] mem[WORDS];
   logic [ADDRESS-1:0] read_at[$], write_at[$];
   int read_len[$], read_due[$], write_len[$], answer_due[$], answer_error[$];
@@ -50,7 +53,7 @@ module axi_memory #(
   logic [ADDRESS-1:0] at;
   logic ar_held = 1'b0, aw_held = 1'b0, w_held = 1'b0;
   logic [ADDRESS+7:0] ar_was, aw_was;
-  logic [64:0] w_was;
+  logic [PORT:0] w_was;
   function automatic logic stalls();
     return $urandom_range(15) < STALL;
   endfunction
@@ -58,10 +61,10 @@ module axi_memory #(
     return (32'(address) - BASE) / 8;
   endfunction
   function automatic void judge(input logic [ADDRESS-1:0] address, input logic [7:0] len, input string name);
-    assert (address[2:0] == '0) else $error("%s: address %0h is no multiple of 8", name, address);
+    assert (32'(address) % BYTES == 0) else $error("%s: address %0h is no multiple of a beat", name, address);
     assert (32'(len) < BURST) else $error("%s: a burst of %0d beats", name, 32'(len) + 1);
-    assert (32'(address[11:0]) + 8 * (32'(len) + 1) <= 4096) else $error("%s: a burst crosses 4 KB", name);
-    assert (index_of(address) >= 0 && index_of(address) + 32'(len) < WORDS)
+    assert (32'(address[11:0]) + BYTES * (32'(len) + 1) <= 4096) else $error("%s: a burst crosses 4 KB", name);
+    assert (index_of(address) >= 0 && index_of(address) + PER_BEAT * (32'(len) + 1) <= WORDS)
     else $error("%s: address %0h is outside", name, address);
   endfunction
   initial begin
@@ -91,7 +94,7 @@ module axi_memory #(
       wready <= !mute && !stalls();
       if (arvalid && arready) begin
         judge(araddr, arlen, "AR");
-        assert (arsize == 3'd3 && arburst == 2'b01) else $error("AR: size %0d, burst %0d", arsize, arburst);
+        assert (arsize == 3'($clog2(BYTES)) && arburst == 2'b01) else $error("AR: size %0d, burst %0d", arsize, arburst);
         read_at.push_back(araddr);
         read_len.push_back(32'(arlen) + 1);
         read_due.push_back(now + $urandom_range(LATENCY_MAX, LATENCY_MIN));
@@ -103,9 +106,9 @@ module axi_memory #(
         if (rlast) reading = reading - 1;
       end
       if ((!rvalid || rready) && read_at.size() > 0 && now >= read_due[0] && !stalls() && !mute) begin
-        at = read_at[0] + ADDRESS'(8 * read_beat);
+        at = read_at[0] + ADDRESS'(BYTES * read_beat);
         rvalid <= 1'b1;
-        rdata <= mem[index_of(at)];
+        for (int i = 0; i < PER_BEAT; i++) rdata[64*i+:64] <= mem[index_of(at)+i];
         rresp <= (error_addr != '0 && at == error_addr) ? 2'b10 : 2'b00;
         rlast <= read_beat == read_len[0] - 1;
         if (read_beat == read_len[0] - 1) begin
@@ -118,11 +121,11 @@ module axi_memory #(
         end
       end else if (!rvalid || rready) begin
         // Noise on what belongs to a valid that is low.
-        {rdata, rresp, rlast} <= 67'({$urandom, $urandom, $urandom});
+        {rdata, rresp, rlast} <= (PORT + 3)'({$urandom, $urandom, $urandom, $urandom, $urandom});
       end
       if (awvalid && awready) begin
         judge(awaddr, awlen, "AW");
-        assert (awsize == 3'd3 && awburst == 2'b01) else $error("AW: size %0d, burst %0d", awsize, awburst);
+        assert (awsize == 3'($clog2(BYTES)) && awburst == 2'b01) else $error("AW: size %0d, burst %0d", awsize, awburst);
         write_at.push_back(awaddr);
         write_len.push_back(32'(awlen) + 1);
         writing = writing + 1;
@@ -132,8 +135,8 @@ module axi_memory #(
         assert (write_at.size() > 0) else $error("W: data without an address");
         assert (wstrb == '1) else $error("W: strobes %b", wstrb);
         if (write_at.size() > 0) begin
-          at = write_at[0] + ADDRESS'(8 * write_beat);
-          mem[index_of(at)] <= wdata;
+          at = write_at[0] + ADDRESS'(BYTES * write_beat);
+          for (int i = 0; i < PER_BEAT; i++) mem[index_of(at)+i] <= wdata[64*i+:64];
           if (error_addr != '0 && at == error_addr) write_error = 1;
           assert (wlast == (write_beat == write_len[0] - 1)) else $error("W: WLAST %b at beat %0d", wlast, write_beat);
           if (write_beat == write_len[0] - 1) begin

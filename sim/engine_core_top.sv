@@ -8,7 +8,9 @@ module engine_core_top #(
   parameter int WEIGHTS = 64,
   parameter int PARAMS = 128,
   parameter int STEPS = 64,
-  parameter int TAPS = 64
+  parameter int TAPS = 64,
+  parameter int PORT = 64,
+  parameter int ULTRA = 0
 ) (
   input wire logic clk /*verilator public_flat_rw*/,
   output logic finished /*verilator public_flat_rw*/
@@ -17,7 +19,7 @@ module engine_core_top #(
   logic [31:0] counts[2];
   logic [1023:0] command = '0;
   logic rst = 1'b1, start = 1'b0, done, waiting = 1'b0;
-  logic [63:0] store_data;
+  logic [PORT-1:0] store_data;
   int number = 0, now = 0, began = 0, file, pause = 6;
   initial begin
     finished = 1'b0;
@@ -27,7 +29,7 @@ module engine_core_top #(
   end
   bvit_engine_core #(
     .TOKENS(TOKENS), .ROWS(ROWS), .CHANNELS(CHANNELS), .BITS(BITS), .VALUES(VALUES), .WEIGHTS(WEIGHTS),
-    .PARAMS(PARAMS), .STEPS(STEPS), .TAPS(TAPS)
+    .PARAMS(PARAMS), .STEPS(STEPS), .TAPS(TAPS), .PORT(PORT), .ULTRA(ULTRA)
   ) u_core (
     .clk, .rst, .command, .start, .done, .load_we(1'b0), .load_memory('0), .load_addr('0), .load_slice('0),
     .load_data('0), .store_addr('0), .store_slice('0), .store_data

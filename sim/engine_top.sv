@@ -10,6 +10,8 @@ module engine_top #(
   parameter int PARAMS = 512,
   parameter int STEPS = 1024,
   parameter int TAPS = 1024,
+  parameter int PORT = 64,
+  parameter int ULTRA = 0,
   parameter int WORDS = 1024,
   parameter int LATENCY_MIN = 5,
   parameter int LATENCY_MAX = 20,
@@ -40,16 +42,17 @@ module engine_top #(
 );
   localparam int BASE = 32'h1000_0000;
   logic [31:0] araddr, awaddr;
-  logic [7:0] arlen, awlen, wstrb;
+  logic [7:0] arlen, awlen;
+  logic [PORT/8-1:0] wstrb;
   logic [2:0] arsize, awsize;
   logic [1:0] arburst, awburst, rresp, bresp, s_axi_bresp, s_axi_rresp;
   logic arvalid, arready, rlast, rvalid, rready, awvalid, awready, wlast, wvalid, wready, bvalid, bready;
-  logic [63:0] rdata, wdata;
+  logic [PORT-1:0] rdata, wdata;
   logic dumps[1 << 16];
   int number = 0;
   bvit_engine #(
     .TOKENS(TOKENS), .ROWS(ROWS), .CHANNELS(CHANNELS), .BITS(BITS), .VALUES(VALUES), .WEIGHTS(WEIGHTS),
-    .PARAMS(PARAMS), .STEPS(STEPS), .TAPS(TAPS), .TIMEOUT(TIMEOUT), .OUTSTANDING(4),
+    .PARAMS(PARAMS), .STEPS(STEPS), .TAPS(TAPS), .PORT(PORT), .ULTRA(ULTRA), .TIMEOUT(TIMEOUT), .OUTSTANDING(8),
     .IDENTITY(256'h0123456789abcdef_1122334455667788_99aabbccddeeff00_fedcba9876543210)
   ) u_engine (
     .clk, .rst,
@@ -64,7 +67,7 @@ module engine_top #(
     .m_axi_bvalid(bvalid), .m_axi_bready(bready), .interrupt
   );
   axi_memory #(
-    .WORDS(WORDS), .BASE(BASE), .LATENCY_MIN(LATENCY_MIN), .LATENCY_MAX(LATENCY_MAX), .STALL(STALL)
+    .WORDS(WORDS), .PORT(PORT), .BASE(BASE), .OUTSTANDING(8), .LATENCY_MIN(LATENCY_MIN), .LATENCY_MAX(LATENCY_MAX), .STALL(STALL)
   ) u_dram (
     .clk, .rst, .mute, .error_addr, .araddr, .arlen, .arsize, .arburst, .arvalid, .arready, .rdata, .rresp, .rlast,
     .rvalid, .rready, .awaddr, .awlen, .awsize, .awburst, .awvalid, .awready, .wdata, .wstrb, .wlast, .wvalid, .wready,
@@ -77,14 +80,16 @@ module engine_top #(
   end
   logic dumped = 1'b0;
   logic [1:0] ended = '0;
+  int ended_number[2];
   always @(posedge clk) begin
     if (u_engine.start) number <= 0;
     // A command of the core has ended when the core has; a LOAD's last beat is written two cycles behind its end.
     if (u_engine.command_done && u_engine.busy) number <= number + 1;
     if (u_engine.core_start) core_number <= number;
     ended <= {ended[0], u_engine.command_done && !u_engine.is_core};
+    ended_number <= '{number, ended_number[0]};
     if (ended[1] || u_engine.core_done) begin
-      dumped_number = u_engine.core_done ? core_number : number - 1;
+      dumped_number = u_engine.core_done ? core_number : ended_number[1];
       if (dumps[dumped_number]) begin
         $writememh($sformatf("bits_%0d.hex", dumped_number), u_engine.u_core.u_bits.mem);
         $writememh($sformatf("values_%0d.hex", dumped_number), u_engine.u_core.u_values.mem);

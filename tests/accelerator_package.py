@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bvit_hw.boards import Board
 from bvit_hw.codegen.design import design
-from bvit_hw.codegen.engine_top import MASTER_BITS, engine_sources, engine_top
+from bvit_hw.codegen.engine_top import engine_sources, engine_top
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.flows.vivado import IpContents, kernel_folder
 from bvit_hw.freeze import random_frozen
@@ -69,7 +69,7 @@ def write_engine(folder: Path, board: Board) -> IpContents:
         shutil.copyfile(source, ip / source.name)
     (ip / f"{TOP}.v").write_text(engine_top(config, name=TOP, memory_bits=board.vivado.address_bits))
     files = (*engine_sources(), f"{TOP}.v")
-    return IpContents(top=TOP, sources=files, model_hash="", streams={}, master_bits=MASTER_BITS)
+    return IpContents(top=TOP, sources=files, model_hash="", streams={}, master_bits=config.port)
 
 
 def write_accelerator(folder: Path, board: Board) -> IpContents:

@@ -14,8 +14,6 @@ from bvit_hw.runtime.registers import ADDRESS_SPACE
 #: Cycles in which DRAM does nothing before a frame is given up: far longer than a refresh, or than other masters keep
 #: it, and short enough that a driver hears of it before its own patience ends.
 TIMEOUT = 1 << 16
-#: bits of a beat of DRAM
-MASTER_BITS = 64
 
 
 def engine_sources() -> tuple[str, ...]:
@@ -44,5 +42,6 @@ def engine_top(
         identity=config.identity,
         address_bits=ADDRESS_SPACE.bit_length() - 1,
         memory_bits=memory_bits,
+        port=config.port,
         parameters=parameters | {"USE_PRIMITIVES": primitives, "ADDRESS": memory_bits, "TIMEOUT": timeout},
     )

@@ -213,7 +213,7 @@ def _product(
         columns = Columns(source, task.first, rows=read.rows, columns=read.columns)
         product(c.e, key, columns, weights, results, binary=node.op == "BinaryLinear", tail=tail)
         return
-    columns, planes = in_planes(c.e, source, c.width(read), task.first, read.rows, read.columns)
+    columns, planes = in_planes(c.e, source, c.width(read), weights, task.first, read.rows, read.columns)
     product(c.e, key, columns, weights, results, binary=False, tail=tail)
     c.e.free(*planes)
 

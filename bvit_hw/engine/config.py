@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from bvit_hw.errors import ConfigError
 
-#: columns of the matrix unit, bits of a slice: a beat of DRAM, a row of weights, a lane's bits of a word
+#: columns of the matrix unit, bits of a slice: a row of weights, a lane's bits of a word
 COLUMNS = 64
 #: bits that are written, masked and moved together, whatever the vector unit takes at once
 OCTET = 8
@@ -15,6 +15,8 @@ OCTET = 8
 OCTETS = COLUMNS // OCTET
 #: channels that a vector unit may take at once
 CHANNELS = (8, 16, 32, 64)
+#: bits that a beat of DRAM may have
+PORTS = (64, 128)
 #: addresses of on-chip memories, and counts of loops
 ADDRESS_BITS = 16
 #: words of the widest block of memory: deeper memories are a multiple of it
@@ -31,6 +33,8 @@ class EngineConfig:
 
     Words: ``bits`` tokens x 64 bits, ``values`` tokens x channels bytes, ``weights`` rows x 64 bits, ``params``
     channels x 32 bits, ``steps`` and ``taps`` 64 bits. A group is so many channels as the vector unit takes at once.
+    ``port``: bits of a beat of DRAM. With 128 a group has 16 channels at least, so that words are whole beats.
+    ``ultra`` is 1 where values lie in UltraRAM, whose words are as deep as one of it.
     """
 
     tokens: int = 7
@@ -42,6 +46,8 @@ class EngineConfig:
     params: int = 1024
     steps: int = 2048
     taps: int = 2048
+    port: int = 64
+    ultra: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.tokens <= COLUMNS:
@@ -51,6 +57,11 @@ class EngineConfig:
         if self.rows not in CHANNELS or self.rows < self.channels:
             allowed = ", ".join(str(n) for n in CHANNELS if n >= self.channels)
             raise ConfigError(f"engine: rows={self.rows}; allowed with channels={self.channels}: {allowed}")
+        if self.port not in PORTS or 8 * self.channels < self.port:
+            allowed = ", ".join(str(n) for n in PORTS if n <= 8 * self.channels)
+            raise ConfigError(f"engine: port={self.port}; allowed with channels={self.channels}: {allowed}")
+        if self.ultra not in (0, 1):
+            raise ConfigError(f"engine: ultra={self.ultra}; allowed: 0, 1")
         for name in MEMORIES:
             depth = getattr(self, name)
             whole = depth % BLOCK_WORDS == 0 if depth > BLOCK_WORDS else depth & (depth - 1) == 0
@@ -62,6 +73,11 @@ class EngineConfig:
     def groups(self) -> int:
         """Groups of channels that a result of the matrix unit gives to the vector unit."""
         return self.rows // self.channels
+
+    @property
+    def slices(self) -> int:
+        """Slices of 64 bits in a beat of DRAM."""
+        return self.port // COLUMNS
 
     @property
     def key_slots(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
@@ -15,32 +16,31 @@ from bvit_hw.engine.machine import TABLE
 class Rules:
     """What an engine does in a cycle, and what a command takes besides; the numbers are those of rtl/engine.
 
-    ``taps`` of a group and ``beats`` of DRAM a cycle. ``latency``: cycles from an address to DRAM's first beat.
-    ``compute``, ``attend``, ``moving`` (KEYS and VALUES): to fill and drain the units. ``fetch``, ``load``, ``store``:
-    besides the latency, for each access. ``issue``: from a command's last beat until it begins. ``window``: beats that
-    may be under way, and ``turn``, from the end of those to the next addresses, besides the latency. With ``beside``
-    the next commands are fetched, and LOADs done, while the units work.
+    ``taps`` of a group a cycle. ``latency``: cycles from an address to DRAM's first beat.
+    ``compute``, ``attend``, ``moving`` (KEYS and VALUES): to fill and drain the units. ``address``: from a request
+    until DRAM has its address; ``fetch``: from a command's last beat until it may be decoded; ``issue``: from then
+    until it begins; ``load``: from a LOAD's last beat until what needs it may begin; ``store``: of a STORE besides the
+    latency. ``ahead`` commands are fetched beforehand. ``window``: beats that may be under way, and ``turn``, from the
+    end of a burst to the next address, besides the latency.
     """
 
     taps: int = 1
-    beats: int = 1
     latency: int = 50
     compute: int = 37
     attend: int = 48
     moving: int = 27
+    address: int = 3
     fetch: int = 4
-    load: int = 5
-    store: int = 10
     issue: int = 2
-    window: int = 64
-    turn: int = 19
-    beside: bool = True
+    load: int = 2
+    store: int = 14
+    ahead: int = 4
+    window: int = 128
+    turn: int = 6
 
-    def access(self, beats: int, more: int) -> int:
-        """Cycles to move ``beats``, with ``more`` besides the latency."""
-        windows = max(0, ceil(beats / self.window) - 1)
-        waiting = max(0, self.latency + self.turn - self.window // self.beats)
-        return ceil(beats / self.beats) + self.latency + more + windows * waiting
+    def moved(self, beats: int) -> int:
+        """Cycles that DRAM's port is busy with so many ``beats``, once the first is there."""
+        return beats + max(0, ceil(beats / self.window) - 1) * max(0, self.latency + self.turn - self.window)
 
 
 #: by which programmes are made where nothing else is said
@@ -83,13 +83,11 @@ def _turns(config: EngineConfig, rules: Rules, c: Command) -> int:
 
 
 def cycles_of(config: EngineConfig, rules: Rules, command: Command) -> Cycles:
-    """Of one command."""
-    fetching = rules.access(WORDS, rules.fetch) + rules.issue
+    """Of one command: of the port to DRAM what its beats take, of the units what they work."""
+    fetching = WORDS // config.slices
     match command.kind:
-        case Kind.LOAD:
-            return Cycles(0, 0, rules.access(command.words * command.slices, rules.load), fetching)
-        case Kind.STORE:
-            return Cycles(0, 0, rules.access(command.words * command.slices, rules.store), fetching)
+        case Kind.LOAD | Kind.STORE:
+            return Cycles(0, 0, rules.moved(command.words * command.slices // config.slices), fetching)
         case Kind.COMPUTE:
             filling = rules.compute
         case Kind.ATTEND:
@@ -106,8 +104,11 @@ class Clock:
 
     def __init__(self, config: EngineConfig, rules: Rules) -> None:
         self.config, self.rules = config, rules
-        #: when the next command may be fetched, and when the units are idle
-        self.front, self.units = 0, 0
+        #: when the next command may be taken, when the units are idle, and when all LOADs so far have ended
+        self.front, self.units, self.loads = 0, 0, 0
+        #: when DRAM has given all that it was asked for, and when each command that was asked for is there
+        self._port = 0
+        self._fetched = deque(self._asked(0, WORDS // config.slices) for _ in range(rules.ahead))
         self._moving = False
         #: of the commands so far
         self.spent = Cycles()
@@ -115,7 +116,7 @@ class Clock:
     @property
     def now(self) -> int:
         """When all commands so far have ended."""
-        return max(self.front, self.units)
+        return max(self.front, self.units, self.loads)
 
     def run(self, commands: Iterable[Command]) -> int:
         """How much later it is behind these commands."""
@@ -123,21 +124,44 @@ class Clock:
         for command in commands:
             found = cycles_of(self.config, self.rules, command)
             self.spent += found
-            begin = self.front + found.fetching
+            taken = self._taken()
+            self._fetched.popleft()
+            self._fetched.append(self._asked(taken, found.fetching))
+            begin = taken + self.rules.issue
             if not self._beside(command):
                 begin = max(begin, self.units)
+            if command.kind == Kind.LOAD and found.loading:
+                self.loads = self._asked(begin, found.loading) + self.rules.load
+                self.front = begin + 1
+                continue
+            begin = max(begin, self.loads)
+            if command.kind == Kind.STORE:
+                begin += found.loading + self.rules.latency + self.rules.store
             if command.kind in (Kind.LOAD, Kind.STORE, Kind.END):
-                self.front = begin + found.loading
+                self.front = begin + (command.kind != Kind.END)
                 continue
             self.units = begin + found.computing + found.filling
-            self.front = begin if self.rules.beside else self.units
+            self.front = begin + 1
             self._moving = command.kind in (Kind.KEYS, Kind.VALUES)
         return self.now - before
 
     def has_time(self, load: Command) -> bool:
         """Whether a LOAD would end before the units do."""
-        found = cycles_of(self.config, self.rules, load)
-        return self.rules.beside and not self._moving and self.front + found.fetching + found.loading <= self.units
+        if self._moving:
+            return False
+        asked = self._taken() + self.rules.issue + self.rules.address + self.rules.latency
+        there = max(asked, self._port + WORDS // self.config.slices)
+        there += self.rules.moved(load.words * load.slices // self.config.slices)
+        return there + self.rules.load <= self.units
+
+    def _taken(self) -> int:
+        """When the next command has been taken from those that were fetched."""
+        return max(self.front + WORDS // self.config.slices, self._fetched[0] + self.rules.fetch)
+
+    def _asked(self, at: int, cycles: int) -> int:
+        """When the beats of a request that is made at ``at``, and moves in so many ``cycles``, are there."""
+        self._port = max(at + self.rules.address + self.rules.latency, self._port) + cycles
+        return self._port
 
     def _beside(self, command: Command) -> bool:
         """Whether it may begin while the units work."""

@@ -82,13 +82,19 @@ class Emitter:
     def steps(self, steps: Sequence[Step]) -> Content:
         """In their order."""
         self.limit("steps", len(steps), self.config.steps)
-        return self.contents.of(Memory.STEPS, np.array([step.word for step in steps], dtype="<u8"), 1)
+        return self._words(Memory.STEPS, [step.word for step in steps])
 
     def taps(self, taps: Sequence[Tap]) -> Content:
         """In their order, byte by byte."""
         single = [byte for tap in taps for byte in tap.split()]
         self.limit("taps", len(single), self.config.taps)
-        return self.contents.of(Memory.TAPS, np.array([tap.word for tap in single], dtype="<u8"), 1)
+        return self._words(Memory.TAPS, [tap.word for tap in single])
+
+    def _words(self, memory: Memory, words: Sequence[int]) -> Content:
+        """Words of 64 bits, each in a beat of its own."""
+        beats = np.zeros((len(words), self.config.slices), dtype="<u8")
+        beats[:, 0] = words
+        return self.contents.of(memory, beats, self.config.slices)
 
     # commands
 

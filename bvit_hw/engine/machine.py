@@ -90,7 +90,8 @@ class Machine:
     # DRAM
 
     def _load(self, c: Command) -> None:
-        """``words`` words of a memory from ``slices`` beats each; what a word has besides stays."""
+        """``words`` words of a memory from ``slices`` of 64 bits each; what a word has besides stays."""
+        self._whole(c)
         source = self.programme if c.space == Space.PROGRAMME else self.input
         data = source[c.address : c.address + 8 * c.words * c.slices].reshape(c.words, c.slices, 8)
         at = slice(c.weights.base, c.weights.base + c.words)
@@ -104,15 +105,21 @@ class Machine:
             case Memory.PARAMS:
                 self.params[at, : 2 * c.slices] = data.copy().view("<u4").reshape(c.words, -1)
             case Memory.STEPS:
-                self.steps[at] = data.copy().view("<u8").reshape(c.words)
+                self.steps[at] = data[:, 0].copy().view("<u8").reshape(c.words)
             case Memory.TAPS:
-                self.taps[at] = data.copy().view("<u8").reshape(c.words)
+                self.taps[at] = data[:, 0].copy().view("<u8").reshape(c.words)
 
     def _store(self, c: Command) -> None:
-        """The first ``slices`` beats of ``words`` words of values, lane by lane."""
+        """The first ``slices`` of 64 bits of ``words`` words of values, lane by lane."""
+        self._whole(c)
         words = self.values.reshape(self.config.values, -1)
         data = words[c.operand0.base : c.operand0.base + c.words, : 8 * c.slices].reshape(-1)
         self.output[c.address : c.address + data.size] = data
+
+    def _whole(self, c: Command) -> None:
+        """ValueError where a word is not of whole beats."""
+        if c.slices % self.config.slices:
+            raise ValueError(f"{c.kind.name}: slices={c.slices}; allowed: multiples of {self.config.slices}")
 
     # loops
 

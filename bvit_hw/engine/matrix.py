@@ -25,13 +25,15 @@ class Columns:
     """What a product's columns are: windows of ``rows`` x ``columns`` tokens of a tensor, as bits or in planes.
 
     ``source`` has the lines for results from line ``first`` on, of the lowest plane; ``apart``: how far from it the
-    planes lie.
+    planes lie. Of ``signed`` integers the highest plane counts less than 0, but it lies inverted with ``raised``: then
+    the planes are those of numbers that are 2^(planes - 1) larger.
     """
 
     source: Lines
     first: int = 0
     apart: tuple[int, ...] = (0,)
     signed: bool = False
+    raised: bool = False
     rows: int = 1
     columns: int = 1
 
@@ -58,23 +60,28 @@ class Columns:
 
 
 def in_planes(
-    e: Emitter, x: Lines, bits: int, first: int = 0, rows: int = 1, columns: int = 1
+    e: Emitter, x: Lines, bits: int, weights: np.ndarray, first: int = 0, rows: int = 1, columns: int = 1
 ) -> tuple[Columns, tuple[Bits, ...]]:  # fmt: skip
-    """A tensor of integers of ``bits`` as planes, which the caller frees, for results from line ``first`` on."""
+    """A tensor of integers of ``bits`` as planes, which the caller frees, for results from line ``first`` on.
+
+    Where sums with ``weights`` have room for it, signed integers are raised: else each plane of weights would lie in
+    DRAM turned as well.
+    """
     given = [piece for piece in x.pieces if isinstance(piece, Values)]
     layout = given[0].layout
     if not layout.extra:
         layout = replace(layout, rows=sum(piece.layout.rows for piece in given))
+    raised = given[0].signed and _half_sum(weights, bits) < 1 << Machine.SUM_BITS - 1
     planes = tuple(e.new_bits(layout, given[0].channels) for _ in range(bits))
     for i, plane in enumerate(planes):
         line = 0
         for piece in given:
             part = plane.part(line, line + piece.layout.lines)
-            to_bits(e, piece, part, np.zeros(piece.channels, dtype=np.int64), i)
+            to_bits(e, piece, part, np.full(piece.channels, raised << bits - 1, dtype=np.int64), i)
             line += piece.layout.lines
     source = Lines((planes[0],), x.first)
     apart = tuple(plane.base - planes[0].base for plane in planes)
-    return Columns(source, first, apart, given[0].signed, rows, columns), planes
+    return Columns(source, first, apart, given[0].signed, raised, rows, columns), planes
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,11 @@ def _count(x: Columns, word: int) -> int:
     return min(COLUMNS // OCTET, octets(x.one.channels - word % x.one.words * COLUMNS))
 
 
+def _half_sum(weights: np.ndarray, bits: int) -> int:
+    """What half of the unit's sum of integers up to 2^``bits`` stays below."""
+    return (2 << bits) * int(np.max(np.abs(weights.astype(np.int64)).sum(axis=1)))
+
+
 def _integers(weights: np.ndarray, x: Columns, turns: int, rows: int) -> _Products:
     """4wx = sum of a_q b_p u_q s_p - sum of b_p s_p + 2Bw, with a and b the planes' powers of two and signs."""
     depth = signed_bits(int(np.min(weights)), int(np.max(weights)))
@@ -139,7 +151,7 @@ def _integers(weights: np.ndarray, x: Columns, turns: int, rows: int) -> _Produc
     for power in reversed(range(planes - 1 + depth)):
         double = bool(steps)
         for p in range(planes):
-            negative = x.signed and p == planes - 1
+            negative = x.signed and not x.raised and p == planes - 1
             pairs = [(power - p, (power - p == depth - 1) != negative)] if 0 <= power - p < depth else []
             if power == p:
                 pairs.append((depth, not negative))
@@ -148,8 +160,7 @@ def _integers(weights: np.ndarray, x: Columns, turns: int, rows: int) -> _Produc
                     steps.append(_Step(p, column, word(plane, column, turned), double))
                     double = False
     base = -1 if x.signed else (1 << planes) - 1
-    # Half of what the unit adds up.
-    peak = 2 * (1 << planes - x.signed) * int(np.max(np.abs(weights).sum(axis=1)))
+    peak = _half_sum(weights, planes - (x.signed and not x.raised))
     if peak >= 1 << Machine.SUM_BITS - 1:
         raise LimitError(f"engine: twice a sum of integers={peak}; allowed: below {1 << Machine.SUM_BITS - 1}")
     return _Products(steps, np.stack(words), 2 * base * weights.sum(axis=1, dtype=np.int64), 2)
@@ -250,7 +261,7 @@ def _parts(groups: int, per_turn: int, most: int, again: int = 0) -> list[tuple[
 
 def gathered(e: Emitter, key: Hashable, x: Values, bits: int, weights: np.ndarray, out: Values) -> None:
     """Channels of ``out`` as sums of those of ``x``, which no view reaches: repeats and pools that cut groups."""
-    columns, planes = in_planes(e, Lines((x,), 0), bits)
+    columns, planes = in_planes(e, Lines((x,), 0), bits, weights)
     product(e, key, columns, weights, Results(out.layout, out), binary=False)
     e.free(*planes)
 

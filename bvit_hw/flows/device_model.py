@@ -118,6 +118,7 @@ def build_engine_device(
         "regs_base": REGS_BASE,
         "regs_size": ADDRESS_SPACE,
         "latency": RULES.latency,
+        "port": config.port,
     }
     more = {} if timeout is None else {"timeout": timeout}
     with scratch("bvit-engine-") as work:

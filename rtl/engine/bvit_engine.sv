@@ -1,6 +1,6 @@
 // The single engine: a programme in DRAM makes a frame's output of its input (docs/engine.md).
 //
-// Registers on AXI4-Lite start a frame; one AXI4 master of 64 bits fetches commands, loads and stores. An interrupt
+// Registers on AXI4-Lite start a frame; one AXI4 master of PORT bits fetches commands, loads and stores. An interrupt
 // says that a frame has ended.
 `default_nettype none
 
@@ -14,11 +14,13 @@ module bvit_engine #(
   parameter int PARAMS = 512,
   parameter int STEPS = 1024,
   parameter int TAPS = 1024,
+  parameter int PORT = 64,           // bits of a beat of DRAM: 64, or 128 where a group has 16 channels at least
+  parameter int ULTRA = 0,           // 1: values lie in UltraRAM
   parameter int USE_PRIMITIVES = 0,  // see bvit_binary_mvau
   parameter bit [255:0] IDENTITY = 256'd0,
   parameter int ADDRESS = 32,
   parameter int BURST = 16,          // 16 beats: the ports of a Zynq-7000 are of AXI3
-  parameter int OUTSTANDING = 4,
+  parameter int OUTSTANDING = 8,     // bursts under way, of reads and of writes
   parameter int TIMEOUT = 1 << 20,   // cycles
   parameter int ADDR_W = 12
 ) (
@@ -49,7 +51,7 @@ module bvit_engine #(
   output      logic [1:0]         m_axi_arburst,
   output      logic               m_axi_arvalid,
   input  wire logic               m_axi_arready,
-  input  wire logic [63:0]        m_axi_rdata,
+  input  wire logic [PORT-1:0]    m_axi_rdata,
   input  wire logic [1:0]         m_axi_rresp,
   input  wire logic               m_axi_rlast,
   input  wire logic               m_axi_rvalid,
@@ -60,8 +62,8 @@ module bvit_engine #(
   output      logic [1:0]         m_axi_awburst,
   output      logic               m_axi_awvalid,
   input  wire logic               m_axi_awready,
-  output      logic [63:0]        m_axi_wdata,
-  output      logic [7:0]         m_axi_wstrb,
+  output      logic [PORT-1:0]    m_axi_wdata,
+  output      logic [PORT/8-1:0]  m_axi_wstrb,
   output      logic               m_axi_wlast,
   output      logic               m_axi_wvalid,
   input  wire logic               m_axi_wready,
@@ -70,9 +72,9 @@ module bvit_engine #(
   output      logic               m_axi_bready,
   output      logic               interrupt
 );
-  assign m_axi_arsize = 3'd3;
+  assign m_axi_arsize = 3'($clog2(PORT / 8));
   assign m_axi_arburst = 2'b01;
-  assign m_axi_awsize = 3'd3;
+  assign m_axi_awsize = 3'($clog2(PORT / 8));
   assign m_axi_awburst = 2'b01;
   assign m_axi_wstrb = '1;
 
@@ -127,17 +129,21 @@ module bvit_engine #(
   logic [15:0] load_addr, store_addr;
   logic [15:0] write_base;
   logic [7:0] load_slice, store_slice, write_slices;
-  logic [63:0] load_data, store_data, read_data;
-  logic read_start, read_valid, read_done, read_error, write_start, write_done, write_error;
+  logic [PORT-1:0] load_data, store_data, read_data;
+  logic read_ask, read_ready, read_valid, read_first, read_last, read_error, read_busy;
+  logic write_start, write_done, write_error;
   logic [ADDRESS-1:0] read_addr, write_addr;
   logic [23:0] read_beats, write_beats;
+  localparam int TAG = 28;
+  logic [TAG-1:0] read_tag, read_of;
   always_ff @(posedge clk) begin
     progress <= m_axi_rvalid || m_axi_bvalid || (m_axi_arvalid && m_axi_arready)
              || (m_axi_awvalid && m_axi_awready) || (m_axi_wvalid && m_axi_wready);
   end
   bvit_engine_control #(
     .ADDRESS(ADDRESS),
-    .TIMEOUT(TIMEOUT)
+    .TIMEOUT(TIMEOUT),
+    .PORT(PORT)
   ) u_control (
     .clk,
     .rst(engine_rst),
@@ -161,13 +167,18 @@ module bvit_engine #(
     .load_addr,
     .load_slice,
     .load_data,
-    .read_start,
+    .read_ask,
+    .read_ready,
     .read_addr,
     .read_beats,
+    .read_tag,
     .read_valid,
     .read_data,
-    .read_done,
+    .read_first,
+    .read_last,
     .read_error,
+    .read_of,
+    .read_busy,
     .write_start,
     .write_addr,
     .write_beats,
@@ -179,18 +190,25 @@ module bvit_engine #(
   );
   bvit_engine_read #(
     .ADDRESS(ADDRESS),
+    .PORT(PORT),
     .BURST(BURST),
-    .OUTSTANDING(OUTSTANDING)
+    .OUTSTANDING(OUTSTANDING),
+    .TAG(TAG)
   ) u_read (
     .clk,
     .rst(engine_rst),
-    .start(read_start),
-    .start_addr(read_addr),
-    .start_beats(read_beats),
+    .ask(read_ask),
+    .ask_ready(read_ready),
+    .ask_addr(read_addr),
+    .ask_beats(read_beats),
+    .ask_tag(read_tag),
     .valid(read_valid),
     .data(read_data),
-    .done(read_done),
+    .first(read_first),
+    .last(read_last),
     .error(read_error),
+    .tag(read_of),
+    .busy(read_busy),
     .m_axi_araddr,
     .m_axi_arlen,
     .m_axi_arvalid,
@@ -203,6 +221,7 @@ module bvit_engine #(
   );
   bvit_engine_write #(
     .ADDRESS(ADDRESS),
+    .PORT(PORT),
     .BURST(BURST),
     .OUTSTANDING(OUTSTANDING)
   ) u_write (
@@ -240,6 +259,8 @@ module bvit_engine #(
     .PARAMS(PARAMS),
     .STEPS(STEPS),
     .TAPS(TAPS),
+    .PORT(PORT),
+    .ULTRA(ULTRA),
     .USE_PRIMITIVES(USE_PRIMITIVES)
   ) u_core (
     .clk,

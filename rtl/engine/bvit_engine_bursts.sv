@@ -1,13 +1,14 @@
-// Cuts a piece of DRAM into bursts of AXI4: at most BURST beats of eight bytes, none crosses 4 KB, and at most
+// Cuts a piece of DRAM into bursts of AXI4: at most BURST beats of PORT bits, none crosses 4 KB, and at most
 // OUTSTANDING of them are under way.
 //
-// `start` takes address (a multiple of eight) and beats, at least one. A burst is on offer while `valid`, and stays so
-// until `ready`. The length that goes with an address comes from registers: after `start` and behind a burst that was
-// `taken` a cycle passes. `ended` says that one of those under way has ended.
+// `start`, only while `free`, takes address (a multiple of a beat's bytes) and beats, at least one. A burst is on offer
+// while `valid`, and stays so until `ready`. The length that goes with an address comes from registers: after `start`
+// and behind a burst that was `taken` a cycle passes. `ended` says that one of those under way has ended.
 `default_nettype none
 
 module bvit_engine_bursts #(
   parameter int ADDRESS = 32,
+  parameter int PORT = 64,
   parameter int BURST = 16,
   parameter int OUTSTANDING = 4
 ) (
@@ -22,8 +23,10 @@ module bvit_engine_bursts #(
   input  wire logic               ended,
   output      logic [ADDRESS-1:0] addr,
   output      logic [7:0]         len,       // beats less one
+  output      logic               free,      // there are no more bursts on offer
   output      logic               busy       // there are more bursts, or some under way
 );
+  localparam int BYTE_BITS = $clog2(PORT / 8);
   localparam int COUNT_BITS = $clog2(BURST + 1);
   localparam int AWAY_BITS = $clog2(OUTSTANDING + 1);
   if (BURST < 1 || BURST > 256) begin : gen_illegal
@@ -35,7 +38,7 @@ module bvit_engine_bursts #(
   logic [COUNT_BITS-1:0] beats_q, beats;
   logic valid_q;
   logic [9:0] room;   // beats up to the next border of 4 KB
-  assign room = 10'd512 - {1'b0, addr_q[11:3]};
+  assign room = 10'(4096 / (PORT / 8)) - 10'(addr_q[11:BYTE_BITS]);
   always_comb begin
     beats = COUNT_BITS'(BURST);
     if (10'(beats) > room) beats = COUNT_BITS'(room);
@@ -55,7 +58,7 @@ module bvit_engine_bursts #(
       valid_q <= left_q != '0;
     end
     if (start) addr_q <= start_addr;
-    else if (taken) addr_q <= addr_q + (ADDRESS'(beats_q) << 3);
+    else if (taken) addr_q <= addr_q + (ADDRESS'(beats_q) << BYTE_BITS);
     if (!valid_q) beats_q <= beats;
   end
   logic asking_q;     // an address may be on offer
@@ -74,6 +77,7 @@ module bvit_engine_bursts #(
   assign taken = valid && ready;
   assign addr = addr_q;
   assign len = 8'(beats_q - 1'b1);
+  assign free = left_q == '0;
   assign busy = left_q != '0 || away_q != '0;
 endmodule
 

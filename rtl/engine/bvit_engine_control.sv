@@ -1,18 +1,24 @@
-// Goes through a programme: fetches each command from DRAM, carries LOAD and STORE out on the masters, leaves others to
+// Goes through a programme: fetches commands from DRAM, carries LOAD and STORE out on the masters, leaves others to
 // the core, until END.
 //
-// While the core carries a command out, the next ones are fetched, and LOADs that do not have to wait are carried out:
-// those that say so wait, those to the memories of bits and values, and all while the core writes weights itself. So
-// behind the core's command there are LOADs at most, and the next one for the core.
+// Up to AHEAD commands are fetched beforehand; beats of commands wait in a FIFO. A LOAD is asked of the master and left
+// to it, so that the next one is on its way while the data of the one before come. A command for the core waits for all
+// LOADs in front of it. While the core carries one out, LOADs that do not have to wait are carried out: those that say
+// so wait, those to the memories of bits and values, and all while the core writes weights itself. So behind the core's
+// command there are LOADs at most, and the next one for the core.
 //
 // `start` begins a frame, with the three addresses, which are multiples of eight; `done` is a pulse. What ends a frame
 // early is in `flags` until the next start: an error of DRAM (all beats that were asked for are awaited), a kind that
-// is none, or TIMEOUT cycles in which DRAM did nothing. After that the engine waits for a reset.
+// is none, or TIMEOUT cycles in which DRAM did nothing. After that the engine waits for a reset. What lies behind END
+// is fetched, and not looked at: AHEAD - 1 commands at most.
 `default_nettype none
 
 module bvit_engine_control #(
   parameter int ADDRESS = 32,
-  parameter int TIMEOUT = 1 << 20
+  parameter int TIMEOUT = 1 << 20,
+  parameter int AHEAD = 4,
+  parameter int PORT = 64,      // bits of a beat: slices of 64 bits
+  localparam int TAG = 28
 ) (
   input  wire logic               clk,
   input  wire logic               rst,
@@ -36,16 +42,21 @@ module bvit_engine_control #(
   output      logic               load_we,
   output      logic [2:0]         load_memory,
   output      logic [15:0]        load_addr,
-  output      logic [7:0]         load_slice,
-  output      logic [63:0]        load_data,
+  output      logic [7:0]         load_slice,    // in beats
+  output      logic [PORT-1:0]    load_data,
   // masters
-  output      logic               read_start,
+  output      logic               read_ask,
+  input  wire logic               read_ready,
   output      logic [ADDRESS-1:0] read_addr,
   output      logic [23:0]        read_beats,
+  output      logic [TAG-1:0]     read_tag,
   input  wire logic               read_valid,
-  input  wire logic [63:0]        read_data,
-  input  wire logic               read_done,
+  input  wire logic [PORT-1:0]    read_data,
+  input  wire logic               read_first,
+  input  wire logic               read_last,
   input  wire logic               read_error,
+  input  wire logic [TAG-1:0]     read_of,       // the tag that comes back
+  input  wire logic               read_busy,
   output      logic               write_start,
   output      logic [ADDRESS-1:0] write_addr,
   output      logic [23:0]        write_beats,
@@ -58,106 +69,163 @@ module bvit_engine_control #(
   import bvit_engine_pkg::*;
 
   localparam int WATCH_BITS = $clog2(TIMEOUT + 1);
-  localparam int COMMAND_BEATS = COMMAND_BITS / 64;
+  localparam int COMMAND_BEATS = COMMAND_BITS / PORT;
+  localparam int SLICE_BITS = $clog2(PORT / 64);
+  localparam int PLACE_BITS = $clog2(COMMAND_BEATS);
+  localparam int AHEAD_BITS = $clog2(AHEAD + 1);
+  localparam int LOADS_BITS = 4;
 
-  typedef enum logic [3:0] {IDLE, FETCH, DECODE, ISSUE, LOAD, STORE, NEXT, LAST, STUCK} state_t;
+  typedef enum logic [2:0] {IDLE, FETCH, DECODE, ISSUE, STORE, LAST, STUCK} state_t;
   state_t state_q;
   logic [COMMAND_BITS-1:0] command_q;
-  logic [ADDRESS-1:0] next_q, address_q;
+  logic [ADDRESS-1:0] fetch_q, address_q;
   logic [23:0] beats_q;
   logic [WATCH_BITS-1:0] watch_q;
   logic [7:0] kind;
   logic waiting, late, from_input, on_core, is_illegal, core_busy_q, core_moves, may_issue;
+  logic [7:0] slices;   // beats of a word
+  assign slices = command_q[AT_SLICES+:8] >> SLICE_BITS;
   assign kind = command_q[AT_KIND+:8];
   assign from_input = command_q[AT_SPACE+:8] == 8'(SPACE_INPUT);
   assign on_core = kind == 8'(KIND_COMPUTE) || kind == 8'(KIND_ATTEND) || kind == 8'(KIND_KEYS)
                 || kind == 8'(KIND_VALUES);
   assign is_illegal = !on_core && kind != 8'(KIND_LOAD) && kind != 8'(KIND_STORE) && kind != 8'(KIND_END);
-  assign waiting = state_q == FETCH || state_q == LOAD || state_q == STORE;
+  assign waiting = read_busy || state_q == STORE;
   assign late = waiting && watch_q == WATCH_BITS'(TIMEOUT);
-  assign is_core = core_busy_q;
-  assign is_fetch = state_q == FETCH && !core_busy_q;
-  assign is_load = state_q == LOAD && !core_busy_q;
-  assign is_store = state_q == STORE && !core_busy_q;
+  assign busy = state_q != IDLE;
+
+  // LOADs on their way. One has ended a cycle behind its last beat: that is written by then, and counted.
+  logic [LOADS_BITS-1:0] loads_q;
+  logic loading, load_beat, load_asked, load_ended_q, load_bad_q, load_stop_q;
+  assign load_beat = read_valid && read_of[TAG-1];
+  assign loading = loads_q != '0;
 
   // Whether it may begin beside what the core does
   logic [2:0] memory;
+  logic load_issues, now;
   assign memory = command_q[AT_MEMORY+:3];
   assign core_moves = core_command[AT_KIND+:8] == 8'(KIND_KEYS) || core_command[AT_KIND+:8] == 8'(KIND_VALUES);
   assign may_issue = !core_busy_q || (kind == 8'(KIND_LOAD) && !command_q[AT_WAIT] && !core_moves
       && memory != 3'(MEMORY_BITS) && memory != 3'(MEMORY_VALUES));
-  assign busy = state_q != IDLE;
+  assign load_issues = state_q == ISSUE && kind == 8'(KIND_LOAD) && may_issue && beats_q != '0 && !load_bad_q;
+  // What is no LOAD, or moves nothing, begins when all LOADs have ended.
+  assign now = may_issue && !loading && !load_bad_q;
 
+  // Commands that were asked for and have not been taken from the FIFO, and whether there are more
+  logic [AHEAD_BITS-1:0] ahead_q;
+  logic more_q, fetch_asked, word_valid, word_last, word_bad;
+  logic [PORT-1:0] word;
+  logic [PLACE_BITS-1:0] place_q;
+  logic words_ready;
+  assign fetch_asked = read_ask && read_ready && !load_issues;
+  assign load_asked = load_issues && read_ready;
+  assign read_ask = load_issues || (more_q && ahead_q != AHEAD_BITS'(AHEAD));
+  assign read_addr = load_issues ? address_q : fetch_q;
+  assign read_beats = load_issues ? beats_q : 24'(COMMAND_BEATS);
+  assign read_tag = {load_issues, memory, command_q[AT_WEIGHTS+:16], slices};
+  bvit_fifo #(
+    .W(PORT + 1),
+    .DEPTH(AHEAD * COMMAND_BEATS)
+  ) u_words (
+    .clk,
+    .rst(rst || state_q == IDLE),
+    .s_axis_tdata({read_error, read_data}),
+    .s_axis_tvalid(read_valid && !read_of[TAG-1]),
+    .s_axis_tready(words_ready),
+    .m_axis_tdata({word_bad, word}),
+    .m_axis_tvalid(word_valid),
+    .m_axis_tready(state_q == FETCH)
+  );
+  assign word_last = state_q == FETCH && word_valid && place_q == PLACE_BITS'(COMMAND_BEATS - 1);
+
+  assign is_core = core_busy_q;
+  assign is_store = state_q == STORE && !core_busy_q;
+  assign is_load = loading && state_q != STORE && !core_busy_q;
+  assign is_fetch = state_q == FETCH && !loading && !core_busy_q;
+
+  logic bad_q;   // a beat of the command came with an error
   always_ff @(posedge clk) begin
     if (rst) begin
       state_q <= IDLE;
-      read_start <= 1'b0;
       write_start <= 1'b0;
       core_start <= 1'b0;
       done <= 1'b0;
       flags <= '0;
       command_done <= 1'b0;
       core_busy_q <= 1'b0;
+      more_q <= 1'b0;
+      ahead_q <= '0;
+      loads_q <= '0;
+      load_ended_q <= 1'b0;
+      load_bad_q <= 1'b0;
+      load_stop_q <= 1'b0;
     end else begin
-      read_start <= 1'b0;
       write_start <= 1'b0;
       core_start <= 1'b0;
       done <= 1'b0;
-      command_done <= 1'b0;
+      // Of LOADs only those up to the first with an error count.
+      command_done <= load_ended_q && !load_stop_q;
+      if (load_ended_q) load_stop_q <= load_bad_q;
+      load_ended_q <= load_beat && read_last;
+      loads_q <= loads_q + LOADS_BITS'(load_asked) - LOADS_BITS'(load_ended_q);
+      if (load_beat && read_error) begin
+        load_bad_q <= 1'b1;
+        flags[FLAG_READ_ERROR] <= 1'b1;
+      end
+      ahead_q <= ahead_q + AHEAD_BITS'(fetch_asked) - AHEAD_BITS'(word_last);
+      if (read_valid && !read_of[TAG-1] && read_first && read_data[7:0] == 8'(KIND_END)) more_q <= 1'b0;
       if (core_done) core_busy_q <= 1'b0;
       unique case (state_q)
         IDLE: begin
+          ahead_q <= '0;
+          load_bad_q <= 1'b0;
+          load_stop_q <= 1'b0;
           if (start) begin
             state_q <= FETCH;
             flags <= '0;
-            read_start <= 1'b1;
+            more_q <= 1'b1;
           end
         end
         FETCH: begin
-          if (read_done) state_q <= DECODE;
+          if (word_last) state_q <= DECODE;
         end
         DECODE: begin
           state_q <= ISSUE;
-          if (read_error || is_illegal || kind == 8'(KIND_END)) begin
+          if (bad_q || is_illegal || kind == 8'(KIND_END)) begin
             state_q <= LAST;
-            flags[FLAG_READ_ERROR] <= read_error;
-            flags[FLAG_ILLEGAL] <= is_illegal && !read_error;
+            if (bad_q) flags[FLAG_READ_ERROR] <= 1'b1;
+            flags[FLAG_ILLEGAL] <= is_illegal && !bad_q;
           end
         end
         ISSUE: begin
-          if (!may_issue) begin
-            state_q <= ISSUE;
-          end else if (on_core) begin
-            state_q <= NEXT;
-            core_start <= 1'b1;
-            core_busy_q <= 1'b1;
-          end else if (beats_q == '0) begin
-            state_q <= NEXT;
-          end else begin
-            state_q <= (kind == 8'(KIND_LOAD)) ? LOAD : STORE;
-            read_start <= kind == 8'(KIND_LOAD);
-            write_start <= kind == 8'(KIND_STORE);
+          if (load_bad_q) begin
+            state_q <= LAST;
+          end else if (load_issues) begin
+            if (read_ready) state_q <= FETCH;
+          end else if (now) begin
+            state_q <= FETCH;
+            if (on_core) begin
+              core_start <= 1'b1;
+              core_busy_q <= 1'b1;
+              command_done <= 1'b1;
+            end else if (beats_q == '0) begin
+              command_done <= 1'b1;
+            end else begin
+              state_q <= STORE;
+              write_start <= 1'b1;
+            end
           end
         end
-        LOAD: begin
-          if (read_done) state_q <= NEXT;
-        end
         STORE: begin
-          if (write_done) state_q <= NEXT;
-        end
-        NEXT: begin
-          command_done <= 1'b1;
-          state_q <= FETCH;
-          read_start <= 1'b1;
-          if ((kind == 8'(KIND_LOAD) && read_error) || (kind == 8'(KIND_STORE) && write_error)) begin
-            state_q <= LAST;
-            read_start <= 1'b0;
-            flags[FLAG_READ_ERROR] <= kind == 8'(KIND_LOAD);
-            flags[FLAG_WRITE_ERROR] <= kind == 8'(KIND_STORE);
+          if (write_done) begin
+            command_done <= 1'b1;
+            state_q <= write_error ? LAST : FETCH;
+            flags[FLAG_WRITE_ERROR] <= write_error;
           end
         end
         LAST: begin
-          if (!core_busy_q) begin
+          more_q <= 1'b0;
+          if (!core_busy_q && !loading && !read_busy && !more_q) begin
             state_q <= IDLE;
             done <= 1'b1;
           end
@@ -174,40 +242,41 @@ module bvit_engine_control #(
     else watch_q <= watch_q + 1'b1;
 
     // Where the next command lies, and where its data do
-    if (state_q == IDLE) next_q <= programme;
-    else if (state_q == FETCH && read_done) next_q <= next_q + ADDRESS'(COMMAND_BITS / 8);
-    if (state_q == FETCH && read_valid) command_q <= {read_data, command_q[COMMAND_BITS-1:64]};
+    if (state_q == IDLE) fetch_q <= programme;
+    else if (fetch_asked) fetch_q <= fetch_q + ADDRESS'(COMMAND_BITS / 8);
+    if (state_q == FETCH && word_valid) begin
+      command_q <= {word, command_q[COMMAND_BITS-1:PORT]};
+      bad_q <= word_bad || (bad_q && place_q != '0);
+    end
+    if (state_q == IDLE) place_q <= '0;
+    else if (state_q == FETCH && word_valid) place_q <= place_q + 1'b1;
     address_q <= (kind == 8'(KIND_STORE) ? output_base : from_input ? input_base : programme)
                + ADDRESS'(command_q[AT_ADDRESS+:32]);
-    beats_q <= 24'(command_q[AT_WORDS+:16]) * 24'(command_q[AT_SLICES+:8]);
-    if (state_q == IDLE) begin
-      read_addr <= programme;
-      read_beats <= 24'(COMMAND_BEATS);
-    end else if (state_q == ISSUE) begin
-      read_addr <= address_q;
-      read_beats <= beats_q;
-    end else if (state_q == NEXT) begin
-      read_addr <= next_q;
-      read_beats <= 24'(COMMAND_BEATS);
-    end
-    if (state_q == ISSUE && on_core && may_issue) core_command <= command_q;
+    beats_q <= 24'(command_q[AT_WORDS+:16]) * 24'(slices);
+    if (state_q == ISSUE && on_core && now) core_command <= command_q;
     write_base <= command_q[AT_OPERAND0+:16];
-    write_slices <= command_q[AT_SLICES+:8];
+    write_slices <= slices;
     write_addr <= address_q;
     write_beats <= beats_q;
 
     // Beats of a LOAD: column by column, word by word
-    load_we <= !rst && state_q == LOAD && read_valid;
+    load_we <= !rst && load_beat;
     load_data <= read_data;
-    load_memory <= memory;
-    if (state_q == ISSUE) begin
-      load_addr <= command_q[AT_WEIGHTS+:16];
-      load_slice <= '0;
-    end else if (load_we) begin
-      load_slice <= (load_slice == command_q[AT_SLICES+:8] - 8'd1) ? '0 : load_slice + 8'd1;
-      if (load_slice == command_q[AT_SLICES+:8] - 8'd1) load_addr <= load_addr + 16'd1;
+    if (load_beat) begin
+      load_memory <= read_of[26:24];
+      if (read_first) begin
+        load_addr <= read_of[23:8];
+        load_slice <= '0;
+      end else if (load_slice == read_of[7:0] - 8'd1) begin
+        load_addr <= load_addr + 16'd1;
+        load_slice <= '0;
+      end else begin
+        load_slice <= load_slice + 8'd1;
+      end
     end
   end
+  logic unused;
+  assign unused = words_ready;
 endmodule
 
 `default_nettype wire

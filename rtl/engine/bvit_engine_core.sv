@@ -1,9 +1,9 @@
 // The engine without its ports to DRAM: the memories, and the units that carry out COMPUTE, ATTEND, KEYS and VALUES.
 //
 // `start` begins the command, which stays until `done`: a pulse when all that it writes is written. `load_we` writes a
-// beat: column `load_slice` of word `load_addr` of a memory; of bits and values between commands only, of weights not
-// beside KEYS and VALUES, of others what the command does not need. `store_data` is beat `store_slice` of word
-// `store_addr` of values, three cycles behind both, between commands.
+// beat of PORT bits: the columns from `load_slice` beats on of word `load_addr` of a memory; of bits and values between
+// commands only, of weights not beside KEYS and VALUES, of others what the command does not need. `store_data` is beat
+// `store_slice` of word `store_addr` of values, three cycles behind both, between commands.
 `default_nettype none
 
 module bvit_engine_core #(
@@ -16,6 +16,8 @@ module bvit_engine_core #(
   parameter int PARAMS = 512,
   parameter int STEPS = 1024,
   parameter int TAPS = 1024,
+  parameter int PORT = 64,        // bits of a beat
+  parameter int ULTRA = 0,        // 1: values lie in UltraRAM
   parameter int USE_PRIMITIVES = 0  // see bvit_binary_mvau
 ) (
   input  wire logic        clk,
@@ -30,21 +32,23 @@ module bvit_engine_core #(
   input  wire logic [15:0] load_addr,
   input  wire logic [15:0] store_addr,
   input  wire logic [7:0]  load_slice,
-  input  wire logic [63:0] load_data,
+  input  wire logic [PORT-1:0] load_data,
   input  wire logic [7:0]  store_slice,
-  output      logic [63:0] store_data
+  output      logic [PORT-1:0] store_data
 );
   import bvit_engine_pkg::*;
 
   localparam int SUM = SUM_BITS;
   localparam int GROUPS = ROWS / CHANNELS;
-  localparam int LANE_BEATS = CHANNELS / OCTET;      // of a token in a word of values
-  localparam int VALUE_BEATS = TOKENS * LANE_BEATS;
+  localparam int LANE_BEATS = CHANNELS / OCTET;      // slices of a token in a word of values
+  localparam int SLICES = PORT / 64;                 // of 64 bits in a beat
+  localparam int VALUE_BEATS = (TOKENS * LANE_BEATS + SLICES - 1) / SLICES;
   localparam int START = 6;     // from a fired turn to its first slot
   localparam int DRAIN = 24;    // from the last fired turn to the last write, beside the turn itself
 
-  if (ROWS % CHANNELS != 0 || CHANNELS % OCTET != 0 || ROWS > COLUMNS || TOKENS < 1 || TOKENS > COLUMNS) begin : gen_bad
-    $error("bvit_engine_core: TOKENS=%0d, ROWS=%0d, CHANNELS=%0d", TOKENS, ROWS, CHANNELS);
+  if (ROWS % CHANNELS != 0 || CHANNELS % OCTET != 0 || ROWS > COLUMNS || TOKENS < 1 || TOKENS > COLUMNS
+      || (PORT != 64 && PORT != 128) || CHANNELS < PORT / 8) begin : gen_bad
+    $error("bvit_engine_core: TOKENS=%0d, ROWS=%0d, CHANNELS=%0d, PORT=%0d", TOKENS, ROWS, CHANNELS, PORT);
   end
 
   // The command's fields
@@ -101,7 +105,8 @@ module bvit_engine_core #(
   bvit_engine_ram #(
     .DEPTH(VALUES),
     .COLUMN(8),
-    .COLUMNS(TOKENS * CHANNELS)
+    .COLUMNS(TOKENS * CHANNELS),
+    .ULTRA(ULTRA)
   ) u_values (
     .clk,
     .we(values_we),
@@ -121,8 +126,8 @@ module bvit_engine_core #(
     .d(store_slice),
     .q(store_beat)
   );
-  logic [VALUE_BEATS-1:0][63:0] value_beats;
-  assign value_beats = values;
+  logic [VALUE_BEATS-1:0][PORT-1:0] value_beats;
+  assign value_beats = (VALUE_BEATS*PORT)'(values);
   always_ff @(posedge clk) begin
     store_data <= '0;
     for (int beat = 0; beat < VALUE_BEATS; beat++) begin
@@ -159,7 +164,7 @@ module bvit_engine_core #(
       .clk,
       .we(params_we),
       .waddr(load_addr),
-      .wdata({(CHANNELS/2){load_data}}),
+      .wdata({(CHANNELS/2/SLICES){load_data}}),
       .raddr(param_raddr[copy]),
       .rdata(params[copy])
     );
@@ -176,7 +181,7 @@ module bvit_engine_core #(
     .clk,
     .we(load_we && load_memory == 3'(MEMORY_STEPS)),
     .waddr(load_addr),
-    .wdata(load_data),
+    .wdata(load_data[63:0]),
     .raddr(step_raddr),
     .rdata(step)
   );
@@ -188,7 +193,7 @@ module bvit_engine_core #(
     .clk,
     .we(load_we && load_memory == 3'(MEMORY_TAPS)),
     .waddr(load_addr),
-    .wdata(load_data),
+    .wdata(load_data[63:0]),
     .raddr(tap_raddr),
     .rdata(tap)
   );
@@ -449,26 +454,27 @@ module bvit_engine_core #(
       for (int octet = 0; octet < OCTETS; octet++) begin
         bits_we[token][octet] <= !rst && (bits_from_unit
             ? octet / LANE_BEATS == 32'(octet_addr[2:0]) / LANE_BEATS
-            : load_we && load_memory == 3'(MEMORY_BITS) && load_slice == 8'(token));
+            : load_we && load_memory == 3'(MEMORY_BITS) && load_slice == 8'(token / SLICES));
         bits_wdata[token][octet*8+:8] <=
-            bits_from_unit ? octets[token][octet%LANE_BEATS*8+:8] : load_data[octet*8+:8];
+            bits_from_unit ? octets[token][octet%LANE_BEATS*8+:8] : load_data[token%SLICES*64+octet*8+:8];
       end
       for (int channel = 0; channel < CHANNELS; channel++) begin
         values_we[token][channel] <= !rst && (computes ? vector_we[channel]
             : load_we && load_memory == 3'(MEMORY_VALUES)
-              && load_slice == 8'(token * LANE_BEATS + channel / OCTET));
-        values_wdata[token][channel] <= computes ? vector_wdata[token][channel] : load_data[channel%OCTET*8+:8];
+              && load_slice == 8'((token * LANE_BEATS + channel / OCTET) / SLICES));
+        values_wdata[token][channel] <= computes ? vector_wdata[token][channel]
+            : load_data[(token*LANE_BEATS+channel/OCTET)%SLICES*64+channel%OCTET*8+:8];
       end
     end
     weights_waddr <= moves ? mover_waddr : load_addr;
     for (int row = 0; row < ROWS; row++) begin
       weights_we[row] <= !rst && (moves ? mover_we[row]
-          : load_we && load_memory == 3'(MEMORY_WEIGHTS) && load_slice == 8'(row));
-      weights_wdata[row] <= moves ? mover_wdata[row] : load_data;
+          : load_we && load_memory == 3'(MEMORY_WEIGHTS) && load_slice == 8'(row / SLICES));
+      weights_wdata[row] <= moves ? mover_wdata[row] : load_data[row%SLICES*64+:64];
     end
   end
   for (genvar slice = 0; slice < CHANNELS / 2; slice++) begin : gen_params_we
-    assign params_we[slice] = load_we && load_memory == 3'(MEMORY_PARAMS) && load_slice == 8'(slice);
+    assign params_we[slice] = load_we && load_memory == 3'(MEMORY_PARAMS) && load_slice == 8'(slice / SLICES);
   end
 
   // The command's end: nothing is under way any more.

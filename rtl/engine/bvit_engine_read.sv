@@ -1,73 +1,110 @@
-// AXI4 master that reads a piece of DRAM: bursts, at most OUTSTANDING of them under way, and beats as they come.
+// AXI4 master that reads pieces of DRAM: bursts, at most OUTSTANDING of them under way, and beats as they come.
 //
-// `start` takes address and beats; every beat is taken at once and given out a cycle later, in order. `done` is a pulse
-// when the last one has been. `error` tells, from then until the next start, that one came with an error; they are
-// given out all the same, and all of them are awaited.
+// A request is taken where `ask` and `ask_ready` are high; up to REQUESTS of them wait for their beats, so that the
+// next one's addresses go out while the data of those before come. Every beat is taken at once and given out a cycle
+// later, in the order of requests, with its request's tag, and `first` and `last` of its request. Beats with an `error`
+// are given out all the same, and all of them are awaited. `busy` tells that beats are still to come. What comes
+// without a request, behind a reset, goes nowhere.
 `default_nettype none
 
 module bvit_engine_read #(
   parameter int ADDRESS = 32,
+  parameter int PORT = 64,      // bits of a beat
   parameter int BURST = 16,
-  parameter int OUTSTANDING = 4
+  parameter int OUTSTANDING = 8,
+  parameter int REQUESTS = 8,
+  parameter int TAG = 28
 ) (
   input  wire logic               clk,
   input  wire logic               rst,
-  input  wire logic               start,
-  input  wire logic [ADDRESS-1:0] start_addr,
-  input  wire logic [23:0]        start_beats,
+  input  wire logic               ask,
+  output      logic               ask_ready,
+  input  wire logic [ADDRESS-1:0] ask_addr,
+  input  wire logic [23:0]        ask_beats,     // at least one
+  input  wire logic [TAG-1:0]     ask_tag,
   output      logic               valid,
-  output      logic [63:0]        data,
-  output      logic               done,
+  output      logic [PORT-1:0]    data,
+  output      logic               first,
+  output      logic               last,
   output      logic               error,
+  output      logic [TAG-1:0]     tag,
+  output      logic               busy,
   output      logic [ADDRESS-1:0] m_axi_araddr,
   output      logic [7:0]         m_axi_arlen,
   output      logic               m_axi_arvalid,
   input  wire logic               m_axi_arready,
-  input  wire logic [63:0]        m_axi_rdata,
+  input  wire logic [PORT-1:0]    m_axi_rdata,
   input  wire logic [1:0]         m_axi_rresp,
   input  wire logic               m_axi_rlast,
   input  wire logic               m_axi_rvalid,
   output      logic               m_axi_rready
 );
-  logic taken, busy;
+  localparam int COUNT_BITS = $clog2(REQUESTS + 1);
+
+  logic taken, bursts_busy, bursts_free, queue_ready, asks;
+  assign ask_ready = bursts_free && queue_ready;
+  assign asks = ask && ask_ready;
   bvit_engine_bursts #(
     .ADDRESS(ADDRESS),
+    .PORT(PORT),
     .BURST(BURST),
     .OUTSTANDING(OUTSTANDING)
   ) u_bursts (
     .clk,
     .rst,
-    .start,
-    .start_addr,
-    .start_beats,
+    .start(asks),
+    .start_addr(ask_addr),
+    .start_beats(ask_beats),
     .valid(m_axi_arvalid),
     .ready(m_axi_arready),
     .taken,
     .ended(m_axi_rvalid && m_axi_rlast),
     .addr(m_axi_araddr),
     .len(m_axi_arlen),
-    .busy
+    .free(bursts_free),
+    .busy(bursts_busy)
   );
   assign m_axi_rready = 1'b1;
-  logic [23:0] left_q;
+
+  // The requests that wait for beats; the first one's come now.
+  logic head_valid, takes, ends;
+  logic [23:0] head_less, done_q;   // beats less one; beats that have come
+  logic [TAG-1:0] head_tag;
+  bvit_fifo #(
+    .W(24 + TAG),
+    .DEPTH(REQUESTS)
+  ) u_requests (
+    .clk,
+    .rst,
+    .s_axis_tdata({ask_beats - 24'd1, ask_tag}),
+    .s_axis_tvalid(asks),
+    .s_axis_tready(queue_ready),
+    .m_axis_tdata({head_less, head_tag}),
+    .m_axis_tvalid(head_valid),
+    .m_axis_tready(ends)
+  );
+  assign takes = m_axi_rvalid && head_valid;
+  assign ends = takes && done_q == head_less;
+  logic [COUNT_BITS-1:0] waiting_q;
+  assign busy = waiting_q != '0;
   always_ff @(posedge clk) begin
     if (rst) begin
-      left_q <= '0;
+      done_q <= '0;
+      waiting_q <= '0;
       valid <= 1'b0;
-      done <= 1'b0;
-      error <= 1'b0;
     end else begin
-      valid <= m_axi_rvalid && left_q != '0;
-      done <= m_axi_rvalid && left_q == 24'd1;
-      if (start) left_q <= start_beats;
-      else if (m_axi_rvalid && left_q != '0) left_q <= left_q - 24'd1;
-      if (start) error <= 1'b0;
-      else if (m_axi_rvalid && m_axi_rresp != 2'b00) error <= 1'b1;
+      if (takes) done_q <= ends ? '0 : done_q + 24'd1;
+      waiting_q <= waiting_q + COUNT_BITS'(asks) - COUNT_BITS'(ends);
+      valid <= takes;
     end
     data <= m_axi_rdata;
+    first <= done_q == '0;
+    last <= done_q == head_less;
+    error <= m_axi_rresp != 2'b00;
+    tag <= head_tag;
   end
   logic unused;
-  assign unused = ^{taken, busy};
+  assign unused = ^{taken, bursts_busy};
 endmodule
 
 `default_nettype wire

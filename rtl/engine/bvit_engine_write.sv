@@ -7,6 +7,7 @@
 
 module bvit_engine_write #(
   parameter int ADDRESS = 32,
+  parameter int PORT = 64,      // bits of a beat
   parameter int BURST = 16,
   parameter int OUTSTANDING = 4,
   parameter int LATENCY = 3
@@ -22,12 +23,12 @@ module bvit_engine_write #(
   output      logic               error,
   output      logic [15:0]        store_addr,
   output      logic [7:0]         store_slice,
-  input  wire logic [63:0]        store_data,
+  input  wire logic [PORT-1:0]    store_data,
   output      logic [ADDRESS-1:0] m_axi_awaddr,
   output      logic [7:0]         m_axi_awlen,
   output      logic               m_axi_awvalid,
   input  wire logic               m_axi_awready,
-  output      logic [63:0]        m_axi_wdata,
+  output      logic [PORT-1:0]    m_axi_wdata,
   output      logic               m_axi_wlast,
   output      logic               m_axi_wvalid,
   input  wire logic               m_axi_wready,
@@ -39,9 +40,10 @@ module bvit_engine_write #(
   localparam int HELD_BITS = $clog2(DEPTH + 1);
 
   // Addresses of bursts; the lengths of those whose data have not all gone wait beside them.
-  logic taken, busy;
+  logic taken, busy, free;
   bvit_engine_bursts #(
     .ADDRESS(ADDRESS),
+    .PORT(PORT),
     .BURST(BURST),
     .OUTSTANDING(OUTSTANDING)
   ) u_bursts (
@@ -56,6 +58,7 @@ module bvit_engine_write #(
     .ended(m_axi_bvalid),
     .addr(m_axi_awaddr),
     .len(m_axi_awlen),
+    .free,
     .busy
   );
   assign m_axi_bready = 1'b1;
@@ -79,7 +82,7 @@ module bvit_engine_write #(
   logic [23:0] left_q;
   logic [HELD_BITS-1:0] held_q;
   logic reads, sent, data_ready, data_valid;
-  logic [63:0] beat;
+  logic [PORT-1:0] beat;
   logic [LATENCY:0] coming;
   assign reads = left_q != '0 && held_q != HELD_BITS'(DEPTH);
   assign sent = m_axi_wvalid && m_axi_wready;
@@ -94,7 +97,7 @@ module bvit_engine_write #(
     .q(coming)
   );
   bvit_fifo #(
-    .W(64),
+    .W(PORT),
     .DEPTH(DEPTH)
   ) u_beats (
     .clk,
@@ -152,7 +155,7 @@ module bvit_engine_write #(
 `endif
   end
   logic unused;
-  assign unused = ^{lengths_ready, data_ready, coming};
+  assign unused = ^{lengths_ready, data_ready, coming, free};
 endmodule
 
 `default_nettype wire

@@ -32,7 +32,7 @@ SMALL = [name for name in NETWORKS if name != "full-width"]
 ENGINES = {
     "pynq-z2": EngineConfig(),
     "wide-groups": EngineConfig(tokens=3, rows=64, channels=64),
-    "halves": EngineConfig(tokens=5, rows=16, channels=16),
+    "halves": EngineConfig(tokens=5, rows=16, channels=16, port=128),
     "many-lanes": EngineConfig(tokens=56, rows=8),
     "shallow": EngineConfig(tokens=1, bits=2048, values=16384, params=64, weights=256),
 }

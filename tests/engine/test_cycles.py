@@ -11,7 +11,10 @@ from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.cycles import Clock, Cycles, Rules, cycles_of, frame_cycles
 
 CONFIG = EngineConfig(tokens=7, rows=32, channels=8)
-RULES = Rules(latency=40, compute=10, attend=20, moving=30, fetch=4, load=7, store=12, issue=0)
+RULES = Rules(
+    latency=40, compute=10, attend=20, moving=30, address=3, fetch=4, issue=2, load=7, store=12, ahead=2, window=128,
+    turn=5,
+)  # fmt: skip
 
 COMMANDS = {
     # 2 x 3 x 4 turns, each of 4 groups with 3 taps
@@ -31,7 +34,7 @@ COMMANDS = {
 def test_cycles_of_a_unit(name: str) -> None:
     command, wanted = COMMANDS[name]
     filling = {Kind.COMPUTE: 10, Kind.ATTEND: 20}.get(command.kind, 30)
-    assert cycles_of(CONFIG, RULES, command) == Cycles(wanted, filling, 0, 16 + 40 + 4)
+    assert cycles_of(CONFIG, RULES, command) == Cycles(wanted, filling, 0, 16)
 
 
 def test_more_taps_a_cycle_round_up_for_each_group() -> None:
@@ -41,48 +44,69 @@ def test_more_taps_a_cycle_round_up_for_each_group() -> None:
     assert cycles_of(CONFIG, Rules(taps=4), command).computing == 24 * 5
 
 
-@pytest.mark.parametrize(("kind", "more"), [(Kind.LOAD, 7), (Kind.STORE, 12)])
-def test_a_beat_of_dram_a_cycle(kind: Kind, more: int) -> None:
-    command = Command(kind=kind, words=8, slices=7)
-    assert cycles_of(CONFIG, RULES, command) == Cycles(0, 0, 56 + 40 + more, 60)
-    found = cycles_of(CONFIG, replace(RULES, beats=4), command)
-    assert found == Cycles(0, 0, 14 + 40 + more, 4 + 40 + 4)
+@pytest.mark.parametrize("kind", [Kind.LOAD, Kind.STORE])
+def test_a_beat_of_dram_a_cycle(kind: Kind) -> None:
+    command = Command(kind=kind, words=8, slices=6)
+    assert cycles_of(CONFIG, RULES, command) == Cycles(0, 0, 48, 16)
+    wide = EngineConfig(tokens=7, rows=32, channels=16, port=128)
+    assert cycles_of(wide, RULES, command) == Cycles(0, 0, 24, 8)
 
 
 def test_what_may_be_under_way_bounds_the_beats() -> None:
-    """64 beats are under way; the addresses of more wait for the end of those."""
-    command = Command(kind=Kind.LOAD, words=256, slices=1)
-    assert cycles_of(CONFIG, RULES, command).loading == 256 + 40 + 7
-    assert cycles_of(CONFIG, replace(RULES, latency=100), command).loading == 256 + 100 + 7 + 3 * (100 + 19 - 64)
+    """128 beats are under way; the addresses of more wait for the end of those."""
+    command = Command(kind=Kind.LOAD, words=512, slices=1)
+    assert cycles_of(CONFIG, RULES, command).loading == 512
+    assert cycles_of(CONFIG, replace(RULES, latency=140), command).loading == 512 + 3 * (140 + 5 - 128)
 
 
-#: 1,047 cycles, and as for all commands 60 to fetch it
+#: 1,000 beats
 LONG = Command(kind=Kind.LOAD, memory=Memory.PARAMS, words=1000, slices=1)
 #: 160 cycles and 10 to fill
 STEPS = COMMANDS["steps"][0]
 END = Command(kind=Kind.END)
+#: The first command is asked for at once: 3 cycles, 40 of latency, 16 beats, 4 until it may be decoded, then 2.
+FIRST = 3 + 40 + 16 + 4 + 2
 
 
-def test_one_behind_the_other_commands_add_up() -> None:
-    clock = Clock(CONFIG, replace(RULES, beside=False))
-    assert clock.run([LONG, STEPS, LONG, END]) == 4 * 60 + 2 * 1047 + 170 == clock.now
-    assert clock.spent == Cycles(160, 10, 2 * 1047, 4 * 60)
+def test_commands_are_fetched_beforehand() -> None:
+    """The units have been given 160 cycles to do; of the next command nothing is left to be waited for."""
+    assert frame_cycles(CONFIG, RULES, [STEPS, END]) == FIRST + 170
+    assert frame_cycles(CONFIG, RULES, [STEPS] * 10 + [END]) == FIRST + 10 * 170
+
+
+def test_the_words_of_a_command_come_one_by_one() -> None:
+    """Commands that do nothing: 16 words each, 2 cycles until it begins, and one until the next one is taken."""
+    none = Command(kind=Kind.LOAD, memory=Memory.PARAMS)
+    short = replace(RULES, latency=0, load=0, ahead=8)
+    first = 3 + 16 + 4 + 2
+    assert frame_cycles(CONFIG, short, [none] * 5 + [END]) == first + 5 * 19
 
 
 def test_loading_lies_beside_the_units() -> None:
-    """The units work from 60 to 230; the LOAD begins at 120, and what is behind it when that ends."""
-    assert frame_cycles(CONFIG, RULES, [STEPS, LONG, END]) == 120 + 1047 + 60
-    # Commands are fetched beside them as well.
-    assert frame_cycles(CONFIG, RULES, [STEPS, STEPS, STEPS]) == 60 + 3 * 170
+    """The LOAD is taken 17 cycles behind the units' start; one more command is asked for then, and comes before it."""
+    taken = FIRST + 1 + 16
+    wanted = taken + 3 + 40 + 16 + 1000 + 7
+    assert frame_cycles(CONFIG, RULES, [STEPS, LONG, END]) == wanted
+    # What needs it begins when it has ended.
+    assert frame_cycles(CONFIG, RULES, [STEPS, LONG, STEPS, END]) == wanted + 170
+
+
+def test_loads_follow_one_another() -> None:
+    """Their beats come without a gap, but for commands that were asked for in between."""
+    clock = Clock(CONFIG, replace(RULES, ahead=8))
+    clock.run([LONG] * 5)
+    # Nine commands and more than four LOADs are asked for before the last one's first beat.
+    assert clock.now <= 3 + 40 + 16 + 4 + 2 + 3 + 40 + 5 * 1000 + 13 * 16 + 7
+    assert clock.spent == Cycles(0, 0, 5000, 5 * 16)
 
 
 @pytest.mark.parametrize("load", [
     replace(LONG, wait=True), replace(LONG, memory=Memory.BITS), replace(LONG, memory=Memory.VALUES),
 ])  # fmt: skip
 def test_a_load_that_must_waits_for_the_units(load: Command) -> None:
-    assert frame_cycles(CONFIG, RULES, [STEPS, load, END]) == 230 + 1047 + 60
+    assert frame_cycles(CONFIG, RULES, [STEPS, load, END]) == FIRST + 170 + 3 + 40 + 1000 + 7
 
 
 def test_no_load_lies_beside_keys() -> None:
     keys = COMMANDS["keys"][0]
-    assert frame_cycles(CONFIG, RULES, [keys, LONG, END]) == 60 + 28 * 7 + 30 + 1047 + 60
+    assert frame_cycles(CONFIG, RULES, [keys, LONG, END]) == FIRST + 28 * 7 + 30 + 3 + 40 + 1000 + 7

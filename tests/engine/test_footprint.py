@@ -7,8 +7,9 @@ import pytest
 from bvit_hw.boards import load_board
 from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.engine.footprint import memory_halves
+from bvit_hw.engine.footprint import memory_halves, ultra_blocks
 from bvit_hw.errors import ConfigError
+from bvit_hw.targets import place_of
 from bvit_hw.targets.xilinx import MEMORIES
 
 ENGINES = {
@@ -29,6 +30,15 @@ ENGINES = {
 def test_blocks_of_each_memory(memory: str) -> None:
     config, halves = ENGINES[memory]
     assert memory_halves(config, MEMORIES)[memory] == halves
+
+
+def test_values_in_ultraram_take_no_blocks() -> None:
+    """112 bytes a word, nine of them in an UltraRAM's."""
+    config, memories = EngineConfig(channels=16, values=4096, ultra=1), place_of("zynq-ultrascale+")[0].memories
+    assert "values" not in memory_halves(config, memories) and ultra_blocks(config, memories) == 13
+    assert ultra_blocks(EngineConfig(), MEMORIES) == 0
+    with pytest.raises(ConfigError, match="a memory of 4608 words of 112 x 8 bits in UltraRAM"):
+        ultra_blocks(EngineConfig(channels=16, values=4608, ultra=1), memories)
 
 
 @pytest.mark.parametrize("depth", [8, 24, 768, 1 << 17])

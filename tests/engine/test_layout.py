@@ -56,10 +56,19 @@ def test_room_is_given_back_and_its_end_is_told() -> None:
         room.take(5)
 
 
-@pytest.mark.parametrize(("field", "value"), [("tokens", 65), ("rows", 24), ("channels", 24), ("taps", 100)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("tokens", 65), ("rows", 24), ("channels", 24), ("taps", 100), ("ultra", 2)]
+)
 def test_an_engine_that_cannot_be_is_refused(field: str, value: int) -> None:
     with pytest.raises(ConfigError, match=f"engine: {field}={value}"):
         EngineConfig(**{field: value})
+
+
+@pytest.mark.parametrize(("channels", "port", "allowed"), [(8, 128, "64"), (16, 256, "64, 128")])
+def test_words_are_whole_beats(channels: int, port: int, allowed: str) -> None:
+    with pytest.raises(ConfigError, match=rf"engine: port={port}; allowed with channels={channels}: {allowed}$"):
+        EngineConfig(channels=channels, port=port)
+    assert EngineConfig(channels=16, port=128).slices == 2
 
 
 def test_rows_hold_a_whole_group_of_channels() -> None:

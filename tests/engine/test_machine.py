@@ -210,6 +210,16 @@ def test_wide_values_are_loaded_and_stored_lane_by_lane() -> None:
     assert np.array_equal(machine.values[8, 1, :8], programme[40:]) and not machine.values[7:9, 1, 8:].any()
 
 
+def test_a_wide_port_moves_whole_beats() -> None:
+    """Of a tap's beat the first half counts; words of an odd number of slices are refused."""
+    programme = np.arange(64, dtype=np.uint8)
+    machine = Machine(replace(CONFIG, channels=16, port=128), programme.tobytes())
+    machine.run(Command(kind=Kind.LOAD, memory=Memory.TAPS, weights=View(3), words=2, slices=2, address=16))
+    assert machine.taps[3:5].tobytes() == programme[16:24].tobytes() + programme[32:40].tobytes()
+    with pytest.raises(ValueError, match="LOAD: slices=3; allowed: multiples of 2"):
+        machine.run(Command(kind=Kind.LOAD, memory=Memory.VALUES, words=1, slices=3))
+
+
 def test_dram_is_loaded_by_slices_and_stored_by_lanes() -> None:
     rng = np.random.default_rng(6)
     programme = rng.integers(0, 256, 256, dtype=np.uint8).tobytes()

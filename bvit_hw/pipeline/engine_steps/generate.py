@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from bvit_hw.codegen.engine_top import MASTER_BITS, engine_sources, engine_top
+from bvit_hw.codegen.engine_top import engine_sources, engine_top
 from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.flows.verilator import lint
 from bvit_hw.ops.binary_mvau import models_of
@@ -34,7 +34,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     return {
         "identity": config.identity,
         "address_bits": board.memory_bits,
-        "kernels": [{"top": TOP, "files": files, "memories": [], "streams": {}, "master_bits": MASTER_BITS}],
+        "kernels": [{"top": TOP, "files": files, "memories": [], "streams": {}, "master_bits": config.port}],
     }
 
 
