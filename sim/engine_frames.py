@@ -16,8 +16,8 @@ from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.layout import Bits
 
 BASE = 0x1000_0000
-#: rooms of programme, inputs and outputs begin at a multiple of so many bytes: not at borders of 4 KB
-ALIGN = 1000
+#: rooms of programme, inputs and outputs begin at a multiple of so many bytes: of whole beats, not at borders of 4 KB
+ALIGN = 1008
 
 
 @dataclass(frozen=True)

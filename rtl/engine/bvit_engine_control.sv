@@ -7,7 +7,7 @@
 // so wait, those to the memories of bits and values, and all while the core writes weights itself. So behind the core's
 // command there are LOADs at most, and the next one for the core.
 //
-// `start` begins a frame, with the three addresses, which are multiples of eight; `done` is a pulse. What ends a frame
+// `start` begins a frame, with the three addresses, multiples of a beat's bytes; `done` is a pulse. What ends a frame
 // early is in `flags` until the next start: an error of DRAM (all beats that were asked for are awaited), a kind that
 // is none, or TIMEOUT cycles in which DRAM did nothing. After that the engine waits for a reset. What lies behind END
 // is fetched, and not looked at: AHEAD - 1 commands at most.

@@ -1,8 +1,8 @@
 // A memory of the engine: a word is read in every cycle, and of a word any columns are written.
 //
 // Of an address the low bits count; a depth that is no power of two leaves addresses without a word. Reading the word
-// that is being written gives any word. Latency two cycles: block RAM or UltraRAM with its output register. A column is of
-// whole bytes, so that Vivado shares a block RAM between columns (UG901). Contents are not reset.
+// that is being written gives any word. Latency two cycles: block RAM or UltraRAM with its output register. A column is
+// of whole bytes, so that Vivado shares a block RAM between columns (UG901). Contents are not reset.
 `default_nettype none
 
 module bvit_engine_ram #(
