@@ -205,7 +205,7 @@ def case_a_frame_that_takes_too_long(package: Path) -> None:
 
 def case_a_reset_in_the_middle_of_a_frame(package: Path) -> None:
     with opened(package) as engine:
-        for cycle in (400, 5000, 12000):
+        for cycle in (400, 2500, 5000):
             engine._link.model.inject("reset", cycle)
             raises(runtime.DeviceResetError, "reset in the middle", lambda: engine.logits_int(images(engine, 1)))
             serves(engine, package)
