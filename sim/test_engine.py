@@ -139,7 +139,8 @@ def judge_errors(folder: Path, config: EngineConfig = SMALL, override: Path | No
         (replace(good, error=("programme", 0)), read, 0), (replace(good, error=("programme", length + 64)), read, 1),
         (replace(good, error=("input", 0)), read, 1), (replace(good, error=("input", size - beat)), read, 1),
         (replace(good, error=("programme", 6 * length + beat)), read, 2),
-        (replace(good, error=("output", 512)), write, 3), (replace(good, error=("output", len(wanted) - beat)), write, 4),
+        (replace(good, error=("output", 512)), write, 3),
+        (replace(good, error=("output", len(wanted) - beat)), write, 4),
         (Frame("bad", given, len(wanted)), 1 << Flag.ILLEGAL, 3), (replace(good, mute=True), 1 << Flag.TIMEOUT, 0),
     ]  # fmt: skip
     frames = [frame for bad, *_ in broken for frame in (good, bad)] + [good]
