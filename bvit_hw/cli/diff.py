@@ -41,7 +41,9 @@ def diff_command(first: Path, second: Path, everything: bool, as_json: bool) -> 
 def _cell(value: int | float | str | None) -> str:
     if value is None:
         return "-"
-    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _change(ratio: float | None) -> str:

@@ -68,6 +68,7 @@ def test_what_differs_is_told_with_its_ratio(two: tuple[Path, Path]) -> None:
 def test_the_command_prints_what_differs_and_all_as_json(two: tuple[Path, Path], tmp_path: Path) -> None:
     done = bvit("diff", "a", "b", cwd=tmp_path)
     assert done.returncode == 0 and "rate: frames/s" in done.stdout and "+100.0 %" in done.stdout
+    assert "100,000" in done.stdout and "200,000" in done.stdout
     assert "build: board" not in done.stdout and "6 of " in done.stdout
     assert "build: board" in bvit("diff", "a", "b", "--all", cwd=tmp_path).stdout
     assert bvit("diff", "a", "a", cwd=tmp_path).stdout.startswith("0 of ")
