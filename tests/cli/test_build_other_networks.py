@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -65,6 +66,29 @@ def test_long_lines_wait_in_ultraram(tmp_path: Path) -> None:
     memories = [node.op.fifo_memory for node in graph.fifos]
     assert {"LUT RAM", "UltraRAM"} <= set(memories)
     assert counted["total"]["uram"] == counted["predicted"]["uram"] >= memories.count("UltraRAM")
+
+
+@pytest.mark.slow
+def test_the_papers_network_on_a_card(tmp_path: Path) -> None:
+    """small-224 on the U250, as a user builds it, up to the simulated accelerator: half an hour on two idle cores."""
+    out = tmp_path / "u250"
+    command = [sys.executable, "-m", "bvit_hw.cli", "build", "--board", "u250", "--preset", "small-224",
+               "--random-weights", "--images", "2", "--until", "simulate", "--out", str(out)]  # fmt: skip
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    results = {name: step["results"] for name, step in json.loads((out / "manifest.json").read_text())["steps"].items()}
+    found, generated = results["simulate"], results["generate"]
+    assert found["logits_equal_to_frozen"] and found["images"] == found["frames_with_stalls"] == 2
+    assert abs(found["cycles_simulated"] - found["cycles_model"]) <= 0.02 * found["cycles_model"]
+    board = load_board("u250")
+    assert board.clock_mhz * 1e6 / found["cycles_simulated"] >= 10_000
+    assert generated["fifo_bits"] <= 25e6
+    assert len(generated["kernels"]) == 4
+    model = FrozenBinaryViT(load_frozen(out / "freeze/frozen.safetensors"))
+    with np.load(out / "generate/proven_run.npz", allow_pickle=False) as run, np.load(out / "simulate/logits.npz") as own:
+        wanted = model(torch.from_numpy(run["images"][:2])).numpy()
+        assert np.array_equal(own["logits"], wanted)
+    assert not np.array_equal(*wanted), "the images must not look alike to the network"
 
 
 @pytest.mark.slow
