@@ -85,9 +85,10 @@ def test_the_papers_network_on_a_card(tmp_path: Path) -> None:
     assert generated["fifo_bits"] <= 25e6
     assert len(generated["kernels"]) == 4
     model = FrozenBinaryViT(load_frozen(out / "freeze/frozen.safetensors"))
-    with np.load(out / "generate/proven_run.npz", allow_pickle=False) as run, np.load(out / "simulate/logits.npz") as own:
-        wanted = model(torch.from_numpy(run["images"][:2])).numpy()
-        assert np.array_equal(own["logits"], wanted)
+    with np.load(out / "generate/proven_run.npz", allow_pickle=False) as archive:
+        wanted = model(torch.from_numpy(archive["images"][:2])).numpy()
+    with np.load(out / "simulate/logits.npz", allow_pickle=False) as archive:
+        assert np.array_equal(archive["logits"], wanted)
     assert not np.array_equal(*wanted), "the images must not look alike to the network"
 
 
