@@ -12,6 +12,8 @@ from typing import Any
 from bvit_hw import __version__
 from bvit_hw.boards import Board
 from bvit_hw.codegen.die_kernels import die_module
+from bvit_hw.engine.area import engine_resources, modelled
+from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.flows.plain import by_hand
 from bvit_hw.flows.vendor import flow_of
 from bvit_hw.graph.dies import kernels
@@ -235,7 +237,9 @@ def _engine_report(
         units=units,
         **ran,
     )
-    predicted = {"bram18": float(compiled["block_halves"]), "uram": 0.0}
+    target, predicted = options.board.target, {"bram18": float(compiled["block_halves"]), "uram": 0.0}
+    if modelled(target):
+        predicted = asdict(engine_resources(engine_of(options.board), target))
     common = _common(folder, options, outcomes, results, predicted, int(compiled["cycles_model"]))
     return Report(**common, fifo_bits=0, operators=[], edges=[], engine=engine)
 
