@@ -16,8 +16,8 @@ from math import ceil
 
 from bvit_hw.contract import FrozenGraph, FrozenNode
 from bvit_hw.contract.interval import bits_of
+from bvit_hw.engine.bounds import Sizes
 from bvit_hw.engine.config import COLUMNS
-from bvit_hw.engine.layout import Layout, strips
 from bvit_hw.freeze.random_frozen import random_frozen
 
 
@@ -50,38 +50,24 @@ class Bound:
 
     def __init__(self, graph: FrozenGraph, plan: Plan) -> None:
         self.graph, self.plan = graph, plan
-        self.layouts = strips(graph, plan.tokens)
+        self.sizes = Sizes(graph, plan.tokens)
         self.producer = {node.output: node for node in graph.nodes}
         self.binarized: set[str] = set()
         self.by_kind: Counter[str] = Counter()
-
-    def slots(self, name: str) -> int:
-        """Slots of a tensor's grid."""
-        t = self.graph.tensors[name]
-        spare = Layout(1, ceil(t.tokens / self.plan.tokens), self.plan.tokens)
-        return self.layouts.get((t.height, t.width), spare).slots
 
     def groups(self, name: str) -> int:
         """Groups of channels of a tensor."""
         return ceil(self.graph.tensors[name].channels / self.plan.channels)
 
-    def words(self, name: str) -> int:
-        """Words of bits that a token takes, a window's tokens each its own."""
-        node = self.producer.get(name)
-        if node is not None and node.op == "PatchGather" and node.inputs[0] != self.graph.input:
-            window = node.attrs["window_h"] * node.attrs["window_w"]
-            return int(window * ceil(self.graph.tensors[node.inputs[0]].channels / COLUMNS))
-        return ceil(self.graph.tensors[name].channels / COLUMNS)
-
     def products(self, node: FrozenNode) -> int:
         """Cycles of the matrix unit."""
-        out, turns = self.graph.tensors[node.output], self.slots(node.output)
+        out, turns = self.graph.tensors[node.output], self.sizes.slots(node.output)
         row_groups = ceil(out.channels / self.plan.rows)
         if node.op == "BinaryLinear":
-            return turns * row_groups * self.words(node.inputs[0])
+            return turns * row_groups * self.sizes.words(node.inputs[0])
         if node.op == "IntLinear":
             planes = self.graph.tensors[node.inputs[0]].bits * (bits_of(node.params["weights"]) + 1)
-            return turns * row_groups * self.words(node.inputs[0]) * planes
+            return turns * row_groups * self.sizes.words(node.inputs[0]) * planes
         if node.op == "BinaryAttention":
             words, heads = self.key_words(node), node.attrs["heads"]
             scores = words * COLUMNS // self.plan.rows
@@ -90,11 +76,11 @@ class Bound:
 
     def key_words(self, node: FrozenNode) -> int:
         """Words of attended bits of a query."""
-        return ceil(self.slots(node.inputs[1]) / (COLUMNS // self.plan.tokens))
+        return ceil(self.sizes.slots(node.inputs[1]) / (COLUMNS // self.plan.tokens))
 
     def vector(self, node: FrozenNode) -> int:
         """Cycles of the vector unit and of the row rule."""
-        results, p = self.slots(node.output) * self.groups(node.output), self.plan.taps
+        results, p = self.sizes.slots(node.output) * self.groups(node.output), self.plan.taps
         if node.op == "ChannelAffine":
             return results * ceil(sum(self.pooled(x) for x in node.inputs) / p)
         if node.op == "Binarize":
@@ -106,10 +92,10 @@ class Bound:
         if node.op == "MultiPool":
             return results * ceil(9 / p)
         if node.op == "IntLinear":
-            return self.slots(node.output) * self.groups(node.inputs[0]) * self.graph.tensors[node.inputs[0]].bits
+            return self.sizes.slots(node.output) * self.groups(node.inputs[0]) * self.graph.tensors[node.inputs[0]].bits
         if node.op == "BinaryAttention":
             passes = 2 * self.key_words(node) * COLUMNS // self.plan.channels  # the sum, then the comparison
-            return int(self.slots(node.output) * node.attrs["heads"] * passes)
+            return int(self.sizes.slots(node.output) * node.attrs["heads"] * passes)
         return 0
 
     def pooled(self, name: str) -> int:

@@ -124,7 +124,7 @@ def test_a_whole_build_of_a_frozen_network(frozen: Path, built: Path, tmp_path: 
 
 
 def test_what_needs_weights_refuses_integers(frozen: Path, tmp_path: Path) -> None:
-    assert "is frozen already; build, evaluate and export take it as it is" in refused("freeze", frozen, "-o", tmp_path / "x")
+    assert "is frozen already; build, evaluate and export take it" in refused("freeze", frozen, "-o", tmp_path / "x")
     for command in (("export", frozen, "-o", tmp_path / "x.onnx"), ("evaluate", frozen)):
         assert "leave out --calibrate digits" in refused(*command, "--calibrate", "digits")
     with pytest.raises(ConfigError, match="leave out --calibrate digits"):

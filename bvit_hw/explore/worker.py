@@ -121,7 +121,7 @@ class Worker:
                 return self._measure(trial)
             except (optuna.TrialPruned, Lost, BvitError, UpdateFinishedTrialError):
                 raise  # a BvitError: the disk is full, say; it is not the trial's fault, who is taken again
-            except Exception as error:
+            except Exception as error:  # the program's own fault: told, raised again, and not tried again
                 trial.set_user_attr(BROKEN, f"{type(error).__name__}: {error}"[:500])
                 raise
 

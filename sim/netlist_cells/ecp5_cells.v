@@ -54,41 +54,46 @@ module DP16KD #(
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = doa;
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = dob;
 
-  // Bits of the word of 18 that a port of `width` has at address `at`; narrow ports leave out the ninth of each byte.
-  function [17:0] mask;
+  // Where the bits of a port of `width` lie at address `at` in the word of 18, and how many they are; narrow ports leave
+  // out the ninth of each byte.
+  function [4:0] lowest;
     input integer width;
     input [13:0] at;
     case (width)
-      1: mask = 18'd1 << (at[3] * 9 + at[2:0]);
-      2: mask = 18'd3 << (at[3] * 9 + {at[2:1], 1'b0});
-      4: mask = 18'd15 << (at[3] * 9 + {at[2], 2'b00});
-      9: mask = 18'd511 << (at[3] * 9);
-      default: mask = {{9{at[1]}}, {9{at[0]}}};
+      1: lowest = at[3] * 9 + at[2:0];
+      2: lowest = at[3] * 9 + {at[2:1], 1'b0};
+      4: lowest = at[3] * 9 + {at[2], 2'b00};
+      9: lowest = at[3] * 9;
+      default: lowest = 0;
     endcase
+  endfunction
+  function [17:0] ones;
+    input integer width;
+    case (width)
+      1: ones = 18'd1;
+      2: ones = 18'd3;
+      4: ones = 18'd15;
+      9: ones = 18'd511;
+      default: ones = {18{1'b1}};
+    endcase
+  endfunction
+  // What is written: wide ports have an enable for each byte in their lowest address bits.
+  function [17:0] mask;
+    input integer width;
+    input [13:0] at;
+    mask = (width > 9) ? {{9{at[1]}}, {9{at[0]}}} : ones(width) << lowest(width, at);
   endfunction
   function [17:0] placed;
     input integer width;
     input [13:0] at;
     input [17:0] value;
-    case (width)
-      1: placed = value << (at[3] * 9 + at[2:0]);
-      2: placed = value << (at[3] * 9 + {at[2:1], 1'b0});
-      4: placed = value << (at[3] * 9 + {at[2], 2'b00});
-      9: placed = value << (at[3] * 9);
-      default: placed = value;
-    endcase
+    placed = value << lowest(width, at);
   endfunction
   function [17:0] taken;
     input integer width;
     input [13:0] at;
     input [17:0] value;
-    case (width)
-      1: taken = (value >> (at[3] * 9 + at[2:0])) & 18'd1;
-      2: taken = (value >> (at[3] * 9 + {at[2:1], 1'b0})) & 18'd3;
-      4: taken = (value >> (at[3] * 9 + {at[2], 2'b00})) & 18'd15;
-      9: taken = (value >> (at[3] * 9)) & 18'd511;
-      default: taken = value;
-    endcase
+    taken = (value >> lowest(width, at)) & ones(width);
   endfunction
 
   // 36 bits are the words of both halves of an even address: the lower one at port A's pins, the upper at port B's.
