@@ -11,6 +11,7 @@ from netlist import netlist_dut
 
 from bvit_hw.ops.base import HwOp
 from bvit_hw.ops.binary_mvau import BinaryMVAU
+from bvit_hw.ops.multi_pool import MultiPool
 from bvit_hw.targets import XC7, Target
 from bvit_hw.targets.ecp5 import TARGET as ECP5
 from tests.op_samples import OPS, VARIANTS
@@ -35,6 +36,12 @@ def test_a_matrix_units_netlist(target: Target, tmp_path: Path) -> None:
     op = BinaryMVAU(tokens=4, cols=32, rows=64, simd=16, pe=2).on(target)
     assert op.resources().bram18 > 0
     check_netlist(op, tmp_path)
+
+
+def test_a_pools_netlist(tmp_path: Path) -> None:
+    """Its sums are read by a multiplier and by others: what Yosys packs wrongly by itself (flows/dsp_sums.py)."""
+    op = next(op for op in SAMPLES if isinstance(op, MultiPool) and op.resources().dsp > 0)
+    check_netlist(op.on(XC7), tmp_path)
 
 
 def test_other_weights_are_noticed(tmp_path: Path) -> None:

@@ -52,11 +52,11 @@ import sys, pyosys
 sys._pyosys_share_dirname, sys._pyosys_abc = "kit/share/", "kit/yosys-abc"
 sys.path.insert(0, "")
 from pyosys import libyosys as ys
-import lut_tables
+import dsp_sums, lut_tables
 ys.run_pass("script synth.ys", ys.Design())
 """
-#: the pass of ours that targets' scripts call
-_PASS = Path(__file__).with_name("lut_tables.py")
+#: the passes of ours that targets' scripts call
+_PASSES = tuple(Path(__file__).with_name(name) for name in ("lut_tables.py", "dsp_sums.py"))
 #: writes what each instance was mapped to
 _NETLIST = "select job_*\nwrite_json -selected netlist.json\nselect -clear\n"
 
@@ -107,7 +107,8 @@ class SynthJob:
         digest = hashlib.sha256()
         for source in self.sources:
             digest.update(source.read_bytes())
-        digest.update(_PASS.read_bytes())
+        for source in _PASSES:
+            digest.update(source.read_bytes())
         if target.delays is not None:
             digest.update(Path(sta.__file__).read_bytes())
             digest.update(Path(str(sys.modules[target.delays.of.__module__].__file__)).read_bytes())
@@ -175,7 +176,7 @@ def _cells_by_type(module: Mapping[str, object]) -> dict[str, int]:
 
 def run_script(work: Path, script: str, sources: Iterable[Path]) -> None:
     """Run Yosys in the folder ``work`` with copies of ``sources``; ToolError, naming the log, where it fails."""
-    for source in (*sources, _PASS):
+    for source in (*sources, *_PASSES):
         shutil.copyfile(source, work / source.name)
     (work / "synth.ys").write_text(script)
     (work / "kit").unlink(missing_ok=True)

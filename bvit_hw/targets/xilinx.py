@@ -12,8 +12,10 @@ from bvit_hw.targets.target import CellCounts, DspShape
 def synthesis(family: str) -> str:
     """The commands that map a design to a family of Yosys' ``synth_xilinx``."""
     command = f"synth_xilinx -family {family} -top {{top}} -flatten -noiopad -noclkbuf -run"
+    # xilinx_dsp would leave readers of sums undriven (flows/dsp_sums.py).
+    sums = f"{command} begin:map_dsp\ndsp_sums\n{command} map_dsp:coarse\nsetattr -unset keep a:kept_sum\n"
     # What is still a memory then fits no block and no LUT RAM, or is to be lookup tables (flows/lut_tables.py).
-    return f"{command} begin:map_ffram\nlut_tables\n{command} map_ffram:check"
+    return f"{sums}{command} coarse:map_ffram\nlut_tables\n{command} map_ffram:check"
 
 
 #: LUTs that one cell occupies (UG474: a LUTRAM or shift register takes its LUT; MUXF7/8 and CARRY4 lie beside them)
