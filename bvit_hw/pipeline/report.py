@@ -27,16 +27,13 @@ from bvit_hw.pipeline.artefacts import FIFO_FILE, Artefacts
 from bvit_hw.pipeline.engine import StepOutcome
 from bvit_hw.pipeline.options import BuildOptions
 from bvit_hw.pipeline.steps.generate import TOP
+from bvit_hw.report.engine import EngineMemory, EnginePart, EngineRun, EngineUnit
 from bvit_hw.report.model import (
     Accuracy,
     Bitstream,
     Cycles,
     Die,
     Edge,
-    EngineMemory,
-    EnginePart,
-    EngineRun,
-    EngineUnit,
     FifoMemory,
     FifoRow,
     HlsPart,
@@ -46,8 +43,8 @@ from bvit_hw.report.model import (
     Resource,
     Stage,
     StepRow,
-    Timing,
 )
+from bvit_hw.report.timing import Timing
 
 
 def _group(name: str) -> str:

@@ -6,23 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from bvit_hw.disk import write_aside
+from bvit_hw.report.engine import EngineRun
+from bvit_hw.report.record import Record
+from bvit_hw.report.timing import Timing
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Cycles(_Record):
+class Cycles(Record):
     """Cycles a frame in steady state: by the cycle model, and counted in simulation (None: not simulated)."""
 
     model: int
     simulated: float | None
 
 
-class Accuracy(_Record):
+class Accuracy(Record):
     """Shares of right answers, 0..1: of ``images`` of ``data`` by ``qat`` and ``frozen``, of ``rtl_images`` by ``rtl``.
 
     ``rtl_images`` is 0 where the RTL was not simulated.
@@ -56,7 +53,7 @@ class Accuracy(_Record):
         return f"{self.recorded:.2%} on {count}{self.recorded_data or 'its data'}, as the checkpoint records"
 
 
-class Resource(_Record):
+class Resource(Record):
     """One kind of resource: predicted by the cost model, counted after synthesis, allowed, and on the FPGA.
 
     ``model`` is None where there is no cost model.
@@ -78,7 +75,7 @@ class Resource(_Record):
         return "not modelled" if self.model is None else f"{self.model:,.0f}"
 
 
-class FifoMemory(_Record):
+class FifoMemory(Record):
     """The FIFOs that are kept in one kind of memory: how many, their ``bits``, and what they take of ``resource``.
 
     ``model`` is predicted, ``synthesized`` counted (None: not run).
@@ -92,7 +89,7 @@ class FifoMemory(_Record):
     synthesized: float | None
 
 
-class FifoRow(_Record):
+class FifoRow(Record):
     """One FIFO: ``depth`` beats of ``width`` bits. Sizing saw it hold ``held`` and measured that it needs ``needed``.
 
     ``needed`` is the least depth with which the schedule of that run holds; another one may be as fast with less. Where
@@ -115,7 +112,7 @@ class FifoRow(_Record):
         return None if self.least is None else self.least == self.depth and bool(self.below)
 
 
-class Die(_Record):
+class Die(Record):
     """A kernel of the accelerator and the die that it is on; ``leaves_bits`` are those of a beat to the next one.
 
     Of ``resources``, "available" is what the platform leaves of the die.
@@ -128,14 +125,14 @@ class Die(_Record):
     resources: dict[str, Resource]
 
 
-class Stage(_Record):
+class Stage(Record):
     """A part of the network on a frame's way: ``starts`` cycles after the frame its result begins, by the model."""
 
     name: str
     starts: int
 
 
-class OperatorRow(_Record):
+class OperatorRow(Record):
     """One operator of the accelerator."""
 
     name: str
@@ -147,7 +144,7 @@ class OperatorRow(_Record):
     synthesized: dict[str, float] | None
 
 
-class Edge(_Record):
+class Edge(Record):
     """One stream between operators, with the FIFO on it: ``depth`` beats of ``width`` bits."""
 
     source: str
@@ -157,7 +154,7 @@ class Edge(_Record):
     tensor: str
 
 
-class StepRow(_Record):
+class StepRow(Record):
     """One step of the build; ``status`` is done, cached, not run or left out (as its user wished)."""
 
     name: str
@@ -166,7 +163,7 @@ class StepRow(_Record):
     note: str = ""
 
 
-class Implementation(_Record):
+class Implementation(Record):
     """What the vendor's tool says of the placed and routed accelerator. Slacks and power: None for Alveo cards.
 
     Resources are the accelerator's own, on an Alveo card with its data movers; power is the whole chip's.
@@ -184,7 +181,7 @@ class Implementation(_Record):
     dynamic_power_w: float | None = None
 
 
-class Bitstream(_Record):
+class Bitstream(Record):
     """Whether there is a bitstream, what became of it, and how to get one if not (empty without a package)."""
 
     built: bool
@@ -193,86 +190,7 @@ class Bitstream(_Record):
     implementation: Implementation | None = None
 
 
-class TimingPath(_Record):
-    """A register-to-register path inside ``operator``, from ``begin`` to ``end`` (nets; "" without a name)."""
-
-    operator: str
-    ns: float
-    levels: int
-    begin: str
-    end: str
-
-
-class TimingBetween(_Record):
-    """A path that leaves a register of the first of ``units`` and ends in the last; ``signal`` arrives there."""
-
-    ns: float
-    levels: int
-    units: list[str]
-    signal: str
-
-
-class EnableNet(_Record):
-    """The net of ``operator`` that enables most flip-flops, ``fan_out`` of them."""
-
-    operator: str
-    net: str
-    fan_out: int
-
-
-class Timing(_Record):
-    """Estimates before placement, beside the clock's period; docs/timing.md says what they are worth.
-
-    ``endangers`` are operators with a path longer than the period, and its ns. ``ready_chain`` are the most
-    operators in a row whose ready depends on the next one's. A wire was allowed ``wire_ns``, and ``wire_doubling_ns``
-    for each doubling of its fan-out; ``source`` says where those figures are from.
-    """
-
-    clock_ns: float
-    slowest: TimingPath
-    between: TimingBetween | None
-    endangers: dict[str, float]
-    ready_chain: list[str]
-    enable: EnableNet
-    control_sets: int
-    control_sets_available: int
-    wire_ns: float
-    wire_doubling_ns: float
-    source: str
-
-    @property
-    def verdict(self) -> str:
-        """Which operators endanger the clock, in words."""
-        if not self.endangers:
-            return f"no path is estimated to take longer than the clock's {self.clock_ns:g} ns"
-        # A manifest sorts its keys.
-        slowest = sorted(self.endangers.items(), key=lambda item: (-item[1], item[0]))
-        names = [f"{name} ({ns:.1f} ns)" for name, ns in slowest]
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        return f"endanger the clock of {self.clock_ns:g} ns, by estimate: {', '.join(names[:5])}{more}"
-
-    @property
-    def lines(self) -> list[str]:
-        """What there is to know, for page and terminal."""
-        slow = self.slowest
-        found = [
-            self.verdict,
-            f"slowest inside an operator: {slow.operator}, {slow.ns:.1f} ns, {slow.levels} cells"
-            + (f", to {slow.end}" if slow.end else ""),
-        ]
-        if self.between is not None:
-            way = " -> ".join(self.between.units)
-            found.append(f"slowest between operators: {self.between.ns:.1f} ns, {self.between.levels} cells: {way}")
-        if self.ready_chain:
-            found.append(f"longest chain of ready: {len(self.ready_chain)} operators, up to {self.ready_chain[-1]}")
-        found.append(
-            f"largest enable: {self.enable.fan_out:,} flip-flops of {self.enable.operator}; control sets: "
-            f"{self.control_sets:,} of {self.control_sets_available:,}"
-        )
-        return found
-
-
-class HlsPart(_Record):
+class HlsPart(Record):
     """Operators asked for in HLS: what ran, what did not, and what Vitis HLS says (by operator; empty: not run)."""
 
     operators: dict[str, str]
@@ -282,72 +200,7 @@ class HlsPart(_Record):
     reports: dict[str, dict[str, Any]]
 
 
-class EngineMemory(_Record):
-    """A memory of a single engine: ``words`` of ``bits``, and the most words that the network uses at once."""
-
-    name: str
-    words: int
-    bits: int
-    most_used: int
-
-
-class EnginePart(_Record):
-    """A part of the network on a single engine, by the model of cycles: ``takes`` of a frame.
-
-    The others are what it would take one after another; much of loading and fetching lies beside computing.
-    """
-
-    name: str
-    takes: int
-    computing: int
-    filling: int
-    loading: int
-    fetching: int
-
-
-class EngineUnit(_Record):
-    """What Yosys counted of a unit of a single engine."""
-
-    name: str
-    lut: float
-    ff: float
-    bram18: float
-    dsp: float
-
-
-class EngineRun(_Record):
-    """A single engine with its programme: sizes, memories, parts, units.
-
-    ``waiting`` splits a simulated frame's cycles: the units worked (core), or were idle and waited for DRAM. ``images``
-    of those ``asked`` for were simulated with DRAM of ``latency`` cycles; one of them once more with DRAM of
-    ``hesitant_latency`` whose channels hesitate in ``hesitates_in_16`` of 16 cycles. None: not simulated.
-    """
-
-    identity: str
-    numbers: dict[str, int]
-    commands: int
-    programme_bytes: int
-    dram_bytes: int
-    memories: list[EngineMemory]
-    parts: list[EnginePart]
-    units: list[EngineUnit]
-    images: int | None = None
-    asked: int | None = None
-    waiting: dict[str, int] | None = None
-    latency: int | None = None
-    cycles_hesitant: int | None = None
-    hesitant_latency: int | None = None
-    hesitates_in_16: int | None = None
-
-    @property
-    def note(self) -> str:
-        """How much of what was asked for was simulated."""
-        if self.images is None or self.asked is None or self.images >= self.asked:
-            return ""
-        return f"{self.images} of {self.asked} images simulated: more frames of this size take too long"
-
-
-class Report(_Record):
+class Report(Record):
     """All that a build knows of its accelerator.
 
     ``architecture`` is "streaming" or "engine", ``architecture_note`` why (empty: there was no choice); of an engine

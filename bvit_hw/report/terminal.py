@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bvit_hw.report.model import EngineRun, Report
+from bvit_hw.report.engine import EngineRun
+from bvit_hw.report.model import Report
 
 
 def _share(value: float | None) -> str:

@@ -14,7 +14,7 @@ from bvit_hw.boards import load_board
 from bvit_hw.flows.sta import Path as Way
 from bvit_hw.flows.sta import UnitTiming
 from bvit_hw.pipeline.steps import timing
-from bvit_hw.report.model import Timing
+from bvit_hw.report.timing import Timing
 
 BOARD = load_board("pynq-z2")
 

@@ -8,18 +8,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bvit_hw.report.model import (
-    Accuracy,
-    Die,
-    EnableNet,
-    EnginePart,
-    EngineRun,
-    FifoMemory,
-    Resource,
-    Timing,
-    TimingBetween,
-    TimingPath,
-)
+from bvit_hw.report.engine import EnginePart, EngineRun
+from bvit_hw.report.model import Accuracy, Die, FifoMemory, Resource
+from bvit_hw.report.timing import EnableNet, Timing, TimingBetween, TimingPath
 from bvit_hw.report.terminal import print_report
 
 RESOURCES = {
