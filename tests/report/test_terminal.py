@@ -10,8 +10,8 @@ from rich.console import Console
 
 from bvit_hw.report.engine import EnginePart, EngineRun
 from bvit_hw.report.model import Accuracy, Die, FifoMemory, Resource
-from bvit_hw.report.timing import EnableNet, Timing, TimingBetween, TimingPath
 from bvit_hw.report.terminal import print_report
+from bvit_hw.report.timing import EnableNet, Timing, TimingBetween, TimingPath
 
 RESOURCES = {
     name: Resource(model=912_345.0, synthesized=known, budget=1_303_680.0, available=2_607_360.0)
