@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from bvit_hw.disk import write_aside
 from bvit_hw.report.engine import EngineRun
 from bvit_hw.report.record import Record
@@ -30,7 +32,7 @@ class Accuracy(Record):
     """
 
     data: str
-    notes: list[str] = []
+    notes: list[str] = Field(default_factory=list)
     not_measured: str = ""
     recorded: float | None = None
     recorded_images: int | None = None
@@ -225,10 +227,10 @@ class Report(Record):
     accuracy: Accuracy
     resources: dict[str, Resource]
     fifo_bits: int
-    fifo_memory: list[FifoMemory] = []
-    fifos: list[FifoRow] = []
-    dies: list[Die] = []
-    way: list[Stage] = []
+    fifo_memory: list[FifoMemory] = Field(default_factory=list)
+    fifos: list[FifoRow] = Field(default_factory=list)
+    dies: list[Die] = Field(default_factory=list)
+    way: list[Stage] = Field(default_factory=list)
     binary_macs: int = 0
     steps: list[StepRow]
     bitstream: Bitstream
@@ -242,7 +244,7 @@ class Report(Record):
     architecture: str = "streaming"
     architecture_note: str = ""
     engine: EngineRun | None = None
-    graphs: dict[str, str] = {}
+    graphs: dict[str, str] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write report.json atomically."""
