@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bvit_hw.api.builds import Build, build, open_build, run
     from bvit_hw.api.comparison import BuildDiff, DiffRow, diff
     from bvit_hw.api.evaluation import Evaluation, evaluate
+    from bvit_hw.api.exploration import Exploration, ExploredPoint, explore
     from bvit_hw.api.hardware import Folded, Lowered, fold, lower
     from bvit_hw.api.networks import (
         Exported,
@@ -46,6 +47,8 @@ _WHERE = {
     "DiffRow": "comparison",
     "Difference": "bvit_hw.graph.first_difference",
     "Evaluation": "evaluation",
+    "Exploration": "exploration",
+    "ExploredPoint": "exploration",
     "Exported": "networks",
     "Folded": "hardware",
     "FrozenNetwork": "networks",
@@ -62,6 +65,7 @@ _WHERE = {
     "compile_programme": "programmes",
     "diff": "comparison",
     "evaluate": "evaluation",
+    "explore": "exploration",
     "export": "networks",
     "fold": "hardware",
     "freeze": "networks",
@@ -82,6 +86,8 @@ __all__ = [
     "DiffRow",
     "Difference",
     "Evaluation",
+    "Exploration",
+    "ExploredPoint",
     "Exported",
     "Folded",
     "FrozenNetwork",
@@ -98,6 +104,7 @@ __all__ = [
     "compile_programme",
     "diff",
     "evaluate",
+    "explore",
     "export",
     "fold",
     "freeze",

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from bvit_hw import api
+from bvit_hw.api.exploration import DEFAULT_OUT
 from bvit_hw.cli.words import Command
-from bvit_hw.threads import usable_cores
+
+#: points printed; the page has all
+_SHOWN = 40
 
 
 @click.command("explore", cls=Command)
@@ -20,7 +27,7 @@ from bvit_hw.threads import usable_cores
               help="What is searched for, with commas: accuracy, rate, lut, ff, bram18, dsp, area_time (a proxy for "
               "energy), binary_macs (a proxy for accuracy). Without accuracy nothing trains.")  # fmt: skip
 @click.option("--data", help="What is trained on, as for train (default: the base network's).")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/explore"), show_default=True,
+@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True,
               help="Folder for the page, checkpoints and the study.")  # fmt: skip
 @click.option("--storage", help="A journal file or a database's URL, to share with other machines (default: in --out).")
 @click.option("--study", default="bvit-hw", show_default=True, help="The study's name in the storage.")
@@ -36,6 +43,7 @@ from bvit_hw.threads import usable_cores
 @click.option("--patience", type=click.FloatRange(min=1), default=60.0, show_default=True,
               help="Seconds without a sign of life after which a worker's trial is another's.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress display.")
+@click.option("--json", "as_json", is_flag=True, help="All points as JSON, in place of the summary.")
 def explore_command(
     space: Path | None,
     preset: str | None,
@@ -54,59 +62,51 @@ def explore_command(
     workers: int,
     patience: float,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Search networks, boards and foldings for what is accurate, fast and small at once; the same command goes on.
 
     The same command with the same --storage on other machines joins in. explore.html in --out shows what was found.
     """
-    from bvit_hw.boards import board_names, load_board
-    from bvit_hw.errors import ConfigError
-    from bvit_hw.explore.extra import require_extra
-
-    require_extra()
-    named = {"--space": space, "--preset": preset, "--network": network}
-    given = [f"{option} {value}" for option, value in named.items() if value is not None]
-    if len(given) != 1:
-        raise ConfigError(f"{' and '.join(given) or 'nothing to search'}: give one of --space, --preset, --network")
-    names = list(dict.fromkeys(name for word in boards for name in (board_names() if word == "all" else [word])))
-    for name in names:
-        load_board(name)  # before PyTorch is imported: a mistyped board is told at once
-    if "/" in study:
-        raise ConfigError(f"--study {study}: a name without / is expected")
-    from bvit_hw.explore.objectives import chosen_objectives
-    from bvit_hw.explore.space import Space, base_network, read_space
-
-    trains = any(chosen.trains for chosen in chosen_objectives(objective))
-    if data is not None and not trains:
-        raise ConfigError(f"--data {data}: --objective {objective} trains nothing; add accuracy, or leave it out")
-    if space is not None:
-        searched = read_space(space)
-    else:
-        base, words = base_network(preset or str(network))
-        searched = Space(base=base, base_words=words)
-    from bvit_hw.disk import disk_errors
-    from bvit_hw.explore.front import found_in
-    from bvit_hw.explore.page import write_found
-    from bvit_hw.explore.settings import Settings, further_workers
-    from bvit_hw.explore.storage import JOURNAL
-    from bvit_hw.explore.terminal import SearchProgress, print_found
-
-    kept = storage or str(out / JOURNAL)
-    settings = Settings(
-        space=searched, boards=tuple(names), objectives=objective, out=out, storage=kept, study=study, data=data,
-        trials=trials, sampler=sampler, seed=seed, device=device, readers=workers, patience=patience,
-        interval=min(10.0, patience / 6),
+    found = api.explore(
+        board=boards, space=space, preset=preset, network=network, objective=objective, data=data, out=out,
+        storage=storage, study=study, trials=trials, sampler=sampler, jobs=jobs, seed=seed, device=device,
+        workers=workers, patience=patience, show_progress=not quiet, say=lambda text: None,
     )  # fmt: skip
-    with disk_errors(out, "choose another --out"):
-        out.mkdir(parents=True, exist_ok=True)
-        with SearchProgress(quiet=quiet).shown() as (say, done):
-            worker = settings.worker(say, done)
-            count = jobs or (1 if trains else min(usable_cores(), 4))
-            try:
-                with further_workers(settings, count - 1):
-                    worker.run()
-            finally:
-                found = found_in(worker.study, searched, kept)
-                page = write_found(found, out)
-    print_found(found, Console(width=None if Console().is_terminal else 160))
-    click.echo(f"page: {page}")
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=1))
+        return
+    _print(found, Console(width=None if Console().is_terminal else 160))
+    click.echo(f"page: {found.page}")
+
+
+def _print(found: api.Exploration, console: Console) -> None:
+    """The front, a point a row with its command below, and what became of the other trials."""
+    front = found.front
+    console.print(
+        Text(f"{len(front)} points on the front of {len(found.points)}; {found.trials} trials of study {found.study}")
+    )
+    others = [name for name in found.objectives if name not in ("rate", "lut", "bram18", "dsp")]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("trial", justify="right")
+    table.add_column("board")
+    for heading in ("frames/s", "LUT", "BRAM18", "DSP", *others):
+        table.add_column(heading, justify="right")
+    table.add_column("trained")
+    for point in front[:_SHOWN]:
+        used = point.resources
+        table.add_row(
+            str(point.trial),
+            point.board if point.architecture == "streaming" else f"{point.board} ({point.architecture})",
+            f"{point.frames_per_second:,.0f}",
+            *(f"{used[kind]:,.0f}" for kind in ("lut", "bram18", "dsp")),
+            *(f"{point.values[name]:.2%}" if name == "accuracy" else f"{point.values[name]:,.6g}" for name in others),
+            point.training if point.epochs is None else f"{point.training}, {point.epochs} epochs",
+        )
+    console.print(table)
+    for point in front[:_SHOWN]:
+        console.print(Text(f"{point.trial}: {point.command}"), soft_wrap=True)
+    if len(front) > _SHOWN:
+        console.print(Text(f"and {len(front) - _SHOWN} more on the page"))
+    for reason, count in list(found.dropped.items())[:5]:
+        console.print(Text(f"{count} no points: {reason}"), soft_wrap=True)

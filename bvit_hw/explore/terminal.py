@@ -1,4 +1,4 @@
-"""The summary that a search prints on stdout, and its progress on stderr."""
+"""A search's progress on stderr."""
 
 from __future__ import annotations
 
@@ -8,47 +8,6 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
-
-from bvit_hw.explore.front import Found
-
-#: points printed; the page has all
-_SHOWN = 40
-
-
-def print_found(found: Found, console: Console) -> None:
-    """Print the front, a point a row with its command below, and what became of the other trials."""
-    front = [row for row in found.rows if row.front]
-    console.print(
-        Text(f"{len(front)} points on the front of {len(found.rows)}; {found.trials} trials of study {found.name}")
-    )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("trial", justify="right")
-    table.add_column("board")
-    for heading in ("frames/s", "LUT", "BRAM18", "DSP", *(o.name for o in found.objectives if o.name not in
-                                                          ("rate", "lut", "bram18", "dsp"))):  # fmt: skip
-        table.add_column(heading, justify="right")
-    table.add_column("trained")
-    for row in front[:_SHOWN]:
-        p = row.point
-        others = [
-            f"{row.values[o.name]:.2%}" if o.name == "accuracy" else f"{row.values[o.name]:,.6g}"
-            for o in found.objectives
-            if o.name not in ("rate", "lut", "bram18", "dsp")
-        ]
-        table.add_row(
-            str(row.number), p.place, f"{p.rate:,.0f}", f"{p.lut:,.0f}", f"{p.bram18:,.0f}", f"{p.dsp:,.0f}",
-            *others, row.training if row.epochs is None else f"{row.training}, {row.epochs} epochs",
-        )  # fmt: skip
-    console.print(table)
-    for row in front[:_SHOWN]:
-        console.print(Text(f"{row.number}: {row.command}"), soft_wrap=True)
-    if len(front) > _SHOWN:
-        console.print(Text(f"and {len(front) - _SHOWN} more on the page"))
-    for reason, count in list(found.dropped.items())[:5]:
-        console.print(Text(f"{count} no points: {reason}"), soft_wrap=True)
-
 
 class SearchProgress:
     """A live bar on a terminal, a line now and then elsewhere; ``quiet`` shows nothing."""

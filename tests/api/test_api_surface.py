@@ -28,7 +28,11 @@ def surface() -> str:
             lines.append(f"{name}{inspect.signature(thing)}")
             continue
         lines.append(f"class {name}")
-        fields = [f"{f.name}: {f.type}" for f in dataclasses.fields(thing)] if dataclasses.is_dataclass(thing) else []
+        fields = [
+            f"{f.name}: {f.type}"
+            for f in (dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ())
+            if not f.name.startswith("_")
+        ]
         members = [
             f"{key}{inspect.signature(value)}" if inspect.isfunction(value) else key
             for key, value in vars(thing).items()

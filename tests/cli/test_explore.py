@@ -24,6 +24,11 @@ def test_a_front_of_foldings_and_a_point_of_it_built(tmp_path: Path) -> None:
     assert half["command"] == command and command in done.stdout
     assert (tmp_path / "out" / "explore.html").stat().st_size > 1_000_000, "Plotly is in it"
 
+    # The same command goes on where nothing is left to do; --json has what the page has.
+    again = bvit(*words, "--jobs", "1", "--quiet", "--json", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == {**found, "page": str(Path("out/explore.html"))}
+
     for number, build in enumerate((
         command.split()[2:], ["--from-study", "out/study.journal", "--trial", half["number"]],
     )):  # fmt: skip
