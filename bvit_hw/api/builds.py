@@ -87,8 +87,8 @@ class Build:
         """``count`` images (None: all) as the network takes them: uint8, N x H x W x C.
 
         ``pictures`` are a folder of pictures, a picture or an .npz with ``images``; by default those with which the
-        build proved the depths of its FIFOs. Raises DatasetError where they cannot be read, ConfigError where there are
-        none or they do not fit.
+        build proved the depths of its FIFOs, of an engine the test images of its package. Raises DatasetError where
+        they cannot be read, ConfigError where there are none or they do not fit.
         """
         import numpy as np
 
@@ -97,6 +97,8 @@ class Build:
         if pictures is not None:
             return checked_images(pictures, self.frozen, self.frozen_file)[:count]
         own = self.folder / "generate" / PROVEN_RUN
+        if not own.is_file():
+            own = self.folder / "package" / "test_images.npz"
         if not own.is_file():
             raise ConfigError(f"{self.folder}: has no images of its own (generate/{PROVEN_RUN}); name some")
         with np.load(own) as found:

@@ -96,6 +96,8 @@ def simulate_command(
         lines += compared.lines()
         if cycles is None:
             cycles = compared.window
+        if compared.difference is not None and compared.parts > 1 and not operators:
+            operators = (compared.difference.operator,)
     if trace is not None or not compare:
         run = api.simulate(
             opened, chosen, frames=frames, stalls=stalls, trace=trace, cycles=cycles or (0, None), operators=operators,

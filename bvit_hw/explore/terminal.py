@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+
 class SearchProgress:
     """A live bar on a terminal, a line now and then elsewhere; ``quiet`` shows nothing."""
 

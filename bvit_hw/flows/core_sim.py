@@ -97,7 +97,7 @@ class CoreSimulator:
             core.module,
             cpp=[main],
             flags=(*FLAGS, f"--trace-{trace}") if trace else FLAGS,
-            replaced=_without_lz4(folder) if trace == "fst" else (),
+            replaced=without_lz4(folder) if trace == "fst" else (),
             optimize=self.optimize,
             jobs=self.jobs,
             cache=self.cache,
@@ -160,7 +160,7 @@ class CoreSimulator:
         return CoreRun(logits=logits, starts=starts, ends=ends, occupancy=occupancy, needed=needed)
 
 
-def _without_lz4(folder: Path) -> list[Path]:
+def without_lz4(folder: Path) -> list[Path]:
     """What takes the place of LZ4's header and library, which FST's writer is linked with: a header and nothing."""
     header, library = folder / "lz4.h", folder / "liblz4.a"
     write_aside(header, TEMPLATES.get_template("lz4.h.j2").render())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bvit_hw import __version__
@@ -19,6 +20,7 @@ from bvit_hw.codegen.stitch import TEMPLATES
 from bvit_hw.disk import scratch, write_aside
 from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.cycles import RULES
+from bvit_hw.flows.core_sim import without_lz4
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.ops.binary_mvau import models_of
 from bvit_hw.rtl_library import source_paths
@@ -95,6 +97,21 @@ def build_device(
     _describe(folder, values, description, vlnv, clock_mhz, read_registers().lines, _dma_parameters(input_bits))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """A single engine that is looked into: ``text`` stands in its top, ``files`` are what that reads, by name.
+
+    Of the folder ``own`` (None: none) files take the place of the library's. ``trace`` is the format of waveforms,
+    "fst" or "vcd" ("": none): they are of the cycles that a file window.txt names, its first and the one behind its
+    last. What is written lies in the device's folder ``mem``, waveforms as ``waves``.
+    """
+
+    text: str
+    files: Mapping[str, str]
+    own: Path | None = None
+    trace: str = ""
+
+
 def build_engine_device(
     folder: Path,
     config: EngineConfig,
@@ -105,6 +122,7 @@ def build_engine_device(
     primitives: int = 0,
     timeout: int | None = None,
     jobs: int = 2,
+    watched: Watched | None = None,
 ) -> None:
     """Write the simulated device of the single engine ``config`` into ``folder``, which is made.
 
@@ -119,28 +137,56 @@ def build_engine_device(
         "regs_size": ADDRESS_SPACE,
         "latency": RULES.latency,
         "port": config.port,
+        "watched": watched is not None,
+        "trace": watched.trace if watched else "",
     }
     more = {} if timeout is None else {"timeout": timeout}
     with scratch("bvit-engine-") as work:
         text = work / f"{top}.v"
-        write_aside(text, engine_top(config, name=top, memory_bits=32, primitives=primitives, **more))
-        sources = [*source_paths((*models_of(primitives), *engine_sources())), text]
-        library = _library("engine_device.cpp.j2", values, top, sources, work / "device.cpp", jobs)
+        written = engine_top(config, name=top, memory_bits=32, primitives=primitives, **more)
+        sources = source_paths((*models_of(primitives), *engine_sources()))
+        flags: tuple[str, ...] = _FLAGS
+        replaced: list[Path] = []
+        if watched is not None:
+            before, after = written.rsplit("endmodule", 1)
+            written = f"{before}{watched.text}endmodule{after}"
+            sources = [_own(path, watched.own) for path in sources]
+            flags = (*_FLAGS, f"--trace-{watched.trace}") if watched.trace else _FLAGS
+            replaced = without_lz4(work) if watched.trace == "fst" else []
+        write_aside(text, written)
+        library = _library(
+            "engine_device.cpp.j2", values, top, [*sources, text], work / "device.cpp", jobs, flags, replaced
+        )
     shutil.copyfile(library, folder / LIBRARY)
     (folder / "mem").mkdir()
+    for name, content in watched.files.items() if watched else ():
+        (folder / "mem" / name).write_text(content)
     description = {"architecture": "engine", "latency": RULES.latency}
     _describe(folder, values, description, vlnv, clock_mhz, [Line(*line) for line in engine_lines()], {})
 
 
+def _own(path: Path, own: Path | None) -> Path:
+    """The file of that name in the folder ``own``, where it has one."""
+    return own / path.name if own is not None and (own / path.name).is_file() else path
+
+
 def _library(
-    template: str, values: Mapping[str, object], top: str, sources: Sequence[Path], main: Path, jobs: int
+    template: str,
+    values: Mapping[str, object],
+    top: str,
+    sources: Sequence[Path],
+    main: Path,
+    jobs: int,
+    flags: Sequence[str] = _FLAGS,
+    replaced: Sequence[Path] = (),
 ) -> Path:
     """The compiled library (cached); ``main`` is where the text of the C++ around the model lies meanwhile."""
     write_aside(main, TEMPLATES.get_template(template).render(values))
     # Position-independent code, and a library instead of a program: that is all that tells it from other models.
     library = build_model(
-        sources, top, cpp=[main], flags=_FLAGS, cflags="-fPIC -std=c++17", optimize="-O1", ldflags="-shared", jobs=jobs
-    )
+        sources, top, cpp=[main], flags=flags, cflags="-fPIC -std=c++17", optimize="-O1", ldflags="-shared",
+        replaced=replaced, jobs=jobs,
+    )  # fmt: skip
     main.unlink()
     return library
 

@@ -29,7 +29,8 @@ from bvit_hw.graph.hw_graph import HwGraph
 FORMATS = {".fst": "fst", ".vcd": "vcd"}
 #: of a window that has no end
 ENDLESS = 2**63 - 1
-_BEATS, _WAVES = "beats.txt", "waves"
+#: what a program writes into the folder that it runs in
+BEATS, WAVES = "beats.txt", "waves"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,20 +68,14 @@ class Observed:
 class ObservedSimulator(CoreSimulator):
     """As :class:`CoreSimulator`; ``own`` is the folder that a build's step `generate` left, whose files are simulated.
 
-    A core so large that it is simulated in parts is refused.
+    A core so large that it is simulated in parts is refused: flows/observed_parts.py has those.
     """
 
     own: Path | None = None
 
     def sources(self, core: Stitched) -> list[Path]:
         """The files that the core's text needs: the build's own, where it has them."""
-        found = super().sources(core)
-        return found if self.own is None else [self._own(path) for path in found]
-
-    def _own(self, path: Path) -> Path:
-        assert self.own is not None
-        places = (self.own / "sim" / path.name, self.own / "rtl" / path.name)
-        return next((place for place in places if place.is_file()), path)
+        return [own_file(path, self.own) for path in super().sources(core)]
 
     def observe(
         self, graph: HwGraph, images: np.ndarray, *, frames: int, record: bool = False, trace: Trace | None = None
@@ -92,8 +87,7 @@ class ObservedSimulator(CoreSimulator):
         """
         if is_large(graph):
             raise LoweringError(
-                f"simulation: the core has {len(graph.nodes):,} units and is simulated in parts; only cores that are "
-                "compiled as a whole can be looked into"
+                f"simulation: the core has {len(graph.nodes):,} units, too many to be compiled as a whole"
             )
         with scratch("bvit-observed-") as folder:
             return self._observe(folder, graph, images, frames, record, trace)
@@ -102,13 +96,13 @@ class ObservedSimulator(CoreSimulator):
         self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, record: bool, trace: Trace | None
     ) -> Observed:
         core = stitch(graph)
-        others = [_recorder(folder, graph, core)] if record else []
+        others = [recorder(folder, graph, core)] if record else []
         kind = "" if trace is None else FORMATS[trace.path.suffix]
-        arguments = [] if trace is None else _arguments(graph, core, trace)
+        arguments = [] if trace is None else trace_arguments(graph, core, trace)
         try:
             executable = self.compile(folder, core, self._text(graph, core), others, trace=kind)
         except ToolError as error:
-            _explain(error, kind)
+            explain(error, kind)
         write_memories(core.memories, folder)
         if self.own is not None:
             for name in core.memories:
@@ -124,8 +118,8 @@ class ObservedSimulator(CoreSimulator):
                 raise
             stuck = str(error)
         if trace is not None:
-            _keep(folder / _WAVES, trace.path)
-        return Observed(run, stuck, _read(folder / _BEATS, core) if record else {})
+            keep(folder / WAVES, trace.path)
+        return Observed(run, stuck, read_beats(folder / BEATS, core) if record else {})
 
     def _text(self, graph: HwGraph, core: Stitched) -> str:
         """The core's text: the build's own, where it is one module there."""
@@ -135,24 +129,30 @@ class ObservedSimulator(CoreSimulator):
         return own.read_text()
 
 
-def _recorder(folder: Path, graph: HwGraph, core: Stitched) -> Path:
+def own_file(path: Path, own: Path | None) -> Path:
+    """The file of that name that a build's step `generate` left in ``own`` (None: no build), or else ``path``."""
+    places = () if own is None else (own / "sim" / path.name, own / "rtl" / path.name)
+    return next((place for place in places if place.is_file()), path)
+
+
+def recorder(folder: Path, graph: HwGraph, core: Stitched) -> Path:
     """The module that writes beats down."""
     widths = {edge.tensor: edge.source_stream.width for edge in graph.edges()}
     streams = [{"id": identifier, "width": widths[tensor]} for tensor, identifier in core.streams.items()]
     path = folder / "bvit_recorder.sv"
     template = TEMPLATES.get_template("recorder.sv.j2")
-    write_aside(path, template.render(core=core.module, version=__version__, streams=streams, file=_BEATS))
+    write_aside(path, template.render(core=core.module, version=__version__, streams=streams, file=BEATS))
     return path
 
 
-def _arguments(graph: HwGraph, core: Stitched, trace: Trace) -> list[str]:
+def trace_arguments(graph: HwGraph, core: Stitched, trace: Trace) -> list[str]:
     """Of the harness, for the waveforms."""
     units = [core.units[graph.node(name).name] for name in trace.operators]
     scopes = [f"TOP.{core.module}.{unit}" for unit in units]
-    return [_WAVES, str(trace.first), str(ENDLESS if trace.end is None else trace.end), *scopes]
+    return [WAVES, str(trace.first), str(ENDLESS if trace.end is None else trace.end), *scopes]
 
 
-def _explain(error: ToolError, kind: str) -> NoReturn:
+def explain(error: ToolError, kind: str) -> NoReturn:
     """Raise the error, with what mends it where it is that FST files are compressed by zlib."""
     if kind == "fst" and ("zlib.h" in str(error) or "-lz:" in str(error)):
         raise ToolError(
@@ -162,7 +162,7 @@ def _explain(error: ToolError, kind: str) -> NoReturn:
     raise error
 
 
-def _keep(made: Path, path: Path) -> None:
+def keep(made: Path, path: Path) -> None:
     """Put the waveforms where they are asked for."""
     try:
         with aside(path) as name:
@@ -171,7 +171,7 @@ def _keep(made: Path, path: Path) -> None:
         raise OutputError(f"--trace {path}: cannot be written: {error.strerror or error}") from error
 
 
-def _read(path: Path, core: Stitched) -> dict[str, Beats]:
+def read_beats(path: Path, core: Stitched) -> dict[str, Beats]:
     """The recorder's file, by tensor."""
     cycles: dict[str, list[int]] = defaultdict(list)
     words: dict[str, list[str]] = defaultdict(list)

@@ -7,7 +7,7 @@ several threads. What is simulated is the same, cycle by cycle, waiting and stal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,8 @@ from bvit_hw.flows.tool import run_tool
 from bvit_hw.flows.verilator import build_model
 from bvit_hw.graph.fifo_sizing import CoreRun
 from bvit_hw.graph.hw_graph import HwGraph
-from bvit_hw.graph.segments import segments
+from bvit_hw.graph.segments import Segment, segments
 from bvit_hw.graph.waiting import plan_waiting
-from bvit_hw.rtl_library import source_paths
 
 #: operators from which on a core is simulated in parts; smaller ones run faster as a whole
 LARGE = 1000
@@ -45,23 +44,37 @@ class PartsSimulator(CoreSimulator):
     def _run(
         self, folder: Path, graph: HwGraph, images: np.ndarray, frames: int, interval: int, timing_only: bool
     ) -> CoreRun:
-        parts = segments(graph)
+        return self.run_parts(folder, graph, segments(graph), images, frames, interval, timing_only=timing_only)
+
+    def run_parts(
+        self,
+        folder: Path,
+        graph: HwGraph,
+        parts: Sequence[Segment],
+        images: np.ndarray,
+        frames: int,
+        interval: int = 0,
+        *,
+        timing_only: bool = False,
+        record: bool = False,
+    ) -> CoreRun:
+        """Run the ``parts`` of ``graph`` in ``folder``; with ``record`` what crosses their borders is written there."""
         cores = [stitch(part.graph, timing_only=timing_only) for part in parts]
         libraries: dict[str, Path] = {}
         texts = {core.text: core for core in cores}
         self.tell(f"{len(graph.nodes)} operators in {len(parts)} parts, {len(texts)} different ones: compiling those")
         with ThreadPoolExecutor(self.jobs) as pool:
-            for (text, _), library in zip(texts.items(), pool.map(_library, texts.values()), strict=True):
+            for (text, _), library in zip(texts.items(), pool.map(self._library, texts.values()), strict=True):
                 libraries[text] = library
         arguments: list[str | Path] = [str(self.jobs)]
-        for number, core in enumerate(cores):
+        for number, (part, core) in enumerate(zip(parts, cores, strict=True)):
             memories = folder / f"part{number}"
-            write_memories(core.memories, memories)
+            self.write_part(graph, part, core, memories)
             beats = str(core.input.beats), str(core.output.beats)
             arguments += [libraries[core.text], memories.name, *beats]
         self.tell(f"simulating {frames} frames, {graph.cycles:,} cycles each once the core is full")
         return self.play(
-            [_harness()],
+            [_harness(record)],
             folder,
             CoreBorder(cores[0].input, cores[-1].output),
             graph.cycles,
@@ -72,6 +85,28 @@ class PartsSimulator(CoreSimulator):
             arguments=arguments,
             names=[part.names for part in parts],
         )
+
+    def write_part(self, graph: HwGraph, part: Segment, core: Stitched, folder: Path) -> None:
+        """Write the memories of a part of ``graph``."""
+        write_memories(core.memories, folder)
+
+    def _library(self, core: Stitched) -> Path:
+        """A part as a shared library, from the cache where it was built before."""
+        with scratch("bvit-part-") as folder:
+            text, main = folder / f"{core.module}.sv", folder / "part.cpp"
+            write_aside(text, core.text)
+            write_aside(main, TEMPLATES.get_template("part.cpp.j2").render())
+            return build_model(
+                [*self.sources(core), text],
+                core.module,
+                cpp=[main],
+                flags=FLAGS,
+                # Without unique symbols, of which there is one for all libraries of a process.
+                cflags="-fPIC -fno-gnu-unique",
+                optimize="-O1",
+                ldflags="-shared -Wl,-Bsymbolic",
+                jobs=1,
+            )
 
 
 def is_large(graph: HwGraph) -> bool:
@@ -85,28 +120,9 @@ def core_simulator(graph: HwGraph, tell: Callable[[str], None], **options: int) 
     return PartsSimulator(**vars(plain), tell=tell) if is_large(graph) else plain
 
 
-def _library(core: Stitched) -> Path:
-    """A part as a shared library, from the cache where it was built before."""
-    with scratch("bvit-part-") as folder:
-        text, main = folder / f"{core.module}.sv", folder / "part.cpp"
-        write_aside(text, core.text)
-        write_aside(main, TEMPLATES.get_template("part.cpp.j2").render())
-        return build_model(
-            [*source_paths((*core.cell_models, *core.library)), text],
-            core.module,
-            cpp=[main],
-            flags=FLAGS,
-            # Without unique symbols, of which there is one for all libraries of a process.
-            cflags="-fPIC -fno-gnu-unique",
-            optimize="-O1",
-            ldflags="-shared -Wl,-Bsymbolic",
-            jobs=1,
-        )
-
-
-def _harness() -> Path:
+def _harness(record: bool) -> Path:
     """The program that connects the parts."""
-    text = TEMPLATES.get_template("parts_main.cpp.j2").render()
+    text = TEMPLATES.get_template("parts_main.cpp.j2").render(record=record)
 
     def make(work: Path) -> None:
         source = f"{_HARNESS}.cpp"

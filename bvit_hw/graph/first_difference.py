@@ -42,6 +42,9 @@ class Difference:
     ``row`` and ``column`` are its place where the tensor is the frozen network's (else None). ``found`` is the RTL's
     value, ``wanted`` the frozen network's (None: there should be no value). The RTL sent it in clock ``cycle``, in beat
     ``beat`` of the frame, lane ``lane``. So many values, ``count`` of ``total``, differ in that tensor and frame.
+
+    Of a single engine (docs/engine.md) the tensor lay so in a memory behind ``command``, by its number in the
+    programme, which ended in that cycle; beat and lane are 0 then. Of a streaming accelerator ``command`` is None.
     """
 
     tensor: str
@@ -59,6 +62,7 @@ class Difference:
     lane: int
     count: int
     total: int
+    command: int | None = None
 
 
 def wanted_tensors(graph: HwGraph, frame: np.ndarray, frozen: Mapping[str, np.ndarray]) -> dict[str, IntArray]:

@@ -93,6 +93,6 @@ def test_what_cannot_be_looked_into_is_refused(
 
 def test_without_the_headers_of_zlib_vcd_is_named() -> None:
     with pytest.raises(ToolError, match=r"zlib1g-dev\. Or name a \.vcd file"):
-        observed_sim._explain(ToolError("make: verilated_fst.h: zlib.h: No such file"), "fst")
+        observed_sim.explain(ToolError("make: verilated_fst.h: zlib.h: No such file"), "fst")
     with pytest.raises(ToolError, match=r"^make: other$"):
-        observed_sim._explain(ToolError("make: other"), "fst")
+        observed_sim.explain(ToolError("make: other"), "fst")
