@@ -11,6 +11,7 @@ import pytest
 
 from bvit_hw import api
 from bvit_hw.errors import ConfigError, DatasetError, OutputError
+from bvit_hw.flows import parts_sim
 from tests.command import bvit, refused
 from tests.small_build import write_small_build
 
@@ -76,6 +77,27 @@ def test_a_wrong_line_of_the_rtl_is_located(faulty: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.sim
+def test_a_large_core_is_looked_into_part_by_part(
+    made: Path, faulty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The small one, taken for a large one: it says the same."""
+    monkeypatch.setattr(parts_sim, "LARGE", 10)
+    said: list[str] = []
+    sound = api.compare(made, jobs=1, say=said.append)
+    assert sound.equal and sound.parts == 2 and sound.streams > 70 and "part 2 of 2" in said[-1]
+    memory = faulty / "generate" / "mem" / "b0_f_coef.mem"
+    words = memory.read_text().split()
+    words[2] = f"{int(words[2], 16) ^ 0x20:0{len(words[2])}x}"
+    memory.write_text("\n".join(words) + "\n")
+    done = bvit("simulate", "--build", faulty, "--compare", "--trace", "out.vcd", "--jobs", "1", cwd=tmp_path)
+    assert done.returncode == 1 and "first difference: tensor b0.f of b0.f (ChannelAffine)" in done.stdout
+    assert "token 0 (row 0, column 0), channel 2: RTL" in done.stdout and "NOT those of the frozen" in done.stdout
+    assert "u_b0_f " in (tmp_path / "out.vcd").read_text()
+    told = bvit("simulate", "--build", made, "--trace", "b.vcd", "--jobs", "1", cwd=tmp_path)
+    refused(told, "simulated in 2 parts", "name operators of one part by --operator")
+
+
+@pytest.mark.sim
 @pytest.mark.slow  # another model for another format
 def test_waveforms_of_gtkwaves_format(made: Path, tmp_path: Path) -> None:
     done = bvit("simulate", "--build", made, "--trace", "out.fst", "--cycles", ":50", "--count", "1", "--jobs", "1",
@@ -101,12 +123,12 @@ def test_mistakes_are_told(made: Path, tmp_path: Path) -> None:
 
 
 def test_what_has_no_rtl_is_told(made: Path, tmp_path: Path) -> None:
-    for step, said in (("compile/network.prog", "single engine"), ("freeze/x", "as far as the step generate")):
+    for step, said in (("compile/network.prog", "step package"), ("freeze/x", "step generate")):
         folder = tmp_path / step.split("/")[0]
         (folder / step).parent.mkdir(parents=True)
         (folder / step).touch()
         (folder / "manifest.json").write_text("{}")
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=f"did not come as far as the {said}"):
             api.simulate(folder)
     with pytest.raises(OutputError, match="holds no build"):
         api.open_build(tmp_path)

@@ -87,7 +87,7 @@ def test_what_cannot_be_looked_into_is_refused(
         trace = Trace(path=tmp_path / "x.vcd", operators=("b7",))
         ObservedSimulator(own=own).observe(graph, IMAGES, frames=1, trace=trace)
     monkeypatch.setattr(observed_sim, "is_large", lambda graph: True)
-    with pytest.raises(LoweringError, match="simulated in parts"):
+    with pytest.raises(LoweringError, match="too many to be compiled as a whole"):
         ObservedSimulator(own=own).observe(graph, IMAGES, frames=1)
 
 
