@@ -149,7 +149,7 @@ class ObservedEngine:
         tokens, channels = self.config.tokens, self.config.channels
         is_bits = isinstance(made.place, Bits)
         size = tokens * (_OCTETS if is_bits else channels)
-        lines = [line for line in path.read_text().split() if not line.startswith(("@", "/"))]
+        lines = [line for line in path.read_text().splitlines() if line and not line.startswith(("@", "/"))]
         raw = bytes.fromhex("".join(line.zfill(2 * size) for line in lines))
         # The highest byte of a word stands first.
         words = np.frombuffer(raw, dtype=np.uint8).reshape(len(lines), size)[:, ::-1]

@@ -34,7 +34,6 @@ ELSEWHERE_TESTED = {
     "finn.hls": "hls/test_network.py",
     "finn.implementation": "hls/test_network.py",
     "flows.border_jobs": "pipeline/test_pipeline.py: a build synthesizes what stands around its core",
-    "flows.device_model": "runtime/: the simulated device",
     "flows.hls_graph": "hls/",
     "flows.serial_model": "runtime/test_serial_link.py and sim/test_serial.py, which run it",
     "flows.ssh": "cli/test_deploy.py",
