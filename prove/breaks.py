@@ -7,8 +7,9 @@ _RULE = ("attention_choice[KEYS=3,KP=2,T=3,ROWS=6]", "bvit_attention_choice.sv")
 BREAKS: tuple[tuple[str, str, str, str], ...] = (
     # the FIFO: one reset deleted, full one early, full one late, a beat lost, a beat changed
     ("fifo[DEPTH=2]", "bvit_fifo.sv", "skid_valid_q <= 1'b0;\n      end else if (free)", "end else if (free)"),
-    ("fifo[DEPTH=3]", "bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d < CountW'(DEPTH - 1)"),
-    ("fifo[DEPTH=3]", "bvit_fifo.sv", "ready_q <= count_d != CountW'(DEPTH)", "ready_q <= 1'b1"),
+    ("fifo[DEPTH=3]", "bvit_fifo.sv", "== CountW'(DEPTH - 2)", "== CountW'(DEPTH - 3)"),
+    ("fifo[DEPTH=3]", "bvit_fifo.sv", "!(last_q && push && !pop)", "1'b1"),
+    ("fifo[DEPTH=2]", "bvit_fifo.sv", "free || !(push || skid_valid_q)", "free || !push"),
     ("fifo[DEPTH=2]", "bvit_fifo.sv", "valid_q <= skid_valid_q || push;", "valid_q <= skid_valid_q;"),
     ("fifo[DEPTH=4,STYLE=1]", "bvit_fifo.sv", "stored && (!latch_valid_q || free)", "stored"),
     ("fifo[DEPTH=4,STYLE=2,ROWS=2]", "bvit_fifo.sv", "bank_q <= read_q[AddrW-1:RowW]", "bank_q <= '0"),
@@ -39,7 +40,7 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "{last_class && last_frame, ", "{last_class, "),
     ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "StallW'(STALL_CYCLES);", "StallW'(STALL_CYCLES - 1);"),
     # the entrance: a dropped frame stays, a hole in TKEEP is not seen
-    ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "too_long = take", "too_long = 1'b0"),
+    ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "rollback = counts", "rollback = ends && counts"),
     ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "CHECK_KEEP && !(&s_axis_tkeep)", "1'b0"),
     # the join: a result without its inputs
     ("join[DEPTH0=2,DEPTH1=2]", "bvit_channel_affine.sv", "STAGES-2:0], all_valid", "STAGES-2:0], 1'b1"),

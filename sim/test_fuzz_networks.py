@@ -129,7 +129,7 @@ def test_sample(number: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d < CountW'(DEPTH - 1)", "foretold|stuck|cycles a frame"),
+        ("bvit_fifo.sv", "== CountW'(DEPTH - 2)", "== CountW'(DEPTH - 3)", "foretold|stuck|cycles a frame"),
         ("bvit_saturate.sv", "W_BITS'(x >>> SHIFT);", "W_BITS'(x >>> SHIFT) + 1'sb1;", "gives logits"),
     ],
 )

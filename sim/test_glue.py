@@ -273,10 +273,14 @@ ULTRA_MEMORY = """(* ram_style = "ultra" *)
             if (read) latch_q <= mem[read_q];"""
 
 MUTATIONS = [
-    (fifo(8), "count_d != CountW'(DEPTH)", "count_d != CountW'(DEPTH + 1)"),
-    (fifo(8), "count_d != CountW'(DEPTH)", "count_d < CountW'(DEPTH - 1)"),
+    (fifo(8), "!(last_q && push && !pop)", "1'b1"),
+    (fifo(8), "count_q == CountW'(DEPTH - 2)", "count_q == CountW'(DEPTH - 3)"),
+    (fifo(8), "if (push != pop) last_q", "if (push) last_q"),
+    (fifo(8), "last_q <= 1'b1;", "last_q <= 1'b0;"),
+    (fifo(8), "if (!ready_q) last_q <= pop;", "if (!ready_q) last_q <= 1'b0;"),
+    (fifo(2), "free || !(push || skid_valid_q)", "free || !push"),
+    (fifo(2), "free || !(push || skid_valid_q)", "!(push || skid_valid_q)"),
     (fifo(5), "free = !valid_q || m_axis_tready", "free = m_axis_tready"),
-    (fifo(2), "count_q <= '0;", "count_q <= CountW'(1);"),
     (fifo(5), "else if (free) valid_q <= stored;", "else valid_q <= stored;"),
     (fifo(2), "skid_valid_q ? skid_q : s_axis_tdata", "s_axis_tdata"),
     (fifo(70, "large"), "(!latch_valid_q || free)", "1'b1"),

@@ -220,7 +220,7 @@ MUTATIONS: list[tuple[str, str, str, Callable[[], Material]]] = [
     ("bvit_replay.sv", "s_axis_tready = !full", "s_axis_tready = used_q < COUNT_BITS'(WORDS - 1)", repeat),
     ("bvit_replay.sv", "used_d != COUNT_BITS'(WORDS)", "used_d < COUNT_BITS'(WORDS - 1)", shared),
     ("bvit_patch_gather.sv", "span_q != COUNT_BITS'(WORDS)", "span_q < COUNT_BITS'(WORDS - 1)", gathered),
-    ("bvit_fifo.sv", "count_d != CountW'(DEPTH)", "count_d != CountW'(DEPTH + 1)", fifo),
+    ("bvit_fifo.sv", "last_q && push && !pop", "last_q && push && pop", fifo),
     ("bvit_duplicate.sv", "s_axis_tready = &has", "s_axis_tready = |has", duplicate),
     ("bvit_width_converter.sv", "PartW'(Parts - 1)", "PartW'(Parts - 2)", converter),
 ]

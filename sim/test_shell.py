@@ -145,22 +145,25 @@ def test_guard_depths() -> None:
         guard_resources(3072, 387)
 
 
+GUARD_READY = "used_q < UsedW'(DEPTH - 1) || (used_q == UsedW'(DEPTH - 1) && !take)"
 MUTATIONS = [
     ("bvit_frame_guard.sv", "if (rollback) write_q <= commit_q;\n      else if", "if"),
-    ("bvit_frame_guard.sv", "- (rollback ? UsedW'(beat_q) : '0)", ""),
-    ("bvit_frame_guard.sv", "used_d < UsedW'(DEPTH)", "used_d < UsedW'(DEPTH + 2)"),
+    ("bvit_frame_guard.sv", "- (back_q ? UsedW'(before_q) : '0)", ""),
+    ("bvit_frame_guard.sv", "before_q <= beat_q;", "before_q <= BeatW'(Beats - 1);"),
+    ("bvit_frame_guard.sv", "UsedW'(DEPTH - 1) && !take", "UsedW'(DEPTH - 1)"),
+    ("bvit_frame_guard.sv", "used_q < UsedW'(DEPTH - 1)", "used_q < UsedW'(DEPTH + 1)"),
     ("bvit_frame_guard.sv", "if (too_long) drop_q <= 1'b1;", "if (too_long) drop_q <= 1'b0;"),
-    ("bvit_frame_guard.sv", "full_length = beat_q == BeatW'(Beats - 1)", "full_length = beat_q == BeatW'(Beats)"),
+    ("bvit_frame_guard.sv", "beat_q == BeatW'(Beats - 2)", "beat_q == BeatW'(Beats - 1)"),
     ("bvit_frame_guard.sv", "read_q != commit_q", "read_q != write_q"),
     ("bvit_frame_guard.sv", "&& !(&s_axis_tkeep)", "&& 1'b0"),
     ("bvit_frame_guard.sv", "write_q == AddrW'(Size - 1)", "write_q == AddrW'(Size - 2)"),
-    ("bvit_frame_guard.sv", "!ends && full_length", "!ends && full_length && 1'b0"),
+    ("bvit_frame_guard.sv", "counts && spoilt;", "counts && spoilt && ends;"),
     ("bvit_frame_guard.sv", "      beat_q <= '0;\n      frame_q", "      frame_q"),
-    ("bvit_frame_guard.sv", "17'(frame_q) + 17'd1 >= 17'(packet_frames)", "17'(frame_q) >= 17'(packet_frames)"),
+    ("bvit_frame_guard.sv", "few && left[1:0] != 2'd3", "few && !left[1]"),
     ("bvit_frame_guard.sv", "if (take && s_axis_tlast) frame_q <= '0;\n      else if", "if"),
-    ("bvit_frame_guard.sv", "s_axis_tlast || (full_length && !final_frame)", "s_axis_tlast"),
-    ("bvit_frame_guard.sv", "&& s_axis_tlast && !final_frame", "&& s_axis_tlast && 1'b0"),
-    ("bvit_frame_guard.sv", "ends && full_length && !hole", "ends && full_length && !(hole && final_frame)"),
+    ("bvit_frame_guard.sv", "s_axis_tlast || (full_q && !final_q)", "s_axis_tlast"),
+    ("bvit_frame_guard.sv", "&& s_axis_tlast && !final_q", "&& s_axis_tlast && 1'b0"),
+    ("bvit_frame_guard.sv", "full_q && !hole", "full_q && !(hole && final_q)"),
     ("bvit_frame_guard.sv", "      frame_q <= '0;\n      ready_q", "      ready_q"),
     ("bvit_logits_out.sv", "frame_q <= last_frame ? '0", "frame_q <= last_frame ? frame_q"),
     ("bvit_logits_out.sv", "{last_class && last_frame, last_class,", "{last_class, last_class,"),
@@ -192,11 +195,11 @@ MUTATIONS = [
     ("bvit_frame_guard.sv", "      used_q <= '0;\n", ""),
     ("bvit_frame_guard.sv", "      read_q <= '0;\n", ""),
     # Full one beat early.
-    ("bvit_frame_guard.sv", "used_d < UsedW'(DEPTH)", "used_d < UsedW'(DEPTH - 1)"),
+    ("bvit_frame_guard.sv", GUARD_READY, "used_q < UsedW'(DEPTH - 2)"),
     # What is not valid counts.
     ("bvit_frame_guard.sv", "if (take && s_axis_tlast) frame_q", "if (s_axis_tlast) frame_q"),
     ("bvit_frame_guard.sv", "else if (take && s_axis_tlast) drop_q", "else if (s_axis_tlast) drop_q"),
-    ("bvit_frame_guard.sv", "packet_short <= take && !drop_q", "packet_short <= !drop_q"),
+    ("bvit_frame_guard.sv", "packet_short <= counts", "packet_short <= !drop_q"),
     # Measurements after a bad frame, after a reset, with frames ahead.
     ("bvit_axi_lite_regs.sv", "!(frame_short || frame_long)", "!frame_short"),
     ("bvit_axi_lite_regs.sv", "!(frame_short || frame_long)", "!frame_long"),

@@ -197,13 +197,14 @@ def _folded(folded: Folded, images: np.ndarray | str | Path | None, jobs: int, s
     else:
         chosen = checked_images(images, network.graph, network.source)
     sizing = chosen[:SIZING_IMAGES]
-    glued = add_glue(folded.graph, image=sizing[0])
+    glued = add_glue(folded.graph, image=sizing[0], clock_mhz=folded.board.clock_mhz)
     border = border_of(folded.graph, folded.board.limits.bram18)
     sized = size_fifos(
         glued,
         core_simulator(glued, say, jobs=jobs),
         sizing,
         rooms=rooms_of_core(folded.board, border),
+        clock_mhz=folded.board.clock_mhz,
         frames=sizing_frames(folded.graph),
     )
     return SimulatedCore(sized.graph, chosen, network.graph, folded.board.clock_mhz, None, jobs, say)

@@ -167,12 +167,18 @@ def measure(
 
 
 def size_fifos(
-    graph: HwGraph, simulate: Simulate, images: np.ndarray, *, rooms: Sequence[Resources], frames: int = 24
+    graph: HwGraph,
+    simulate: Simulate,
+    images: np.ndarray,
+    *,
+    rooms: Sequence[Resources],
+    clock_mhz: float,
+    frames: int = 24,
 ) -> SizedGraph:
     """Depths for every FIFO of a stitched graph (0: none), proven in simulation with ``frames`` frames of ``images``.
 
     ``rooms`` are what the graph may take of block RAM and UltraRAM on each die; deep FIFOs go there as far as they
-    allow.
+    allow. No FIFO is left out where chains of ready would get too long for ``clock_mhz``.
     Raises LoweringError where logits differ from the golden functions, or where the final run is slower than the
     model by more than 2 %.
     """
@@ -184,14 +190,14 @@ def size_fifos(
             log.warning("FIFO sizing: %s; FIFOs of %d beats hold back too much", _rates(first, graph), depth)
             continue
         try:
-            return _size(graph, simulate, images, wanted, first, rooms, frames)
+            return _size(graph, simulate, images, wanted, first, rooms, clock_mhz, frames)
         except WrongLogitsError:
             raise
         except LoweringError as error:
             log.warning("FIFO sizing: streams wait where they join, which takes more memory (%s)", error)
             break
     first = measure(graph, simulate, images, frames=frames)
-    return _size(graph, simulate, images, wanted, first, rooms, frames)
+    return _size(graph, simulate, images, wanted, first, rooms, clock_mhz, frames)
 
 
 def _too_slow(run: CoreRun, graph: HwGraph) -> bool:
@@ -209,12 +215,13 @@ def _size(
     wanted: IntArray,
     first: CoreRun,
     rooms: Sequence[Resources],
+    clock_mhz: float,
     frames: int,
 ) -> SizedGraph:
     """Prove what the ``first`` run measured: the fewest and shallowest FIFOs first."""
     memories = graph.target.memories
     depths = {name: round_depth(first.occupancy[name], memories) for name in _fifo_streams(graph)}
-    without = removable_fifos(graph, first.occupancy)
+    without = removable_fifos(graph, first.occupancy, clock_mhz)
     # Seldom does it matter that a full FIFO takes nothing while it gives: the depth for that costs more, mostly for
     # FIFOs that never held more than two beats.
     deeper = {name: max(depth, round_depth(first.needed.get(name, 0), memories)) for name, depth in depths.items()}

@@ -13,19 +13,24 @@ from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.graph.insert_duplicates import insert_duplicates
 from bvit_hw.graph.insert_fifos import insert_fifos, with_depths
 from bvit_hw.graph.insert_width_converters import insert_width_converters
-from bvit_hw.graph.passes import run_passes
+from bvit_hw.graph.passes import GraphPass, run_passes
 from bvit_hw.graph.place_fifos import place_fifos
+from bvit_hw.graph.ready_chains import end_long_chains
 from bvit_hw.graph.waiting import plan_waiting
 from bvit_hw.ops.base import Intake, Resources
 
 
-def add_glue(graph: HwGraph, image: np.ndarray | None = None) -> HwGraph:
+def add_glue(graph: HwGraph, image: np.ndarray | None = None, clock_mhz: float | None = None) -> HwGraph:
     """The graph with all glue, FIFOs two deep, and the accelerator's own lanes at its border.
 
-    With ``image`` (uint8, H x W x C) every tensor is compared after every pass.
+    With ``image`` (uint8, H x W x C) every tensor is compared after every pass. With ``clock_mhz`` chains of ready are
+    short enough for that clock.
     """
     converters = partial(insert_width_converters, input_lanes=input_lanes(graph), output_lanes=OUTPUT_LANES)
-    return run_passes(graph, (insert_duplicates, converters, insert_fifos), image)
+    passes: list[GraphPass] = [insert_duplicates, converters, insert_fifos]
+    if clock_mhz is not None:
+        passes.append(partial(end_long_chains, clock_mhz=clock_mhz))
+    return run_passes(graph, passes, image)
 
 
 def estimated_depths(graph: HwGraph) -> dict[str, int]:

@@ -279,6 +279,16 @@ class HwOp(ABC):
         return Intake.WAITS
 
     @property
+    def ready_passes(self) -> bool:
+        """Whether an input's ready follows an output's within a cycle; else it comes from registers."""
+        return True
+
+    @property
+    def ready_enables(self) -> bool:
+        """Whether an input's ready lies behind the net that enables the operator's registers, and so is late."""
+        return True
+
+    @property
     def lags(self) -> tuple[float, ...]:
         """For each input the part of a frame that passes between its first value and the first output.
 

@@ -85,6 +85,11 @@ class Binarize(HwOp):
         """A pipeline; behind it a FIFO has one bit a channel to hold."""
         return Intake.FLOWS
 
+    @property
+    def ready_enables(self) -> bool:
+        """Its ready is a table of its own."""
+        return False
+
     def foldings(self) -> Iterator[Self]:
         """Every pe."""
         for pe in divisors(self.channels):

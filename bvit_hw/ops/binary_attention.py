@@ -192,6 +192,11 @@ class BinaryAttention(HwOp):
         return max(self.queries * self.heads * self.row_cycles, self.load_cycles)
 
     @property
+    def ready_passes(self) -> bool:
+        """Where a row takes a cycle: then its queries wait for the output within that."""
+        return self.row_cycles == 1
+
+    @property
     def lags(self) -> tuple[float, ...]:
         """A token of queries, but all keys and values: queries are taken once those are in."""
         return (1.0 / self.queries, 1.0, 1.0)
@@ -335,7 +340,7 @@ class BinaryAttention(HwOp):
             "score": kp * lane_registers,
             "parity": size.shared_parities if size else 0,
             "entry": entry_bits + tree_registers(kp, self.table_bits) + sum_bits + self.table_bits,
-            "row": self.keys + self.key_groups * kp + 3 * kp + 3 * -(-kp // 6) + clog2(kp + 1),
+            "row": 2 * self.keys + self.key_groups * kp + 3 * kp + 3 * -(-kp // 6) + clog2(kp + 1),
             "value": pe * (mp + 3 * -(-mp // 6) + clog2(mp + 1)) + mp,
             "acc": pe * (out_bits - 1) + 6 * out_bits,
         }

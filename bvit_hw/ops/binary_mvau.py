@@ -183,6 +183,16 @@ class BinaryMVAU(HwOp):
         return Intake.STORES
 
     @property
+    def ready_passes(self) -> bool:
+        """Where its input is shown once and every beat gives a result."""
+        return self.rows == self.pe and self.cols == self.simd
+
+    @property
+    def ready_enables(self) -> bool:
+        """Where its input is shown once; else its ready is a register."""
+        return self.rows == self.pe
+
+    @property
     def lags(self) -> tuple[float, ...]:
         """A token."""
         return (1.0 / self.tokens,)

@@ -75,6 +75,11 @@ class ChannelPool(PoolOp):
         channels = self.channels // self.group
         return (Stream(tokens=self.tokens, channels=channels, lanes=self.out_lanes, bits=self.sum_bits, signed=True),)
 
+    @property
+    def ready_enables(self) -> bool:
+        """Its ready is a table of its own."""
+        return False
+
     def foldings(self) -> Iterator[Self]:
         """Divisors of the channels that are a multiple or a divisor of the group, slowest first."""
         for pe in self._legal_pe():

@@ -75,6 +75,16 @@ class ChannelRepeat(PoolOp):
         return Stream(tokens=self.tokens, channels=channels, lanes=lanes, bits=self.bits, signed=bool(self.signed))
 
     @property
+    def ready_passes(self) -> bool:
+        """Its ready tells whether its memory has room."""
+        return False
+
+    @property
+    def ready_enables(self) -> bool:
+        """No: see :attr:`ready_passes`."""
+        return False
+
+    @property
     def words(self) -> int:
         """Depth of the buffer: two tokens."""
         return 2 * self.channels // self.pe

@@ -45,6 +45,11 @@ class Fifo(SameLanesOp):
         return self.depth
 
     @property
+    def ready_passes(self) -> bool:
+        """Its ready is a register."""
+        return False
+
+    @property
     def fifo_memory(self) -> str:
         """One of MEMORY_KINDS; a single cell of LUT RAM would hold more than two beats."""
         return "registers" if self.depth == 2 else list(MEMORY_KINDS)[1 + STYLES[self.style]]

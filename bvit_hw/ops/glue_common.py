@@ -35,6 +35,11 @@ class GlueOp(HwOp):
         return Stream(tokens=self.tokens, channels=self.channels, lanes=lanes, bits=self.bits, signed=self.signed)
 
     @property
+    def ready_enables(self) -> bool:
+        """No: there are few registers."""
+        return False
+
+    @property
     def cycles(self) -> int:
         """Beats of the busiest side."""
         return max(stream.beats for stream in (*self.inputs, *self.outputs))

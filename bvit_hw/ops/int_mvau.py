@@ -175,6 +175,16 @@ class IntMVAU(HwOp):
         return Intake.STORES
 
     @property
+    def ready_passes(self) -> bool:
+        """Where its input is shown once, and in the serial unit."""
+        return bool(self.serial) or self.row_folds == 1
+
+    @property
+    def ready_enables(self) -> bool:
+        """As :attr:`ready_passes`."""
+        return self.ready_passes
+
+    @property
     def lags(self) -> tuple[float, ...]:
         """A token."""
         return (1.0 / self.tokens,)

@@ -73,6 +73,11 @@ class TokenOp(PoolOp):
         """tokens x channels."""
         return (self.stream_of(self.tokens),)
 
+    @property
+    def ready_enables(self) -> bool:
+        """Its ready is a table of its own."""
+        return False
+
     def stream_of(self, tokens: int) -> Stream:
         """A stream of so many tokens like the input's."""
         return Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed))

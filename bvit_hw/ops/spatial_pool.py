@@ -65,6 +65,11 @@ class SpatialPool(PoolOp):
         return (Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.sum_bits, signed=True),)
 
     @property
+    def ready_enables(self) -> bool:
+        """Its ready is a table of its own."""
+        return False
+
+    @property
     def lags(self) -> tuple[float, ...]:
         """A row of windows."""
         return (self.window_h / self.height,)

@@ -1,4 +1,7 @@
-"""StreamRegister: a stream between two dies passes through one on either side, so that only wires cross."""
+"""StreamRegister: a stream between two dies passes through one on either side, so that only wires cross.
+
+A single one ends a chain of ready that is too long for the clock (:mod:`bvit_hw.graph.ready_chains`).
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,11 @@ class StreamRegister(SameLanesOp):
     def intake(self) -> Intake:
         """A beat a cycle while its output is taken."""
         return Intake.FLOWS
+
+    @property
+    def ready_passes(self) -> bool:
+        """Its ready is a register."""
+        return False
 
     @property
     def _fifo(self) -> Fifo:

@@ -72,6 +72,16 @@ class Upsample(PoolOp):
         )
 
     @property
+    def ready_passes(self) -> bool:
+        """Its ready tells whether its memory has room."""
+        return False
+
+    @property
+    def ready_enables(self) -> bool:
+        """No: see :attr:`ready_passes`."""
+        return False
+
+    @property
     def words(self) -> int:
         """Depth of the buffer: two input rows."""
         return 2 * (self.width // self.factor) * self.channels // self.pe

@@ -47,6 +47,11 @@ class WidthConverter(GlueOp):
         narrows = self.lanes_in > self.lanes_out and self.lanes_in % self.lanes_out == 0
         return Intake.SPLITS if narrows else Intake.FLOWS
 
+    @property
+    def ready_passes(self) -> bool:
+        """But for ratios that are not whole: those go through registers that are written in place."""
+        return self.lanes_in % self.lanes_out == 0 or self.lanes_out % self.lanes_in == 0
+
     def cost_terms(self) -> CostTerms:
         """Registers on the way up, a multiplexer on the way down, both for other ratios."""
         width_in, width_out = self.lanes_in * self.bits, self.lanes_out * self.bits

@@ -44,9 +44,30 @@ class Delays:
     controls: Mapping[str, tuple[str, str, str]]
     luts_per_control_set: int
 
-    def wire_ns(self, fan_out: int) -> float:
+    def wire_ns(self, fan_out: float) -> float:
         """What a wire with so many sinks takes."""
         return self.wire + self.wire_doubling * log2(max(fan_out, 1))
+
+    @property
+    def lut(self) -> float:
+        """What a lookup table takes."""
+        return max(self._known("LUT4").through.values())
+
+    @property
+    def register(self) -> float:
+        """What a flip-flop takes from the clock to its output."""
+        return max(self._known(next(iter(self.controls))).clocked.values())
+
+    @property
+    def enable(self) -> float:
+        """How long before the clock a flip-flop's enable is there."""
+        cell, (_, port, _) = next(iter(self.controls.items()))
+        return self._known(cell).setup[port]
+
+    def _known(self, cell: str) -> CellDelays:
+        found = self.of(cell, {})
+        assert found is not None, cell
+        return found
 
 
 def crossed(inputs: str, output: str, ns: float) -> dict[tuple[str, str], float]:

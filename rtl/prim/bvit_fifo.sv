@@ -44,20 +44,18 @@ module bvit_fifo #(
   assign push = s_axis_tvalid && s_axis_tready;
   assign pop = m_axis_tvalid && m_axis_tready;
 
-  // All beats inside, in whichever stage; ready is a register because it looks a cycle ahead.
+  // All beats inside, in whichever stage.
   logic [CountW-1:0] count_d, count_q;
-  logic ready_q;
   assign count_d = count_q + CountW'(push) - CountW'(pop);
-  assign s_axis_tready = ready_q;
   always_ff @(posedge clk) begin
-    if (rst) begin
-      count_q <= '0;
-      ready_q <= 1'b0;
-    end else begin
-      count_q <= count_d;
-      ready_q <= count_d != CountW'(DEPTH);
-    end
+    if (rst) count_q <= '0;
+    else count_q <= count_d;
   end
+
+  // Ready is a register because it looks a cycle ahead; what moves in this cycle reaches it through no counter, for
+  // here the chains of several operators' readies end.
+  logic ready_q;
+  assign s_axis_tready = ready_q;
 
   logic [W-1:0] out_q;
   logic         valid_q;
@@ -81,6 +79,10 @@ module bvit_fifo #(
       end
     end
     always_ff @(posedge clk) begin
+      if (rst) ready_q <= 1'b0;
+      else ready_q <= free || !(push || skid_valid_q);
+    end
+    always_ff @(posedge clk) begin
       if (push) skid_q <= s_axis_tdata;
       if (free) out_q <= skid_valid_q ? skid_q : s_axis_tdata;
     end
@@ -93,6 +95,19 @@ module bvit_fifo #(
     logic [AddrW-1:0] write_q, read_q;
     logic stored, read;
     assign stored = write_q != read_q;
+
+    logic last_q;  // one place is left; while ready is low: a reset was there the cycle before
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        ready_q <= 1'b0;
+        last_q <= 1'b1;
+      end else begin
+        ready_q <= ready_q ? !(last_q && push && !pop) : pop || last_q;
+        if (!ready_q) last_q <= pop;
+        else if (push != pop) last_q <= push && count_q == CountW'(DEPTH - 2);
+      end
+    end
+
     always_ff @(posedge clk) begin
       if (rst) begin
         write_q <= '0;

@@ -4,7 +4,7 @@
 // too early, or the last of a packet that does not end with it, is dropped whole and reported; the
 // next one is taken again. TLAST begins a new packet wherever it comes; on the last beat of a frame
 // before the packet's last it costs no frame, but is reported. packet_frames (0 means 1) must not
-// change while a packet is under way.
+// change while a packet is under way, nor in the cycle before it begins.
 //
 // Frames are stored in block RAM and forwarded once they are complete: full rate with DEPTH of two
 // frames; with less (from a frame and 4 beats on) a source in bursts may wait. Latency of a frame's
@@ -55,34 +55,40 @@ module bvit_frame_guard #(
   logic [AddrW-1:0] write_q, commit_q, read_q, write_next;
   logic [UsedW-1:0] used_d, used_q;  // words taken, committed or not
   logic [BeatW-1:0] beat_q;          // beats of the current frame so far
+  logic [BeatW-1:0] before_q;        // the same the cycle before
+  logic back_q;                      // then a frame was dropped, and with it so many words
   logic [15:0] frame_q;              // frames of the current packet so far
   logic ready_q, drop_q, hole_q;
-  logic take, full_length, hole, final_frame, ends, accept, too_short, too_long;
+  logic full_q, final_q;             // the frame lacks a beat; it is its packet's last
+  logic take, counts, hole, ends, whole, spoilt, accept, too_short, too_long;
   logic rollback, write, read;
 
   assign s_axis_tready = ready_q;
   assign take = s_axis_tvalid && ready_q;
   assign hole = hole_q || (CHECK_KEEP && !(&s_axis_tkeep));
-  assign full_length = beat_q == BeatW'(Beats - 1);
-  assign final_frame = 17'(frame_q) + 17'd1 >= 17'(packet_frames);
   // The last frame of a packet ends with TLAST, the others by their length.
-  assign ends = s_axis_tlast || (full_length && !final_frame);
-  assign accept = take && !drop_q && ends && full_length && !hole;
-  assign too_short = take && !drop_q && ends && !(full_length && !hole);
-  assign too_long = take && !drop_q && !ends && full_length;
-  assign rollback = too_short || too_long;
-  assign write = take && !drop_q && !rollback;
+  assign ends = s_axis_tlast || (full_q && !final_q);
+  assign counts = take && !drop_q;
+  assign whole = full_q && !hole;
+  assign spoilt = ends ? !whole : full_q;  // the frame, by this beat
+  assign accept = counts && ends && whole;
+  assign too_short = counts && ends && !whole;
+  assign too_long = counts && !ends && full_q;
+  assign rollback = counts && spoilt;
+  assign write = counts && !spoilt;
   assign write_next = (write_q == AddrW'(Size - 1)) ? '0 : write_q + 1'b1;
-  assign used_d = used_q + UsedW'(write) - UsedW'(read) - (rollback ? UsedW'(beat_q) : '0);
+  assign used_d = used_q + UsedW'(write) - UsedW'(read) - (back_q ? UsedW'(before_q) : '0);
 
   always_ff @(posedge clk) begin
     if (rst) begin
       write_q <= '0;
       commit_q <= '0;
       used_q <= '0;
+      back_q <= 1'b0;
       beat_q <= '0;
       frame_q <= '0;
       ready_q <= 1'b0;
+      full_q <= Beats == 1;
       drop_q <= 1'b0;
       hole_q <= 1'b0;
       frame_start <= 1'b0;
@@ -92,24 +98,41 @@ module bvit_frame_guard #(
       packet_short <= 1'b0;
     end else begin
       used_q <= used_d;
-      ready_q <= used_d < UsedW'(DEPTH);
+      // Words that are dropped are given back a cycle later, and ready is told a cycle late of a word that is read: so
+      // what moves in this cycle reaches it through no sum.
+      back_q <= rollback;
+      ready_q <= used_q < UsedW'(DEPTH - 1) || (used_q == UsedW'(DEPTH - 1) && !take);
       if (rollback) write_q <= commit_q;
       else if (write) write_q <= write_next;
       if (accept) commit_q <= write_next;
-      if (take && !drop_q) begin
-        beat_q <= (s_axis_tlast || full_length) ? '0 : beat_q + 1'b1;
-        hole_q <= hole && !s_axis_tlast && !full_length;
+      if (counts) begin
+        beat_q <= (s_axis_tlast || full_q) ? '0 : beat_q + 1'b1;
+        full_q <= (s_axis_tlast || full_q) ? Beats == 1 : beat_q == BeatW'(Beats - 2);
+        hole_q <= hole && !s_axis_tlast && !full_q;
       end
       if (take && s_axis_tlast) frame_q <= '0;
-      else if (take && !drop_q && ends) frame_q <= frame_q + 1'b1;
+      else if (counts && ends) frame_q <= frame_q + 1'b1;
       if (too_long) drop_q <= 1'b1;
       else if (take && s_axis_tlast) drop_q <= 1'b0;
-      frame_start <= take && !drop_q && beat_q == '0;
+      frame_start <= counts && beat_q == '0;
       frame_accepted <= accept;
       frame_short <= too_short;
       frame_long <= too_long;
-      packet_short <= take && !drop_q && s_axis_tlast && !final_frame;
+      packet_short <= counts && s_axis_tlast && !final_q;
     end
+  end
+
+  // Which frame the next beat is of is known last: so all that it may be are compared. Nothing is taken in the cycle
+  // after a reset.
+  logic [16:0] left;  // frames of the packet that are left, negative when packet_frames is 0
+  logic few;
+  assign left = 17'(packet_frames) - 17'(frame_q);
+  assign few = left[15:2] == '0;
+  always_ff @(posedge clk) begin
+    before_q <= beat_q;
+    if (take && s_axis_tlast) final_q <= packet_frames <= 16'd1;
+    else if (counts && ends) final_q <= left[16] || (few && left[1:0] != 2'd3);
+    else final_q <= left[16] || (few && !left[1]);
   end
 
   // Reading: the block RAM's latch, then its output register.

@@ -100,9 +100,9 @@ def core_facts(
     roomy = LimitedSimulator(workdir=folder / "limited", cache=cache, jobs=1, optimize=OPTIMIZE)
     sizing = SizingSimulator(roomy=roomy, real=real)
     room = Resources(bram18=case.bram18, uram=min(case.uram, board.limits.uram))
-    glued = add_glue(folded, image=images[0])
+    glued = add_glue(folded, image=images[0], clock_mhz=board.clock_mhz)
     frames = steady_frames(glued, sizing, images)
-    sized = size_fifos(glued, sizing, images, rooms=[room], frames=frames)
+    sized = size_fifos(glued, sizing, images, rooms=[room], clock_mhz=board.clock_mhz, frames=frames)
     save_graph(sized.graph, folder / "sized.safetensors")
     check_logits(sized.run, wanted)
     hesitant = replace(

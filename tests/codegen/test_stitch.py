@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +37,14 @@ from tests.frozen_factory import CONFIGS, random_pixels
 NAME = "pyramid"
 IMAGES = random_pixels(CONFIGS[NAME], 3, seed=9)
 ROOM = Resources(bram18=224)
+size = partial(size_fifos, rooms=[ROOM], clock_mhz=100.0)
 FPS = 100_000.0  # 1,000 cycles a frame: narrow operators, quickly built
 
 
 @cache
 def glued() -> HwGraph:
     graph = hw_graph_of(random_frozen(CONFIGS[NAME], seed=6))
-    return add_glue(fold(graph, load_board("pynq-z2"), target_fps=FPS).graph)
+    return add_glue(fold(graph, load_board("pynq-z2"), target_fps=FPS).graph, clock_mhz=100.0)
 
 
 def test_text_is_the_same_every_time() -> None:
@@ -105,7 +106,7 @@ def test_core_passes_lint(tmp_path: Path) -> None:
 
 @cache
 def sized() -> SizedGraph:
-    return size_fifos(glued(), CoreSimulator(), IMAGES, rooms=[ROOM], frames=24)
+    return size(glued(), CoreSimulator(), IMAGES, frames=24)
 
 
 @pytest.mark.sim
@@ -191,7 +192,7 @@ def _fake(occupancy: int, cycles: float, calls: list[HwGraph], needed: int = 0) 
 def test_too_slow_a_core_is_refused() -> None:
     calls: list[HwGraph] = []
     with pytest.raises(LoweringError, match=r"cycles a frame with sized FIFOs, the model says"):
-        size_fifos(glued(), _fake(1, 1.05 * glued().cycles, calls), IMAGES, rooms=[ROOM], frames=8)  # type: ignore[arg-type]
+        size(glued(), _fake(1, 1.05 * glued().cycles, calls), IMAGES, frames=8)  # type: ignore[arg-type]
     small = held_back(glued())
     assert len(calls) == 6, "measured, tried with few FIFOs, then with all; then again with no FIFO held small"
     depths = [{n.op.fifo_depth for n in calls[i].fifos if n.name in small} for i in (0, 3)]
@@ -211,7 +212,7 @@ def test_fifos_that_hold_back_too_hard_get_a_lut_ram() -> None:
         run = _fake(3, graph.cycles, calls)(graph, images, frames=frames)  # type: ignore[operator]
         return replace(run, ends=tuple(round(1.05 * end) for end in run.ends)) if hard else run
 
-    found = size_fifos(glued(), simulate, IMAGES, rooms=[ROOM], frames=8)
+    found = size(glued(), simulate, IMAGES, frames=8)
     assert len(calls) == 3, "measured with two beats, then with 33; proven"
     assert {found.depths[name] for name in small} == {33}
     assert {n.op.fifo_depth for n in calls[1].fifos if n.name in small} == {33}
@@ -220,13 +221,13 @@ def test_fifos_that_hold_back_too_hard_get_a_lut_ram() -> None:
 def test_fifos_that_have_to_take_while_they_give_are_made_deeper() -> None:
     """Two beats held at most, one of them while another came: a depth of 2 refuses that one, and 3 is 33."""
     calls: list[HwGraph] = []
-    found = size_fifos(glued(), _fake(2, 1.05 * glued().cycles, calls, 3), IMAGES, rooms=[ROOM], frames=8)  # type: ignore[arg-type]
+    found = size(glued(), _fake(2, 1.05 * glued().cycles, calls, 3), IMAGES, frames=8)  # type: ignore[arg-type]
     assert set(found.depths.values()) == {33} and len(calls) == 3
 
 
 def test_a_core_within_two_percent_is_accepted() -> None:
     calls: list[HwGraph] = []
-    found = size_fifos(glued(), _fake(2, 1.015 * glued().cycles, calls), IMAGES, rooms=[ROOM], frames=8)  # type: ignore[arg-type]
+    found = size(glued(), _fake(2, 1.015 * glued().cycles, calls), IMAGES, frames=8)  # type: ignore[arg-type]
     assert set(found.depths.values()) == {2}
     assert len(calls) == 2
 

@@ -13,7 +13,7 @@ from bvit_hw.errors import LoweringError
 from bvit_hw.freeze import random_frozen
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.border import border_of
-from bvit_hw.graph.direct_links import MAX_CHAIN, removable_fifos
+from bvit_hw.graph.direct_links import removable_fifos
 from bvit_hw.graph.fifo_sizing import round_depth
 from bvit_hw.graph.from_contract import hw_graph_of
 from bvit_hw.graph.hw_graph import HwGraph, HwNode
@@ -21,6 +21,7 @@ from bvit_hw.graph.insert_duplicates import insert_duplicates
 from bvit_hw.graph.insert_fifos import insert_fifos, with_depths
 from bvit_hw.graph.insert_width_converters import insert_width_converters
 from bvit_hw.graph.passes import run_passes
+from bvit_hw.graph.ready_chains import ReadyTimes
 from bvit_hw.graph.stitch_plan import add_glue, estimated_depths, planned
 from bvit_hw.models.config import BinaryViTConfig
 from bvit_hw.ops.base import Resources
@@ -143,25 +144,21 @@ def test_a_fifo_can_be_taken_away() -> None:
         with_depths(glued, {glued.output: 0})
 
 
-def longest_chain(found: HwGraph) -> int:
-    """Most units in a row without a FIFO between them."""
-    producers, run = found.producers(), {}
-    for node in found.nodes:
-        sources = [producers[t][0] for t in node.inputs if t in producers]
-        direct = [run[s.name] for s in sources if s.op.op_type != "Fifo"]
-        run[node.name] = 0 if node.op.op_type == "Fifo" else 1 + max(direct, default=0)
-    return max(run.values())
+def late(found: HwGraph, clock_mhz: float) -> set[str]:
+    """Units at which a chain of ready ends that takes longer than it may."""
+    times = ReadyTimes(found, clock_mhz)
+    return {node.name for node in found.nodes if not times.in_time(node)}
 
 
 def test_only_idle_fifos_are_taken_away_and_chains_stay_short() -> None:
     glued = add_glue(graph())
     fifos = [n.name for n in glued.nodes if n.op.op_type == "Fifo"]
-    assert removable_fifos(glued, dict.fromkeys(fifos, 2)) == []
-    names = removable_fifos(glued, dict.fromkeys(fifos, 1))
-    assert names
-    assert longest_chain(with_depths(glued, dict.fromkeys(names, 0))) <= max(MAX_CHAIN, longest_chain(glued))
-    assert longest_chain(with_depths(glued, {n: 0 for n in fifos if n != glued.output})) > 2 * MAX_CHAIN
-    half = removable_fifos(glued, {name: 1 + i % 2 for i, name in enumerate(fifos)})
+    assert removable_fifos(glued, dict.fromkeys(fifos, 2), 100.0) == []
+    names = removable_fifos(glued, dict.fromkeys(fifos, 1), 100.0)
+    assert names and late(with_depths(glued, dict.fromkeys(names, 0)), 100.0) <= late(glued, 100.0)
+    assert len(late(with_depths(glued, {n: 0 for n in fifos if n != glued.output}), 100.0)) > 5
+    assert set(removable_fifos(glued, dict.fromkeys(fifos, 1), 200.0)) < set(names), "a faster clock keeps more"
+    half = removable_fifos(glued, {name: 1 + i % 2 for i, name in enumerate(fifos)}, 100.0)
     assert all(fifos.index(name) % 2 == 0 for name in half)
 
 

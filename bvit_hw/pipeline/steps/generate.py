@@ -53,14 +53,17 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     options, folded, border = build.options, build.folded, build.border
     images = build.images.images[:SIZING_IMAGES]
     context.progress(0, 3)
-    frames, glued = sizing_frames(folded), add_glue(folded, image=images[0])
+    frames = sizing_frames(folded)
+    glued = add_glue(folded, image=images[0], clock_mhz=options.clock_mhz)
     if options.tried_fifos and is_large(glued):
         raise ConfigError(
             f"--try-fifos {options.tried_fifos}: the core has {len(glued.nodes):,} units and is simulated in parts; "
             "FIFOs are tried only of a core that is compiled as a whole"
         )
     simulator = core_simulator(glued, context.say, jobs=options.jobs)
-    sized = size_fifos(glued, simulator, images, rooms=rooms_of_core(options.board, border), frames=frames)
+    sized = size_fifos(
+        glued, simulator, images, rooms=rooms_of_core(options.board, border), clock_mhz=options.clock_mhz, frames=frames
+    )
     context.progress(2, 3)
     save_graph(sized.graph, context.folder / GRAPH_FILE)
     write_json(context.folder / FIFO_FILE, fifo_facts(sized, options, images))
@@ -140,7 +143,7 @@ STEP = BuildStep(
     title="generate: FIFO depths, RTL, lint",
     run=run,
     after=("checkpoint", "freeze", "lower", "fold"),
-    inputs=lambda options: {"tried_fifos": options.tried_fifos},
+    inputs=lambda options: {"tried_fifos": options.tried_fifos, "clock_mhz": options.clock_mhz},
     code=("codegen", "flows"),
     data=("rtl",),
     needs=verilator_and_compilers,

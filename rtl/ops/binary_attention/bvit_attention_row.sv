@@ -1,15 +1,16 @@
 // Puts a row's attended bits together, group by group, and counts them. Bits of the last group that
 // belong to no key must be 0.
 //
-// One group a cycle; a row is there 4 enabled cycles after its last group entered. `en` is the
-// enable of this unit and of whatever feeds it: low while a group would follow a row that has not
-// been taken. It is combinational on `m_ready`; `m_valid` comes from a register, and a row stays
-// until it is taken.
+// One group a cycle; a row is there 5 enabled cycles after its last group entered. `en` is the
+// enable of this unit and of whatever feeds it: low while a group would follow a row that is done
+// and the row before that has not been taken. It depends on registers alone, with EVERY_CYCLE on
+// `m_ready`. `m_valid` comes from a register, and a row stays until it is taken.
 `default_nettype none
 
 module bvit_attention_row #(
   parameter int KEYS = 4,
   parameter int KP = 1,
+  parameter bit EVERY_CYCLE = 1'b0,  // a row may come every cycle; else every other one at most
   localparam int MINUS_BITS = $clog2(KEYS + 1) + 1
 ) (
   input  wire logic                         clk,
@@ -57,13 +58,20 @@ module bvit_attention_row #(
   logic [ROW_BITS-1:0] row_q;
   logic signed [MINUS_BITS-1:0] minus_q;
   logic full_q, first_q, final_q;
-  wire logic take = m_valid && m_ready;
   wire logic row_in = got_valid_q[2] && en;
   /* verilator lint_off UNUSEDSIGNAL */
   wire logic [ROW_BITS+KP-1:0] shifted_row = {got2_q, row_q};  // the lowest group falls out
   /* verilator lint_on UNUSEDSIGNAL */
 
-  assign en = !got_valid_q[2] || !full_q || take;
+  // A row that is done waits beside the one that shifts in, so that no enable of the score phase waits for what
+  // the output phase does in the same cycle. Rows that are two cycles apart lose nothing where it is seen a cycle late
+  // that there is room.
+  logic [KEYS-1:0] done_row_q;
+  logic signed [MINUS_BITS-1:0] done_minus_q;
+  logic done_q, done_final_q;
+  wire logic stays = done_q && !(EVERY_CYCLE && m_ready);
+  wire logic hand_over = full_q && !stays;
+  assign en = !got_valid_q[2] || !full_q || !stays;
 
   always_ff @(posedge clk) begin
     if (row_in) begin
@@ -77,14 +85,24 @@ module bvit_attention_row #(
     end else begin
       if (row_in) first_q <= got_last_q[2];
       if (row_in && got_last_q[2]) full_q <= 1'b1;
-      else if (take) full_q <= 1'b0;
+      else if (hand_over) full_q <= 1'b0;
     end
   end
 
-  assign m_valid = full_q;
-  assign m_row = row_q[KEYS-1:0];
-  assign m_minus = minus_q;
-  assign m_frame_last = final_q;
+  always_ff @(posedge clk) begin
+    if (hand_over) begin
+      done_row_q <= row_q[KEYS-1:0];
+      done_minus_q <= minus_q;
+      done_final_q <= final_q;
+    end
+    if (rst) done_q <= 1'b0;
+    else if (hand_over) done_q <= 1'b1;
+    else if (m_ready) done_q <= 1'b0;
+  end
+  assign m_valid = done_q;
+  assign m_row = done_row_q;
+  assign m_minus = done_minus_q;
+  assign m_frame_last = done_final_q;
 
 endmodule
 

@@ -13,9 +13,9 @@
 // worked on (two buffers each). A v beat takes SIMD/PE cycles where that is more than one. A frame's
 // first row waits for all of the frame's k, its first output for all of its v; so q needs a buffer
 // before it where q, k and v come from one source. Latency from a row's last q beat to its first
-// output beat, k and v being there: 2 * ceil(KEYS/KP) + ceil(KEYS/MP) + $clog2(KP) + 18 cycles, a few
+// output beat, k and v being there: 2 * ceil(KEYS/KP) + ceil(KEYS/MP) + $clog2(KP) + 19 cycles, a few
 // more or less with shared parities. Readies: s1 comes from registers; s2 too, or with SIMD > PE from
-// a counter; s0 is combinational on m_axis_tready.
+// a counter; s0 as well, but where a row takes one cycle it is combinational on m_axis_tready.
 //
 // TABLE_FILE holds HEAD_DIM+1 words of TABLE_BITS bits, THRESHOLD_FILE one word T of TABLE_SHIFT+1
 // bits, T <= 2**TABLE_SHIFT (any greater T attends to nothing, as that one does).
@@ -179,7 +179,8 @@ module bvit_binary_attention #(
 
   bvit_attention_row #(
     .KEYS(KEYS),
-    .KP(KP)
+    .KP(KP),
+    .EVERY_CYCLE(K_GROUPS * CHUNKS * V_GROUPS == 1 && HEAD_DIM == SIMD)
   ) u_row (
     .clk,
     .rst,
