@@ -23,6 +23,8 @@ ENDED = ".step"
 MAX_CHAIN = 5
 #: the part of the clock's period that chains may take by this estimate; the netlists' is up to so much longer
 SHARE = 0.9
+#: inputs at the end of a wire that enables nothing
+_SINKS = 3
 
 
 class ReadyTimes:
@@ -58,9 +60,8 @@ class ReadyTimes:
 
     def ready(self, node: HwNode) -> float:
         """When the readies of the unit's inputs are there at the latest."""
-        if not node.op.ready_passes:
-            return _begin(node.op, self._delays)
-        return self.arrival(node) + _passing(node.op, self._delays)
+        first = 0.0 if self._delays is None else self._delays.register
+        return (self.arrival(node) if node.op.ready_passes else first) + _passing(node.op, self._delays)
 
     def arrival(self, node: HwNode) -> float:
         """When the readies of the unit's outputs are there at the latest, or a register of its own."""
@@ -90,24 +91,12 @@ class ReadyTimes:
         return found
 
 
-def _begin(op: HwOp, delays: Delays | None) -> float:
-    """What a unit's ready takes that comes from registers: one, or a table behind some, or behind its enable."""
-    if delays is None or op.fifo_depth or op.is_die_border:
-        return 0.0 if delays is None else delays.register
-    return delays.register + delays.wire_ns(2) + delays.lut + (_late(op, delays) if op.ready_enables else 0.0)
-
-
 def _passing(op: HwOp, delays: Delays | None) -> float:
-    """What a ready takes from a unit's output to its inputs; a table has room for three outputs."""
+    """What the way to a unit's ready takes, from its outputs' readies or from registers."""
     if delays is None:
-        return 1.0
-    table = delays.wire_ns(3) + delays.lut
-    return (1 + (len(op.outputs) > 3)) * table + (_late(op, delays) if op.ready_enables else 0.0)
-
-
-def _late(op: HwOp, delays: Delays) -> float:
-    """Along the net that enables the unit's registers, and through another table."""
-    return delays.wire_ns(_registers(op)) + delays.lut
+        return float(op.ready_passes)
+    late = delays.wire_ns(_registers(op)) - delays.wire_ns(_SINKS) if op.ready_tables > 1 else 0.0
+    return op.ready_tables * (delays.wire_ns(_SINKS) + delays.lut) + max(late, 0.0)
 
 
 @cache

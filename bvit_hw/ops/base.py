@@ -284,9 +284,12 @@ class HwOp(ABC):
         return True
 
     @property
-    def ready_enables(self) -> bool:
-        """Whether an input's ready lies behind the net that enables the operator's registers, and so is late."""
-        return True
+    def ready_tables(self) -> int:
+        """Lookup tables in a row on the way to an input's ready, from an output's or from registers.
+
+        All but the first lie behind a net that enables most of the operator's registers, and so are late.
+        """
+        return 2
 
     @property
     def lags(self) -> tuple[float, ...]:

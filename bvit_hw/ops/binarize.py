@@ -86,9 +86,9 @@ class Binarize(HwOp):
         return Intake.FLOWS
 
     @property
-    def ready_enables(self) -> bool:
-        """Its ready is a table of its own."""
-        return False
+    def ready_tables(self) -> int:
+        """Its ready does not lie behind its enable."""
+        return 1
 
     def foldings(self) -> Iterator[Self]:
         """Every pe."""

@@ -197,6 +197,11 @@ class BinaryAttention(HwOp):
         return self.row_cycles == 1
 
     @property
+    def ready_tables(self) -> int:
+        """A row that is done, the score phase's enable, the query's last group."""
+        return 4 if self.ready_passes else 3
+
+    @property
     def lags(self) -> tuple[float, ...]:
         """A token of queries, but all keys and values: queries are taken once those are in."""
         return (1.0 / self.queries, 1.0, 1.0)

@@ -188,9 +188,9 @@ class BinaryMVAU(HwOp):
         return self.rows == self.pe and self.cols == self.simd
 
     @property
-    def ready_enables(self) -> bool:
-        """Where its input is shown once; else its ready is a register."""
-        return self.rows == self.pe
+    def ready_tables(self) -> int:
+        """Its ready is a register, or where its input is shown once a table."""
+        return int(self.rows == self.pe)
 
     @property
     def lags(self) -> tuple[float, ...]:

@@ -76,9 +76,9 @@ class ChannelPool(PoolOp):
         return (Stream(tokens=self.tokens, channels=channels, lanes=self.out_lanes, bits=self.sum_bits, signed=True),)
 
     @property
-    def ready_enables(self) -> bool:
-        """Its ready is a table of its own."""
-        return False
+    def ready_tables(self) -> int:
+        """Its ready does not lie behind its enable."""
+        return 1
 
     def foldings(self) -> Iterator[Self]:
         """Divisors of the channels that are a multiple or a divisor of the group, slowest first."""

@@ -80,11 +80,6 @@ class ChannelRepeat(PoolOp):
         return False
 
     @property
-    def ready_enables(self) -> bool:
-        """No: see :attr:`ready_passes`."""
-        return False
-
-    @property
     def words(self) -> int:
         """Depth of the buffer: two tokens."""
         return 2 * self.channels // self.pe

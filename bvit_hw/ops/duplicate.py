@@ -38,6 +38,11 @@ class Duplicate(SameLanesOp):
         """A beat is taken when all copies are."""
         return Intake.FLOWS
 
+    @property
+    def ready_tables(self) -> int:
+        """Three outputs and who of them has the beat fill one."""
+        return 1 if self.copies <= 3 else 2
+
     def foldings(self) -> Iterator[Self]:
         """All lane counts, slowest first; in a graph the producer decides."""
         for pe in divisors(self.channels):

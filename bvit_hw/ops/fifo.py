@@ -50,6 +50,11 @@ class Fifo(SameLanesOp):
         return False
 
     @property
+    def ready_tables(self) -> int:
+        """None."""
+        return 0
+
+    @property
     def fifo_memory(self) -> str:
         """One of MEMORY_KINDS; a single cell of LUT RAM would hold more than two beats."""
         return "registers" if self.depth == 2 else list(MEMORY_KINDS)[1 + STYLES[self.style]]

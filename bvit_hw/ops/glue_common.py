@@ -35,9 +35,9 @@ class GlueOp(HwOp):
         return Stream(tokens=self.tokens, channels=self.channels, lanes=lanes, bits=self.bits, signed=self.signed)
 
     @property
-    def ready_enables(self) -> bool:
-        """No: there are few registers."""
-        return False
+    def ready_tables(self) -> int:
+        """See :class:`HwOp`."""
+        return 1
 
     @property
     def cycles(self) -> int:

@@ -180,9 +180,9 @@ class IntMVAU(HwOp):
         return bool(self.serial) or self.row_folds == 1
 
     @property
-    def ready_enables(self) -> bool:
-        """As :attr:`ready_passes`."""
-        return self.ready_passes
+    def ready_tables(self) -> int:
+        """The serial unit's next token waits until the present one is done."""
+        return 3 if self.serial else 1
 
     @property
     def lags(self) -> tuple[float, ...]:

@@ -71,6 +71,11 @@ class PatchGather(PoolOp):
         return Stream(tokens=tokens, channels=channels, lanes=self.pe, bits=self.bits, signed=bool(self.signed))
 
     @property
+    def ready_tables(self) -> int:
+        """Room is made by what is read, and that waits for what is there; without the ring it is a table."""
+        return 4 if self.words else 1
+
+    @property
     def lags(self) -> tuple[float, ...]:
         """A row of windows."""
         return (self.window_h / self.height,)

@@ -74,9 +74,9 @@ class TokenOp(PoolOp):
         return (self.stream_of(self.tokens),)
 
     @property
-    def ready_enables(self) -> bool:
-        """Its ready is a table of its own."""
-        return False
+    def ready_tables(self) -> int:
+        """Its ready does not lie behind its enable."""
+        return 1
 
     def stream_of(self, tokens: int) -> Stream:
         """A stream of so many tokens like the input's."""

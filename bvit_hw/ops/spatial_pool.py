@@ -65,9 +65,9 @@ class SpatialPool(PoolOp):
         return (Stream(tokens=tokens, channels=self.channels, lanes=self.pe, bits=self.sum_bits, signed=True),)
 
     @property
-    def ready_enables(self) -> bool:
-        """Its ready is a table of its own."""
-        return False
+    def ready_tables(self) -> int:
+        """Its ready does not lie behind its enable."""
+        return 1
 
     @property
     def lags(self) -> tuple[float, ...]:

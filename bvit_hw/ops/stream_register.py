@@ -35,6 +35,11 @@ class StreamRegister(SameLanesOp):
         return False
 
     @property
+    def ready_tables(self) -> int:
+        """None."""
+        return 0
+
+    @property
     def _fifo(self) -> Fifo:
         return Fifo.of(self.stream, pe=self.pe, target=self.target)
 

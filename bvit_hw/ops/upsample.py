@@ -77,11 +77,6 @@ class Upsample(PoolOp):
         return False
 
     @property
-    def ready_enables(self) -> bool:
-        """No: see :attr:`ready_passes`."""
-        return False
-
-    @property
     def words(self) -> int:
         """Depth of the buffer: two input rows."""
         return 2 * (self.width // self.factor) * self.channels // self.pe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from bvit_hw.targets.delays import CellDelays, Delays, crossed, number
 
@@ -102,6 +103,17 @@ def _lut_ram(f: _Figures, cell: str) -> CellDelays:
     )
 
 
+@cache
+def _two_tables(ns: float, init: int) -> CellDelays:
+    """A LUT6_2: O5 is its lower half, O6 the whole. An input that a table does not depend on is no way to it."""
+    through = {}
+    for out, inputs in (("O5", 5), ("O6", 6)):
+        for place in range(inputs):
+            if any(init >> at & 1 != init >> (at ^ 1 << place) & 1 for at in range(1 << inputs)):
+                through[f"I{place}", out] = ns
+    return CellDelays(through=through)
+
+
 def _carry(f: _Figures) -> CellDelays:
     through = crossed("S DI CYINIT CI_TOP", "CO", f.carry_in) | {("CI", "CO"): f.carry_on}
     through |= crossed("S DI CYINIT CI_TOP", "O", f.sum_of_own) | {("CI", "O"): f.carry_out}
@@ -111,9 +123,6 @@ def _carry(f: _Figures) -> CellDelays:
 
 def _of(f: _Figures) -> Callable[[str, Mapping[str, str]], CellDelays | None]:
     lut = {f"LUT{n}": CellDelays(through=crossed("I0 I1 I2 I3 I4 I5", "O", f.lut)) for n in range(1, 7)}
-    lut["LUT6_2"] = CellDelays(
-        through=crossed("I0 I1 I2 I3 I4 I5", "O6", f.lut) | crossed("I0 I1 I2 I3 I4", "O5", f.lut)
-    )
     lut["INV"] = CellDelays(through={("I", "O"): 0.0}, direct=frozenset({"I"}))
     mux = CellDelays(
         through={("I0", "O"): f.mux, ("I1", "O"): f.mux, ("S", "O"): f.mux_select}, direct=frozenset({"I0", "I1"})
@@ -131,6 +140,8 @@ def _of(f: _Figures) -> Callable[[str, Mapping[str, str]], CellDelays | None]:
     def of(cell: str, parameters: Mapping[str, str]) -> CellDelays | None:
         if cell in fixed:
             return fixed[cell]
+        if cell == "LUT6_2":
+            return _two_tables(f.lut, number(parameters, "INIT", 0))
         if cell.startswith("DSP48"):
             return _dsp(f, parameters)
         if cell.startswith(("RAMB18", "RAMB36")):

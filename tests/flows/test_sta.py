@@ -95,6 +95,18 @@ def test_a_carry_goes_up_and_not_down() -> None:
     assert unit_timing(module(cells, {}), DELAYS, {}, {}).inside is None, "no bit below the third is reached"
 
 
+def test_a_table_is_no_way_from_what_it_does_not_depend_on() -> None:
+    """bvit_xilinx_ternary's: the majority of the first three goes on, the previous one is in the sum alone."""
+    delays = XC7.delays
+    assert delays is not None
+    found = delays.of("LUT6_2", {"INIT": f"{0xC33C6996C0C0E8E8:064b}"})
+    assert found is not None
+    assert set(found.through) == {
+        *((f"I{n}", "O5") for n in (0, 1, 2, 4)), *((f"I{n}", "O6") for n in (0, 1, 2, 3, 4, 5))
+    }  # fmt: skip
+    assert set(found.through.values()) == {delays.lut}
+
+
 def test_what_has_no_time_is_told() -> None:
     with pytest.raises(ToolError, match="a mapped cell whose delays the target does not know: LATCH"):
         unit_timing(module({"x": cell("LATCH", "Q", D=[1], Q=[2])}, {}), DELAYS, {}, {})
