@@ -108,8 +108,8 @@ def _end(op: HwOp, delays: Delays | None) -> float:
     """From a ready at a unit's output to the registers that it enables, some of them through more tables."""
     if delays is None:
         return 1.0
-    tables = (1 if op.is_glue else 3) * (delays.wire_ns(2) + delays.lut)
-    return tables + delays.wire_ns(_registers(op)) + delays.enable
+    tables = 1 if op.is_glue else 3 if op.ready_tables < 3 else op.ready_tables + 2
+    return tables * (delays.wire_ns(2) + delays.lut) + delays.wire_ns(_registers(op)) + delays.enable
 
 
 def end_long_chains(graph: HwGraph, clock_mhz: float) -> HwGraph:

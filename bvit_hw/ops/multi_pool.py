@@ -89,6 +89,11 @@ class MultiPool(PoolOp):
         )
 
     @property
+    def ready_tables(self) -> int:
+        """Whether there is room in the banks of rows is known a table later."""
+        return 3
+
+    @property
     def lags(self) -> tuple[float, ...]:
         """Two rows and two tokens, which its windows look ahead."""
         return (min(1.0, (2 * self.width + 2) / (self.height * self.width)),)
