@@ -39,8 +39,9 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     # the exit: TLAST by the class alone, a stall reported late
     ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "{last_class && last_frame, ", "{last_class, "),
     ("logits_out[CLASSES=2,FRAMES=2]", "bvit_logits_out.sv", "StallW'(STALL_CYCLES);", "StallW'(STALL_CYCLES - 1);"),
-    # the entrance: a dropped frame stays, a hole in TKEEP is not seen
-    ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "rollback = counts", "rollback = ends && counts"),
+    # the entrance: a frame is too long unseen, a dropped beat keeps its place, a hole in TKEEP is not seen
+    ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "too_long = counts", "too_long = 1'b0"),
+    ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "write = counts && !spoilt", "write = counts"),
     ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "CHECK_KEEP && !(&s_axis_tkeep)", "1'b0"),
     # the join: a result without its inputs
     ("join[DEPTH0=2,DEPTH1=2]", "bvit_channel_affine.sv", "STAGES-2:0], all_valid", "STAGES-2:0], 1'b1"),
