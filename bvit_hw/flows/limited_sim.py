@@ -16,7 +16,8 @@ from bvit_hw.flows.core_sim import CoreSimulator
 from bvit_hw.graph.fifo_sizing import CoreRun
 from bvit_hw.graph.hw_graph import HwGraph
 
-_INSTANCE = re.compile(r"^  bvit_fifo #\(\n", re.MULTILINE)
+#: a FIFO whose depth is the core's parameter; a StreamRegister's is a number
+_INSTANCE = re.compile(r"^  bvit_fifo #\(\n(?=(?:    \..*\n)*?    \.DEPTH\(DEPTH_)", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,8 @@ def test_a_real_core_notices_a_beat_less(tmp_path: Path) -> None:
         reductions=(2,), classes=2, pool_branches=False, affine=False, stem_norm=False, mean=(0.1,), std=(0.5,),
     )  # fmt: skip
     images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
-    glued = add_glue(hw_graph_of(random_frozen(config, 1)), image=images[0])
+    glued = add_glue(hw_graph_of(random_frozen(config, 1)), image=images[0], clock_mhz=150.0)
+    assert len([node for node in glued.nodes if node.op.is_die_border]) > 1, "registers that are no FIFOs"
     graph = with_depths(glued, {node.name: 60 for node in glued.fifos})
     simulator = LimitedSimulator(workdir=tmp_path, jobs=1, optimize="-O0")
 
