@@ -22,7 +22,7 @@ ENDED = ".step"
 #: units in a row without a FIFO between them, of a target whose delays are not known
 MAX_CHAIN = 5
 #: the part of the clock's period that chains may take by this estimate; the netlists' is up to so much longer
-SHARE = 0.9
+SHARE = 0.95
 #: inputs at the end of a wire that enables nothing
 _SINKS = 3
 
@@ -105,10 +105,16 @@ def _registers(op: HwOp) -> float:
 
 
 def _end(op: HwOp, delays: Delays | None) -> float:
-    """From a ready at a unit's output to the registers that it enables, some of them through more tables."""
+    """From a ready at a unit's output to the registers that it enables, some of them through more tables.
+
+    A FIFO may come to lie in block RAM, whose read address is that far.
+    """
     if delays is None:
         return 1.0
-    tables = 1 if op.is_glue else 3 if op.ready_tables < 3 else op.ready_tables + 2
+    if op.is_glue:
+        tables = 3 if op.fifo_depth else 1
+    else:
+        tables = 3 if op.ready_tables < 3 else op.ready_tables + 2
     return tables * (delays.wire_ns(2) + delays.lut) + delays.wire_ns(_registers(op)) + delays.enable
 
 

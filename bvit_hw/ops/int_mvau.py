@@ -181,8 +181,8 @@ class IntMVAU(HwOp):
 
     @property
     def ready_tables(self) -> int:
-        """The serial unit's next token waits until the present one is done."""
-        return 3 if self.serial else 1
+        """Whether the last result is taken, then whether there is room for a token."""
+        return 5 if self.serial else 3
 
     @property
     def lags(self) -> tuple[float, ...]:
