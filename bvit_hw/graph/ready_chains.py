@@ -111,10 +111,9 @@ def _end(op: HwOp, delays: Delays | None) -> float:
     """
     if delays is None:
         return 1.0
-    if op.is_glue:
-        tables = 3 if op.fifo_depth else 1
-    else:
-        tables = 3 if op.ready_tables < 3 else op.ready_tables + 2
+    tables = 3 if op.ready_tables < 3 else op.ready_tables + 2
+    if op.is_glue and not op.fifo_depth:
+        tables = 1
     return tables * (delays.wire_ns(2) + delays.lut) + delays.wire_ns(_registers(op)) + delays.enable
 
 
