@@ -17,8 +17,8 @@ SHELLS = ("bash", "zsh", "fish")
 def completion_command(shell: str) -> None:
     """Print what SHELL (bash, zsh or fish) reads to complete commands, options and names of files.
 
-    bash: eval "$(bvit-hw completion bash)" in ~/.bashrc. zsh: eval "$(bvit-hw completion zsh)" in ~/.zshrc. fish:
-    bvit-hw completion fish > ~/.config/fish/completions/bvit-hw.fish
+    bash: eval "$(bvit-hw completion bash)" in ~/.bashrc. zsh: eval "$(bvit-hw completion zsh)" in ~/.zshrc, behind
+    compinit. fish: bvit-hw completion fish > ~/.config/fish/completions/bvit-hw.fish
     """
     from bvit_hw.cli.group import cli
 
