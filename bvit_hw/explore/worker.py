@@ -148,6 +148,9 @@ class Worker:
         if architecture == STREAMING:
             wish = trial.suggest_categorical("target_fps", list(self.search.space.targets))
         trial.set_user_attr("network", config.model_dump(mode="json"))
+        same = _same(trial, trials)
+        if same is not None:
+            _prune(trial, f"the same point as trial {same.number}'s")
         self.say(f"trial {trial.number}: {architecture} on {board}" + (f" at {wish}" if wish is not None else ""))
         try:
             point = self._point(trial, config, self.search.checkpoint)
@@ -252,6 +255,14 @@ def finalists(trials: Sequence[FrozenTrial], objectives: Sequence[Objective], co
     for trial in best:
         by_network.setdefault(trial.user_attrs.get("digest", trial.number), trial)
     return list(by_network.values())[:count]
+
+
+def _same(trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """One before it that was asked for the same and is done: samplers draw a point again where they find no better."""
+    if {RETRY_OF, FINAL_OF} & trial.user_attrs.keys():
+        return None
+    done = (TrialState.COMPLETE, TrialState.PRUNED)
+    return next((t for t in _fresh(trials) if t.state in done and t.params == trial.params), None)
 
 
 def _fresh(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -205,3 +205,16 @@ def test_without_training_all_points_are_exact(tmp_path: Path) -> None:
     found = found_in(worker.study, settings.space, settings.storage)
     assert len(found.rows) == 2 and {row.training for row in found.rows} == {"none"}
     assert found.rows[0].command == f"bvit-hw build --from-study {settings.storage} --trial {found.rows[0].number}"
+
+
+def test_a_point_that_is_drawn_again_is_not_measured_again(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, objectives="rate,lut", sampler="random", trials=3)
+    worker = settings.worker()
+    worker.study.enqueue_trial({"mlp_widths": "[16]"})
+    worker._one()
+    worker.study.enqueue_trial(worker.study.trials[0].params)
+    worker.run()
+    first, again, _ = worker.study.get_trials(deepcopy=False)
+    assert first.params == again.params
+    assert (first.state, again.state) == (TrialState.COMPLETE, TrialState.PRUNED)
+    assert again.user_attrs["reason"] == "the same point as trial 0's" and "point" not in again.user_attrs
