@@ -80,7 +80,10 @@ module engine_top #(
   end
   logic dumped = 1'b0;
   logic [1:0] ended = '0;
+  // The units write up to five cycles behind a command's end, and the next command not before the tenth.
+  logic [8:0] left = '0;
   int ended_number[2];
+  int left_number;
   always @(posedge clk) begin
     if (u_engine.start) number <= 0;
     // A command of the core has ended when the core has; a LOAD's last beat is written two cycles behind its end.
@@ -88,11 +91,13 @@ module engine_top #(
     if (u_engine.core_start) core_number <= number;
     ended <= {ended[0], u_engine.command_done && !u_engine.is_core};
     ended_number <= '{number, ended_number[0]};
-    if (ended[1] || u_engine.core_done) begin
-      dumped_number = u_engine.core_done ? core_number : ended_number[1];
+    left <= {left[7:0], u_engine.core_done};
+    if (u_engine.core_done) left_number <= core_number;
+    if (ended[1] || left[8]) begin
+      dumped_number = left[8] ? left_number : ended_number[1];
       if (dumps[dumped_number]) begin
-        $writememh($sformatf("bits_%0d.hex", dumped_number), u_engine.u_core.u_bits.mem);
-        $writememh($sformatf("values_%0d.hex", dumped_number), u_engine.u_core.u_values.mem);
+        $writememh($sformatf("bits_%0d.hex", dumped_number), u_engine.u_core.u_memories.u_bits.mem);
+        $writememh($sformatf("values_%0d.hex", dumped_number), u_engine.u_core.u_memories.u_values.mem);
       end
     end
     dumped <= dump;

@@ -17,7 +17,8 @@ class Rules:
     """What an engine does in a cycle, and what a command takes besides; the numbers are those of rtl/engine.
 
     ``taps`` of a group a cycle. ``latency``: cycles from an address to DRAM's first beat.
-    ``compute``, ``attend``, ``moving`` (KEYS and VALUES): to fill and drain the units. ``address``: from a request
+    ``compute``, ``attend``, ``moving`` (KEYS and VALUES): to fill and drain the units, until the next command for them
+    may begin. ``settle``: how much later all results of a COMPUTE are written. ``address``: from a request
     until DRAM has its address; ``fetch``: from a command's last beat until it may be decoded; ``issue``: from then
     until it begins; ``load``: from a LOAD's last beat until what needs it may begin; ``store``: of a STORE besides the
     latency. ``ahead`` commands are fetched beforehand. ``window``: beats that may be under way, and ``turn``, from the
@@ -26,9 +27,10 @@ class Rules:
 
     taps: int = 1
     latency: int = 50
-    compute: int = 37
+    compute: int = 28
     attend: int = 48
     moving: int = 27
+    settle: int = 9
     address: int = 3
     fetch: int = 4
     issue: int = 2
@@ -104,8 +106,10 @@ class Clock:
 
     def __init__(self, config: EngineConfig, rules: Rules) -> None:
         self.config, self.rules = config, rules
-        #: when the next command may be taken, when the units are idle, and when all LOADs so far have ended
+        #: when the next command may be taken, when the units are free, and when all LOADs so far have ended
         self.front, self.units, self.loads = 0, 0, 0
+        #: when all is written that the units have made
+        self._settled = 0
         #: when DRAM has given all that it was asked for, and when each command that was asked for is there
         self._port = 0
         self._fetched = deque(self._asked(0, WORDS // config.slices) for _ in range(rules.ahead))
@@ -128,7 +132,9 @@ class Clock:
             self._fetched.popleft()
             self._fetched.append(self._asked(taken, found.fetching))
             begin = taken + self.rules.issue
-            if not self._beside(command):
+            if _settles(command):
+                begin = max(begin, self._settled)
+            elif not self._beside(command):
                 begin = max(begin, self.units)
             if command.kind == Kind.LOAD and found.loading:
                 self.loads = self._asked(begin, found.loading) + self.rules.load
@@ -141,6 +147,7 @@ class Clock:
                 self.front = begin + (command.kind != Kind.END)
                 continue
             self.units = begin + found.computing + found.filling
+            self._settled = self.units + (self.rules.settle if command.kind == Kind.COMPUTE else 0)
             self.front = begin + 1
             self._moving = command.kind in (Kind.KEYS, Kind.VALUES)
         return self.now - before
@@ -165,9 +172,14 @@ class Clock:
 
     def _beside(self, command: Command) -> bool:
         """Whether it may begin while the units work."""
-        if command.kind != Kind.LOAD or command.wait or self._moving:
-            return False
-        return command.memory not in (Memory.BITS, Memory.VALUES)
+        return command.kind == Kind.LOAD and not command.wait and not self._moving
+
+
+def _settles(command: Command) -> bool:
+    """Whether it begins when all is written that the units have made."""
+    return command.kind == Kind.STORE or (
+        command.kind == Kind.LOAD and command.memory in (Memory.BITS, Memory.VALUES)
+    )
 
 
 def frame_cycles(config: EngineConfig, rules: Rules, commands: Iterable[Command]) -> int:

@@ -19,7 +19,7 @@ from bvit_hw.ops.binary_mvau import models_of
 from bvit_hw.rtl_library import source_paths
 
 #: modules that put units together, and what stands beside units in them: memories, delays
-_AROUND = ("bvit_engine", "bvit_engine_core")
+_AROUND = ("bvit_engine", "bvit_engine_core", "bvit_engine_memories")
 _BESIDE = ("bvit_engine_ram", "bvit_engine_stages")
 #: expected LUTs of a lane, or of a lane by a row: to begin with the largest
 _WEIGHTS = {"bvit_engine_vector": 5000.0, "bvit_engine_matrix": 150.0}

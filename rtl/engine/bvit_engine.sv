@@ -124,7 +124,7 @@ module bvit_engine #(
   );
 
   logic [bvit_engine_pkg::COMMAND_BITS-1:0] command;
-  logic core_start, core_done, load_we, progress;
+  logic core_start, core_done, core_idle, load_we, progress;
   logic [2:0] load_memory;
   logic [15:0] load_addr, store_addr;
   logic [15:0] write_base;
@@ -162,6 +162,7 @@ module bvit_engine #(
     .core_command(command),
     .core_start,
     .core_done,
+    .core_idle,
     .load_we,
     .load_memory,
     .load_addr,
@@ -268,6 +269,7 @@ module bvit_engine #(
     .command,
     .start(core_start),
     .done(core_done),
+    .idle(core_idle),
     .load_we,
     .load_memory,
     .load_addr,

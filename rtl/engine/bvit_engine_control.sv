@@ -5,7 +5,8 @@
 // to it, so that the next one is on its way while the data of the one before come. A command for the core waits for all
 // LOADs in front of it. While the core carries one out, LOADs that do not have to wait are carried out: those that say
 // so wait, those to the memories of bits and values, and all while the core writes weights itself. So behind the core's
-// command there are LOADs at most, and the next one for the core.
+// command there are LOADs at most, and the next one for the core. LOADs to bits and values, and STOREs, wait until the
+// core has written all: that is some cycles behind the end of its command.
 //
 // `start` begins a frame, with the three addresses, multiples of a beat's bytes; `done` is a pulse. What ends a frame
 // early is in `flags` until the next start: an error of DRAM (all beats that were asked for are awaited), a kind that
@@ -39,6 +40,7 @@ module bvit_engine_control #(
   output      logic [bvit_engine_pkg::COMMAND_BITS-1:0] core_command,
   output      logic               core_start,
   input  wire logic               core_done,
+  input  wire logic               core_idle,
   output      logic               load_we,
   output      logic [2:0]         load_memory,
   output      logic [15:0]        load_addr,
@@ -102,11 +104,13 @@ module bvit_engine_control #(
 
   // Whether it may begin beside what the core does
   logic [2:0] memory;
-  logic load_issues, now;
+  logic load_issues, now, settles;
   assign memory = command_q[AT_MEMORY+:3];
   assign core_moves = core_command[AT_KIND+:8] == 8'(KIND_KEYS) || core_command[AT_KIND+:8] == 8'(KIND_VALUES);
-  assign may_issue = !core_busy_q || (kind == 8'(KIND_LOAD) && !command_q[AT_WAIT] && !core_moves
-      && memory != 3'(MEMORY_BITS) && memory != 3'(MEMORY_VALUES));
+  assign settles = kind == 8'(KIND_STORE)
+                || (kind == 8'(KIND_LOAD) && (memory == 3'(MEMORY_BITS) || memory == 3'(MEMORY_VALUES)));
+  assign may_issue = settles ? !core_busy_q && core_idle
+                   : !core_busy_q || (kind == 8'(KIND_LOAD) && !command_q[AT_WAIT] && !core_moves);
   assign load_issues = state_q == ISSUE && kind == 8'(KIND_LOAD) && may_issue && beats_q != '0 && !load_bad_q;
   // What is no LOAD, or moves nothing, begins when all LOADs have ended.
   assign now = may_issue && !loading && !load_bad_q;

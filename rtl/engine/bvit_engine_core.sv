@@ -1,9 +1,10 @@
 // The engine without its ports to DRAM: the memories, and the units that carry out COMPUTE, ATTEND, KEYS and VALUES.
 //
-// `start` begins the command, which stays until `done`: a pulse when all that it writes is written. `load_we` writes a
-// beat of PORT bits: the columns from `load_slice` beats on of word `load_addr` of a memory; of bits and values between
-// commands only, of weights not beside KEYS and VALUES, of others what the command does not need. `store_data` is beat
-// `store_slice` of word `store_addr` of values, three cycles behind both, between commands.
+// `start` begins the command, which stays until `done`, a pulse. The next one may begin in the cycle behind it: what
+// units still write then is there before that one reads. `idle`: all is written, and no command is under way.
+// `load_we` writes a beat of PORT bits: the columns from `load_slice` beats on of word `load_addr` of a memory; of bits
+// and values while `idle` only, of weights not beside KEYS and VALUES, of others what the command does not need.
+// `store_data` is beat `store_slice` of word `store_addr` of values, three cycles behind both, while `idle`.
 `default_nettype none
 
 module bvit_engine_core #(
@@ -27,6 +28,7 @@ module bvit_engine_core #(
   /* verilator lint_on UNUSEDSIGNAL */
   input  wire logic        start,
   output      logic        done,
+  output      logic        idle,
   input  wire logic        load_we,
   input  wire logic [2:0]  load_memory,
   input  wire logic [15:0] load_addr,
@@ -41,10 +43,11 @@ module bvit_engine_core #(
   localparam int SUM = SUM_BITS;
   localparam int GROUPS = ROWS / CHANNELS;
   localparam int LANE_BEATS = CHANNELS / OCTET;      // slices of a token in a word of values
-  localparam int SLICES = PORT / 64;                 // of 64 bits in a beat
-  localparam int VALUE_BEATS = (TOKENS * LANE_BEATS + SLICES - 1) / SLICES;
   localparam int START = 6;     // from a fired turn to its first slot
   localparam int DRAIN = 24;    // from the last fired turn to the last write, beside the turn itself
+  // What of those may lie beside the next command: the vector unit has its last result before, and needs no field of
+  // the command any more; it writes bits two cycles later, and values up to six.
+  localparam int BESIDE = 9;
 
   if (ROWS % CHANNELS != 0 || CHANNELS % OCTET != 0 || ROWS > COLUMNS || TOKENS < 1 || TOKENS > COLUMNS
       || (PORT != 64 && PORT != 128) || CHANNELS < PORT / 8) begin : gen_bad
@@ -76,126 +79,73 @@ module bvit_engine_core #(
     groups <= attend ? 8'(GROUPS) : command[AT_GROUPS+:8];
   end
 
-  // What has the ports of the memories
-  logic running_q, computes, moves;
-  assign computes = running_q && compute;
-  assign moves = running_q && (keys || transpose);
-
-  // Memories
-  logic [TOKENS-1:0][OCTETS-1:0] bits_we;
-  logic [15:0] bits_waddr, bits_raddr, steps_bits_raddr, mover_bits_raddr;
-  logic [TOKENS-1:0][COLUMNS-1:0] bits_wdata, bits;
-  bvit_engine_ram #(
-    .DEPTH(BITS),
-    .COLUMN(OCTET),
-    .COLUMNS(TOKENS * OCTETS)
-  ) u_bits (
-    .clk,
-    .we(bits_we),
-    .waddr(bits_waddr),
-    .wdata(bits_wdata),
-    .raddr(bits_raddr),
-    .rdata(bits)
-  );
-  assign bits_raddr = moves ? mover_bits_raddr : steps_bits_raddr;
-
-  logic [TOKENS-1:0][CHANNELS-1:0] values_we;
-  logic [15:0] values_waddr, values_raddr, vector_values_raddr;
-  logic [TOKENS-1:0][CHANNELS-1:0][7:0] values_wdata, values;
-  bvit_engine_ram #(
-    .DEPTH(VALUES),
-    .COLUMN(8),
-    .COLUMNS(TOKENS * CHANNELS),
-    .ULTRA(ULTRA)
-  ) u_values (
-    .clk,
-    .we(values_we),
-    .waddr(values_waddr),
-    .wdata(values_wdata),
-    .raddr(values_raddr),
-    .rdata(values)
-  );
-  assign values_raddr = computes ? vector_values_raddr : store_addr;
-  logic [2:0][7:0] store_beat;
-  bvit_engine_stages #(
-    .WIDTH(8),
-    .STEPS(2)
-  ) u_store_beat (
-    .clk,
-    .rst,
-    .d(store_slice),
-    .q(store_beat)
-  );
-  logic [VALUE_BEATS-1:0][PORT-1:0] value_beats;
-  assign value_beats = (VALUE_BEATS*PORT)'(values);
-  always_ff @(posedge clk) begin
-    store_data <= '0;
-    for (int beat = 0; beat < VALUE_BEATS; beat++) begin
-      if (store_beat[2] == 8'(beat)) store_data <= value_beats[beat];
-    end
-  end
-
-  logic [ROWS-1:0] weights_we, mover_we;
-  logic [15:0] weights_waddr, weights_raddr, mover_waddr;
-  logic [ROWS-1:0][COLUMNS-1:0] weights_wdata, weights, mover_wdata;
-  bvit_engine_ram #(
-    .DEPTH(WEIGHTS),
-    .COLUMN(COLUMNS),
-    .COLUMNS(ROWS)
-  ) u_weights (
-    .clk,
-    .we(weights_we),
-    .waddr(weights_waddr),
-    .wdata(weights_wdata),
-    .raddr(weights_raddr),
-    .rdata(weights)
-  );
-
-  logic [CHANNELS/2-1:0] params_we;
+  // The memories. What a unit writes counts before what DRAM does.
+  logic running_q;
+  logic [15:0] bits_raddr, steps_bits_raddr, mover_bits_raddr, octet_addr;
+  logic bits_from_unit;
+  logic [TOKENS-1:0][COLUMNS-1:0] bits;
+  logic [TOKENS-1:0][CHANNELS-1:0] octets;
+  logic [CHANNELS-1:0] vector_we;
+  logic [15:0] vector_values_raddr, vector_waddr;
+  logic [TOKENS-1:0][CHANNELS-1:0][7:0] vector_wdata, values;
+  logic moves;
+  logic [ROWS-1:0] mover_we;
+  logic [15:0] mover_waddr, weights_raddr;
+  logic [ROWS-1:0][COLUMNS-1:0] mover_wdata, weights;
   logic [3:0][15:0] param_raddr, vector_param_raddr;
   logic [15:0] rule_param_raddr;
   logic [3:0][CHANNELS-1:0][31:0] params;
-  for (genvar copy = 0; copy < 4; copy++) begin : gen_params
-    bvit_engine_ram #(
-      .DEPTH(PARAMS),
-      .COLUMN(64),
-      .COLUMNS(CHANNELS / 2)
-    ) u_params (
-      .clk,
-      .we(params_we),
-      .waddr(load_addr),
-      .wdata({(CHANNELS/2/SLICES){load_data}}),
-      .raddr(param_raddr[copy]),
-      .rdata(params[copy])
-    );
-  end
-  assign param_raddr = {attend ? rule_param_raddr : vector_param_raddr[3], vector_param_raddr[2:0]};
-
   logic [15:0] step_raddr, tap_raddr;
   logic [63:0] step, tap;
-  bvit_engine_ram #(
-    .DEPTH(STEPS),
-    .COLUMN(64),
-    .COLUMNS(1)
-  ) u_steps (
+  assign moves = running_q && (keys || transpose);
+  assign bits_raddr = moves ? mover_bits_raddr : steps_bits_raddr;
+  assign param_raddr = {attend ? rule_param_raddr : vector_param_raddr[3], vector_param_raddr[2:0]};
+  bvit_engine_memories #(
+    .TOKENS(TOKENS),
+    .ROWS(ROWS),
+    .CHANNELS(CHANNELS),
+    .BITS(BITS),
+    .VALUES(VALUES),
+    .WEIGHTS(WEIGHTS),
+    .PARAMS(PARAMS),
+    .STEPS(STEPS),
+    .TAPS(TAPS),
+    .PORT(PORT),
+    .ULTRA(ULTRA)
+  ) u_memories (
     .clk,
-    .we(load_we && load_memory == 3'(MEMORY_STEPS)),
-    .waddr(load_addr),
-    .wdata(load_data[63:0]),
-    .raddr(step_raddr),
-    .rdata(step)
-  );
-  bvit_engine_ram #(
-    .DEPTH(TAPS),
-    .COLUMN(64),
-    .COLUMNS(1)
-  ) u_taps (
-    .clk,
-    .we(load_we && load_memory == 3'(MEMORY_TAPS)),
-    .waddr(load_addr),
-    .wdata(load_data[63:0]),
-    .raddr(tap_raddr),
-    .rdata(tap)
+    .rst,
+    .load_we,
+    .load_memory,
+    .load_addr,
+    .load_slice,
+    .load_data,
+    .store_addr,
+    .store_slice,
+    .store_data,
+    .octets_we(bits_from_unit),
+    .octet_addr,
+    .octets,
+    .bits_raddr,
+    .bits,
+    .vector_reads(running_q && compute),
+    .vector_raddr(vector_values_raddr),
+    .vector_we,
+    .vector_waddr,
+    .vector_wdata,
+    .values,
+    .moves,
+    .mover_we,
+    .mover_waddr,
+    .mover_wdata,
+    .weights_raddr,
+    .weights,
+    .param_raddr,
+    .params,
+    .step_raddr,
+    .step,
+    .tap_raddr,
+    .tap
   );
 
   // Matrix unit
@@ -344,9 +294,7 @@ module bvit_engine_core #(
   end
 
   // Vector unit
-  logic [CHANNELS-1:0] vector_we;
-  logic [15:0] vector_waddr, vector_bits_waddr, rule_bits_waddr;
-  logic [TOKENS-1:0][CHANNELS-1:0][7:0] vector_wdata;
+  logic [15:0] vector_bits_waddr, rule_bits_waddr;
   logic vector_bits_we, rule_bits_we;
   logic [TOKENS-1:0][CHANNELS-1:0] vector_bits, rule_bits;
   bvit_engine_vector #(
@@ -440,44 +388,11 @@ module bvit_engine_core #(
     .weights_wdata(mover_wdata)
   );
 
-  // What is written, in registers: a unit's results, or a beat from DRAM.
-  logic bits_from_unit;
-  logic [15:0] octet_addr;
-  logic [TOKENS-1:0][CHANNELS-1:0] octets;
   assign bits_from_unit = vector_bits_we || rule_bits_we;
   assign octet_addr = attend ? rule_bits_waddr : vector_bits_waddr;
   assign octets = attend ? rule_bits : vector_bits;
-  always_ff @(posedge clk) begin
-    bits_waddr <= bits_from_unit ? octet_addr >> 3 : load_addr;
-    values_waddr <= computes ? vector_waddr : load_addr;
-    for (int token = 0; token < TOKENS; token++) begin
-      for (int octet = 0; octet < OCTETS; octet++) begin
-        bits_we[token][octet] <= !rst && (bits_from_unit
-            ? octet / LANE_BEATS == 32'(octet_addr[2:0]) / LANE_BEATS
-            : load_we && load_memory == 3'(MEMORY_BITS) && load_slice == 8'(token / SLICES));
-        bits_wdata[token][octet*8+:8] <=
-            bits_from_unit ? octets[token][octet%LANE_BEATS*8+:8] : load_data[token%SLICES*64+octet*8+:8];
-      end
-      for (int channel = 0; channel < CHANNELS; channel++) begin
-        values_we[token][channel] <= !rst && (computes ? vector_we[channel]
-            : load_we && load_memory == 3'(MEMORY_VALUES)
-              && load_slice == 8'((token * LANE_BEATS + channel / OCTET) / SLICES));
-        values_wdata[token][channel] <= computes ? vector_wdata[token][channel]
-            : load_data[(token*LANE_BEATS+channel/OCTET)%SLICES*64+channel%OCTET*8+:8];
-      end
-    end
-    weights_waddr <= moves ? mover_waddr : load_addr;
-    for (int row = 0; row < ROWS; row++) begin
-      weights_we[row] <= !rst && (moves ? mover_we[row]
-          : load_we && load_memory == 3'(MEMORY_WEIGHTS) && load_slice == 8'(row / SLICES));
-      weights_wdata[row] <= moves ? mover_wdata[row] : load_data[row%SLICES*64+:64];
-    end
-  end
-  for (genvar slice = 0; slice < CHANNELS / 2; slice++) begin : gen_params_we
-    assign params_we[slice] = load_we && load_memory == 3'(MEMORY_PARAMS) && load_slice == 8'(slice / SLICES);
-  end
 
-  // The command's end: nothing is under way any more.
+  // The command's end: the next one may begin, and nothing is under way any more.
   localparam int LEFT_BITS = $clog2(DRAIN + 1);
   logic begun_q, start_q, busy, turn_busy_q;
   logic [LEFT_BITS-1:0] left_q;
@@ -494,14 +409,17 @@ module bvit_engine_core #(
       if (start) running_q <= 1'b1;
       else if (done) running_q <= 1'b0;
     end
-    if (start) begun_q <= !attend;
+    if (rst) begun_q <= 1'b1;
+    else if (start) begun_q <= !attend;
     else if (rule_ready) begun_q <= 1'b1;
-    if (start || start_q || busy || !begun_q) left_q <= LEFT_BITS'(DRAIN);
+    if (rst) left_q <= '0;
+    else if (start || start_q || busy || !begun_q) left_q <= LEFT_BITS'(DRAIN);
     else if (left_q != '0) left_q <= left_q - 1'b1;
   end
-  assign done = running_q && begun_q && !start && !start_q && left_q == '0;
+  assign done = running_q && begun_q && !start && !start_q && left_q <= (compute ? LEFT_BITS'(BESIDE) : '0);
+  assign idle = !running_q && !start && left_q == '0;
   logic unused;
-  assign unused = ^{sums_change, store_beat, step_tags, group_at};
+  assign unused = ^{sums_change, step_tags, group_at};
 endmodule
 
 `default_nettype wire

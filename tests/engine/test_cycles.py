@@ -13,7 +13,7 @@ from bvit_hw.engine.cycles import Clock, Cycles, Rules, cycles_of, frame_cycles
 CONFIG = EngineConfig(tokens=7, rows=32, channels=8)
 RULES = Rules(
     latency=40, compute=10, attend=20, moving=30, address=3, fetch=4, issue=2, load=7, store=12, ahead=2, window=128,
-    turn=5,
+    turn=5, settle=6,
 )  # fmt: skip
 
 COMMANDS = {
@@ -100,11 +100,18 @@ def test_loads_follow_one_another() -> None:
     assert clock.spent == Cycles(0, 0, 5000, 5 * 16)
 
 
-@pytest.mark.parametrize("load", [
-    replace(LONG, wait=True), replace(LONG, memory=Memory.BITS), replace(LONG, memory=Memory.VALUES),
-])  # fmt: skip
-def test_a_load_that_must_waits_for_the_units(load: Command) -> None:
+def test_a_load_that_must_waits_for_the_units() -> None:
+    load = replace(LONG, wait=True)
     assert frame_cycles(CONFIG, RULES, [STEPS, load, END]) == FIRST + 170 + 3 + 40 + 1000 + 7
+
+
+@pytest.mark.parametrize("memory", [Memory.BITS, Memory.VALUES])
+def test_a_load_to_results_waits_until_all_is_written(memory: Memory) -> None:
+    """Behind a COMPUTE that is six cycles later; behind KEYS nothing is left then."""
+    load = replace(LONG, memory=memory)
+    assert frame_cycles(CONFIG, RULES, [STEPS, load, END]) == FIRST + 170 + 6 + 3 + 40 + 1000 + 7
+    keys = COMMANDS["keys"][0]
+    assert frame_cycles(CONFIG, RULES, [keys, load, END]) == FIRST + 28 * 7 + 30 + 3 + 40 + 1000 + 7
 
 
 def test_no_load_lies_beside_keys() -> None:
