@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bvit_hw.engine.commands import MATRIX, MID_SHIFTS, OUT_SHIFTS, PLAIN, BitMode, Command, Kind, Step, Tap, View
@@ -33,7 +35,7 @@ def _steps(machine: Machine, rng: np.random.Generator) -> None:
 
 
 def compute(machine: Machine, rng: np.random.Generator, count: int) -> list[Command]:
-    """Operands lie in the lower half of their memory, results in the upper one."""
+    """Operands lie in one half of their memory, results in the other; the next command reads these, and so on."""
     config = machine.config
     size = config.channels // OCTET
     _steps(machine, rng)
@@ -70,7 +72,12 @@ def compute(machine: Machine, rng: np.random.Generator, count: int) -> list[Comm
             base = upper + int(rng.integers(0, upper - words + 1))
             values_out, fold_base = _packed(n, base, groups * max(out_bytes, 1)), 0
         at = upper_octets + int(rng.integers(0, (upper_octets - octets) // size + 1)) * size
-        operands = [View(int(rng.integers(0, 40)), *(int(x) for x in rng.integers(0, 20, 3))) for _ in range(4)]
+        turned = len(commands) % 2 == 1
+        if turned:
+            values_out = replace(values_out, base=values_out.base - (0 if fold else upper))
+            fold_base, at = 0, at - upper_octets
+        read = upper if turned else 0
+        operands = [View(read + int(rng.integers(0, 40)), *(int(x) for x in rng.integers(0, 20, 3))) for _ in range(4)]
         apart = [int(x) for x in rng.integers(0, 9, 4)]
         commands.append(Command(
             kind=Kind.COMPUTE, groups=groups, n0=n[0], n1=n[1], n2=n[2],
@@ -78,7 +85,7 @@ def compute(machine: Machine, rng: np.random.Generator, count: int) -> list[Comm
             step_count=int(rng.integers(1, 9)) if with_steps else 0,
             tap_base=int(rng.integers(0, config.taps // 2)), tap_count=int(rng.integers(1, 9)),
             weights=View(*(int(x) for x in rng.integers(0, 1 << 16, 4))),
-            bits_in=View(int(rng.integers(0, 5)), *(int(x) for x in rng.integers(0, 3, 3))),
+            bits_in=View(turned * config.bits // 2 + int(rng.integers(0, 5)), *(int(x) for x in rng.integers(0, 3, 3))),
             values_out=values_out, bits_out=_packed(n, at, groups * size),
             param_base=int(rng.integers(0, 10)), param_stride=int(rng.integers(0, 12)),
             record=int(rng.integers(0, 8)), out_group=1 if fold else out_bytes,
