@@ -32,7 +32,9 @@ VARIANTS = {
     "no command is fetched beforehand": Rules(ahead=1),
     "two taps": Rules(taps=2),
     "four taps": Rules(taps=4),
-    "four taps, and commands that begin while the one before drains": Rules(taps=4, compute=8, attend=16, moving=8, settle=0),
+    "four taps, and commands that begin while the one before drains": Rules(
+        taps=4, compute=8, attend=16, moving=8, settle=0
+    ),
 }
 
 
