@@ -42,6 +42,7 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
     # the entrance: a frame is too long unseen, a dropped beat keeps its place, a hole in TKEEP is not seen
     ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "too_long = counts", "too_long = 1'b0"),
     ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "write = counts && !spoilt", "write = counts"),
+    ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "few && left[1:0] != 2'd3", "few && !left[1]"),
     ("frame_guard[BEATS=1,DEPTH=5,FRAMES=2]", "bvit_frame_guard.sv", "CHECK_KEEP && !(&s_axis_tkeep)", "1'b0"),
     # the join: a result without its inputs
     ("join[DEPTH0=2,DEPTH1=2]", "bvit_channel_affine.sv", "STAGES-2:0], all_valid", "STAGES-2:0], 1'b1"),

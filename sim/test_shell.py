@@ -159,7 +159,7 @@ MUTATIONS = [
     ("bvit_frame_guard.sv", "write_q == AddrW'(Size - 1)", "write_q == AddrW'(Size - 2)"),
     ("bvit_frame_guard.sv", "counts && spoilt;", "counts && spoilt && ends;"),
     ("bvit_frame_guard.sv", "      beat_q <= '0;\n      frame_q", "      frame_q"),
-    ("bvit_frame_guard.sv", "few && left[1:0] != 2'd3", "few && !left[1]"),
+    ("bvit_frame_guard.sv", "few && !left[1]", "few && left[1:0] != 2'd3"),
     ("bvit_frame_guard.sv", "if (take && s_axis_tlast) frame_q <= '0;\n      else if", "if"),
     ("bvit_frame_guard.sv", "s_axis_tlast || (full_q && !final_q)", "s_axis_tlast"),
     ("bvit_frame_guard.sv", "&& s_axis_tlast && !final_q", "&& s_axis_tlast && 1'b0"),

@@ -92,6 +92,7 @@ def test_timing_is_estimated(report: Report, built: Path) -> None:
     assert between is not None and between.ns == paths["between"][0]["ns"] and len(between.units) >= 2
     assert any(path["units"][0] == "border.guard" for path in paths["between"])
     assert any(path["units"][-1] == "border.logits" for path in paths["between"])
+    assert timing.endangers == {} and between.ns <= 10
     assert timing.slowest.ns <= 8, "inside an operator of the shipped folding; 12.4 before attention's rows waited"
     assert 1 <= len(timing.ready_chain) <= 6, "chains are bounded by graph/ready_chains.py"
     assert timing.enable.fan_out > 100 and 0 < timing.control_sets < timing.control_sets_available
