@@ -108,6 +108,7 @@ def test_kernels_on_four_dies_behind_axi(tmp_path: Path) -> None:
 DIE_MUTATIONS = [
     ("bvit_entry_register.sv", "m_axis_tready || drain", "m_axis_tready"),
     ("bvit_entry_register.sv", "m_axis_tready || drain", "drain"),
+    ("bvit_entry_register.sv", "valid && !drain", "valid"),
     ("bvit_reset_chain.sv", "      hold_q <= 1'b1;", "      hold_q <= 1'b0;"),
     ("bvit_reset_chain.sv", "else hold_q <= 1'b0;", "else hold_q <= 1'b1;"),
     ("bvit_reset_chain.sv", "busy_q <= busy_q && held", "busy_q <= 1'b1"),
