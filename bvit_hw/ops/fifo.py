@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from bvit_hw.errors import ConfigError
 from bvit_hw.ops.base import CostTerms, Params, Resources, RtlInstance, clog2
-from bvit_hw.ops.glue_common import SameLanesOp
+from bvit_hw.ops.glue_common import BufferOp
 
 #: style -> parameter STYLE of bvit_fifo.sv
 STYLES = {"small": 0, "large": 1, "ultra": 2}
@@ -16,7 +16,7 @@ MEMORY_KINDS = {"registers": "ff", "LUT RAM": "lut", "block RAM": "bram18", "Ult
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fifo(SameLanesOp):
+class Fifo(BufferOp):
     """Holds ``depth`` beats.
 
     ``style`` "small" uses registers (depth 2) or LUT RAM, "large" block RAM, "ultra" UltraRAM where the target has it.
@@ -43,16 +43,6 @@ class Fifo(SameLanesOp):
     def fifo_depth(self) -> int:
         """As configured."""
         return self.depth
-
-    @property
-    def ready_passes(self) -> bool:
-        """Its ready is a register."""
-        return False
-
-    @property
-    def ready_tables(self) -> int:
-        """None."""
-        return 0
 
     @property
     def fifo_memory(self) -> str:

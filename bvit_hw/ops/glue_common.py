@@ -78,3 +78,18 @@ class SameLanesOp(GlueOp):
     def outputs(self) -> tuple[Stream, ...]:
         """The same stream."""
         return (self.stream,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BufferOp(SameLanesOp):
+    """Base of those that hold beats: their ready is a register."""
+
+    @property
+    def ready_passes(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def ready_tables(self) -> int:
+        """None."""
+        return 0

@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from bvit_hw.ops.base import CostTerms, Intake, Params, RtlInstance
 from bvit_hw.ops.fifo import Fifo
-from bvit_hw.ops.glue_common import SameLanesOp
+from bvit_hw.ops.glue_common import BufferOp
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamRegister(SameLanesOp):
+class StreamRegister(BufferOp):
     """Two registers for beats: what it gives comes from flip-flops, its ready as well.
 
     It is a FIFO of two beats in RTL, but none that sizing may take away or make deeper.
@@ -28,16 +28,6 @@ class StreamRegister(SameLanesOp):
     def intake(self) -> Intake:
         """A beat a cycle while its output is taken."""
         return Intake.FLOWS
-
-    @property
-    def ready_passes(self) -> bool:
-        """Its ready is a register."""
-        return False
-
-    @property
-    def ready_tables(self) -> int:
-        """None."""
-        return 0
 
     @property
     def _fifo(self) -> Fifo:
