@@ -12,7 +12,14 @@ from bvit_hw.flows import cache
 from tests.odd_names import ODD
 from tests.paper_files import model, paper
 
-__all__ = ["model", "odd", "paper", "temporary"]
+__all__ = ["model", "odd", "paper", "run_folder", "temporary"]
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A temporary folder that all processes of a test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
 
 
 @pytest.fixture

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from bvit_hw.ops.base import IntArray
     from bvit_hw.runtime.model_info import ModelInfo
 
-#: with stalls: DRAM's latency, and in how many of 16 cycles its channels hesitate
-_HESITANT = (100, 4)
 _INFO_TABLE = ("identity", "version", "address_bits")
 
 
@@ -102,6 +100,7 @@ class EngineBuild:
 
     def simulator(self, stalls: bool) -> ObservedEngine:
         """The simulation of the build's own RTL."""
+        from bvit_hw.engine.cycles import HESITANT_DRAM
         from bvit_hw.flows.observed_engine import ObservedEngine
         from bvit_hw.pipeline.engine_steps.package import VLNV
         from bvit_hw.pipeline.steps.generate import TOP
@@ -119,7 +118,7 @@ class EngineBuild:
             model=self.build.folder / "package" / "model.json",
             device=device,
             own=rtl,
-            hesitates=_HESITANT if stalls else None,
+            hesitates=HESITANT_DRAM if stalls else None,
             jobs=self.jobs,
         )
 

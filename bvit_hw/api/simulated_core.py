@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 #: images of a run where none are named
 _FEW = 4
-#: chances, of 256, with which source and sink take part in a cycle of a run with stalls
-_HESITANT: dict[str, Any] = {"source_chance": 150, "sink_chance": 60, "seed": 7}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +51,10 @@ class SimulatedCore:
 
     def run(self, frames: int, *, stalls: bool, trace: Trace | None = None) -> CoreRun:
         """The images, repeated to ``frames``; a build's own files, and waveforms of them."""
+        from bvit_hw.flows.core_sim import HESITANT
         from bvit_hw.flows.parts_sim import core_simulator, is_large
 
-        how = _HESITANT if stalls else {}
+        how = HESITANT if stalls else {}
         if trace is None and self.own is None:
             return core_simulator(self.graph, self.say, jobs=self.jobs, **how)(self.graph, self.images, frames=frames)
         if not is_large(self.graph):
@@ -100,9 +99,10 @@ class SimulatedCore:
             return streams, None, recording.stuck
 
     def _parts(self, stalls: bool) -> ObservedParts:
+        from bvit_hw.flows.core_sim import HESITANT
         from bvit_hw.flows.observed_parts import ObservedParts
 
-        return ObservedParts(own=self.own, jobs=self.jobs, tell=self.say, **(_HESITANT if stalls else {}))
+        return ObservedParts(own=self.own, jobs=self.jobs, tell=self.say, **(HESITANT if stalls else {}))
 
     def _part(self, operators: Sequence[str]) -> int:
         """The part that all operators are in; ConfigError where there is none such."""
@@ -124,9 +124,10 @@ class SimulatedCore:
         )
 
     def _observer(self, stalls: bool) -> ObservedSimulator:
+        from bvit_hw.flows.core_sim import HESITANT
         from bvit_hw.flows.observed_sim import ObservedSimulator
 
-        return ObservedSimulator(own=self.own, jobs=self.jobs, **(_HESITANT if stalls else {}))
+        return ObservedSimulator(own=self.own, jobs=self.jobs, **(HESITANT if stalls else {}))
 
     def named(self, operators: Sequence[str]) -> tuple[str, ...]:
         """The operators as the graph calls them; ConfigError for one that there is not."""

@@ -47,6 +47,8 @@ class Rules:
 
 #: by which programmes are made where nothing else is said
 RULES = Rules()
+#: DRAM in a run with stalls: its latency in cycles, and in how many of 16 cycles its channels hesitate
+HESITANT_DRAM = (100, 4)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,8 @@ FLAGS = (
     "-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "fast", "--x-initial", "fast", "+define+BVIT_MEASURE",
     "--output-split", "20000",
 )  # fmt: skip
+#: arguments of a simulator whose source and sink hesitate
+HESITANT: Mapping[str, Any] = {"source_chance": 150, "sink_chance": 60, "seed": 7}
 #: cycles without a beat in or out, in frames of the model, after which a run is called stuck
 _PATIENCE_FRAMES = 24
 #: Cycles a second below which a simulation is given up. The paper's network at 12,544 cycles a frame, the largest core

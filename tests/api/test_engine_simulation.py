@@ -18,9 +18,8 @@ pytestmark = pytest.mark.sim
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    base = tmp_path_factory.getbasetemp()
-    return engine_board.shared_build(base if worker_id == "master" else base.parent)
+def made(run_folder: Path) -> Path:
+    return engine_board.shared_build(run_folder)
 
 
 @pytest.fixture

@@ -28,9 +28,8 @@ from tests.run_notebook_of import execute
 
 
 @pytest.fixture(scope="session")
-def built_engine(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    base = tmp_path_factory.getbasetemp()
-    return engine_board.shared_build(base if worker_id == "master" else base.parent)
+def built_engine(run_folder: Path) -> Path:
+    return engine_board.shared_build(run_folder)
 
 
 @pytest.fixture

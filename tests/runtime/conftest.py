@@ -11,9 +11,8 @@ from tests.emulators.device_stand_in import shared_stand_in
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    base = tmp_path_factory.getbasetemp()
-    return shared_stand_in(base if worker_id == "master" else base.parent)
+def shared(run_folder: Path) -> Path:
+    return shared_stand_in(run_folder)
 
 
 @pytest.fixture

@@ -24,9 +24,8 @@ from tests.runtime import engine_cases
 
 
 @pytest.fixture(scope="session")
-def shared_engine(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    base = tmp_path_factory.getbasetemp()
-    return engine_stand_in.shared_engine(base if worker_id == "master" else base.parent)
+def shared_engine(run_folder: Path) -> Path:
+    return engine_stand_in.shared_engine(run_folder)
 
 
 @pytest.fixture

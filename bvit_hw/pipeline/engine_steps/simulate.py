@@ -10,7 +10,7 @@ import numpy as np
 from bvit_hw.data.labelled import accuracy_of
 from bvit_hw.disk import scratch
 from bvit_hw.engine.board_engine import engine_of
-from bvit_hw.engine.cycles import RULES
+from bvit_hw.engine.cycles import HESITANT_DRAM, RULES
 from bvit_hw.errors import LoweringError
 from bvit_hw.flows.device_model import build_engine_device
 from bvit_hw.pipeline.artefacts import PROGRAMME_FILE, Artefacts
@@ -26,8 +26,6 @@ from bvit_hw.runtime.sim_direct import open_engine_direct
 MOST_CYCLES = 12_000_000
 #: how far the model of cycles may be from the simulation, where DRAM does not hesitate
 TOLERANCE = 0.05
-#: of the frames that go through it once more: DRAM's latency, and in how many of 16 cycles its channels hesitate
-_HESITANT = (100, 4)
 
 
 def frames_that_fit(asked: int, there: int, cycles: int) -> int:
@@ -68,7 +66,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
                 frames.append(engine.counters())
             logits = np.array(found, dtype=np.int64)
             _equal(logits, wanted, "")
-            link.model.dram(*_HESITANT)
+            link.model.dram(*HESITANT_DRAM)
             _equal(engine.logits_int(images[:1]), wanted[:1], " with DRAM that is slow and hesitates")
             hesitant = engine.counters()["latency_cycles"]
             link.model.close()
@@ -85,7 +83,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         "cycles_simulated": cycles,
         "latency_cycles": frames[-1]["latency_cycles"],
         "waiting": {name: frames[-1][f"{name}_cycles"] for name in ("core", "fetch", "load", "store")},
-        "dram": {"latency": RULES.latency, "hesitant_latency": _HESITANT[0], "hesitates_in_16": _HESITANT[1]},
+        "dram": {"latency": RULES.latency, "hesitant_latency": HESITANT_DRAM[0], "hesitates_in_16": HESITANT_DRAM[1]},
         "cycles_hesitant": hesitant,
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bvit_hw.data.labelled import accuracy_of
 from bvit_hw.errors import LoweringError
+from bvit_hw.flows.core_sim import HESITANT
 from bvit_hw.flows.parts_sim import core_simulator
 from bvit_hw.graph.fifo_sizing import TOLERANCE, check_logits
 from bvit_hw.pipeline.artefacts import Artefacts
@@ -38,7 +39,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     found, model = result.cycles_per_frame, graph.cycles
     if abs(found - model) > TOLERANCE * model:
         raise LoweringError(f"simulation: {found:.1f} cycles a frame, the model says {model}; allowed: 2 % apart")
-    hesitant = core_simulator(graph, context.say, jobs=options.jobs, source_chance=150, sink_chance=60, seed=7)
+    hesitant = core_simulator(graph, context.say, jobs=options.jobs, **HESITANT)
     check_logits(hesitant(graph, images, frames=count), wanted)
     logits = result.logits[:count]
     np.savez(context.folder / "logits.npz", logits=logits, **({} if labels is None else {"labels": labels}))
