@@ -53,14 +53,13 @@ def _cut(module: Any, register: Any) -> None:
     """Drop the bits of ``register`` that hold what another one of it holds."""
     into, out = (register.getPort(_id(port)) for port in "DQ")
     first: dict[_Bit, int] = {}
+    again = []
     for i, bit in enumerate(into.to_sigbit_vector()):
+        # An initial value may differ where what comes later does not.
         if bit.is_wire() and not out.extract(i, 1).as_bit().wire.has_attribute(_id("init")):
-            first.setdefault(_bit(bit), i)
-    again = [
-        (i, first[_bit(bit)])
-        for i, bit in enumerate(into.to_sigbit_vector())
-        if first.get(_bit(bit), i) != i and not out.extract(i, 1).as_bit().wire.has_attribute(_id("init"))
-    ]
+            same = first.setdefault(_bit(bit), i)
+            if same != i:
+                again.append((i, same))
     if not again:
         return
     dropped = {i for i, _ in again}
