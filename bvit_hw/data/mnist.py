@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bvit_hw.data.datasets import Dataset, Images, Labels, no_folder
 from bvit_hw.errors import DatasetError
 
-#: where Debian's package dataset-fashion-mnist puts its files
+FASHION_PACKAGE = "dataset-fashion-mnist"
+#: where Debian's package of that name puts its files
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 FASHION_CLASSES = (
     "t-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -91,7 +92,8 @@ def load_mnist(name: str, folder: Path, class_names: tuple[str, ...] = ()) -> Da
     file that is missing, damaged, or does not agree with the others.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: {no_folder(folder)}; {name} is read from there")
+        remedy = f" (apt install {FASHION_PACKAGE} puts it there)" if folder == FASHION_FOLDER else ""
+        raise DatasetError(f"{folder}: {no_folder(folder)}; {name} is read from there{remedy}")
     train_images, train_labels = _part(folder, "train")
     test_images, test_labels = _part(folder, "t10k")
     if train_images.shape[1:] != test_images.shape[1:]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bvit_hw.data import open_data
-from bvit_hw.data.mnist import FASHION_CLASSES, FASHION_FOLDER
+from bvit_hw.data.mnist import FASHION_CLASSES, FASHION_FOLDER, load_mnist
 from bvit_hw.errors import DatasetError
 
 
@@ -76,11 +76,14 @@ def test_damage_is_named(digits: Path, file: str, damage: object, words: str) ->
     assert words in str(caught.value) and str(digits) in str(caught.value)
 
 
-def test_what_is_missing_is_named(digits: Path) -> None:
+def test_what_is_missing_is_named(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (digits / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DatasetError, match=r"t10k-labels-idx1-ubyte: no such file, nor t10k-labels-idx1-ubyte.gz"):
         open_data(f"mnist={digits}")
-    with pytest.raises(DatasetError, match="no such folder"):
+    monkeypatch.setattr("bvit_hw.data.mnist.FASHION_FOLDER", digits / "package")
+    with pytest.raises(DatasetError, match=r"package: no such folder; .* \(apt install dataset-fashion-mnist puts"):
+        load_mnist("fashion-mnist", digits / "package")
+    with pytest.raises(DatasetError, match=r"no such folder; fashion-mnist is read from there$"):
         open_data(f"fashion-mnist={digits}/none")
 
 
