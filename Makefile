@@ -29,6 +29,7 @@ env: $(STAMP)
 $(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or later is needed; name one by: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@echo "installing into $(VENV), about 6 GB: some minutes without a word"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	@touch $@
