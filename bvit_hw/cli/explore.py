@@ -83,9 +83,8 @@ def explore_command(
 def _print(found: api.Exploration, console: Console) -> None:
     """The front, a point a row with its command below, and what became of the other trials."""
     front = found.front
-    console.print(
-        Text(f"{len(front)} points on the front of {len(found.points)}; {found.trials} trials of study {found.study}")
-    )
+    reached = f"{len(found.points)} points, {len(front)} of them on the front"
+    console.print(Text(f"{found.trials} trials of study {found.study}: {reached}"))
     others = [name for name in found.objectives if name not in ("rate", "lut", "bram18", "dsp")]
     table = Table(box=None, pad_edge=False)
     table.add_column("trial", justify="right")
@@ -109,4 +108,4 @@ def _print(found: api.Exploration, console: Console) -> None:
     if len(front) > _SHOWN:
         console.print(Text(f"and {len(front) - _SHOWN} more on the page"))
     for reason, count in list(found.dropped.items())[:5]:
-        console.print(Text(f"{count} no points: {reason}"), soft_wrap=True)
+        console.print(Text(f"no point, {count} times: {reason}"), soft_wrap=True)

@@ -92,19 +92,21 @@ class Settings:
 
     def _sampler(self, boards: int, trains: bool) -> tuple[BaseSampler, int]:
         """Optuna's sampler, and how many trials it is asked for where nothing is said."""
-        points = self.space.networks * boards * self.space.points_a_network
+        a_network = boards * self.space.points_a_network
         kind = self.sampler
         if kind == "auto":
-            kind = "grid" if not trains and points <= _ALL else "tpe"
+            kind = "grid" if not trains and self.space.networks * a_network <= _ALL else "tpe"
+        few = kind == "grid" or self.space.networks <= _ALL
+        points = self.space.looked_at()[0] * a_network if few else _ALL
         if kind == "grid":
-            legal, reasons = self.space.looked_at()
-            return BruteForceSampler(seed=self.seed), legal * boards * self.space.points_a_network + reasons.total()
+            return BruteForceSampler(seed=self.seed), points
+        some = min(_TRIALS, points)
         if kind == "nsga2":
-            return NSGAIISampler(seed=self.seed), _TRIALS
+            return NSGAIISampler(seed=self.seed), some
         if kind == "random":
-            return RandomSampler(seed=self.seed), _TRIALS
-        startup = max(5, min(10, math.ceil((self.trials or _TRIALS) / 4)))
-        return TPESampler(seed=self.seed, n_startup_trials=startup, constant_liar=True), min(_TRIALS, points)
+            return RandomSampler(seed=self.seed), some
+        startup = max(5, min(10, math.ceil((self.trials or some) / 4)))
+        return TPESampler(seed=self.seed, n_startup_trials=startup, constant_liar=True), some
 
 
 def _boards(words: Sequence[str]) -> tuple[dict[str, Board], dict[str, str]]:

@@ -21,8 +21,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 log = logging.getLogger(__name__)
 
-STAMP, WORKER, RETRY_OF, FINAL_OF, RUNGS, SURPLUS, REASON, BROKEN = (
-    "stamp", "worker", "retry_of", "final_of", "rungs", "surplus", "reason", "broken",
+STAMP, WORKER, RETRY_OF, FINAL_OF, RUNGS, SURPLUS, REASON, BROKEN, UNCOUNTED = (
+    "stamp", "worker", "retry_of", "final_of", "rungs", "surplus", "reason", "broken", "uncounted",
 )  # fmt: skip
 #: attributes that a trial which is taken again keeps
 _KEPT = (FINAL_OF, RUNGS)

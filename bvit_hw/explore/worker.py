@@ -27,6 +27,7 @@ from bvit_hw.explore.stamp import (
     RETRY_OF,
     RUNGS,
     SURPLUS,
+    UNCOUNTED,
     Lost,
     Stamp,
     is_surplus,
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 
 #: seconds between looks at what the others do, where there is nothing to do
 _WAIT = 0.5
+#: draws in a row without a new legal point after which the sampler is taken to find no more
+_VAIN_DRAWS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Search:
     board_files: Mapping[str, str] = field(default_factory=dict)
     objectives: Sequence[Objective]
     out: Path
-    #: trials of the study by all workers, finalists and those taken again not counted
+    #: trials of the study by all workers; of those that are drawn only legal networks count, and each point once
     trials: int
     data: TrainingData | None = None
     #: the weights of the one network that is folded, where it has some and nothing trains
@@ -89,9 +92,9 @@ class Worker:
                 self.say(f"trial {number}: its worker left it, or gave no sign of life; it is taken again")
             trials = self.study.get_trials(deepcopy=False)
             states = [trial.state for trial in trials]
-            fresh = _fresh(trials)
-            self.done(sum(t.state.is_finished() for t in fresh), self.search.trials)
-            if TrialState.WAITING in states or len(fresh) < self.search.trials:
+            counted = _counted(trials)
+            self.done(sum(t.state.is_finished() for t in counted), self.search.trials)
+            if TrialState.WAITING in states or (len(counted) < self.search.trials and not _drawn_in_vain(trials)):
                 self._one()
             elif TrialState.RUNNING in states:
                 time.sleep(_WAIT)
@@ -130,13 +133,14 @@ class Worker:
         if {RETRY_OF, FINAL_OF} & trial.user_attrs.keys():
             surplus = is_surplus(trial, trials)
         else:  # another worker may have been quicker
-            surplus = len([t for t in _fresh(trials) if t.number < trial.number]) >= self.search.trials
+            surplus = len([t for t in _counted(trials) if t.number < trial.number]) >= self.search.trials
         if surplus:
             trial.set_user_attr(SURPLUS, True)
             _prune(trial, "not asked for: others did it")
         try:
             config = self.search.space.config(lambda axis: _suggest(trial, axis))
         except ConfigError as error:
+            trial.set_user_attr(UNCOUNTED, "no legal network")
             _prune(trial, str(error))
         board = trial.suggest_categorical("board", list(self.search.boards))
         if board in self.search.board_files:
@@ -150,6 +154,7 @@ class Worker:
         trial.set_user_attr("network", config.model_dump(mode="json"))
         same = _same(trial, trials)
         if same is not None:
+            trial.set_user_attr(UNCOUNTED, "drawn before")
             _prune(trial, f"the same point as trial {same.number}'s")
         self.say(f"trial {trial.number}: {architecture} on {board}" + (f" at {wish}" if wish is not None else ""))
         try:
@@ -266,8 +271,19 @@ def _same(trial: optuna.Trial, trials: Sequence[FrozenTrial]) -> FrozenTrial | N
 
 
 def _fresh(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Trials that count: neither finalists nor taken again, nor one too many."""
+    """What the sampler has drawn: neither finalists nor trials taken again, nor one too many."""
     return [t for t in trials if not ({RETRY_OF, FINAL_OF, SURPLUS} & t.user_attrs.keys())]
+
+
+def _counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Of what was drawn, what a search was asked for: legal networks, each point once."""
+    return [t for t in _fresh(trials) if UNCOUNTED not in t.user_attrs]
+
+
+def _drawn_in_vain(trials: Sequence[FrozenTrial]) -> bool:
+    """Whether the last draws all were no legal network, or a point of before: a small space has no more."""
+    last = _fresh(trials)[-_VAIN_DRAWS:]
+    return len(last) == _VAIN_DRAWS and all(UNCOUNTED in t.user_attrs for t in last)
 
 
 def _prune(trial: optuna.Trial, reason: str) -> NoReturn:

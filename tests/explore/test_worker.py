@@ -21,7 +21,7 @@ from bvit_hw.explore.front import found_in
 from bvit_hw.explore.page import write_found
 from bvit_hw.explore.settings import Settings
 from bvit_hw.explore.space import read_space
-from bvit_hw.explore.stamp import FINAL_OF, RETRY_OF, RUNGS, STAMP, SURPLUS, WORKER
+from bvit_hw.explore.stamp import FINAL_OF, RETRY_OF, RUNGS, STAMP, SURPLUS, UNCOUNTED, WORKER
 from bvit_hw.explore.storage import load_study
 from bvit_hw.train.state import read_state
 from tests.explore.tiny import TRAINED_SPACE, write_space
@@ -214,7 +214,33 @@ def test_a_point_that_is_drawn_again_is_not_measured_again(tmp_path: Path) -> No
     worker._one()
     worker.study.enqueue_trial(worker.study.trials[0].params)
     worker.run()
-    first, again, _ = worker.study.get_trials(deepcopy=False)
+    first, again, *others = worker.study.get_trials(deepcopy=False)
     assert first.params == again.params
     assert (first.state, again.state) == (TrialState.COMPLETE, TrialState.PRUNED)
     assert again.user_attrs["reason"] == "the same point as trial 0's" and "point" not in again.user_attrs
+    assert sum(UNCOUNTED not in t.user_attrs for t in others) == 2, "it was no trial of the three"
+    found = found_in(worker.study, settings.space, settings.storage)
+    assert found.dropped["drawn before"] == 1 + sum(t.user_attrs.get(UNCOUNTED) == "drawn before" for t in others)
+
+
+def test_only_legal_networks_count_as_trials(tmp_path: Path) -> None:
+    text = TRAINED_SPACE.replace("[[8], [16], [24]]", "[[9], [10], [11], [12], [13], [16]]")
+    settings = _settings(tmp_path, text, objectives="rate,lut", sampler="random", trials=2)
+    worker, told = settings.worker(), []
+    worker.done = lambda count, total: told.append((count, total))
+    worker.study.enqueue_trial({"mlp_widths": "[9]"})
+    worker.run()
+    trials = worker.study.get_trials(deepcopy=False)
+    assert trials[0].user_attrs[UNCOUNTED] == "no legal network" and "no multiple" in trials[0].user_attrs["reason"]
+    assert sum(t.state == TrialState.COMPLETE for t in trials) == 2 and told[-1] == (2, 2)
+
+
+def test_a_space_of_few_points_ends_a_search_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bvit_hw.explore.worker._VAIN_DRAWS", 12)
+    settings = _settings(tmp_path, objectives="rate,lut", sampler="random", trials=20)
+    assert replace(settings, trials=None).worker().search.trials == 6, "as many as there are points"
+    worker = settings.worker()
+    worker.run()
+    trials = worker.study.get_trials(deepcopy=False)
+    done = [t for t in trials if t.state == TrialState.COMPLETE]
+    assert len(done) <= 6 and all(t.user_attrs[UNCOUNTED] == "drawn before" for t in trials[-12:])
