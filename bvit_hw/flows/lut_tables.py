@@ -4,7 +4,8 @@ A table of 64 words is a LUT6 for each bit of a word, whatever it holds. Yosys s
 and ABC puts them together again: for the weights of a wide BinaryMVAU that is nearly all of its work. This pass writes
 the cells at once. It takes the tables with a register behind them, as bvit_rom.sv has, for nothing merges into those;
 of 9 to 256 words, where ABC comes to the same counts: fewer words hold columns that are less than a table, and more are
-joined by further LUTs.
+joined by further LUTs. With ``-lattice`` the tables are LUT4, of 9 to 1,024 words: of more than 64 ABC makes twice the
+LUT4 that it takes.
 
 Yosys' own process runs this file, from a copy beside the sources: it imports nothing of bvit_hw.
 """
@@ -13,16 +14,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pyosys import libyosys as ys
 
-#: words of a table that is taken, at least and at most
-FEWEST, MOST = 9, 256
-#: inputs of the target's largest lookup table, and the cells that join two of them, then two of those
-_LUT_INPUTS = 6
-_JOINS = ("MUXF7", "MUXF8")
+#: words of the smallest table that is taken
+FEWEST = 9
 #: marks what is taken, while the registers are drawn out of it
 _MARK = "lut_table"
 
@@ -31,18 +30,42 @@ def _id(name: str) -> Any:
     return ys.IdString(f"\\{name}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """A vendor's cells. ``luts``: by their inputs, the names of inputs and output; ``joins``: what joins two tables,
+    then two of those, with its ports for the lower, the upper, the choice and the output; ``most``: words at most."""
+
+    luts: dict[int, str]
+    inputs: tuple[str, ...]
+    out: str
+    joins: tuple[tuple[str, str, str, str, str], ...]
+    most: int
+
+
+XILINX = Cells(
+    luts={4: "LUT4", 5: "LUT5", 6: "LUT6"}, inputs=("I0", "I1", "I2", "I3", "I4", "I5"), out="O",
+    joins=(("MUXF7", "I0", "I1", "S", "O"), ("MUXF8", "I0", "I1", "S", "O")), most=256,
+)  # fmt: skip
+LATTICE = Cells(
+    luts={4: "LUT4"}, inputs=("A", "B", "C", "D"), out="Z",
+    joins=(("PFUMX", "BLUT", "ALUT", "C0", "Z"), *[("L6MUX21", "D0", "D1", "SD", "Z")] * 2), most=1024,
+)  # fmt: skip
+
+
 class LutTables(ys.Pass):
     """The pass; without arguments, on what is selected."""
 
     def __init__(self) -> None:
-        super().__init__("lut_tables", f"map registered tables of {FEWEST} to {MOST} words to LUTs and MUXF7, MUXF8")
+        super().__init__("lut_tables", "map registered tables to lookup tables and what joins them")
         self._numbers = itertools.count()
+        self._family = XILINX
 
-    def execute(self, _args: Any, design: Any) -> None:
+    def execute(self, args: Any, design: Any) -> None:
         """Replace every such table of the selected modules by cells."""
         ys.log_header(design, "Executing LUT_TABLES pass.\n")
+        self._family = LATTICE if "-lattice" in [str(each) for each in args] else XILINX
         for _, cell in _cells(design):
-            if _is_table(cell):
+            if _is_table(cell, self._family.most):
                 cell.set_bool_attribute(_id(_MARK))
         ys.run_pass(f"memory_nordff a:{_MARK}", design)
         for module, cell in _cells(design):
@@ -74,22 +97,29 @@ class LutTables(ys.Pass):
 
     def _column(self, module: Any, contents: int, address: Any, out: Any) -> None:
         """Cells that put bit ``address`` of ``contents`` out."""
-        inputs = min(address.size(), _LUT_INPUTS)
+        family = self._family
+        inputs = min(address.size(), max(family.luts))
         words = 1 << inputs
+        tables = (1 << address.size()) // words
         leaves = []
-        for leaf in range((1 << address.size()) // words):
-            cell = self._cell(module, f"LUT{inputs}", {f"I{i}": address.extract(i, 1) for i in range(inputs)})
+        for leaf in range(tables):
+            ports = {name: address.extract(i, 1) for i, name in enumerate(family.inputs[:inputs])}
+            put = self._wire(module) if tables > 1 else out
+            cell = self._cell(module, family.luts[inputs], ports | {family.out: put})
             init = contents >> leaf * words & (1 << words) - 1
             cell.setParam(_id("INIT"), ys.Const.from_string(f"{init:0{words}b}"))
-            leaves.append(cell)
-        for level, join in zip(range(_LUT_INPUTS, address.size()), _JOINS, strict=False):
-            select = address.extract(level, 1)
-            leaves = [
-                self._cell(module, join, {"I0": self._out(module, low), "I1": self._out(module, high), "S": select})
-                for low, high in zip(leaves[::2], leaves[1::2], strict=True)
-            ]
-        (last,) = leaves
-        last.setPort(_id("O"), out)
+            leaves.append(put)
+        for level in range(inputs, address.size()):
+            pairs = list(zip(leaves[::2], leaves[1::2], strict=True))
+            select, leaves = address.extract(level, 1), []
+            for low, high in pairs:
+                put = self._wire(module) if len(pairs) > 1 else out
+                if level - inputs < len(family.joins):
+                    join, lower, upper, choice, end = family.joins[level - inputs]
+                    self._cell(module, join, {lower: low, upper: high, choice: select, end: put})
+                else:
+                    module.addMux(self._name(), low, high, select, put)
+                leaves.append(put)
 
     def _cell(self, module: Any, kind: str, ports: dict[str, Any]) -> Any:
         cell = module.addCell(self._name(), _id(kind))
@@ -97,11 +127,8 @@ class LutTables(ys.Pass):
             cell.setPort(_id(port), signal)
         return cell
 
-    def _out(self, module: Any, cell: Any) -> Any:
-        """The output of ``cell``, on a wire of its own."""
-        wire = ys.SigSpec(module.addWire(self._name()))
-        cell.setPort(_id("O"), wire)
-        return wire
+    def _wire(self, module: Any) -> Any:
+        return ys.SigSpec(module.addWire(self._name()))
 
     def _name(self) -> Any:
         # Counted: Module.uniquify tries every number anew, which takes minutes for a wide table.
@@ -118,13 +145,13 @@ def _number(cell: Any, parameter: str) -> int:
     return int(cell.getParam(_id(parameter)).as_int())
 
 
-def _is_table(cell: Any) -> bool:
+def _is_table(cell: Any, most: int) -> bool:
     return (
         str(cell.type) == "$mem_v2"
         and _number(cell, "WR_PORTS") == _number(cell, "OFFSET") == 0
         and _number(cell, "RD_PORTS") == 1
         and cell.getParam(_id("RD_CLK_ENABLE")).as_bool()
-        and FEWEST <= _number(cell, "SIZE") <= MOST
+        and FEWEST <= _number(cell, "SIZE") <= most
     )
 
 

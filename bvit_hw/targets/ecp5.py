@@ -9,6 +9,10 @@ from bvit_hw.targets.ecp5_delays import ECP5
 from bvit_hw.targets.memories import Memories
 from bvit_hw.targets.target import CellCounts, DspShape, Family, Target, read_coefficients
 
+_COMMAND = "synth_ecp5 -top {top} -run"
+#: as far as memories that fit no block are still whole, then what is lookup tables (flows/lut_tables.py)
+_TABLES = f"{_COMMAND} begin:map_ffram\nlut_tables -lattice\n{_COMMAND} map_ffram:"
+
 TARGET = Target(
     name="ecp5",
     families=(Family(name="ecp5", flow="nextpnr", part="LFE5"),),
@@ -27,12 +31,15 @@ TARGET = Target(
         buffer_luts_per_half=160,
         line_bit=0.9,
         line_bank=2.6,
-        table_excess=((8, 0.75), (64, 1.0), (inf, 2.0)),
+        # PFUMX and L6MUX21 join the tables of 128 words, multiplexers of two those
+        tables_joined=8,
+        join_ways=2,
+        table_excess=((8, 0.75), (1024, 1.0), (inf, 2.0)),
     ),
     dsp=DspShape(data=18, coef=18),
     vendor_cells=0,
-    synthesis="synth_ecp5 -top {top} -run begin:check",
-    netlist="synth_ecp5 -top {top}",
+    synthesis=f"{_TABLES}check",
+    netlist=_TABLES,
     cells=CellCounts(
         # a CCU2C is both LUTs of its slice
         lut={"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},

@@ -60,6 +60,9 @@ class Memories:
     line_bank: float
     #: fitted to tables of random contents, by the most words for which it holds: LUTs a bit
     table_excess: tuple[tuple[float, float], ...]
+    #: tables of a LUT each that a LUT's own multiplexers join, and how many of these a further LUT joins
+    tables_joined: int = 4
+    join_ways: int = 4
     ultra_shape: tuple[int, int] | None = None
 
     @property
@@ -93,8 +96,9 @@ class Memories:
     def table_luts(self, width: int, depth: int) -> float:
         """LUTs of a read-only memory kept in lookup tables, as Yosys counts them (random contents).
 
-        A LUT6 holds 64 words of a bit, MUXF7 and MUXF8 join four of them, then LUTs join those, which Yosys does ever
-        less well. Of eight words and fewer many columns are equal or a plain address bit.
+        A LUT holds ``table_words`` words of a bit, multiplexers beside the LUTs join ``tables_joined`` of them, then
+        LUTs join those, which Yosys does ever less well. Of eight words and fewer many columns are equal or a plain
+        address bit.
         """
         if depth <= 2:
             return 0.0
@@ -103,8 +107,8 @@ class Memories:
         excess = next(factor for words, factor in self.table_excess if depth <= words)
         if depth <= self.table_words:
             return width * excess
-        groups = -(-depth // (4 * self.table_words))
-        return width * excess * (-(-depth // self.table_words) + -(-(groups - 1) // 3))
+        groups = -(-depth // (self.tables_joined * self.table_words))
+        return width * excess * (-(-depth // self.table_words) + -(-(groups - 1) // (self.join_ways - 1)))
 
     # ---- blocks --------------------------------------------------------------------------------------------------
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
+import json
 import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from bvit_hw.graph.hw_graph import HwGraph, HwNode
 from bvit_hw.ops.base import HwOp, Resources
+from bvit_hw.ops.fifo import Fifo
 from bvit_hw.targets import XC7
+from bvit_hw.targets.ecp5 import TARGET as ECP5
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = (ROOT / "bvit_hw" / "targets" / "xc7.toml").read_text()
@@ -42,6 +47,41 @@ def test_counts_that_the_model_makes_are_fitted_without_error(script: ModuleType
         again = script.refitted(op, fitted)
         assert (again.lut, again.ff) == (pytest.approx(count.lut, rel=2e-3), pytest.approx(count.ff, rel=2e-3))
         assert (again.bram18, again.dsp) == (count.bram18, count.dsp)
+
+
+def test_scaled_coefficients_give_the_sum(script: ModuleType) -> None:
+    ops = circuits()["BinaryAttention"][:3]
+    counts = [Resources(lut=2 * op.resources().lut, ff=op.resources().ff) for op in ops]
+    old = XC7.weights("BinaryAttention", "lut")
+    assert script.scaled(ops, counts, "lut") == {name: pytest.approx(2 * w, abs=2e-3) for name, w in old.items()}
+    assert script.scaled(ops, counts, "ff") == {
+        name: pytest.approx(w, abs=2e-3) for name, w in XC7.weights("BinaryAttention", "ff").items()
+    }
+
+
+def test_a_placed_netlist_is_counted_by_instances(script: ModuleType, tmp_path: Path) -> None:
+    """Cells inside the core's instances count, by the target's rule; those of the border and of other names do not."""
+    op = Fifo(tokens=4, channels=8, bits=8, signed=True, pe=2, depth=2, style="small").on(ECP5)
+    graph = HwGraph(
+        name="g", input="x", output="a.b",
+        nodes=(
+            HwNode(name="a", op=op, params={}, inputs=("x",), outputs=("a",)),
+            HwNode(name="a.b", op=op, params={}, inputs=("a",), outputs=("a.b",)),
+        ),
+    )  # fmt: skip
+    cells = {
+        "u_accelerator.u_core.u_a.ready_q_TRELLIS_FF_Q": "TRELLIS_FF",
+        "u_accelerator.u_core.u_a.x_LUT4_Z": "LUT4",
+        "u_accelerator.u_core.u_a_b.u_deep.y_CCU2C_S0": "CCU2C",
+        "u_accelerator.u_core.s_a_LUT4_Z": "LUT4",
+        "u_accelerator.u_guard.u_a.x_LUT4_Z": "LUT4",
+    }
+    design = {"modules": {"bvit_board": {"cells": {name: {"type": kind} for name, kind in cells.items()}}}}
+    plain, packed = tmp_path / "netlist.json", tmp_path / "netlist.json.gz"
+    plain.write_text(json.dumps(design))
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    for file in (plain, packed):
+        assert script.placed(file, graph) == {"a": Resources(lut=1, ff=1), "a.b": Resources(lut=2)}
 
 
 def test_errors_are_relative_and_of_the_sum(script: ModuleType) -> None:
