@@ -224,6 +224,7 @@ MUTATIONS = [
      "values.write(typename Shape::Value(wide));"),
     ("binary_attention.hpp", "head * Shape::chunks + chunk)", "chunk)"),
     ("binary_attention.hpp", "sum_bits = Cfg::table_bits + clog2(Cfg::keys)", "sum_bits = Cfg::table_bits"),
+    ("common.hpp", "Tree<from + count / 2, count - count / 2>", "Tree<from, count - count / 2>"),
     ("frame_memory.hpp", "memory[lane][!current]", "memory[lane][current]"),
     ("frame_memory.hpp", "current = !current;", ""),
     ("frame_memory.hpp", "next_words = 0;", ""),

@@ -19,15 +19,18 @@ HEADERS = data_path("hls") / "bvit"
 
 
 def test_cycles_are_those_of_the_rtl_twin() -> None:
-    """For every kind and folding: what loops and pragmas say is ``op.cycles``, which is exact for the RTL."""
+    """For every kind and folding: what loops and pragmas say, and what the shape states, is ``op.cycles``, which is
+    exact for the RTL."""
     rng = np.random.default_rng(1)
     units = [hls_unit(op, params) for op, params in samples(rng)]
     program = bounds_program(units, HEADERS)
     printed = subprocess.run(
         [compile_program(program.text, "cycles")], capture_output=True, text=True, check=True
     ).stdout
-    for unit, (cycles, loops) in zip(units, program.cycles(printed), strict=True):
+    stated = program.stated(printed)
+    for unit, (cycles, loops), states in zip(units, program.cycles(printed), stated, strict=True):
         assert cycles == unit.op.cycles, f"{unit.op}: {cycles} cycles by its text, model {unit.op.cycles}; {loops}"
+        assert states == cycles, f"{unit.op}: its shape states {states} cycles, its loops and pragmas {cycles}"
         assert all(loop.ii == 1 for loop in loops if loop.ii), f"{unit.op}: a loop does not state II = 1"
 
 

@@ -92,6 +92,10 @@ def test_top_and_script(tmp_path: Path) -> None:
     assert "dataflow" not in top
     write(tmp_path / "b", OPS[3])
     assert "#pragma HLS dataflow" in (tmp_path / "b" / "top.cpp").read_text()
+    write(tmp_path / "c", OPS[0])
+    weights = (tmp_path / "c" / "top.cpp").read_text()
+    assert "#pragma HLS array_reshape variable = weights complete dim = 2" in weights, "one memory for all rows"
+    assert "array_partition variable = weights" not in weights
     script = (tmp_path / "a" / "run_hls.tcl").read_text()
     assert f"set_part {{{PART}}}" in script and "create_clock -period 10.000" in script
     assert script.index("csim_design") < script.index("csynth_design") < script.index("cosim_design")

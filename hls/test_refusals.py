@@ -14,12 +14,15 @@ from bvit_hw.errors import BvitError, ConfigError, ToolError
 from bvit_hw.flows.gxx import Toolchain, compile_program
 from bvit_hw.ops.base import HwOp
 from bvit_hw.ops.binarize import Binarize
+from bvit_hw.ops.binary_attention import BinaryAttention
 from bvit_hw.ops.binary_mvau import BinaryMVAU
+from bvit_hw.ops.multi_pool import MultiPool
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A change to the sample of an operator that makes it illegal, and what compiler and Python say."""
+    """A change to the sample of an operator that makes it illegal, and what compiler and Python say ("": the RTL
+    takes it)."""
 
     op_type: str
     change: dict[str, int]
@@ -36,6 +39,8 @@ WRONG = (
     Wrong("ChannelAffine", {"out_shift": 24}, "out_shift must leave a bit", "out_shift=24; allowed: below"),
     Wrong("MultiPool", {"pe": 4}, "pe must divide the channels", "pe=4 does not divide 6 channels"),
     Wrong("MultiPool", {"height": 0}, "height and width of the grid must be 1 or more", "height=0; allowed: 1 or more"),
+    Wrong("MultiPool", {"channels": 150, "pe": 150}, "pe inputs with their sums", ""),
+    Wrong("BinaryMVAU", {"cols": 4097, "simd": 4097}, "simd inputs, and pe results, must fit", ""),
     Wrong("MultiPool", {"out_shift": -1}, "out_shift must not be negative", "out_shift=-1; allowed: 0 or more"),
     Wrong("BinaryAttention", {"kp": 18}, "kp must be 1 to the number of keys", "kp=18; allowed: 1 to 17, the keys"),
     Wrong("BinaryAttention", {"mp": 0}, "mp must be 1 to the number of keys", "mp=0; allowed: 1 to 17, the keys"),
@@ -53,7 +58,9 @@ def attributes(op: HwOp, change: dict[str, int]) -> dict[str, Any]:
     return {**op.attributes(), **change}
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w.op_type}-{next(iter(w.change))}")
+@pytest.mark.parametrize(
+    "wrong", [wrong for wrong in WRONG if wrong.python], ids=lambda w: f"{w.op_type}-{next(iter(w.change))}"
+)
 def test_python_refuses(wrong: Wrong) -> None:
     op = sample(wrong.op_type)
     with pytest.raises(BvitError, match=wrong.python):
@@ -106,6 +113,16 @@ def test_no_template() -> None:
 
 
 def test_beat_too_wide() -> None:
-    op = BinaryMVAU(tokens=1, cols=40000, rows=1, simd=40000, pe=1)
-    with pytest.raises(ConfigError, match="40000 bits; the HLS templates take up to 32768"):
-        hls_unit(op, {"weights": np.ones((1, 40000), dtype=np.int64)})
+    """What Vitis HLS takes at most is 4,096 bits (UG1399), a stream's struct counted as a whole."""
+    op = BinaryMVAU(tokens=1, cols=4097, rows=1, simd=4097, pe=1)
+    with pytest.raises(ConfigError, match="4097 bits; the HLS templates take up to 4096"):
+        hls_unit(op, {"weights": np.ones((1, 4097), dtype=np.int64)})
+    fits = BinaryMVAU(tokens=1, cols=4096, rows=1, simd=4096, pe=1)
+    assert hls_unit(fits, {"weights": np.ones((1, 4096), dtype=np.int64)}).inputs[0].width == 4096
+    pool = MultiPool(height=2, width=2, channels=150, pe=150, in_bits=8, coef_bits=8, bias_bits=14, out_shift=6,
+                     out_bits=8, use_dsp=1)  # fmt: skip
+    with pytest.raises(ConfigError, match="pe=150 inputs with their window sums, 29 bits each"):
+        hls_unit(pool, pool.random_params(np.random.default_rng(1)))
+    attention = BinaryAttention(queries=1, keys=4000, heads=1, head_dim=4, kp=1000, mp=1000, table_bits=5)
+    with pytest.raises(ConfigError, match="kp=1000 entries of 5 bits side by side"):
+        hls_unit(attention, attention.random_params(np.random.default_rng(1)))

@@ -275,12 +275,17 @@ class CyclesProgram:
     text: str
     trees: tuple[_Tree, ...]
 
+    def stated(self, printed: str) -> list[int]:
+        """For each instance the cycles a frame that its shape states in C++."""
+        words = [line.split() for line in printed.splitlines()]
+        return [int(each[2]) for each in words if len(each) == 3 and each[1] == "cycles"]
+
     def cycles(self, printed: str) -> list[tuple[int, list[Loop]]]:
         """For each instance its cycles a frame and its loops."""
         bounds: dict[int, dict[int, int]] = {}
         for line in printed.splitlines():
             words = line.split()
-            if len(words) == 3 and words[0].startswith("unit"):
+            if len(words) == 3 and words[0].startswith("unit") and words[1] != "cycles":
                 bounds.setdefault(int(words[0][4:]), {})[int(words[1])] = int(words[2])
         found = []
         for index, tree in enumerate(self.trees):
@@ -303,7 +308,8 @@ def bounds_program(units: Sequence[HlsUnit], headers: Path) -> CyclesProgram:
         members = " ".join(f"static constexpr int {name} = {value};" for name, value in unit.config.items())
         writer = _Writer(functions, f"unit{index}")
         trees.append(writer.call(functions[unit.function], [f"Config{index}"], unit.function))
-        text += [f"struct Config{index} {{ {members} }};", f"static void unit{index}() {{", *writer.lines, "}"]
+        states = f'std::printf("unit{index} cycles %lld\\n", {unit.instance.shape}<Config{index}>::cycles + 0);'
+        text += [f"struct Config{index} {{ {members} }};", f"static void unit{index}() {{", states, *writer.lines, "}"]
         main.append(f"unit{index}();")
     return CyclesProgram(text="\n".join([*text, *main, "}", ""]), trees=tuple(trees))
 

@@ -392,7 +392,9 @@ class BinaryAttention(HwOp):
     def hls(self, params: Params) -> HlsInstance:
         """``binary_attention`` with the table and the threshold, which is cut as in :meth:`rtl`."""
         self.check_params(params)
-        if max(self.kp * self.table_bits, (self.key_groups + 1) * self.kp) > MAX_BEAT_BITS:
+        value_groups = -(-self.keys // self.mp)
+        words = (self.kp * self.table_bits, (self.key_groups + 1) * self.kp, (value_groups + 1) * self.mp)
+        if max(words) > MAX_BEAT_BITS:
             raise ConfigError(
                 f"BinaryAttention: kp={self.kp} entries of {self.table_bits} bits side by side, keys={self.keys}; "
                 f"the HLS template takes up to {MAX_BEAT_BITS} bits; fold further, or choose the RTL"

@@ -287,7 +287,9 @@ class BinaryMVAU(HwOp):
                     values=weights,
                     bits=self.simd,
                     signed=False,
-                    partition=(2,),
+                    # One memory with all rows' words side by side, as the RTL has it: a memory a row takes four times
+                    # the blocks where the words are narrow.
+                    reshape=(2,),
                     storage="bram" if self.use_bram else "lutram",
                 )
             },

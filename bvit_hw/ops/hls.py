@@ -10,8 +10,8 @@ import numpy as np
 
 from bvit_hw.errors import ConfigError
 
-#: the widest beat of a stream that the templates are compiled for (AP_INT_MAX_W in hls/bvit/common.hpp)
-MAX_BEAT_BITS = 32768
+#: the widest beat of a stream: what Vitis HLS allows for AP_INT_MAX_W (UG1399), which hls/bvit/common.hpp sets to it
+MAX_BEAT_BITS = 4096
 Storage = Literal["auto", "bram", "lutram"]
 
 

@@ -274,10 +274,12 @@ class MultiPool(PoolOp):
     def hls(self, params: Params) -> HlsInstance:
         """``multi_pool``: coefficients 4 x beats x lanes in the order h3, w3, h5, w5, bias beats x lanes."""
         self.check_params(params)
-        if self.pe * (self.in_bits + 3) > MAX_BEAT_BITS:
+        # What goes from the columns to the rows: an input, and its sums of three and of five.
+        column = 3 * self.in_bits + 5
+        if self.pe * column > MAX_BEAT_BITS:
             raise ConfigError(
-                f"MultiPool: pe={self.pe} window sums of {self.in_bits + 3} bits side by side; the HLS template takes "
-                f"up to {MAX_BEAT_BITS} bits: fold further, or choose the RTL"
+                f"MultiPool: pe={self.pe} inputs with their window sums, {column} bits each, side by side; the HLS "
+                f"template takes up to {MAX_BEAT_BITS} bits: fold further, or choose the RTL"
             )
         folded = (self.beats, self.pe)
         storage: Storage = "bram" if self._coef_block else "lutram"
@@ -291,14 +293,14 @@ class MultiPool(PoolOp):
                     values=np.asarray(params["coef"], dtype=np.int64).reshape(4, *folded),
                     bits=self.coef_bits,
                     signed=True,
-                    partition=(1, 3),
+                    reshape=(1, 3),
                     storage=storage,
                 ),
                 "bias": HlsTable(
                     values=np.asarray(params["bias"], dtype=np.int64).reshape(folded),
                     bits=self.bias_bits,
                     signed=True,
-                    partition=(2,),
+                    reshape=(2,),
                     storage=storage,
                 ),
             },

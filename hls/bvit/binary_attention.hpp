@@ -49,7 +49,8 @@ struct BinaryAttentionShape {
   static constexpr int key_groups = groups_of(Cfg::kp, Cfg::keys);    // steps of a row's scores
   static constexpr int value_groups = groups_of(Cfg::mp, Cfg::keys);  // steps of an output beat
   static constexpr int last_keys = Cfg::keys - (key_groups - 1) * Cfg::kp;  // of a row's last group
-  static_assert(Cfg::kp * Cfg::table_bits <= AP_INT_MAX_W && (key_groups + 1) * Cfg::kp <= AP_INT_MAX_W,
+  static_assert(Cfg::kp * Cfg::table_bits <= AP_INT_MAX_W && (key_groups + 1) * Cfg::kp <= AP_INT_MAX_W &&
+                    (value_groups + 1) * Cfg::mp <= AP_INT_MAX_W,
                 "BinaryAttention: kp entries, and a row's groups with one more, must fit a word of AP_INT_MAX_W bits.");
   static constexpr int chunks = Cfg::head_dim / Cfg::pe;    // output beats of a row
   static constexpr int row_beats = Cfg::head_dim / Cfg::simd;
@@ -57,6 +58,10 @@ struct BinaryAttentionShape {
   // v comes `simd` and is kept `pe` channels wide: the wider of them is `value_parts` of the other.
   static constexpr int value_parts = max_of(Cfg::simd, Cfg::pe) / min_of(Cfg::simd, Cfg::pe);
   static constexpr int wide_values = Cfg::keys * Cfg::heads * Cfg::head_dim / max_of(Cfg::simd, Cfg::pe);
+
+  static constexpr long long cycles =
+      longer((long long)rows * max_of(max_of(row_beats, key_groups), chunks * value_groups),
+             (long long)key_rows * Cfg::head_dim / min_of(Cfg::simd, Cfg::pe));
 
   // Words of a frame that are not stored while the frame before it is worked on, however early they come.
   static constexpr int late_keys = max_of(key_rows - rows * key_groups, 0);
@@ -175,6 +180,7 @@ void score_rows(hls::stream<typename BinaryAttentionShape<Cfg>::Head>& rows,
                 const typename BinaryAttentionShape<Cfg>::Table& table) {
   using Shape = BinaryAttentionShape<Cfg>;
   static FrameMemory<typename Shape::Head, Cfg::kp, Cfg::keys, Cfg::heads> memory;
+#pragma HLS disaggregate variable = memory
 
 missing_keys:
   while (!memory.next_complete()) {
@@ -199,6 +205,8 @@ queries:
           sum = 0;
         }
         typename Shape::Entries scored;
+        typename Shape::Entry of_keys[Cfg::kp];
+#pragma HLS array_partition variable = of_keys complete
       lanes:
         for (int l = 0; l < Cfg::kp; ++l) {
 #pragma HLS unroll
@@ -207,8 +215,10 @@ queries:
           const typename Shape::Entry found = table[popcount<Cfg::head_dim>(~(row ^ key))];
           const typename Shape::Entry entry = there ? found : typename Shape::Entry(0);
           set_lane(scored, l, entry);
-          sum += entry;
+          of_keys[l] = entry;
         }
+        // One addition to the row's sum, whatever kp is: the entries are added up before.
+        sum += Tree<0, Cfg::kp>::template add_up<typename Shape::Sum>(of_keys);
         entries.write(scored);
         if (group == Shape::key_groups - 1) sums.write(sum);
       }
@@ -251,6 +261,7 @@ void sum_values(hls::stream<typename BinaryAttentionShape<Cfg>::Chosen>& chosen,
                 hls::stream<typename BinaryAttentionShape<Cfg>::Out>& out) {
   using Shape = BinaryAttentionShape<Cfg>;
   static FrameMemory<typename Shape::Value, Cfg::mp, Cfg::keys, Cfg::heads * Shape::chunks> memory;
+#pragma HLS disaggregate variable = memory
 
 missing_values:
   while (!memory.next_complete()) {
@@ -315,6 +326,7 @@ void binary_attention(hls::stream<typename BinaryAttentionShape<Cfg>::In>& q,
                       const ap_uint<entry_bits> (&table)[table_size],
                       const typename BinaryAttentionShape<Cfg>::Threshold& threshold) {
 #pragma HLS dataflow
+#pragma HLS interface ap_ctrl_none port = return
   using Shape = BinaryAttentionShape<Cfg>;
   static_assert(table_size == Cfg::head_dim + 1,
                 "BinaryAttention: the table must have head_dim + 1 entries, one for every score.");

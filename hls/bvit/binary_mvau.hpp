@@ -24,6 +24,9 @@ struct BinaryMvauShape {
   static constexpr int synapse_folds = Cfg::cols / Cfg::simd;
   static constexpr int neuron_folds = Cfg::rows / Cfg::pe;
   static constexpr int acc_bits = clog2(Cfg::cols + 1) + 1;
+  static_assert(Cfg::simd <= AP_INT_MAX_W && Cfg::pe * acc_bits <= AP_INT_MAX_W,
+                "BinaryMVAU: simd inputs, and pe results, must fit a word of AP_INT_MAX_W bits.");
+  static constexpr long long cycles = (long long)Cfg::tokens * neuron_folds * synapse_folds;
 
   using In = ap_uint<Cfg::simd>;
   using Out = ap_uint<Cfg::pe * acc_bits>;
@@ -40,6 +43,9 @@ void binary_mvau(hls::stream<typename BinaryMvauShape<Cfg>::In>& in,
   using Shape = BinaryMvauShape<Cfg>;
 
   typename Shape::In token[Shape::synapse_folds];
+  // A beat is read back when the other beats of the token have come, not earlier; of few beats each is a register.
+#pragma HLS array_partition variable = token type = cyclic factor = split_of(Shape::synapse_folds)
+#pragma HLS dependence variable = token type = inter direction = RAW distance = Shape::synapse_folds dependent = true
   typename Shape::Acc acc[Cfg::pe];
 #pragma HLS array_partition variable = acc complete
 

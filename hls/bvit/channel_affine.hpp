@@ -35,6 +35,7 @@ struct ChannelAffineShape {
   static constexpr int kMidLimit = 17;
 
   static constexpr int beats = Cfg::channels / Cfg::pe;
+  static constexpr long long cycles = (long long)Cfg::tokens * beats;
 
   // ---- input i
   static constexpr int pick(int i, int a, int b, int c, int d) {

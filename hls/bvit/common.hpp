@@ -7,7 +7,7 @@
 #define BVIT_COMMON_HPP
 
 #ifndef AP_INT_MAX_W
-#define AP_INT_MAX_W 32768  // the widest beat, and what the headers allow at most; wanted before them
+#define AP_INT_MAX_W 4096  // the widest beat, and what Vitis HLS allows at most; wanted before the headers
 #endif
 #include <ap_int.h>
 #include <hls_stream.h>
@@ -48,6 +48,13 @@ constexpr Range operator*(Range a, Range b) { return join(a * b.low, a * b.high)
 
 constexpr int max_of(int a, int b) { return a > b ? a : b; }
 constexpr int min_of(int a, int b) { return a < b ? a : b; }
+/// The larger count of cycles: a frame may take more than an int holds.
+constexpr long long longer(long long a, long long b) { return a > b ? a : b; }
+
+/// Words up to which a memory is registers: a RAM does not give back within so few cycles what was stored.
+constexpr int kFewWords = 3;
+/// In how many pieces a memory of so many words is split: each word a register of its own, or not at all.
+constexpr int split_of(int words) { return words <= kFewWords ? words : 1; }
 
 /// Whether `part` lanes or rows at once cover `whole` of them without a remainder.
 constexpr bool divides(int part, int whole) { return part > 0 && whole % part == 0; }
@@ -96,8 +103,9 @@ ap_int<out_bits> saturate(const ap_int<bits>& value) {
 template <int a_bits, int b_bits>
 ap_int<a_bits + b_bits> multiply_dsp(const ap_int<a_bits>& a, const ap_int<b_bits>& b) {
 #pragma HLS inline
-  const ap_int<a_bits + b_bits> product = a * b;
+  ap_int<a_bits + b_bits> product;
 #pragma HLS bind_op variable = product op = mul impl = dsp
+  product = a * b;
   return product;
 }
 
@@ -105,8 +113,9 @@ ap_int<a_bits + b_bits> multiply_dsp(const ap_int<a_bits>& a, const ap_int<b_bit
 template <int a_bits, int b_bits>
 ap_int<a_bits + b_bits> multiply_fabric(const ap_int<a_bits>& a, const ap_int<b_bits>& b) {
 #pragma HLS inline
-  const ap_int<a_bits + b_bits> product = a * b;
+  ap_int<a_bits + b_bits> product;
 #pragma HLS bind_op variable = product op = mul impl = fabric
+  product = a * b;
   return product;
 }
 
@@ -116,6 +125,26 @@ ap_int<a_bits + b_bits> multiply(const ap_int<a_bits>& a, const ap_int<b_bits>& 
 #pragma HLS inline
   return use_dsp ? multiply_dsp(a, b) : multiply_fabric(a, b);
 }
+
+/// Adds values up in a tree, so that the longest way goes through clog2(count) adders: values from .. from + count - 1.
+template <int from, int count>
+struct Tree {
+  template <typename Sum, typename Value, int size>
+  static Sum add_up(const Value (&values)[size]) {
+#pragma HLS inline
+    static_assert(from >= 0 && from + count <= size, "Tree: there are no such values.");
+    return Tree<from, count / 2>::template add_up<Sum>(values) +
+           Tree<from + count / 2, count - count / 2>::template add_up<Sum>(values);
+  }
+};
+template <int from>
+struct Tree<from, 1> {
+  template <typename Sum, typename Value, int size>
+  static Sum add_up(const Value (&values)[size]) {
+#pragma HLS inline
+    return values[from];
+  }
+};
 
 /// How many bits are one.
 template <int width>

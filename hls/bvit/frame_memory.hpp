@@ -9,7 +9,7 @@
 
 namespace bvit {
 
-/// To be declared static: it keeps its contents from frame to frame.
+/// To be declared static and disaggregated: it keeps its contents from frame to frame, and pragmas are its members'.
 template <typename Word, int lanes, int rows, int columns>
 class FrameMemory {
  public:

@@ -16,7 +16,7 @@
 
 namespace bvit {
 
-/// To be declared static: it keeps its contents from frame to frame.
+/// To be declared static and disaggregated: it keeps its contents from frame to frame, and pragmas are its members'.
 template <typename Word, int line, int reach>
 class LineWindow {
  public:
@@ -39,6 +39,9 @@ class LineWindow {
 #pragma HLS inline
 #pragma HLS array_partition variable = ahead complete dim = 1
 #pragma HLS array_partition variable = behind complete dim = 1
+    // Lines of few words are registers.
+#pragma HLS array_partition variable = ahead type = cyclic factor = split_of(line) dim = 2
+#pragma HLS array_partition variable = behind type = cyclic factor = split_of(line) dim = 2
     // A word is read again when a line has passed, not earlier.
 #pragma HLS dependence variable = ahead type = inter direction = RAW distance = line dependent = true
 #pragma HLS dependence variable = behind type = inter direction = RAW distance = line dependent = true

@@ -29,11 +29,13 @@ struct MultiPoolShape {
   static_assert(Cfg::in_bits > 1 && Cfg::coef_bits > 1, "MultiPool: in_bits and coef_bits must be 2 or more.");
   static_assert(Cfg::bias_bits > 0 && Cfg::out_bits > 0, "MultiPool: bias_bits and out_bits must be 1 or more.");
   static_assert(Cfg::out_shift >= 0, "MultiPool: out_shift must not be negative.");
-  static_assert(Cfg::pe * (Cfg::in_bits + 3) <= AP_INT_MAX_W && Cfg::pe * Cfg::out_bits <= AP_INT_MAX_W,
-                "MultiPool: pe window sums, and pe results, must fit a word of AP_INT_MAX_W bits.");
+  // A stream's struct counts as a whole.
+  static_assert(Cfg::pe * (3 * Cfg::in_bits + 5) <= AP_INT_MAX_W && Cfg::pe * Cfg::out_bits <= AP_INT_MAX_W,
+                "MultiPool: pe inputs with their sums, and pe results, must fit a word of AP_INT_MAX_W bits.");
 
   static constexpr int beats = Cfg::channels / Cfg::pe;  // of a token
   static constexpr int row = Cfg::width * beats;         // beats of a row
+  static constexpr long long cycles = (long long)Cfg::height * row;
 
   // Rows up and down, tokens left and right, that the widest window reaches within the grid.
   static constexpr int rows_near = min_of(2, Cfg::height - 1);
@@ -103,6 +105,7 @@ void pool_columns(hls::stream<typename MultiPoolShape<Cfg>::In>& in,
   constexpr int near = Shape::rows_near;
   constexpr int taps = 2 * near + 1;
   static LineWindow<typename Shape::In, Shape::row, near> rows;
+#pragma HLS disaggregate variable = rows
 
 first_rows:
   while (!rows.filled()) {
@@ -159,6 +162,7 @@ void pool_rows(hls::stream<typename MultiPoolShape<Cfg>::Column>& columns,
   constexpr int near = Shape::tokens_near;
   constexpr int taps = 2 * near + 1;
   static LineWindow<typename Shape::Column, Shape::beats, near> tokens;
+#pragma HLS disaggregate variable = tokens
 
 first_tokens:
   while (!tokens.filled()) {
@@ -217,6 +221,7 @@ template <typename Cfg>
 void multi_pool(hls::stream<typename MultiPoolShape<Cfg>::In>& in, hls::stream<typename MultiPoolShape<Cfg>::Out>& out,
                 const typename MultiPoolShape<Cfg>::Coef& coef, const typename MultiPoolShape<Cfg>::Bias& bias) {
 #pragma HLS dataflow
+#pragma HLS interface ap_ctrl_none port = return
   hls::stream<typename MultiPoolShape<Cfg>::Column> columns("columns");
 #pragma HLS stream variable = columns depth = 2
   pool_columns<Cfg>(in, columns);
