@@ -231,7 +231,8 @@ class IntMVAU(HwOp):
             ff={
                 "one": 1,
                 "out": self.pe * self.acc_bits,
-                "weight": 0 if memories.table_in_block(*self.weight_shape) else weights,
+                # Behind block RAM they are the multiplier's operands, which a DSP block has.
+                "weight": 0 if memories.table_in_block(*self.weight_shape) and not fabric else weights,
                 "wait": 0 if fabric else lanes * sum(min(s, 2) for s in range(self.simd)),
                 "product": fabric * self.pe * self.simd * product,
                 "tree": fabric * self.pe * tree,

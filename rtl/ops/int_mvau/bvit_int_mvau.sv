@@ -42,8 +42,11 @@ module bvit_int_mvau #(
   localparam int S_BITS = P_BITS + $clog2(SIMD);
   localparam int WORDS = ROW_FOLDS * COL_FOLDS;
   localparam int ADDR_BITS = (WORDS > 1) ? $clog2(WORDS) : 1;
-  // stages from the operand registers to the sum of SIMD products
-  localparam int SUM_STAGE = USE_DSP ? ((SIMD == 1) ? 1 : SIMD + 1) : 1 + $clog2(SIMD);
+  // Block RAM gives its word late in a cycle, and behind a deep memory its banks are chosen: then
+  // the operands have registers of their own, which a DSP block absorbs.
+  localparam int APART = WEIGHT_BLOCK ? 1 : 0;
+  // stages from the memories' words to the sum of SIMD products
+  localparam int SUM_STAGE = APART + (USE_DSP ? ((SIMD == 1) ? 1 : SIMD + 1) : 1 + $clog2(SIMD));
 
   if (PE < 1 || SIMD < 1 || ROW_FOLDS < 1 || COL_FOLDS < 1) begin : gen_illegal_folding
     $error("bvit_int_mvau: PE=%0d, SIMD=%0d, ROW_FOLDS=%0d and COL_FOLDS=%0d must be positive",
@@ -55,8 +58,8 @@ module bvit_int_mvau #(
   end
 
   logic en, out_free;
-  logic [SIMD-1:0][IN_BITS-1:0] x;
-  logic [PE-1:0][SIMD-1:0][WEIGHT_BITS-1:0] weight;
+  logic [APART:0][SIMD-1:0][IN_BITS-1:0] x;
+  logic [APART:0][PE-1:0][SIMD-1:0][WEIGHT_BITS-1:0] weight;
   logic [ADDR_BITS-1:0] addr;
   logic [SUM_STAGE:0] valid, first, last;  // bit k belongs to stage k
 
@@ -75,7 +78,7 @@ module bvit_int_mvau #(
     .s_axis_tready(s_axis_tready),
     .en,
     .addr(addr),
-    .x(x),
+    .x(x[0]),
     .valid(valid[0]),
     .first(first[0]),
     .last(last[0])
@@ -90,8 +93,17 @@ module bvit_int_mvau #(
     .clk(clk),
     .en,
     .addr(addr),
-    .data(weight)
+    .data(weight[0])
   );
+
+  if (WEIGHT_BLOCK) begin : gen_apart
+    always_ff @(posedge clk) begin
+      if (en) begin
+        x[1] <= x[0];
+        weight[1] <= weight[0];
+      end
+    end
+  end
 
   for (genvar k = 1; k <= SUM_STAGE; k++) begin : gen_flags
     always_ff @(posedge clk) begin
@@ -112,9 +124,9 @@ module bvit_int_mvau #(
   for (genvar s = 0; s < SIMD; s++) begin : gen_x
     logic [s*SKEW:0][X_BITS-1:0] wait_q;
     if (IN_SIGNED) begin : gen_signed
-      assign wait_q[0] = x[s];
+      assign wait_q[0] = x[APART][s];
     end else begin : gen_unsigned
-      assign wait_q[0] = {1'b0, x[s]};
+      assign wait_q[0] = {1'b0, x[APART][s]};
     end
     for (genvar d = 1; d <= s * SKEW; d++) begin : gen_wait
       always_ff @(posedge clk) if (en) wait_q[d] <= wait_q[d-1];
@@ -134,7 +146,7 @@ module bvit_int_mvau #(
     for (genvar s = 0; s < SIMD; s++) begin : gen_lane
       logic [s*SKEW:0][WEIGHT_BITS-1:0] wait_q;
       logic signed [P_BITS-1:0] p_q;
-      assign wait_q[0] = weight[p][s];
+      assign wait_q[0] = weight[APART][p][s];
       for (genvar d = 1; d <= s * SKEW; d++) begin : gen_wait
         always_ff @(posedge clk) if (en) wait_q[d] <= wait_q[d-1];
       end
