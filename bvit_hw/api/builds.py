@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bvit_hw.pipeline.engine import StepOutcome
     from bvit_hw.report.model import Report
     from bvit_hw.runtime.command import Run
+    from bvit_hw.runtime.pictures import Pictures
 
 #: the folder of a build where none is named
 DEFAULT_FOLDER = Path("build") / "pynq-z2"
@@ -146,7 +147,8 @@ def build(
     show_progress: bool = False,
     say: Say = log_it,
 ) -> Build:
-    """Build an accelerator: freeze, export, lower, fold, generate, simulate, synthesize, package, bitstream.
+    """Build an accelerator: freeze, export, lower, fold, generate, simulate, synthesize, timing, package,
+    bitstream.
 
     ``board`` is a name of `bvit-hw boards` or a .toml file. The network is that of ``preset``, ``network`` or
     ``checkpoint``, as in :func:`bvit_hw.api.load`. ``data`` is what accuracy is measured on, and ``images`` of it go
@@ -220,7 +222,7 @@ def build(
 
 def run(
     build: Build | str | Path,
-    images: str | Path,
+    images: np.ndarray | str | Path,
     *,
     device: str = "sim",
     batch: int | None = None,
@@ -228,11 +230,12 @@ def run(
 ) -> Run:
     """Classify pictures on the accelerator of ``build``, through the driver that goes to the board.
 
-    ``images`` is a folder of pictures (or of classes' folders), a picture, or an .npz with images (and labels).
-    ``device`` is "sim" (the Verilated accelerator, in this process) or "board" (the FPGA of the board that this runs
-    on). ``batch`` are images a transfer (None: as many as fit 1 MiB); ``programme`` is another network for a single
-    engine. The result has ``logits`` (int32, N x classes), ``class_names``, ``cycles``, ``latency_cycles``,
-    ``clock_mhz``. Raises DeviceFailure where the build has no such device, or with the driver's own words.
+    ``images`` is an array (N x H x W x C, bytes or reals in 0..1), a folder of pictures (or of classes' folders), a
+    picture, or an .npz with images (and labels); other sizes than the network's are resized. ``device`` is "sim" (the
+    Verilated accelerator, in this process) or "board" (the FPGA of the board that this runs on). ``batch`` are images a
+    transfer (None: as many as fit 1 MiB); ``programme`` is another network for a single engine. The result has
+    ``logits`` (int32, N x classes), ``class_names``, ``cycles``, ``latency_cycles``, ``clock_mhz``. Raises
+    DeviceFailure where the build has no such device, or with the driver's own words.
     """
     from bvit_hw.runtime import command, devices
     from bvit_hw.runtime.errors import DeviceError
@@ -248,7 +251,15 @@ def run(
         # Vivado's results may lie in the step's own folder, or in the package where Vivado was run by hand.
         built = [f / n for f in (folder / "bitstream", package) for n in (devices.BITSTREAM, devices.XCLBIN)]
         bitstream = next((file for file in built if file.is_file()), None)
+    pictures = images if isinstance(images, str | Path) else _named(images)
     try:
-        return command.run_command(package, device, images, batch, bitstream, programme)
+        return command.run_command(package, device, pictures, batch, bitstream, programme)
     except (DeviceError, ValueError) as error:
         raise DeviceFailure(str(error)) from error
+
+
+def _named(images: np.ndarray) -> Pictures:
+    """An array as the driver takes pictures, each with a name for what is said of it."""
+    from bvit_hw.runtime.pictures import Pictures
+
+    return Pictures([f"images[{n}]" for n in range(len(images))], [*images])

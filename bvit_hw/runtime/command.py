@@ -117,16 +117,17 @@ def run_pictures(accelerator: Classifier, pictures: Pictures) -> Run:
 def run_command(
     package: str | Path,
     device: str | None,
-    images: str | Path,
+    images: str | Path | Pictures,
     batch: int | None = None,
     bitstream: str | Path | None = None,
     programme: str | Path | None = None,
 ) -> Run:
     """Open the package's device (or load ``bitstream``, which lies elsewhere), classify what lies at ``images``.
 
-    ``programme`` is another network for a single engine than the package's.
+    ``images`` may be pictures that were read already; ``programme`` is another network for a single engine than the
+    package's.
     """
-    pictures = load_pictures(images)
+    pictures = images if isinstance(images, Pictures) else load_pictures(images)
     options = {} if programme is None else {"programme": programme}
     if bitstream is None:
         opened = connect(package, device, batch=batch, **options)

@@ -13,8 +13,8 @@ from bvit_hw.cli.group import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*/README.md"))]
-#: a block of code, and code in a line of prose
-_BLOCK, _INLINE = re.compile(r"^```[\w{}-]*\n(.*?)^```", re.M | re.S), re.compile(r"`(bvit-hw\s[^`]+)`")
+#: a block of code (any words behind its fence), and code in a line of prose
+_BLOCK, _INLINE = re.compile(r"^```[^\n]*\n(.*?)^```", re.M | re.S), re.compile(r"`(bvit-hw\s[^`]+)`")
 _CALL = re.compile(r"^(?:\$ )?(?:bvit-hw|torchrun .* -m bvit_hw\.cli) (.*)$")
 
 
@@ -81,6 +81,6 @@ def test_a_wrong_call_is_noticed(call: str, why: str) -> None:
 
 
 def test_how_calls_are_read() -> None:
-    block = "```\nbvit-hw run \\\n  --images DIR  # what\n$ bvit-hw boards | head\n```\n"
+    block = "```{code-block} toml\n\nb = 1\n```\n```\nbvit-hw run \\\n  --images DIR  # what\n$ bvit-hw boards | head\n```\n"
     text = f"{block}See `bvit-hw\nmodels` and `bvit-hw build …`."
     assert calls(text) == ["run --images DIR", "boards", "models", "build"]

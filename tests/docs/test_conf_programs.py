@@ -19,13 +19,15 @@ from bvit_hw.models import PRESETS
 from tests.docs.test_conf_commands import PAGES, calls
 
 ROOT = Path(__file__).resolve().parents[2]
-_BLOCK = re.compile(r"^```([\w-]*)\n(.*?)^```", re.M | re.S)
+_BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```", re.M | re.S)
 _INLINE = re.compile(r"`([^`]+)`")
 _PROGRAM = re.compile(r"^(?:\S+\$ |\$ )?(?:[A-Z_]+=\S+ )*((?:python3?|make|pytest) .*)$")
 #: a file or folder of ours, a module with what is in it; what has capitals stands for a name, or is in a package
 _FILE = re.compile(r"(?<![\w./-])(?:bvit_hw|rtl|sim|hls|prove|tests|benchmarks|boards)/[\w./-]*\w")
 _DOTTED = re.compile(r"^bvit_hw(?:\.\w+)+$")
 _MADE = (".bit", ".hwh", ".xclbin")
+#: a line of a block that is indented; what it does may stand behind it
+_INDENTED = re.compile(r"^ {4}((?:python3?|make|pytest) .*?)(?: {3,}.*)?$", re.M)
 #: pages that write the files they name
 WRITE_FILES = {"docs/tutorials/add_an_operator.md", "docs/tutorials/add_a_board.md", "docs/targets.md"}
 #: what a package calls the driver
@@ -40,6 +42,7 @@ def programs(text: str) -> list[str]:
             for line in re.sub(r"\\\n\s*", " ", body).splitlines():
                 if match := _PROGRAM.match(re.sub(r"(^|\s)#\s.*$", "", line).strip()):
                     found.append(match[1])
+    found += _INDENTED.findall(_BLOCK.sub("", text))
     for code in _INLINE.findall(_BLOCK.sub("", text)):
         if match := _PROGRAM.match(" ".join(code.split())):
             found.append(match[1])
@@ -206,5 +209,5 @@ def test_wrong_names_are_noticed() -> None:
 
 def test_how_programs_are_read() -> None:
     block = "```\nPATH=x pytest sim/ \\\n  -m slow  # what\n$ make docs | head\n```\n"
-    text = f"{block}See `python\na.py --b` and `make`.\n"
-    assert programs(text) == ["pytest sim/ -m slow", "make docs", "python a.py --b"]
+    text = f"{block}See `python\na.py --b` and `make`.\n\n    make x    what it does\n"
+    assert programs(text) == ["pytest sim/ -m slow", "make docs", "make x", "python a.py --b"]

@@ -1,4 +1,5 @@
-"""The tutorials are true: each is followed to the letter, in a folder of its own.
+"""The tutorials are true, and the beginning of the Python interface's page: each is followed to the letter, in a folder
+of its own.
 
 What takes minutes is made short in `make test` (``SHORT``: other numbers, or only up to a block); `make test-slow`
 follows every page as it stands. docs/tutorials/add_an_operator.md and add_a_board.md have tests of their own.
@@ -43,7 +44,7 @@ SHORT = {
 #: blocks that nobody here can run, by page: they want a board or a vendor's tool, and the page says so
 SHOWN_ONLY = {"own_pictures": 1, "paper_to_alveo": 2, "paper_on_pynq": 1, "debug_a_mismatch": 1, "../start": 1}
 #: pages that begin with the build of `make build`
-BEGIN_WITH_BUILD = ("faster_or_smaller", "../start")
+BEGIN_WITH_BUILD = ("faster_or_smaller", "../start", "../reference/api")
 #: pages that other tests follow
 ELSEWHERE = {"add_an_operator": "test_operators.py", "add_a_board": "test_boards.py"}
 
@@ -92,7 +93,7 @@ def test_every_tutorial_is_followed() -> None:
 
 
 def test_every_block_has_its_use() -> None:
-    for path in [*TUTORIALS.glob("*.md"), DOCS / "start.md"]:
+    for path in [*TUTORIALS.glob("*.md"), DOCS / "start.md", DOCS / "reference" / "api.md"]:
         if path.stem not in ELSEWHERE:
             kinds = {block.kind for block in blocks(path.read_text())}
             assert kinds <= {"sh", "python", "file", "text", "console"}, path.name
