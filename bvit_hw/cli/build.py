@@ -10,15 +10,19 @@ import click
 from rich.console import Console
 
 from bvit_hw import api
-from bvit_hw.cli.words import Command
+from bvit_hw.cli.words import Command, complete_board, complete_preset
 
 
 @click.command("build", cls=Command)
-@click.option("--board", help="What to build for: a name of `bvit-hw boards`, or a .toml file.")
+@click.option(
+    "--board", shell_complete=complete_board, help="What to build for: a name of `bvit-hw boards`, or a .toml file."
+)
 @click.option("--from-study", metavar="STORAGE", help="Build a point of `bvit-hw explore`: its study's file or URL.")
 @click.option("--trial", type=click.IntRange(min=0), help="Which point: its trial's number.")
 @click.option("--study", default="bvit-hw", help="The study's name, where it has another.")
-@click.option("--preset", help="A shipped checkpoint by name (default tiny-digits).")
+@click.option(
+    "--preset", shell_complete=complete_preset, help="A shipped checkpoint by name (default tiny-digits)."
+)
 @click.option(
     "--network", type=click.Path(path_type=Path), help="A network's .toml file: with random weights, for its hardware."
 )

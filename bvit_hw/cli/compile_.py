@@ -7,14 +7,16 @@ from pathlib import Path
 import click
 
 from bvit_hw import api
-from bvit_hw.cli.words import Command, OutputFile
+from bvit_hw.cli.words import Command, OutputFile, complete_board, complete_preset
 
 
 @click.command("compile", cls=Command)
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
-@click.option("--board", required=True, help="Whose engine: a name of `bvit-hw boards`, or a .toml file with [engine].")
+@click.option("--board", required=True, shell_complete=complete_board,
+              help="Whose engine: a name of `bvit-hw boards`, or a .toml file with [engine].")  # fmt: skip
 @click.option("-o", "--out", type=OutputFile(), required=True, help="The programme's file to write (.prog).")
-@click.option("--preset", help="A shipped checkpoint by name instead (default tiny-digits).")
+@click.option("--preset", shell_complete=complete_preset,
+              help="A shipped checkpoint by name instead (default tiny-digits).")  # fmt: skip
 @click.option(
     "--network", type=click.Path(path_type=Path), help="A network's .toml file: with random weights, for its cycles."
 )

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bvit_hw import api
 from bvit_hw.api.exploration import DEFAULT_OUT
-from bvit_hw.cli.words import Command
+from bvit_hw.cli.words import Command, complete_board, complete_preset
 
 #: points printed; the page has all
 _SHOWN = 40
@@ -20,9 +20,11 @@ _SHOWN = 40
 
 @click.command("explore", cls=Command)
 @click.option("--space", type=click.Path(path_type=Path), help="What is searched: a .toml file (docs/explore.md).")
-@click.option("--preset", help="One network instead, by its name: its foldings are searched.")
+@click.option("--preset", shell_complete=complete_preset,
+              help="One network instead, by its name: its foldings are searched.")  # fmt: skip
 @click.option("--network", type=click.Path(path_type=Path), help="One network instead: its .toml file.")
-@click.option("--board", "boards", multiple=True, required=True, help="A board, or all; may be repeated.")
+@click.option("--board", "boards", multiple=True, required=True, shell_complete=complete_board,
+              help="A board, or all; may be repeated.")  # fmt: skip
 @click.option("--objective", default="accuracy,rate,lut", show_default=True,
               help="What is searched for, with commas: accuracy, rate, lut, ff, bram18, dsp, area_time (a proxy for "
               "energy), binary_macs (a proxy for accuracy). Without accuracy nothing trains.")  # fmt: skip

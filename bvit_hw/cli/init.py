@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bvit_hw.cli.words import Command
+from bvit_hw.cli.words import Command, complete_preset
 
 #: names that are the same file, folder and word in a report everywhere
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -15,7 +15,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @click.command("init", cls=Command)
 @click.argument("name")
-@click.option("--preset", default="cifar10", show_default=True, help="The network to begin with (`bvit-hw models`).")
+@click.option("--preset", default="cifar10", show_default=True, shell_complete=complete_preset,
+              help="The network to begin with (`bvit-hw models`).")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write it in (default: this one).")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 def init_command(name: str, preset: str, out: Path | None, overwrite: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bvit_hw import api
-from bvit_hw.cli.words import Command
+from bvit_hw.cli.words import Command, complete_preset
 
 #: bvit_hw.data.augment.AUGMENTATIONS, which imports PyTorch; a test compares the two
 AUGMENTATIONS = ("affine", "paper", "crop-flip", "crop", "none")
@@ -25,7 +25,8 @@ def _say(text: str) -> None:
 
 
 @click.command("train", cls=Command)
-@click.option("--preset", help="The network (`bvit-hw models` lists them; default tiny-digits).")
+@click.option("--preset", shell_complete=complete_preset,
+              help="The network (`bvit-hw models` lists them; default tiny-digits).")  # fmt: skip
 @click.option(
     "--network",
     type=click.Path(path_type=Path),

@@ -1,4 +1,6 @@
-"""What every command refuses of the words it is given: empty ones, and names of folders where a file is written."""
+"""What every command refuses of the words it is given (empty ones, a folder's name where a file is written), and what
+a shell is offered to complete them with: names of boards and presets.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class Command(click.Command):
@@ -37,3 +40,18 @@ class OutputFile(click.Path):
         if os.path.basename(text) in ("", ".", ".."):
             self.fail(f"{text!r} names a folder; name the file to write in it", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def complete_board(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Boards whose names begin so; files, where there are none."""
+    from bvit_hw.boards import board_names
+
+    found = [CompletionItem(name) for name in board_names() if name.startswith(begun)]
+    return found or [CompletionItem(begun, type="file")]
+
+
+def complete_preset(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Presets whose names begin so."""
+    from bvit_hw.models.presets import NAMES
+
+    return [CompletionItem(name) for name in NAMES if name.startswith(begun)]

@@ -25,9 +25,17 @@ def test_what_each_shell_reads(shell: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("bvit-hw sim", "simulate"), ("bvit-hw simulate --tr", "--trace"), ("bvit-hw build --impl h", "hls")],
+    [
+        ("bvit-hw sim", ["simulate"]),
+        ("bvit-hw simulate --tr", ["--trace"]),
+        ("bvit-hw build --impl h", ["hls"]),
+        ("bvit-hw build --board pynq", ["pynq-z1", "pynq-z2"]),
+        ("bvit-hw explore --board zc", ["zcu104"]),
+        ("bvit-hw compile --board mine.t", ["mine.t"]),
+        ("bvit-hw train --preset fa", ["fashion-mnist"]),
+    ],
 )
-def test_what_it_offers(words: str, offered: str) -> None:
+def test_what_it_offers(words: str, offered: list[str]) -> None:
     environment = {
         **os.environ, "PYTHONPATH": str(ROOT), VARIABLE: "bash_complete", "COMP_WORDS": words,
         "COMP_CWORD": str(len(words.split()) - 1),
@@ -35,7 +43,7 @@ def test_what_it_offers(words: str, offered: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bvit_hw.cli"], env=environment, capture_output=True, text=True, check=False
     )
-    assert [line.split(",")[-1] for line in done.stdout.split()] == [offered], done.stderr
+    assert [line.split(",")[-1] for line in done.stdout.split()] == offered, done.stderr
 
 
 #: what a shell is told, ``FILE`` being what `bvit-hw completion` printed, to print what it offers for "bvit-hw simu"

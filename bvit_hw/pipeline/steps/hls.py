@@ -69,7 +69,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         "note": (
             f"{len(ran.units)} operators as compiled C++ templates inside the graph: logits equal to frozen on "
             f"{len(images)} images. RTL from Vitis HLS: {made}. The simulated, estimated and packaged accelerator has "
-            "these operators' SystemVerilog flavour; their Vitis HLS projects are in package/hls"
+            "these operators' SystemVerilog flavour; the step package writes their Vitis HLS projects into package/hls"
         ),
     }
 
