@@ -81,6 +81,7 @@ def test_a_wrong_call_is_noticed(call: str, why: str) -> None:
 
 
 def test_how_calls_are_read() -> None:
-    block = "```{code-block} toml\n\nb = 1\n```\n```\nbvit-hw run \\\n  --images DIR  # what\n$ bvit-hw boards | head\n```\n"
+    other = "```{code-block} toml\n\nb = 1\n```\n"
+    block = f"{other}```\nbvit-hw run \\\n  --images DIR  # what\n$ bvit-hw boards | head\n```\n"
     text = f"{block}See `bvit-hw\nmodels` and `bvit-hw build …`."
     assert calls(text) == ["run --images DIR", "boards", "models", "build"]

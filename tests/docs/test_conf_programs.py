@@ -6,6 +6,7 @@ Calls of the command line itself: test_conf_commands.py. Nothing is run here; tu
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import importlib.util
 import re
@@ -30,6 +31,8 @@ _MADE = (".bit", ".hwh", ".xclbin")
 _INDENTED = re.compile(r"^ {4}((?:python3?|make|pytest) .*?)(?: {3,}.*)?$", re.M)
 #: pages that write the files they name
 WRITE_FILES = {"docs/tutorials/add_an_operator.md", "docs/tutorials/add_a_board.md", "docs/targets.md"}
+#: what a reader of a block brings along
+READERS = {"images", "picture", "pictures", "batches"}
 #: what a package calls the driver
 DRIVER = {"bvit_hw_runtime": "bvit_hw.runtime"}
 
@@ -115,6 +118,21 @@ def imports(code: str) -> list[str]:
     return failed
 
 
+def unknown(code: str, before: set[str]) -> set[str]:
+    """Names that a block reads, and that neither it nor a block before it (``before``, which grows) makes."""
+    read: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else before).add(node.id)
+        elif isinstance(node, ast.alias):
+            before.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            before.add(node.name)
+        elif isinstance(node, ast.arg):
+            before.add(node.arg)
+    return read - before - set(dir(builtins)) - READERS
+
+
 def absent_names(text: str) -> list[str]:
     """Files that prose names, and dotted names of ours in code within prose, that are not there."""
     prose = _BLOCK.sub("", text)
@@ -159,11 +177,12 @@ def test_its_boards_and_presets_are_there(page: Path) -> None:
 
 @pages
 def test_its_python_can_be_imported(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of it is Python; what it imports is there."""
+    """All of it is Python; what it imports is there, and names do not fall from the sky."""
+    names: set[str] = set()
     monkeypatch.syspath_prepend(str(ROOT / "sim"))
     for kind, code in _BLOCK.findall(page.read_text(encoding="utf-8")):
         if kind == "python" and page.relative_to(ROOT).as_posix() not in WRITE_FILES:
-            assert imports(code) == [], code
+            assert imports(code) == [] and unknown(code, names) == set(), code
         elif kind == "python":
             ast.parse(code if not code.split("\n", 2)[1].startswith(" ") else f"class _:\n{code}")
 
@@ -205,6 +224,7 @@ def test_wrong_names_are_noticed() -> None:
     assert values("build --board pynq-z9 --preset cifar10") == ["--board pynq-z9"]
     failed = imports("from bvit_hw_runtime import connect, disconnect")
     assert failed == ["No module named 'bvit_hw.runtime.disconnect'"]
+    assert unknown("from a import b\nc = b(images, d)\nprint(c, e)", {"e"}) == {"d"}
 
 
 def test_how_programs_are_read() -> None:
