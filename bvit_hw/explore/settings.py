@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 
 from optuna.samplers import BaseSampler, BruteForceSampler, NSGAIISampler, RandomSampler, TPESampler
 
@@ -143,6 +145,20 @@ def _work(settings: Settings) -> None:
         sys.exit(2)
 
 
+def start(processes: Sequence[BaseProcess]) -> None:
+    """Start spawned processes; they import what they are given, and not the caller's script.
+
+    A script that does not ask for its ``__name__`` would run anew in each of them, from its first line on.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        for process in processes:
+            process.start()
+    finally:
+        sys.modules["__main__"] = main
+
+
 @contextmanager
 def further_workers(settings: Settings, count: int) -> Iterator[None]:
     """So many workers in processes of their own beside the block's; it waits for them."""
@@ -152,8 +168,7 @@ def further_workers(settings: Settings, count: int) -> Iterator[None]:
         # Equal seeds would draw equal trials.
         own = replace(settings, seed=None if settings.seed is None else settings.seed + n)
         others.append(context.Process(target=_work, args=(own,), name=f"bvit-worker-{n}"))
-    for process in others:
-        process.start()
+    start(others)
     try:
         yield
         for process in others:
