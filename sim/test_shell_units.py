@@ -20,7 +20,8 @@ GUARDS = [
 def test_frame_guard(tmp_path: Path) -> None:
     """Frames of any length, holes, packets and resets; a receiver that waits to be offered something, and one at rest.
 
-    A stored frame is offered four cycles after its last beat at the latest, and from then on without a bubble.
+    A stored frame is offered four cycles after its last beat at the latest, and from then on without a bubble. The
+    buffer gets full, and not before it holds DEPTH words. Packets have few frames, or as many as the field can say.
     """
     judge("bvit_frame_guard", GUARDS, """
   logic rst = 1'b1, known = 1'b0;
@@ -40,6 +41,7 @@ def test_frame_guard(tmp_path: Path) -> None:
   logic [W-1:0] due[$], frame[$];
   int complete[$];
   int frames = 0, now = 0, pace = 0, asked;
+  int stored, refused = 0;  // words that are not yet on their way out; cycles in a row without ready, but with room
   logic dropping = 1'b0, hole = 1'b0, full, ends, final_frame;
   always @(posedge clk) begin
     now <= now + 1;
@@ -49,6 +51,7 @@ def test_frame_guard(tmp_path: Path) -> None:
       if (held && !rst) assert (m_valid && m_data == held_data) else $error("an offered beat went away or changed");
       if (m_valid) assert (due.size() > 0 && m_data == due[0]) else $error("%0h comes out", m_data);
       if (due.size() > 0 && now - complete[0] > 3) assert (m_valid) else $error("a complete frame is not offered");
+      assert (refused < 4) else $error("not ready with %0d of %0d words", stored, DEPTH);
       judged <= judged + 1;
     end
     known <= known || rst;
@@ -88,7 +91,9 @@ def test_frame_guard(tmp_path: Path) -> None:
         frame.delete();
         hole = 1'b0;
       end
-    end""" + RESET_AND_RECEIVER + """
+    end
+    stored = frame.size() + (due.size() > 2 ? due.size() - 2 : 0);
+    refused <= rst || s_ready || stored >= DEPTH ? 0 : refused + 1;""" + RESET_AND_RECEIVER + """
     if (!s_valid || s_ready) begin
       s_valid <= pace[2] || $urandom_range(3) == 0;
       s_data <= W'({$urandom, $urandom});
@@ -99,7 +104,7 @@ def test_frame_guard(tmp_path: Path) -> None:
       asked = $urandom_range(3);
       // It must not change in a packet, nor in the cycle before one begins.
       if (frames == 0 && frame.size() == 0 && !dropping && asked != 3) begin
-        packet_frames <= 16'($urandom_range(3));
+        packet_frames <= asked == 2 ? {1'($urandom), 15'($urandom_range(9))} : 16'($urandom_range(3));
         s_valid <= 1'b0;
       end
     end
@@ -113,7 +118,7 @@ ENDS = [
 
 
 def test_logits_out(tmp_path: Path) -> None:
-    """Logits with gaps between, the last one late as well; packets, stalls and resets."""
+    """Logits with gaps between, the last one late as well; short and long packets, stalls and resets."""
     judge("bvit_logits_out", ENDS, """
   logic rst = 1'b1, known = 1'b0;
   logic [BITS-1:0] s_data = '0;
@@ -168,7 +173,7 @@ def test_logits_out(tmp_path: Path) -> None:
     if (!s_valid || s_ready) begin
       s_valid <= pace[2] || $urandom_range(3) == 0;
       s_data <= BITS'($urandom);
-      if (class_ == 0 && frames == 0) packet_frames <= 16'($urandom_range(3));
+      if (class_ == 0 && frames == 0) packet_frames <= 16'($urandom_range($urandom_range(9) == 0 ? 40 : 3));
     end
   end""", tmp_path, 20000, needed=["bvit_fifo.sv"])
 

@@ -49,13 +49,17 @@ def modules() -> dict[str, Path]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Item:
-    """A mutant to be tried: its number in its module, its text, the text's hash and the state of its benches."""
+    """A mutant to be tried: its number in its module, its text, the text's hash and the state of its benches.
+
+    Of one that is argued to be equivalent no proof is asked: the slow ones would run until their time is over.
+    """
 
     mutant: Mutant
     number: int
     text: str
     hash: str
     state: str
+    argued: bool
 
     def result(self, outcome: str, by: str = "", why: str = "", tests: int = 0, seconds: float = 0.0) -> Result:
         state = self.state if outcome == "survived" else ""
@@ -109,7 +113,7 @@ class _Worker:
                 more, left = left[: benches.INDIRECT], left[benches.INDIRECT :]
                 noted, words = self._run(more, {test: counts[test] for test in more}, file, kept)
         outcome, by, why = _verdict(noted, words)
-        if outcome == "survived":
+        if outcome == "survived" and not item.argued:
             outcome, by, why = proof_of(file.name, item.text)
         elif outcome in KILLS and by and not self._is_sound(by):
             outcome, why = "error", f"{by} fails with the original too"
@@ -156,7 +160,9 @@ class _Worker:
             if number in spared or not built[number]:
                 yield item
                 continue
-            outcome, by, why = proof_of(f"{item.mutant.module}.sv", item.text) if proofs else ("survived", "", "")
+            outcome, by, why = ("survived", "", "")
+            if proofs and not item.argued:
+                outcome, by, why = proof_of(f"{item.mutant.module}.sv", item.text)
             result = item.result(outcome, by, why, built[number], (time.monotonic() - started) / count)
             # Without the proofs it is tried again.
             yield result if proofs else replace(result, benches="")
@@ -284,8 +290,10 @@ def run(
             items: list[_Item] = []
             for number, mutant in enumerate(mutants_of(paths[name]), 1):
                 text = mutant.apply(source)
-                item = _Item(mutant=mutant, number=number, text=text, hash=hash_of(text), state=state)
                 argued = "equivalent" in known.get(mutant.id, {})
+                item = _Item(
+                    mutant=mutant, number=number, text=text, hash=hash_of(text), state=state, argued=argued
+                )  # fmt: skip
                 if only(mutant) and (found := journal.find(mutant, item.hash, state, argued=argued)) is not None:
                     done.append(found)
                 elif only(mutant):
