@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bvit_hw.api.pictures import checked_images
-from bvit_hw.api.words import Say, log_it, progress_of
+from bvit_hw.api.words import Say, log_it, progress_of, require
 from bvit_hw.boards import load_board
 from bvit_hw.errors import ConfigError, DeviceFailure, OutputError
 from bvit_hw.threads import usable_cores
@@ -118,6 +118,7 @@ def open_build(folder: str | Path = DEFAULT_FOLDER) -> Build:
 
 def as_build(given: Build | str | Path) -> Build:
     """The build, of which the folder may be given."""
+    require(given, (Build, str, Path), "a build is what api.build and api.open_build give, or its folder")
     return given if isinstance(given, Build) else open_build(given)
 
 
@@ -235,11 +236,13 @@ def run(
     Verilated accelerator, in this process) or "board" (the FPGA of the board that this runs on). ``batch`` are images a
     transfer (None: as many as fit 1 MiB); ``programme`` is another network for a single engine. The result has
     ``logits`` (int32, N x classes), ``class_names``, ``cycles``, ``latency_cycles``, ``clock_mhz``. Raises
-    DeviceFailure where the build has no such device, or with the driver's own words.
+    DeviceFailure where the build has no such device, or with the driver's own words; ConfigError for an array of
+    another shape.
     """
     from bvit_hw.runtime import command, devices
     from bvit_hw.runtime.errors import DeviceError
 
+    require(build, (Build, str, Path), "a build is what api.build and api.open_build give, or its folder")
     folder = build.folder if isinstance(build, Build) else Path(build)
     package = folder / "package"
     if not (package / "model.json").is_file():
@@ -259,7 +262,10 @@ def run(
 
 
 def _named(images: np.ndarray) -> Pictures:
-    """An array as the driver takes pictures, each with a name for what is said of it."""
+    """An array as the driver takes pictures, each with a name for what is said of it; ConfigError for another shape."""
     from bvit_hw.runtime.pictures import Pictures
 
+    if images.ndim != 4 or not len(images):
+        shape = " x ".join(map(str, images.shape))
+        raise ConfigError(f"images are {shape}; needed: N x H x W x C, one or more")
     return Pictures([f"images[{n}]" for n in range(len(images))], [*images])

@@ -104,8 +104,8 @@ def explore(
     ``network`` says what is searched: of a network alone its foldings. ``objective`` names two or more, with commas;
     without accuracy nothing trains. ``data`` is what is trained on (None: the base network's own). ``trials`` are those
     of the study by all workers (None: all points, or 50), ``sampler`` is one of "auto", "grid", "tpe", "nsga2",
-    "random". ``jobs`` are workers here, each a process (None: 1; without training one a core, at most 4): a script
-    that calls this needs ``if __name__ == "__main__"``. ``workers`` are processes that read pictures.
+    "random". ``jobs`` are workers here, each a process (None: 1; without training one a core, at most 4).
+    ``workers`` are processes that read pictures.
 
     ``out`` keeps explore.html, explore.json and checkpoints, and the study unless ``storage`` names a journal file or a
     database's URL, which several machines may share. A worker that gave no sign of life for ``patience`` seconds has
@@ -139,6 +139,9 @@ def explore(
 
     if sampler not in SAMPLERS:
         raise ConfigError(f"--sampler {sampler!r} is unknown; allowed: {', '.join(SAMPLERS)}")
+    for option, number in (("--trials", trials), ("--jobs", jobs)):
+        if number is not None and number < 1:
+            raise ConfigError(f"{option} {number} must be a whole number from 1 on")
     trains = any(chosen.trains for chosen in chosen_objectives(objective))
     if data is not None and not trains:
         raise ConfigError(f"--data {data}: --objective {objective} trains nothing; add accuracy, or leave it out")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bvit_hw.api.networks import FrozenNetwork, Network, as_frozen
+from bvit_hw.api.words import require
 from bvit_hw.boards import Board, load_board
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def fold(lowered: Lowered, *, target_fps: float | None = None, clock_mhz: float 
     from bvit_hw.pipeline.options import checked_clock, checked_rate
     from bvit_hw.pipeline.steps.fold import folded, folding_facts
 
+    require(lowered, (Lowered,), "api.fold takes what api.lower gives")
     board = lowered.board.model_copy(update={"clock_mhz": checked_clock(lowered.board, clock_mhz)})
     image = random_images(config_of(lowered.network.graph.config, lowered.network.name), 1)[0]
     result = folded(lowered.graph, board, image, checked_rate(target_fps))

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bvit_hw.api.words import require
 from bvit_hw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def load(
 
 def as_network(network: Network | str | Path) -> Network:
     """The network, of which the file may be given."""
+    require(network, (Network, str, Path), "a network is what api.load gives, or the path of its file")
     return network if isinstance(network, Network) else load(network)
 
 

@@ -16,7 +16,8 @@ from bvit_hw.api.builds import Build, as_build
 from bvit_hw.api.engine_simulation import EngineBuild, compare_engine
 from bvit_hw.api.hardware import Folded
 from bvit_hw.api.simulated_core import simulated_core
-from bvit_hw.api.words import Say, log_it
+from bvit_hw.api.words import Say, log_it, require
+from bvit_hw.errors import ConfigError
 from bvit_hw.threads import usable_cores
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ def simulate(
     Raises LoweringError where the core gets stuck, naming its streams; ConfigError for images that do not fit, for an
     operator that there is not, and for operators of several parts; ToolError when Verilator or the compiler fails.
     """
+    if trace is None and (operators or cycles != (0, None)):
+        raise ConfigError("cycles and operators are those of a waveform: name its file by trace")
     if isinstance(engine := _engine(accelerator, jobs, say), EngineBuild):
         return _simulated_engine(engine, images, frames, stalls, trace, cycles, operators)
     core = simulated_core(accelerator, images, jobs, say)
@@ -232,6 +235,7 @@ def compare(
 
 def _engine(accelerator: Folded | Build | str | Path, jobs: int | None, say: Say) -> EngineBuild | None:
     """The build, where it is one of a single engine."""
+    require(accelerator, (Folded, Build, str, Path), "an accelerator is a build, its folder, or what api.fold gives")
     if isinstance(accelerator, Folded):
         return None
     return EngineBuild.of(as_build(accelerator), jobs or min(usable_cores(), 4), say)

@@ -70,7 +70,8 @@ class FrozenBinaryViT(nn.Module):
         expected = (source.height, source.width, source.channels)
         if pixels.ndim != 4 or tuple(pixels.shape[1:]) != expected or pixels.dtype != torch.uint8:
             raise ConfigError(
-                f"pixels: {pixels.dtype} of shape {tuple(pixels.shape)} given; expected uint8 of (batch, *{expected})"
+                f"pixels: {pixels.dtype} of shape {tuple(pixels.shape)} given; expected uint8, "
+                f"N x {' x '.join(map(str, expected))}"
             )
         values = {self.graph.input: pixels.to(torch.int32)}
         for index, node in enumerate(self.graph.nodes):

@@ -100,7 +100,8 @@ class BinaryViT(nn.Module):
         config = self.config
         expected = (config.in_channels, config.image_size, config.image_size)
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
-            raise ConfigError(f"images: shape {tuple(images.shape)} given; expected (batch, *{expected})")
+            wanted = " x ".join(map(str, expected))
+            raise ConfigError(f"images: shape {tuple(images.shape)} given; expected N x {wanted}")
         x = self.stem(images)
         stage = 0
         for block, block_stage in zip(self.blocks, config.block_stages, strict=True):

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
 
 from bvit_hw.boards import Board, load_board
@@ -112,18 +113,22 @@ def chosen_network(
     return checkpoint, described
 
 
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, Real) else repr(value)
+
+
 def checked_rate(target_fps: float | None) -> float | None:
     """The frame rate that is asked for; ConfigError for what is none."""
-    if target_fps is not None and not LEAST_FPS <= target_fps < math.inf:
-        raise ConfigError(f"--target-fps {target_fps:g} must be a number from {LEAST_FPS:g} on")
+    if target_fps is not None and not (isinstance(target_fps, Real) and LEAST_FPS <= target_fps < math.inf):
+        raise ConfigError(f"--target-fps {_shown(target_fps)} must be a number from {LEAST_FPS:g} on")
     return target_fps
 
 
 def checked_clock(board: Board, clock_mhz: float | None) -> float:
     """The clock in MHz that is asked for, or the board's; a BvitError where the board cannot have it."""
     clock = clock_mhz if clock_mhz is not None else board.clock_mhz
-    if not 1 <= clock <= 1000:
-        raise ConfigError(f"--clock-mhz {clock:g} must lie in 1..1000")
+    if not (isinstance(clock, Real) and 1 <= clock <= 1000):
+        raise ConfigError(f"--clock-mhz {_shown(clock)} must lie in 1..1000")
     flow_of(board).check_clock(board, clock)
     return clock
 
@@ -156,6 +161,12 @@ def resolve(
     )  # fmt: skip
     checked_rate(target_fps)
     clock = checked_clock(found_board, clock_mhz)
+    counts = (("--images", simulated_images, 1), ("--jobs", jobs, 1), ("--try-fifos", tried_fifos, 0))
+    for option, count, least in counts:
+        if not (isinstance(count, Integral) and count >= least):
+            raise ConfigError(f"{option} {_shown(count)} must be a whole number from {least} on")
+    if impl not in IMPLEMENTATIONS:
+        raise ConfigError(f"--impl {impl}; allowed: {', '.join(IMPLEMENTATIONS)}")
     given = {
         "--target-fps": target_fps is not None, "--impl": impl != "auto", "--impl-of": bool(impl_of),
         "--try-fifos": tried_fifos > 0,

@@ -45,6 +45,8 @@ def test_mistakes_are_told_before_anything_is_written(tmp_path: Path, monkeypatc
         api.explore(board=(), space="space.toml")
     with pytest.raises(ConfigError, match="'annealing' is unknown; allowed: auto, grid"):
         api.explore(board="u250", space="space.toml", sampler="annealing")
+    with pytest.raises(ConfigError, match="--trials 0 must be a whole number from 1 on"):
+        api.explore(board="u250", space="space.toml", trials=0)
     with pytest.raises(ConfigError, match="a name without /"):
         api.explore(board="u250", space="space.toml", study="a/b")
     assert not Path("build").exists()

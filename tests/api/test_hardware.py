@@ -40,3 +40,15 @@ def test_what_cannot_be_is_told(lowered: api.Lowered) -> None:
         api.fold(lowered, target_fps=0)
     with pytest.raises(BoardError, match="pynq-z3"):
         api.lower(lowered.network, board="pynq-z3")
+    with pytest.raises(ConfigError, match="target-fps 'fast' must be a number from"):
+        api.fold(lowered, target_fps="fast")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"takes what api\.lower gives; given: FrozenNetwork"):
+        api.fold(lowered.network)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"what api\.fold gives; given: Lowered"):
+        api.simulate(lowered)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"a build is what .* or its folder; given: Lowered"):
+        api.run(lowered, "pictures")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"what api\.load gives, or the path of its file; given: Lowered"):
+        api.freeze(lowered)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="name its file by trace"):
+        api.simulate(api.fold(lowered, target_fps=10_000), cycles=(5, 2))

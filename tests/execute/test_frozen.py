@@ -223,7 +223,7 @@ def test_what_is_fused_on_gpus_computes_the_same_integers(name: str, monkeypatch
 def test_wrong_input() -> None:
     graph = random_frozen(CONFIGS["pyramid"])
     model = FrozenBinaryViT(graph)
-    with pytest.raises(ConfigError, match=r"expected uint8 of \(batch, \*\(16, 16, 3\)\)"):
+    with pytest.raises(ConfigError, match=r"expected uint8, N x 16 x 16 x 3"):
         model(torch.zeros(1, 3, 16, 16, dtype=torch.uint8))
     with pytest.raises(ConfigError, match="float32"):
         model(torch.zeros(1, 16, 16, 3))

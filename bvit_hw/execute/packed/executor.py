@@ -88,7 +88,8 @@ class PackedBinaryViT:
         expected = (source.height, source.width, source.channels)
         if pixels.ndim != 4 or pixels.shape[1:] != expected or pixels.dtype != np.uint8:
             raise ConfigError(
-                f"pixels: {pixels.dtype} of shape {pixels.shape} given; expected uint8 of (batch, *{expected})"
+                f"pixels: {pixels.dtype} of shape {pixels.shape} given; expected uint8, "
+                f"N x {' x '.join(map(str, expected))}"
             )
         self._kernels.bvit_set_threads(self._threads)
         first = self._empty(source, len(pixels))
