@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_ATTENTION = "attention[KEYS=1,HEAD_DIM=1,HELD_Q=22,HELD_K=23,HELD_V=7,WAIT=19]"
+_ATTENTION2 = "attention[KEYS=2,HEAD_DIM=1,HELD_Q=14,HELD_K=30,HELD_V=10,WAIT=24]"
 _RULE = ("attention_choice[KEYS=3,KP=2,T=3,ROWS=6]", "bvit_attention_choice.sv")
 
 BREAKS: tuple[tuple[str, str, str, str], ...] = (
@@ -75,6 +77,18 @@ BREAKS: tuple[tuple[str, str, str, str], ...] = (
         "token_left1[i*IN_BITS+:IN_BITS]",
     ),
     ("multi_pool[A=2,B=2,FRAMES=2]", "bvit_pool_rows.sv", "up1_q ? row_up1 : '0", "row_up1"),
+    # attention: a row issued without its keys, one given without its values, a third frame taken, a row lost where the
+    # output phase stands, one taken over another, a beat that does not wait, a frame's end at every row, a reset
+    # deleted, and the waiting row left out of what is held
+    (_ATTENTION, "bvit_attention_queries.sv", "valid_q && k_there && en", "valid_q && en"),
+    (_ATTENTION, "bvit_attention_product.sv", "row_valid_q && v_there && en", "row_valid_q && en"),
+    (_ATTENTION, "bvit_attention_slots.sv", "room = !count_q[1]", "room = 1'b1"),
+    (_ATTENTION, "bvit_attention_row.sv", "!got_valid_q[2] || !full_q || !stays", "1'b1"),
+    (_ATTENTION2, "bvit_attention_product.sv", "!row_valid_q || row_done;", "!row_valid_q || issue;"),
+    (_ATTENTION, "bvit_attention_product.sv", "en = !m_valid_q || m_axis_tready", "en = 1'b1"),
+    (_ATTENTION2, "bvit_attention_queries.sv", "frame_done = row_done &&", "frame_done = issue &&"),
+    (_ATTENTION, "bvit_attention_choice.sv", "compare_q <= 1'b0;\n      compare_group_q", "compare_group_q"),
+    (_ATTENTION, "fv_attention.sv", "dut.u_row.done_q, dut", "1'b0, dut"),
     # the row rule: a key at the bound, sums of two rows, a lane without a key, a bound beyond the table's range
     (*_RULE, "] > bound_q", "] >= bound_q"),
     (*_RULE, "(row_first_q ? '0 : row_sum_q)", "row_sum_q"),

@@ -20,7 +20,14 @@ def _row(task: Task) -> str:
     """The columns that follow from the table of tasks alone."""
     values = ", ".join(f"{name} {value}" for name, value in task.parameters.items()) or "-"
     length = "any length" if task.bound is None else f"up to {task.bound} cycles"
+    if task.induction is not None:
+        length += ", by induction"
     return f"| {task.top} | {values} | {length} |"
+
+
+def _columns(row: str) -> str:
+    """Those of `_row` in a row of the page."""
+    return " | ".join(row.split(" | ")[:3]).rstrip() + " |"
 
 
 def rows(page: Path = PAGE) -> list[str]:
@@ -33,7 +40,7 @@ def rows(page: Path = PAGE) -> list[str]:
 
 def check_table() -> list[str]:
     """What differs between the page and the tasks, row by row; nothing if it is up to date."""
-    found = [" | ".join(row.split(" | ")[:3]).rstrip() + " |" for row in rows()]
+    found = [_columns(row) for row in rows()]
     wanted = [_row(task) for task in TASKS]
     return [f"missing: {row}" for row in wanted if row not in found] + [
         f"of no proof: {row}" for row in found if row not in wanted
@@ -41,11 +48,13 @@ def check_table() -> list[str]:
 
 
 def write_table(outcomes: Mapping[str, Outcome]) -> None:
-    """Put the table of ``outcomes`` (task name -> outcome, of all tasks) into the page."""
+    """Put the table into the page: of ``outcomes`` (task name -> outcome), and the rows that it has of other tasks."""
+    kept = {_columns(row): row + "\n" for row in rows()}
     lines = [
         f"{_row(task)} {len(outcome.proven)} | {len(outcome.reached)} | {outcome.seconds:.0f} |\n"
+        if (outcome := outcomes.get(task.name))
+        else kept.get(_row(task), "")
         for task in TASKS
-        if (outcome := outcomes[task.name])
     ]
     text = PAGE.read_text()
     table = _BEGIN + _HEAD + "".join(lines) + _END

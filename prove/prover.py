@@ -1,7 +1,8 @@
 """Formal proofs: a wrapper is read by Yosys, made an and-inverter graph and decided by ABC, both from the wheel pyosys.
 
 ``pdr`` (property-directed reachability, also called IC3) proves for sequences of any length: it finds the inductive
-invariant itself. Where it does not close, ``bmc3`` shows that no sequence up to a stated number of cycles fails.
+invariant itself. Where it does not close, ``bmc3`` shows that no sequence up to a stated number of cycles fails. Where
+a wrapper states what the module's registers hold, ``ind`` proves for any length by induction.
 See README.md beside this file.
 """
 
@@ -50,6 +51,8 @@ write_aiger -zinit -ywmap model.json -map model.map -symbols model.aig
 _MODULE = re.compile(r"\b(?:(?:bvit|fv)_\w+|LUT6(?:_2)?|CARRY[48])\b")
 #: contents of a read-only memory, which a wrapper names; without any, every read of it would give what it likes
 _MEMORY = re.compile(r"\"(\w+\.mem)\"")
+#: of a proof by induction: in which every cover point must be reached; in which a fault is looked for
+_COVER_CYCLES, _SEARCH_CYCLES = 80, 40
 _YOSYS = """\
 import sys
 from pyosys import libyosys
@@ -65,13 +68,15 @@ class ProofError(Exception):
 class Task:
     """A wrapper at one set of parameters.
 
-    ``bound`` None asks for a proof for sequences of any length; a number for one up to so many cycles. ``quick`` tasks
-    are part of `make test`.
+    ``bound`` None asks for a proof for sequences of any length; a number for one up to so many cycles. With
+    ``induction`` the proof is of any length too, by induction over so many cycles: what is asserted of the module's
+    registers has to imply the rest. ``quick`` tasks are part of `make test`.
     """
 
     top: str
     parameters: Mapping[str, int] = field(default_factory=dict)
     bound: int | None = None
+    induction: int | None = None
     quick: bool = False
     seconds: int = 900  #: after which the engine gives up, and the task fails
 
@@ -131,6 +136,7 @@ def key_of(task: Task, sources: Mapping[str, str]) -> str:
     header = re.sub(r"//.*", "", (PROVE / "fv.svh").read_text())
     parts = [
         _SCRIPT, header, sorted(bare.items()), task.top, sorted(task.parameters.items()), task.bound,
+        *([] if task.induction is None else [task.induction]),
         importlib.metadata.version("pyosys"),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -151,7 +157,9 @@ def prove(task: Task, override: Mapping[str, str] | None = None, *, use_cache: b
         return Outcome(**{name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()})
     started = time.monotonic()
     proven, refuted, undecided = _decide(task, sources, covering=False)
-    never, reached, unreached = _decide(task, sources, covering=True)
+    # Nothing is asked of a module that is wrong.
+    covered: tuple[tuple[str, ...], dict[str, int], tuple[str, ...]] = ((), {}, ())
+    never, reached, unreached = covered if refuted else _decide(task, sources, covering=True)
     outcome = Outcome(
         proven=proven,
         refuted=refuted,
@@ -182,12 +190,12 @@ def _decide(
         asserts = _elaborate(task, sources, folder, covering=covering)
         if not asserts:
             return (), {}, ()
+        if task.induction is not None:
+            return _cover(task, asserts, folder) if covering else _induct(task, asserts, folder)
         # bmc3 stops at the first output that can fail: its -a, which goes on, crashes in the wheel's ABC.
         bounded = task.bound is not None and not covering
         engine = f"bmc3 -F {task.bound} -T {task.seconds}" if bounded else f"pdr -a -T {task.seconds}"
-        package = _pyosys()
-        script = f"read_aiger model.aig; fold; strash; {engine}"
-        output = _run([str(package / "yosys-abc"), "-q", script], folder, f"{task.name}: yosys-abc")
+        output = _abc(task, engine, folder)
     failing = re.findall(r"Output\s+(\d+)\s+(?:of miter\s+\S+\s+)?was asserted in frame\s+(\d+)", output)
     refuted = {asserts[int(number)]: int(cycle) for number, cycle in failing}
     proven: set[str] = set()
@@ -200,6 +208,36 @@ def _decide(
         proven = {asserts[int(n)] for n in re.findall(r"Proved output\s+(\d+)\s", output)}
     left = [name for name in asserts if name not in refuted and name not in proven]
     return tuple(sorted(proven)), dict(sorted(refuted.items())), tuple(sorted(left))
+
+
+def _induct(task: Task, asserts: list[str], folder: Path) -> tuple[tuple[str, ...], dict[str, int], tuple[str, ...]]:
+    """The step, of all of them together (ABC's `ind` is that alone), and the base: none fails in the first cycles.
+
+    Where the step does not hold, what fails may take longer to be seen than the base is long.
+    """
+    step = "Networks are equivalent" in _abc(task, f"orpos; ind -F {task.induction} -T {task.seconds}", folder)
+    cycles = task.induction if step else _SEARCH_CYCLES
+    output = _abc(task, f"bmc3 -F {cycles} -T {task.seconds}", folder)
+    failing = re.findall(r"Output\s+(\d+)\s+(?:of miter\s+\S+\s+)?was asserted in frame\s+(\d+)", output)
+    refuted = {asserts[int(number)]: int(cycle) for number, cycle in failing}
+    left = tuple(sorted(name for name in asserts if name not in refuted))
+    holds = step and not refuted and f"No output asserted in {cycles} frames" in output
+    return (left, {}, ()) if holds else ((), refuted, left)
+
+
+def _cover(task: Task, points: list[str], folder: Path) -> tuple[tuple[str, ...], dict[str, int], tuple[str, ...]]:
+    """Each by itself: the first that is reached would end the search for the others, and `pdr` is slow at it."""
+    reached: dict[str, int] = {}
+    for number, name in enumerate(points):
+        output = _abc(task, f"cone -O {number}; scleanup; bmc3 -F {_COVER_CYCLES} -T {task.seconds}", folder)
+        if found := re.search(r"was asserted in frame\s+(\d+)", output):
+            reached[name] = int(found.group(1))
+    return (), reached, tuple(sorted(set(points) - set(reached)))
+
+
+def _abc(task: Task, commands: str, folder: Path) -> str:
+    script = f"read_aiger model.aig; fold; strash; {commands}"
+    return _run([str(_pyosys() / "yosys-abc"), "-q", script], folder, f"{task.name}: yosys-abc")
 
 
 def _elaborate(task: Task, sources: Mapping[str, str], folder: Path, *, covering: bool) -> list[str]:

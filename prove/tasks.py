@@ -42,6 +42,29 @@ _OPERATORS: tuple[tuple[int, int, int, int, int, int, int, int | None], ...] = (
     # rows and tokens of zeros around the grid: no invariant is found in time
     (10, 1, 1, 14, 2, 2, 2, 24), (10, 1, 1, 14, 3, 1, 3, 24), (10, 1, 1, 11, 2, 3, 1, 24),
 )  # fmt: skip
+#: fv_attention, and cycles of the induction
+_ATTENTION: tuple[tuple[dict[str, int], int], ...] = (
+    ({"KEYS": 1, "HEAD_DIM": 1, "HELD_Q": 22, "HELD_K": 23, "HELD_V": 7, "WAIT": 19}, 20),
+    ({"KEYS": 2, "HEAD_DIM": 1, "HELD_Q": 14, "HELD_K": 30, "HELD_V": 10, "WAIT": 24}, 24),
+    ({"HEADS": 2, "KEYS": 1, "HEAD_DIM": 1, "HELD_Q": 22, "HELD_K": 50, "HELD_V": 18, "WAIT": 20}, 22),
+    # two queries, and a last group of keys that is short
+    (
+        {
+            "QUERIES": 2, "KEYS": 3, "KP": 2, "MP": 2, "HEAD_DIM": 1, "HELD_Q": 14, "HELD_K": 51, "HELD_V": 21,
+            "WAIT": 26,
+        },
+        28,
+    ),
+    # rows of two output beats; two heads, each output of two channels of input
+    ({"KEYS": 2, "HEAD_DIM": 2, "HELD_Q": 52, "HELD_K": 108, "HELD_V": 28, "WAIT": 30, "TIGHT": 0}, 28),
+    (
+        {
+            "HEADS": 2, "KEYS": 2, "HEAD_DIM": 2, "PE": 2, "HELD_Q": 29, "HELD_K": 136, "HELD_V": 56, "WAIT": 30,
+            "TIGHT": 0,
+        },
+        32,
+    ),
+)  # fmt: skip
 _OPERATOR_NAMES = ("UNIT", "IN", "OUT", "HELD", "WAIT", "A", "B")
 
 
@@ -112,6 +135,10 @@ TASKS: tuple[Task, ...] = (
             quick=values[0] in (1, 5) and values[5] == 2,
         )
         for *values, bound in _OPERATORS
+    ),
+    *(
+        Task(top="fv_attention", parameters=parameters, induction=cycles, quick=cycles == 20)
+        for parameters, cycles in _ATTENTION
     ),
     *(
         Task(
