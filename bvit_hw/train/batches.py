@@ -53,7 +53,7 @@ def steps_of(images: int, share: Share) -> int:
         what = f"batch_size={share.batch}"
         if share.step != share.batch:
             what += f" x {share.accumulate} accumulated x {share.world} processes = {share.step}"
-        raise ConfigError(f"{what} exceeds the {images} training images")
+        raise ConfigError(f"{what} exceeds the {images} training images; a smaller one: --batch-size")
     return images // share.step
 
 

@@ -309,7 +309,7 @@ def test_recipes_are_checked() -> None:
     wrong = NETWORK.model_copy(update={"classes": 7})
     with pytest.raises(ConfigError, match="10 classes"):
         Trainer(SHORT.model_copy(update={"model": wrong}), open_data("some"))
-    with pytest.raises(ConfigError, match="exceeds the 160 training images"):
+    with pytest.raises(ConfigError, match="exceeds the 160 training images; a smaller one: --batch-size"):
         Trainer(SHORT.changed(batch_size=500), open_data("some"))
     with pytest.raises(ConfigError, match="90 x 2 accumulated x 1 processes = 180 exceeds"):
         Trainer(SHORT.changed(batch_size=90, accumulate=2), open_data("some"))
