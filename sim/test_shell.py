@@ -212,6 +212,11 @@ MUTATIONS = [
     ("bvit_axi_lite_regs.sv", "write_q && s_axi_wstrb[0] &&", "write_q &&"),
     ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[0]) packet_frames", "packet_frames"),
     ("bvit_axi_lite_regs.sv", "if (s_axi_wstrb[1]) packet_frames", "packet_frames"),
+    # An answer that is not waited for.
+    (
+        "bvit_axi_lite_regs.sv", "cycle_high_q <= cycle_q[63:32]",
+        "cycle_high_q <= s_axi_rready ? cycle_q[63:32] : cycle_high_q",
+    ),
     # Beats that wait one after the other, none of them long.
     ("bvit_logits_out.sv", "if (!m_axis_tvalid || m_axis_tready) stall_q", "if (!m_axis_tvalid) stall_q"),
     ("bvit_logits_out.sv", "stall_q == StallW'(STALL_CYCLES)", "stall_q == StallW'(STALL_CYCLES - 1)"),

@@ -104,6 +104,8 @@ class _Worker:
     ) -> Result:
         """Run ``tests`` until one notices it; where none of them builds anything else of it, ``others`` too."""
         started = time.monotonic()
+        if not tests:
+            return item.result("error", why="no test builds it")
         counts = {test: m.count for test, m in models.items()}
         with self._mutated(item.mutant.module) as (file, kept):
             file.write_text(item.text)
