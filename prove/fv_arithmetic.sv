@@ -32,7 +32,7 @@ module fv_arithmetic #(
     assign expected = OUT'(x) * OUT'(c);
     assign result = OUT'(p);
     if (UNIT == 0) begin : gen_booth
-      bvit_booth_mul #(.X_BITS(N), .C_BITS(M)) dut (.x, .c, .p);
+      bvit_booth_mul #(.X_BITS(N), .C_BITS(M)) dut (.clk, .en, .x, .c, .p);
     end else begin : gen_affine
       bvit_affine_mul #(.X_BITS(N), .C_BITS(M), .USE_DSP(UNIT == 1)) dut (.clk, .en, .x, .c, .p);
     end

@@ -49,7 +49,9 @@ def held_beats(op: HwOp) -> tuple[int, ...] | None:
             return (_passes(op.cols // op.simd, op.rows // op.pe, stages),)
         case IntMVAU() if not op.serial:
             products = op.simd if op.simd > 1 else 0
-            stages = 1 + (products if op.use_dsp else (op.simd - 1).bit_length())
+            stages = 1 + (products if op.use_dsp else 1 + (op.simd - 1).bit_length())
+            # Behind block RAM the operands have registers of their own.
+            stages += op.target.memories.table_in_block(*op.weight_shape)
             return (_passes(op.cols // op.simd, op.rows // op.pe, stages),)
     return None
 

@@ -194,11 +194,37 @@ def test_booth_mul(tmp_path: Path) -> None:
   logic signed [C-1:0] c;
   logic signed [X+C-1:0] p;
   assign {x, c} = both;
-  bvit_booth_mul #(.X_BITS(X), .C_BITS(C)) u_leaf (.x, .c, .p);
+  bvit_booth_mul #(.X_BITS(X), .C_BITS(C)) u_leaf (.clk, .en(1'b0), .x, .c, .p);
   always @(posedge clk) begin
     assert (32'(p) == 32'(x) * 32'(c)) else $error("%0d * %0d gives %0d", x, c, p);
     judged <= judged + 1;
     both <= both + 1'b1;
+  end""", tmp_path, 2200)
+
+
+def test_booth_mul_in_two_cycles(tmp_path: Path) -> None:
+    """The same a cycle later, behind each of the rows; while it is not enabled the product stays."""
+    shapes = [(2, 2, 1), (4, 4, 1), (4, 4, 2), (5, 3, 1), (3, 5, 2), (3, 5, 3), (4, 7, 2), (5, 6, 1)]
+    judge("bvit_booth_mul", [{"X": x, "C": c, "CUT": cut} for x, c, cut in shapes], """
+  logic [X+C-1:0] both = '0;
+  logic signed [X-1:0] x, x_q;
+  logic signed [C-1:0] c, c_q;
+  logic signed [X+C-1:0] p;
+  logic en = 1'b0, known = 1'b0;
+  assign {x, c} = both;
+  bvit_booth_mul #(.X_BITS(X), .C_BITS(C), .CUT(CUT)) u_leaf (.clk, .en, .x, .c, .p);
+  always @(posedge clk) begin
+    if (known) begin
+      assert (32'(p) == 32'(x_q) * 32'(c_q)) else $error("%0d * %0d gives %0d", x_q, c_q, p);
+      judged <= judged + 1;
+    end
+    if (en) begin
+      x_q <= x;
+      c_q <= c;
+      known <= 1'b1;
+    end
+    both <= both + 1'b1;
+    en <= $urandom_range(3) != 0;
   end""", tmp_path, 2200)
 
 

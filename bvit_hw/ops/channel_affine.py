@@ -25,7 +25,7 @@ from bvit_hw.ops.base import (
     divisors,
     require_divisor,
 )
-from bvit_hw.ops.circuits import booth_luts, counter_bits
+from bvit_hw.ops.circuits import booth_luts, booth_registers, counter_bits
 from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.hls import HlsInstance, HlsTable
 from bvit_hw.ops.params import ParamSpec
@@ -242,6 +242,8 @@ class ChannelAffine(HwOp):
             adder += sum(self.sum_bits - shift for _, shift in multiplied) + (self.result_bits if self.prelu else 0)
             booth = sum(booth_luts(bits, self.coef_bits) for bits, _ in multiplied)
             booth += booth_luts(self.mid_bits, self.factor_bits) if self.prelu else 0
+        middle = sum(booth_registers(bits, self.coef_bits) for bits, _ in multiplied)
+        middle += booth_registers(self.mid_bits, self.factor_bits) if self.prelu else 0
         saturates = self.result_bits - self.out_shift > self.out_bits
         addresses = clog2(self.beats) + clog2(self.beats * self.bias2_tokens) if self.prelu else 0
         counter = counter_bits(self.beats, self.tokens if max(self.bias_tokens, self.bias2_tokens) > 1 else 1)
@@ -257,11 +259,16 @@ class ChannelAffine(HwOp):
                 "booth": pe * booth, "saturate": pe * (self.out_bits + 2) if saturates else 0,
             },
             ff={
-                "stage": 2 + len(multiplied) + 3 * self.prelu + counter + addresses, "out": pe * self.out_bits,
+                "stage": 2 + len(multiplied) + 3 * self.prelu + counter + addresses
+                + fabric * (bool(multiplied) + self.prelu),
+                "out": pe * self.out_bits,
                 "bias": 0 if "BIAS" in self.in_blocks else pe * self.bias_bits,
                 "plain": pe * sum(bits for bits, _ in plain),
-                "bias2": 0 if not self.prelu or "BIAS2" in self.in_blocks else pe * self.bias2_bits,
-                "waiting": pe * waiting, "base": fabric * pe * self.sum_bits,
+                "bias2": pe * self.bias2_bits if self.prelu else 0,
+                "waiting": pe * waiting,
+                # The base waits for products in lookup tables, which take two cycles.
+                "base": fabric * pe * self.sum_bits * (2 if multiplied else 1),
+                "middle": fabric * pe * middle,
                 "sum": fabric * pe * len(multiplied) * self.sum_bits, "product": fabric * pe * product,
                 "prelu": fabric * (prelu_registers + pe * self.prelu * 2 * self.result_bits),
                 "prelu_dsp": (1 - fabric) * prelu_registers,

@@ -21,6 +21,14 @@ def booth_luts(x_bits: int, coef_bits: int) -> int:
     return -(-coef_bits // 2) * (x_bits + 3)
 
 
+def booth_registers(x_bits: int, coef_bits: int) -> int:
+    """Registers in the middle of its rows, in two cycles: the operands of the later ones, the earlier ones' sums."""
+    rows = -(-coef_bits // 2)
+    early = -(-rows // 2)
+    operands = x_bits + 2 * (rows - early) + 1 if rows > early else 0
+    return operands + 2 * (early - 1) + x_bits + 2
+
+
 def tree_bits(words: int, bits: int) -> int:
     """Bits of all adders of a tree that adds ``words`` words of ``bits`` bits."""
     total = 0

@@ -22,7 +22,7 @@ from bvit_hw.ops.base import (
     divisors,
     require_divisor,
 )
-from bvit_hw.ops.circuits import booth_luts, tree_bits
+from bvit_hw.ops.circuits import booth_luts, booth_registers, tree_bits
 from bvit_hw.ops.coef_memory import pack_words
 from bvit_hw.ops.params import ParamSpec
 from bvit_hw.ops.serial_mvau import SerialMVAU, serial_lanes
@@ -235,6 +235,7 @@ class IntMVAU(HwOp):
                 "weight": 0 if memories.table_in_block(*self.weight_shape) and not fabric else weights,
                 "wait": 0 if fabric else lanes * sum(min(s, 2) for s in range(self.simd)),
                 "product": fabric * self.pe * self.simd * product,
+                "middle": fabric * self.pe * self.simd * booth_registers(self.x_bits, self.weight_bits),
                 "tree": fabric * self.pe * tree,
             },
             exact=Resources(bram18=halves, dsp=self.pe * self.simd if self.use_dsp else 0),

@@ -5,7 +5,8 @@
 //   y = saturate((PRELU ? v : t) >>> OUT_SHIFT)
 //
 // Throughput: one beat a cycle, no bubbles. Latency: 3 cycles plus one for each multiplied
-// input, plus 3 with PRELU. Ready is combinational: on the output's ready, and on every input's
+// input, plus 3 with PRELU; without USE_DSP one more where an input is multiplied, and with PRELU,
+// for multipliers in lookup tables take two. Ready is combinational: on the output's ready, and on every input's
 // valid, for the inputs are taken together.
 // Inputs 0 .. N_IN-1 are used (s0_axis also when there is one); leave the other s*_axis ports
 // unconnected or tie them to zero.
@@ -78,9 +79,12 @@ module bvit_channel_affine #(
   localparam bit [3:0] MUL = 4'(MULTIPLY) & USED;
   localparam bit [3:0] ADD = ~4'(MULTIPLY) & USED;
   localparam int N_MUL = int'(MUL[0]) + int'(MUL[1]) + int'(MUL[2]) + int'(MUL[3]);
-  // stages of the pipeline whose registers hold: operands 0, products and base 1, t, the result
-  localparam int T_STAGE = 1 + N_MUL;
-  localparam int V_STAGE = PRELU ? T_STAGE + 3 : T_STAGE;
+  localparam int MUL_STAGES = USE_DSP ? 1 : 2;
+  // stages of the pipeline whose registers hold: operands 0, the base and the first product, t, the
+  // result
+  localparam int BASE_STAGE = (N_MUL > 0) ? MUL_STAGES : 1;
+  localparam int T_STAGE = BASE_STAGE + N_MUL;
+  localparam int V_STAGE = PRELU ? T_STAGE + 2 + MUL_STAGES : T_STAGE;
   localparam int STAGES = V_STAGE + 2;
   localparam int V_BITS = PRELU ? RES_BITS : SUM_BITS;
   localparam bit PER_TOKEN = BIAS_PER_TOKEN || (PRELU && BIAS2_PER_TOKEN);
@@ -141,7 +145,7 @@ module bvit_channel_affine #(
 
   // ---------------------------------------------------------------- operands
   // products end one stage apart, so that a chain of DSP blocks can add them: operands wait
-  logic [PE-1:0][SUM_BITS-1:0] base_q;
+  logic [BASE_STAGE-1:0][PE-1:0][SUM_BITS-1:0] base_q;  // it waits for the first product
   logic [PE-1:0][BIAS_BITS-1:0] bias;
   if (BIAS_PER_TOKEN) begin : gen_token_bias
     bvit_rom #(
@@ -229,7 +233,8 @@ module bvit_channel_affine #(
         bvit_affine_mul #(
           .X_BITS(BITS),
           .C_BITS(COEF_BITS),
-          .USE_DSP(USE_DSP)
+          .USE_DSP(USE_DSP),
+          .STAGES(MUL_STAGES)
         ) u_mul (
           .clk(clk),
           .en,
@@ -256,7 +261,7 @@ module bvit_channel_affine #(
   for (genvar p = 0; p < PE; p++) begin : gen_sum
     logic [4:0][SUM_BITS-1:0] plain, partial;
     assign plain[0] = SUM_BITS'(signed'(bias[p]));
-    assign partial[0] = base_q[p];
+    assign partial[0] = base_q[BASE_STAGE-1][p];
     for (genvar i = 0; i < 4; i++) begin : gen_input
       localparam int SHIFT = (i == 0) ? SHIFT0 : (i == 1) ? SHIFT1 : (i == 2) ? SHIFT2 : SHIFT3;
       localparam int HIGH = SUM_BITS - SHIFT;
@@ -283,7 +288,10 @@ module bvit_channel_affine #(
         assign partial[i+1] = partial[i];
       end
     end
-    always_ff @(posedge clk) if (en) base_q[p] <= plain[4];
+    always_ff @(posedge clk) if (en) base_q[0][p] <= plain[4];
+    for (genvar d = 1; d < BASE_STAGE; d++) begin : gen_wait
+      always_ff @(posedge clk) if (en) base_q[d][p] <= base_q[d-1][p];
+    end
   end
 
   // ---------------------------------------------------------------- RPReLU
@@ -292,12 +300,15 @@ module bvit_channel_affine #(
     localparam int ONE_BITS = SLOPE_SHIFT + 2;
     localparam int B_BITS = (SLOPE_BITS > ONE_BITS) ? SLOPE_BITS : ONE_BITS;
     localparam int ADDR_BITS = BIAS2_PER_TOKEN ? FRAME_BITS : BEAT_BITS;
+    // Block RAM is read a cycle earlier: what it gives late in a cycle, from one of several banks
+    // where there is a word for each token, waits in a register for the addition.
+    localparam int BIAS2_STAGE = T_STAGE + MUL_STAGES - (BIAS2_BLOCK ? 1 : 0);
     // addr_q[k] belongs to the beat whose data are in stage k
-    logic [T_STAGE+1:0][ADDR_BITS-1:0] addr_q;
+    logic [BIAS2_STAGE:0][ADDR_BITS-1:0] addr_q;
     always_ff @(posedge clk) begin
       if (en) begin
         addr_q[0] <= BIAS2_PER_TOKEN ? ADDR_BITS'(frame_beat) : ADDR_BITS'(beat);
-        for (int k = 1; k <= T_STAGE + 1; k++) addr_q[k] <= addr_q[k-1];
+        for (int k = 1; k <= BIAS2_STAGE; k++) addr_q[k] <= addr_q[k-1];
       end
     end
     logic [T_STAGE-1:0][BEAT_BITS-1:0] beat_q;
@@ -309,7 +320,7 @@ module bvit_channel_affine #(
     end
 
     logic [PE-1:0][SLOPE_BITS-1:0] slope;
-    logic [PE-1:0][BIAS2_BITS-1:0] bias2;
+    logic [PE-1:0][BIAS2_BITS-1:0] bias2, bias2_read;
     bvit_rom #(
       .WIDTH(PE * SLOPE_BITS),
       .DEPTH(BEATS),
@@ -329,9 +340,16 @@ module bvit_channel_affine #(
     ) u_bias2 (
       .clk(clk),
       .en,
-      .addr(addr_q[T_STAGE+1]),
-      .data(bias2)
+      .addr(addr_q[BIAS2_STAGE]),
+      .data(bias2_read)
     );
+    if (BIAS2_BLOCK) begin : gen_bias2_apart
+      logic [PE-1:0][BIAS2_BITS-1:0] bias2_q;
+      always_ff @(posedge clk) if (en) bias2_q <= bias2_read;
+      assign bias2 = bias2_q;
+    end else begin : gen_bias2_read
+      assign bias2 = bias2_read;
+    end
 
     for (genvar p = 0; p < PE; p++) begin : gen_lane
       logic signed [SUM_BITS-1:0] t;
@@ -352,7 +370,8 @@ module bvit_channel_affine #(
       bvit_affine_mul #(
         .X_BITS(MID_BITS),
         .C_BITS(B_BITS),
-        .USE_DSP(USE_DSP)
+        .USE_DSP(USE_DSP),
+        .STAGES(MUL_STAGES)
       ) u_mul (
         .clk(clk),
         .en,

@@ -46,7 +46,7 @@ module bvit_int_mvau #(
   // the operands have registers of their own, which a DSP block absorbs.
   localparam int APART = WEIGHT_BLOCK ? 1 : 0;
   // stages from the memories' words to the sum of SIMD products
-  localparam int SUM_STAGE = APART + (USE_DSP ? ((SIMD == 1) ? 1 : SIMD + 1) : 1 + $clog2(SIMD));
+  localparam int SUM_STAGE = APART + (USE_DSP ? ((SIMD == 1) ? 1 : SIMD + 1) : 2 + $clog2(SIMD));
 
   if (PE < 1 || SIMD < 1 || ROW_FOLDS < 1 || COL_FOLDS < 1) begin : gen_illegal_folding
     $error("bvit_int_mvau: PE=%0d, SIMD=%0d, ROW_FOLDS=%0d and COL_FOLDS=%0d must be positive",
@@ -153,7 +153,8 @@ module bvit_int_mvau #(
       bvit_affine_mul #(
         .X_BITS(X_BITS),
         .C_BITS(WEIGHT_BITS),
-        .USE_DSP(USE_DSP)
+        .USE_DSP(USE_DSP),
+        .STAGES(USE_DSP ? 1 : 2)
       ) u_mul (
         .clk(clk),
         .en,

@@ -40,6 +40,8 @@ module bvit_pool_mac #(
       .X_BITS(X_BITS),
       .C_BITS(C_BITS)
     ) u_mul (
+      .clk(clk),
+      .en,
       .x(x),
       .c(c),
       .p(m_d)
