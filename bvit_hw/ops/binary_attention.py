@@ -340,7 +340,8 @@ class BinaryAttention(HwOp):
             "one": 1,
             "counter": self._counter_bits(),
             "lane": lanes,
-            "query": 4 * self.head_dim - 2 * self.simd + max(pe - self.simd, 0),
+            # A row waits in a register of its own where a score phase is long.
+            "query": (5 if self.key_groups > 4 else 4) * self.head_dim - 2 * self.simd + max(pe - self.simd, 0),
             "read": sum(n * bits for _, n, bits in in_luts),
             "score": kp * lane_registers,
             "parity": size.shared_parities if size else 0,

@@ -4,6 +4,9 @@
 // s_axis: SIMD channels a beat. The row that is worked on stays in a register, the next one gathers
 // meanwhile; its last beat waits for the change, so that rows follow each other without a bubble.
 // Ready is combinational on `en`. The first group meets a row in the cycle after its last beat.
+// With more than four groups a row that is whole waits in a register of its own, and ready comes from
+// registers: `en` is late there, for it moves a score phase of many keys. A row then meets its first
+// group a cycle later.
 // `issue`: `row` meets the keys of `group`, `head` in this cycle (always one with `en`);
 // `group_last` marks the row's last group, `frame_last` a row that is its frame's last, and
 // `frame_done` the last read of the frame's keys.
@@ -47,7 +50,26 @@ module bvit_attention_queries #(
   wire logic row_done = issue && group_last;
   wire logic head_last = head_q == HEAD_BITS'(HEADS - 1);
 
-  assign s_axis_tready = !next_last || !valid_q || row_done;
+  wire logic load;
+  wire logic [HEAD_DIM-1:0] load_row;
+  if (K_GROUPS > 4) begin : gen_apart
+    logic [HEAD_DIM-1:0] whole_q;
+    logic whole_valid_q;
+    wire logic whole = take && next_last;
+    assign s_axis_tready = !next_last || !whole_valid_q;
+    assign load = whole_valid_q && (!valid_q || row_done);
+    assign load_row = whole_q;
+    always_ff @(posedge clk) begin
+      if (whole) whole_q <= next_row;
+      if (rst) whole_valid_q <= 1'b0;
+      else if (whole) whole_valid_q <= 1'b1;
+      else if (load) whole_valid_q <= 1'b0;
+    end
+  end else begin : gen_at_once
+    assign s_axis_tready = !next_last || !valid_q || row_done;
+    assign load = take && next_last;
+    assign load_row = next_row;
+  end
   assign issue = valid_q && k_there && en;
   assign group_last = group_q == GROUP_BITS'(K_GROUPS - 1);
   assign frame_last = head_last && query_q == QUERY_BITS'(QUERIES - 1);
@@ -69,14 +91,14 @@ module bvit_attention_queries #(
   );
 
   always_ff @(posedge clk) begin
-    if (take && next_last) row_q <= next_row;
+    if (load) row_q <= load_row;
     if (rst) begin
       valid_q <= 1'b0;
       group_q <= '0;
       head_q <= '0;
       query_q <= '0;
     end else begin
-      if (take && next_last) valid_q <= 1'b1;
+      if (load) valid_q <= 1'b1;
       else if (row_done) valid_q <= 1'b0;
       if (issue) group_q <= group_last ? '0 : group_q + 1'b1;
       if (row_done) head_q <= head_last ? '0 : head_q + 1'b1;

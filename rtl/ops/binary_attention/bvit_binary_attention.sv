@@ -14,8 +14,9 @@
 // first row waits for all of the frame's k, its first output for all of its v; so q needs a buffer
 // before it where q, k and v come from one source. Latency from a row's last q beat to its first
 // output beat, k and v being there: 2 * ceil(KEYS/KP) + ceil(KEYS/MP) + $clog2(KP) + 19 cycles, a few
-// more or less with shared parities. Readies: s1 comes from registers; s2 too, or with SIMD > PE from
-// a counter; s0 as well, but where a row takes one cycle it is combinational on m_axis_tready.
+// more or less with shared parities, one more where ceil(KEYS/KP) exceeds 4. Readies: s1 comes from
+// registers; s2 too, or with SIMD > PE from a counter; s0 as well, but where a row takes one cycle it
+// is combinational on m_axis_tready.
 //
 // TABLE_FILE holds HEAD_DIM+1 words of TABLE_BITS bits, THRESHOLD_FILE one word T of TABLE_SHIFT+1
 // bits, T <= 2**TABLE_SHIFT (any greater T attends to nothing, as that one does).
