@@ -289,6 +289,25 @@ def test_mutations_of_short_groups_are_caught(number: int, tmp_path: Path) -> No
     assert_caught(op, params, [mixed_frame(op, rng) for _ in range(12)], mutant(tmp_path, name, old, new))
 
 
+#: where a row of queries waits whole: more than four groups of keys
+LONG_MUTATIONS = [
+    ("bvit_attention_queries.sv", "!next_last || !whole_valid_q", "1'b1"),
+    ("bvit_attention_queries.sv", "else if (load) whole_valid_q <= 1'b0;", ""),
+    ("bvit_attention_queries.sv", "whole_valid_q && (!valid_q || row_done)", "whole_valid_q"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(LONG_MUTATIONS)))
+def test_mutations_of_long_phases_are_caught(number: int, tmp_path: Path) -> None:
+    """Six groups of a key each; a row's two beats come faster than that."""
+    name, old, new = LONG_MUTATIONS[number]
+    op = BinaryAttention(queries=8, keys=6, heads=2, head_dim=8, table_bits=2, table_shift=2, simd=4, kp=1, mp=3, pe=4)
+    rng = np.random.default_rng(3)
+    params = {"table": np.array([0, 3, 2, 0, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}
+    assert_caught(op, params, [mixed_frame(op, rng) for _ in range(12)], mutant(tmp_path, name, old, new))
+
+
 def test_cost_model(tmp_path: Path) -> None:
     """Predicted against Yosys: LUTs and registers within 12 %, block RAMs and DSPs exact."""
     shapes = [TINY[0], TINY[6], {"queries": 9, "keys": 9, "heads": 2, "simd": 2, "kp": 3, "mp": 3, "pe": 4}]
