@@ -37,7 +37,7 @@ _OPERATORS: tuple[tuple[int, int, int, int, int, int, int, int | None], ...] = (
     (5, 1, 1, 2, 1, 1, 1, None), (5, 1, 1, 2, 1, 2, 1, None),
     (6, 1, 1, 4, 1, 2, 0, None), (6, 1, 1, 7, 1, 2, 1, None),
     (7, 1, 1, 7, 4, 2, 2, None), (7, 2, 1, 7, 4, 1, 2, None), (7, 1, 2, 9, 4, 2, 1, None),
-    (8, 1, 1, 6, 4, 2, 2, None), (8, 2, 1, 5, 4, 1, 2, None),
+    (8, 1, 1, 7, 4, 2, 2, None), (8, 2, 1, 6, 4, 1, 2, None),
     (9, 1, 1, 9, 4, 1, 2, None), (9, 1, 2, 13, 4, 2, 2, None),
     # rows and tokens of zeros around the grid: no invariant is found in time
     (10, 1, 1, 14, 2, 2, 2, 24), (10, 1, 1, 14, 3, 1, 3, 24), (10, 1, 1, 11, 2, 3, 1, 24),
