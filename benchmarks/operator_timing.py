@@ -58,8 +58,8 @@ def lines(rows: Sequence[tuple[HwNode, float, UnitTiming]]) -> Iterator[str]:
         inside, into = timing.inside, max((path.ns for path in timing.need.values()), default=0.0)
         where = f"{inside.levels} | `{inside.begin}` | `{inside.end}`" if inside is not None else "- | - | -"
         yield (
-            f"| `{node.name}` | {type(node.op).__name__} | {folding_of(node.op)} | {lut:,.0f} | {slowest(timing):.2f} | "
-            f"{into:.2f} | {where} |"
+            f"| `{node.name}` | {type(node.op).__name__} | {folding_of(node.op)} | {lut:,.0f} | "
+            f"{slowest(timing):.2f} | {into:.2f} | {where} |"
         )
 
 
