@@ -173,14 +173,22 @@ module fv_attention #(
     assign v_beat = '0;
   end
 
+  // A whole row that waits apart.
+  logic waiting;
+  if (K_GROUPS > 4) begin : gen_apart
+    assign waiting = dut.u_queries.gen_apart.whole_valid_q;
+  end else begin : gen_at_once
+    assign waiting = 1'b0;
+  end
+
   // Pending of the rows that were issued.
   logic [15:0] pending;
   assign pending = rows * 16'(ROW_OUT) - issued + given;
   logic [15:0] k_count, v_count;
   assign k_count = 16'(dut.u_keys.u_slots.count_q);
   assign v_count = 16'(dut.u_values.u_slots.count_q);
-  `FV_ASSERT(owed_queries, rst || owed[0] == 16'(ROW_OUT) * (q_beats + 16'(ROW_IN) * 16'(dut.u_queries.valid_q))
-      + 16'(ROW_IN) * pending)
+  `FV_ASSERT(owed_queries, rst || owed[0] == 16'(ROW_IN) * pending
+      + 16'(ROW_OUT) * (q_beats + 16'(ROW_IN) * (16'(dut.u_queries.valid_q) + 16'(waiting))))
   `FV_ASSERT(owed_keys, rst || owed[1] == 16'(FRAME_OUT) * (16'(FRAME_IN) * k_count + k_beats)
       - 16'(FRAME_IN * ROW_OUT) * next_row + 16'(FRAME_IN) * pending)
   `FV_ASSERT(owed_values, rst || owed[2] == 16'(FRAME_OUT) * (16'(FRAME_IN) * v_count + v_beats)

@@ -55,6 +55,8 @@ _ATTENTION: tuple[tuple[dict[str, int], int], ...] = (
         },
         28,
     ),
+    # more than four groups of keys: a row of queries waits apart
+    ({"KEYS": 5, "HEAD_DIM": 1, "HELD_Q": 22, "HELD_K": 120, "HELD_V": 50, "WAIT": 44, "TIGHT": 0}, 36),
     # rows of two output beats; two heads, each output of two channels of input
     ({"KEYS": 2, "HEAD_DIM": 2, "HELD_Q": 52, "HELD_K": 108, "HELD_V": 28, "WAIT": 30, "TIGHT": 0}, 28),
     (
