@@ -129,7 +129,7 @@ def main() -> None:
     compiled = compile_network(graph, config, fused=True)
     print(f"{processor()}, {time.strftime('%Y-%m-%d')}; {given.preset}, {config}; compiled in "
           f"{time.process_time() - start:.0f} s of a core\n")  # fmt: skip
-    clock = board.clock_mhz
+    clock = board.engine_clock_mhz
     plan = Plan(given.board, config.tokens, config.rows, config.channels, 1, config.port, clock)
     bounds, found = bound(Bound(graph, plan)), losses(config, compiled)
     print("| part | bound | steps | taps | writing | attend | keys, values | filling | waiting | takes | beats |")

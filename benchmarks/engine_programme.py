@@ -105,7 +105,7 @@ def main() -> None:
     print(f"{given.preset}, {config}\ncompiled in {time.process_time() - start:.1f} s of one core\n")
     memories(config, compiled, given.board)
     traffic(compiled)
-    clock = load_board(given.board).clock_mhz
+    clock = load_board(given.board).engine_clock_mhz
     plan = Plan(given.board, config.tokens, config.rows, config.channels, 1, config.port, clock)
     layers(config, compiled, bound(Bound(graph, plan)))
     print(f"| engine, by the model at {clock:g} MHz | cycles a frame | frames/s |\n|---|---|---|")

@@ -77,12 +77,12 @@ def main() -> int:
         for one in found[: given.top]:
             c, area = one.config, one.area
             cycles = {**one.cycles, **(given_cycles(others, c))}
-            row = [board.name, f"{board.clock_mhz:g}", f"{c.tokens} x {c.rows} x {c.channels}", str(c.port),
+            row = [board.name, f"{board.engine_clock_mhz:g}", f"{c.tokens} x {c.rows} x {c.channels}", str(c.port),
                    ", ".join(f"{getattr(c, name):,}" for name in MEMORIES),
                    f"{area.lut:,.0f} of {limits.lut:,.0f}", f"{area.ff:,.0f} of {limits.ff:,.0f}",
                    f"{area.dsp:,.0f} of {limits.dsp:,.0f}", f"{area.bram18 / 2:g} of {limits.bram18 / 2:g}",
                    *([counted(c, board)] if given.yosys else []),
-                   *(f"{n:,}, {board.clock_mhz * 1e6 / n:,.1f}" for n in cycles.values())]  # fmt: skip
+                   *(f"{n:,}, {board.engine_clock_mhz * 1e6 / n:,.1f}" for n in cycles.values())]  # fmt: skip
             print("| " + " | ".join(row) + " |", flush=True)
         print(f"{board.name}: {len(found)} engines, {time.process_time() - start:.0f} s of a core", file=sys.stderr)
     return 0

@@ -183,7 +183,10 @@ class NextpnrSettings(_Strict):
 
 
 class EngineSettings(_Strict):
-    """The single engine that is built for the board, as the fields of ``EngineConfig`` (bvit_hw/engine/config.py)."""
+    """The single engine that is built for the board, as the fields of ``EngineConfig`` (bvit_hw/engine/config.py).
+
+    ``clock_mhz`` is its clock where that is not the board's.
+    """
 
     tokens: int
     rows: int
@@ -196,6 +199,7 @@ class EngineSettings(_Strict):
     taps: int
     port: int = 64
     ultra: int = 0
+    clock_mhz: Annotated[float, Field(gt=0, le=1000)] | None = None
 
 
 class Board(_Strict):
@@ -269,6 +273,11 @@ class Board(_Strict):
     def pixel_bytes(self) -> int:
         """What its host's side can bring in one beat of the pixels' stream."""
         return place_of(self.family)[1].pixel_bytes
+
+    @property
+    def engine_clock_mhz(self) -> float:
+        """The clock of its single engine: the board's where the table [engine] names none."""
+        return self.clock_mhz if self.engine is None else self.engine.clock_mhz or self.clock_mhz
 
     @property
     def memory_bits(self) -> int:

@@ -18,7 +18,7 @@ module engine_core_top #(
   logic [1023:0] commands[1024];
   logic [31:0] counts[2];
   logic [1023:0] command = '0;
-  logic rst = 1'b1, start = 1'b0, done, idle, waiting = 1'b0, ended = 1'b0, goes_on;
+  logic rst = 1'b1, start = 1'b0, done, idle, writes, waiting = 1'b0, ended = 1'b0, goes_on;
   logic [PORT-1:0] store_data;
   int number = 0, now = 0, began = 0, file, pause = 6;
   initial begin
@@ -31,8 +31,8 @@ module engine_core_top #(
     .TOKENS(TOKENS), .ROWS(ROWS), .CHANNELS(CHANNELS), .BITS(BITS), .VALUES(VALUES), .WEIGHTS(WEIGHTS),
     .PARAMS(PARAMS), .STEPS(STEPS), .TAPS(TAPS), .PORT(PORT), .ULTRA(ULTRA)
   ) u_core (
-    .clk, .rst, .command, .start, .done, .idle, .load_we(1'b0), .load_memory('0), .load_addr('0), .load_slice('0),
-    .load_data('0), .store_addr('0), .store_slice('0), .store_data
+    .clk, .rst, .command, .start, .done, .idle, .writes, .load_we(1'b0), .load_memory('0), .load_addr('0),
+    .load_slice('0), .load_data('0), .store_addr('0), .store_slice('0), .store_data
   );
   always @(posedge clk) begin
     now <= now + 1;

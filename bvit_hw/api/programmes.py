@@ -34,8 +34,8 @@ class CompiledProgramme:
 
     @property
     def frames_per_second(self) -> float:
-        """By the model at the board's clock."""
-        return self.board.clock_mhz * 1e6 / self.cycles
+        """By the model at the clock of the board's engine."""
+        return self.board.engine_clock_mhz * 1e6 / self.cycles
 
 
 def compile_programme(

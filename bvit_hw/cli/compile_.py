@@ -58,7 +58,7 @@ def compile_command(
     lines += [
         f"{out}: {done.name} for the engine of {found.name}, {done.bytes:,} bytes, {done.commands:,} commands",
         f"by the model {done.cycles:,} cycles a frame, {done.frames_per_second:,.1f} frames/s at "
-        f"{found.clock_mhz:g} MHz; not simulated",
+        f"{found.engine_clock_mhz:g} MHz; not simulated",
         "logits of one picture on the golden machine: equal" if done.checked else "not carried out: --no-check",
         *done.notes,
     ]

@@ -122,7 +122,7 @@ def affine_of(
     loaded: list[Values] = []
     bias = params["bias"]
     if len(bias) > 1:
-        held = e.new_values(results.layout, channels, _bits_of(bias))
+        held = e.new_loaded(results.layout, channels, _bits_of(bias))
         e.load_values(held, bias[tokens])
         taps.append((Operand(Lines((held,), 0), 0), Tap(0, 0, held.bytes)))
         loaded.append(held)

@@ -13,6 +13,6 @@ def engine_of(board: Board) -> EngineConfig:
         there = ", ".join(name for name in board_names() if load_board(name).engine is not None)
         raise BoardError(f"board {board.name}: its file has no table [engine]; boards that have one: {there}")
     try:
-        return EngineConfig(**board.engine.model_dump())
+        return EngineConfig(**board.engine.model_dump(exclude={"clock_mhz"}))
     except ConfigError as error:
         raise BoardError(f"board {board.name}: {error}") from error

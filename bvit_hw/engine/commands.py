@@ -163,7 +163,7 @@ class Command:
     """One command; docs/engine.md says what each kind makes of the fields.
 
     ``wait``: of a LOAD, that it must not begin before the command in front of it that is neither LOAD nor STORE has
-    ended. Those to bits and to values wait all the same.
+    ended; of one to values, before all is written. Those to bits wait all the same.
     """
 
     kind: Kind

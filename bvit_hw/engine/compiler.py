@@ -79,8 +79,8 @@ class _Compiler:
 
     # what a task makes
 
-    def new(self, task: Task, name: str) -> Values | Bits:
-        """Room for its lines of a tensor: they are a tile, or a part of one."""
+    def new(self, task: Task, name: str, *, loaded: bool = False) -> Values | Bits:
+        """Room for its lines of a tensor: they are a tile, or a part of one. ``loaded``: a LOAD brings it."""
         layout, height = self.plan.layouts[name], self.schedule.heights[self.plan.layouts[name]]
         start = task.index * height
         if (name, task.index) not in self.tiles:
@@ -90,19 +90,20 @@ class _Compiler:
                     self.entire[name] = self._room(name, layout)
                 tile = self.entire[name].part(start, behind)
             else:
-                tile = self._room(name, layout.part(start, behind))
+                tile = self._room(name, layout.part(start, behind), loaded=loaded)
             self.tiles[name, task.index] = tile
         return self.tiles[name, task.index].part(task.first - start, task.behind - start)
 
-    def _room(self, name: str, layout: Layout) -> Values | Bits:
+    def _room(self, name: str, layout: Layout, *, loaded: bool = False) -> Values | Bits:
         out = self.plan.tensors[name]
         if out.binary:
             return self.e.new_bits(layout, out.channels)
-        return self.e.new_values(layout, out.channels, out.bits, signed=out.signed)
+        new = self.e.new_loaded if loaded else self.e.new_values
+        return new(layout, out.channels, out.bits, signed=out.signed)
 
-    def new_values(self, task: Task) -> Values:
+    def new_values(self, task: Task, *, loaded: bool = False) -> Values:
         """Room for the lines of its node's integers."""
-        made = self.new(task, task.op.node.output)
+        made = self.new(task, task.op.node.output, loaded=loaded)
         assert isinstance(made, Values)
         return made
 
@@ -153,7 +154,7 @@ class _Compiler:
 
 
 def _load(c: _Compiler, task: Task) -> None:
-    held = c.new_values(task)
+    held = c.new_values(task, loaded=True)
     slices = held.layout.lanes * held.group // 8
     c.e.add(Command(
         kind=Kind.LOAD, memory=Memory.VALUES, space=Space.INPUT, weights=View(held.base), words=held.words,

@@ -18,11 +18,13 @@ class Rules:
 
     ``taps`` of a group a cycle. ``latency``: cycles from an address to DRAM's first beat.
     ``compute``, ``attend``, ``moving`` (KEYS and VALUES): to fill and drain the units, until the next command for them
-    may begin. ``settle``: how much later all results of a COMPUTE are written. ``address``: from a request
+    may begin. ``settle``: how much later all results of a COMPUTE are
+    written, and what waits for that may begin. ``address``: from a request
     until DRAM has its address; ``fetch``: from a command's last beat until it may be decoded; ``issue``: from then
     until it begins; ``load``: from a LOAD's last beat until what needs it may begin; ``store``: of a STORE besides the
     latency. ``ahead`` commands are fetched beforehand. ``window``: beats that may be under way, and ``turn``, from the
-    end of a burst to the next address, besides the latency.
+    end of a burst to the next address, besides the latency. ``gap``: in which no beat comes, behind a
+    request's last one.
     """
 
     taps: int = 1
@@ -30,15 +32,16 @@ class Rules:
     compute: int = 28
     attend: int = 48
     moving: int = 27
-    settle: int = 9
+    settle: int = 11
     address: int = 3
     fetch: int = 4
-    issue: int = 2
+    issue: int = 3
     load: int = 2
     store: int = 14
     ahead: int = 4
     window: int = 128
     turn: int = 6
+    gap: int = 1
 
     def moved(self, beats: int) -> int:
         """Cycles that DRAM's port is busy with so many ``beats``, once the first is there."""
@@ -116,6 +119,8 @@ class Clock:
         self._port = 0
         self._fetched = deque(self._asked(0, WORDS // config.slices) for _ in range(rules.ahead))
         self._moving = False
+        #: in what part of its cycles the units write values, until `_settled`
+        self._writing = 0.0
         #: of the commands so far
         self.spent = Cycles()
 
@@ -139,7 +144,8 @@ class Clock:
             elif not self._beside(command):
                 begin = max(begin, self.units)
             if command.kind == Kind.LOAD and found.loading:
-                self.loads = self._asked(begin, found.loading) + self.rules.load
+                to_values = command.memory == Memory.VALUES
+                self.loads = self._asked(begin, found.loading, held=to_values) + self.rules.load
                 self.front = begin + 1
                 continue
             begin = max(begin, self.loads)
@@ -150,6 +156,7 @@ class Clock:
                 continue
             self.units = begin + found.computing + found.filling
             self._settled = self.units + (self.rules.settle if command.kind == Kind.COMPUTE else 0)
+            self._writing = written_part(command)
             self.front = begin + 1
             self._moving = command.kind in (Kind.KEYS, Kind.VALUES)
         return self.now - before
@@ -167,10 +174,20 @@ class Clock:
         """When the next command has been taken from those that were fetched."""
         return max(self.front + WORDS // self.config.slices, self._fetched[0] + self.rules.fetch)
 
-    def _asked(self, at: int, cycles: int) -> int:
-        """When the beats of a request that is made at ``at``, and moves in so many ``cycles``, are there."""
-        self._port = max(at + self.rules.address + self.rules.latency, self._port) + cycles
-        return self._port
+    def _asked(self, at: int, cycles: int, *, held: bool = False) -> int:
+        """When the beats of a request that is made at ``at``, and moves in so many ``cycles``, are there.
+
+        ``held``: none comes where the units write values.
+        """
+        first = max(at + self.rules.address + self.rules.latency, self._port)
+        if held and first < self._settled and self._writing:
+            # What comes beside the units takes longer; the rest comes behind them.
+            beside = min(cycles, int((self._settled - first) * (1 - self._writing)))
+            apart = self._settled - first if beside < cycles else ceil(beside / (1 - self._writing))
+            cycles = apart + cycles - beside
+        last = first + cycles
+        self._port = last + self.rules.gap
+        return last
 
     def _beside(self, command: Command) -> bool:
         """Whether it may begin while the units work."""
@@ -179,9 +196,16 @@ class Clock:
 
 def _settles(command: Command) -> bool:
     """Whether it begins when all is written that the units have made."""
-    return command.kind == Kind.STORE or (
-        command.kind == Kind.LOAD and command.memory in (Memory.BITS, Memory.VALUES)
-    )
+    waits = command.memory == Memory.BITS or (command.memory == Memory.VALUES and command.wait)
+    return command.kind == Kind.STORE or (command.kind == Kind.LOAD and waits)
+
+
+def written_part(c: Command) -> float:
+    """In what part of its cycles a command for the units writes values."""
+    if c.kind != Kind.COMPUTE:
+        return 0.0
+    written = c.groups * c.out_bytes
+    return written / max(c.step_count, c.groups * max(c.tap_count, 1), written, 1)
 
 
 def frame_cycles(config: EngineConfig, rules: Rules, commands: Iterable[Command]) -> int:

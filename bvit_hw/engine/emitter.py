@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,8 @@ import numpy as np
 from bvit_hw.contract.interval import IntArray
 from bvit_hw.engine.commands import WORDS, BitMode, Command, Kind, Memory, Space, Step, Tap, View
 from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS, EngineConfig
+from bvit_hw.engine.cycles import RULES
+from bvit_hw.engine.early import early
 from bvit_hw.engine.layout import Bits, Layout, Room, Values
 from bvit_hw.engine.machine import Machine
 from bvit_hw.engine.programme import Programme
@@ -37,6 +40,8 @@ class Emitter:
         self.copied: dict[Hashable, Content] = {}
         self.bits = Room("bits", min(config.bits, BITS_REACH))
         self.values = Room("values", config.values)
+        #: where the last LOADs to values went: the next ones are better elsewhere, beside what reads those
+        self._loaded = deque[range](maxlen=2)
 
     # places
 
@@ -44,6 +49,13 @@ class Emitter:
         """Room for a tensor of integers of ``bits``."""
         held = Values(0, layout, channels, -(-bits // 8), signed, self.config.channels)
         return replace(held, base=self.values.take(held.words))
+
+    def new_loaded(self, layout: Layout, channels: int, bits: int, *, signed: bool = True) -> Values:
+        """The same for a tensor that is loaded: apart from those that were loaded last, where there is room."""
+        held = Values(0, layout, channels, -(-bits // 8), signed, self.config.channels)
+        held = replace(held, base=self.values.take_highest(held.words, self._loaded))
+        self._loaded.append(range(held.base, held.base + held.words))
+        return held
 
     def new_bits(self, layout: Layout, channels: int) -> Bits:
         """Room for a tensor of bits; words hold whole groups."""
@@ -136,7 +148,12 @@ class Emitter:
 
     def finish(self, input_bytes: int, output_bytes: int) -> tuple[Programme, Placed]:
         """The programme; addresses count from its first byte. LimitError for a number that its field does not hold."""
-        found = placed(self.drafts, self.config)
+        drafts, order = early(self.drafts, self.config, RULES)
+        found = placed(drafts, self.config)
+        # Behind how many commands each draft and all that came before it are done, as they were given.
+        behind = np.zeros(len(order), dtype=np.int64)
+        behind[order] = found.behind
+        found = replace(found, behind=[int(n) for n in np.maximum.accumulate(behind)])
         commands = [*found.commands, Command(kind=Kind.END)]
         behind = 8 * WORDS * len(commands)
         moved = tuple(

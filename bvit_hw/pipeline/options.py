@@ -177,6 +177,8 @@ def resolve(
     if architecture == ENGINE and streaming_only:
         raise ConfigError(f"--architecture engine and {' and '.join(streaming_only)}: an engine has no such choice")
     chosen, note = choose_architecture(architecture, found_board, checkpoint, streaming_only)
+    if chosen == ENGINE and clock_mhz is None:
+        clock = checked_clock(found_board, found_board.engine_clock_mhz)
     if described is not None and data is None:
         trained_by = f"--network {network}" if network is not None else f"--preset {described.name}"
         measured, reason = None, f"{described.name} has random weights; `bvit-hw train {trained_by}` trains it"

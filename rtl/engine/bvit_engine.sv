@@ -133,7 +133,8 @@ module bvit_engine #(
   logic read_ask, read_ready, read_valid, read_first, read_last, read_error, read_busy;
   logic write_start, write_done, write_error;
   logic [ADDRESS-1:0] read_addr, write_addr;
-  logic [23:0] read_beats, write_beats;
+  logic [23:0] read_beats, read_less, write_beats;
+  logic read_single, read_held, core_writes;
   localparam int TAG = 28;
   logic [TAG-1:0] read_tag, read_of;
   always_ff @(posedge clk) begin
@@ -172,6 +173,9 @@ module bvit_engine #(
     .read_ready,
     .read_addr,
     .read_beats,
+    .read_less,
+    .read_single,
+    .read_held,
     .read_tag,
     .read_valid,
     .read_data,
@@ -202,6 +206,9 @@ module bvit_engine #(
     .ask_ready(read_ready),
     .ask_addr(read_addr),
     .ask_beats(read_beats),
+    .ask_less(read_less),
+    .ask_single(read_single),
+    .ask_held(read_held),
     .ask_tag(read_tag),
     .valid(read_valid),
     .data(read_data),
@@ -210,6 +217,7 @@ module bvit_engine #(
     .error(read_error),
     .tag(read_of),
     .busy(read_busy),
+    .hold(core_writes),
     .m_axi_araddr,
     .m_axi_arlen,
     .m_axi_arvalid,
@@ -270,6 +278,7 @@ module bvit_engine #(
     .start(core_start),
     .done(core_done),
     .idle(core_idle),
+    .writes(core_writes),
     .load_we,
     .load_memory,
     .load_addr,

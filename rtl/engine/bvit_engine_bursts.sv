@@ -29,37 +29,44 @@ module bvit_engine_bursts #(
   localparam int BYTE_BITS = $clog2(PORT / 8);
   localparam int COUNT_BITS = $clog2(BURST + 1);
   localparam int AWAY_BITS = $clog2(OUTSTANDING + 1);
-  if (BURST < 1 || BURST > 256) begin : gen_illegal
-    $error("bvit_engine_bursts: BURST=%0d must be in 1..256", BURST);
+  localparam int BURST_BITS = $clog2(BURST);
+  if (BURST < 2 || BURST > 256 || BURST != 1 << BURST_BITS) begin : gen_illegal
+    $error("bvit_engine_bursts: BURST=%0d must be a power of two in 2..256", BURST);
   end
 
   logic [ADDRESS-1:0] addr_q;
   logic [23:0] left_q;
   logic [COUNT_BITS-1:0] beats_q, beats;
-  logic valid_q;
-  logic [9:0] room;   // beats up to the next border of 4 KB
-  assign room = 10'(4096 / (PORT / 8)) - 10'(addr_q[11:BYTE_BITS]);
+  logic valid_q, pending_q, ends, ends_q;   // there are more bursts; the burst on offer is the last one
+  logic near;         // of the beats up to the next border of 4 KB there are no more than BURST
+  assign near = &addr_q[11:BYTE_BITS+BURST_BITS];
   always_comb begin
     beats = COUNT_BITS'(BURST);
-    if (10'(beats) > room) beats = COUNT_BITS'(room);
-    if (24'(beats) > left_q) beats = COUNT_BITS'(left_q);
+    if (near) beats = COUNT_BITS'(BURST) - COUNT_BITS'(addr_q[BYTE_BITS+:BURST_BITS]);
+    ends = 24'(beats) >= left_q;
+    if (ends) beats = COUNT_BITS'(left_q);
   end
   always_ff @(posedge clk) begin
     if (rst) begin
       valid_q <= 1'b0;
-      left_q <= '0;
+      pending_q <= 1'b0;
     end else if (start) begin
       valid_q <= 1'b0;
-      left_q <= start_beats;
+      pending_q <= 1'b1;
     end else if (taken) begin
       valid_q <= 1'b0;
-      left_q <= left_q - 24'(beats_q);
+      pending_q <= !ends_q;
     end else begin
-      valid_q <= left_q != '0;
+      valid_q <= pending_q;
     end
+    if (start) left_q <= start_beats;
+    else if (taken) left_q <= left_q - 24'(beats_q);
     if (start) addr_q <= start_addr;
     else if (taken) addr_q <= addr_q + (ADDRESS'(beats_q) << BYTE_BITS);
-    if (!valid_q) beats_q <= beats;
+    if (!valid_q) begin
+      beats_q <= beats;
+      ends_q <= ends;
+    end
   end
   logic asking_q;     // an address may be on offer
   logic [AWAY_BITS-1:0] away_q;
@@ -77,8 +84,8 @@ module bvit_engine_bursts #(
   assign taken = valid && ready;
   assign addr = addr_q;
   assign len = 8'(beats_q - 1'b1);
-  assign free = left_q == '0;
-  assign busy = left_q != '0 || away_q != '0;
+  assign free = !pending_q;
+  assign busy = pending_q || away_q != '0;
 endmodule
 
 `default_nettype wire

@@ -4,9 +4,9 @@
 // Up to AHEAD commands are fetched beforehand; beats of commands wait in a FIFO. A LOAD is asked of the master and left
 // to it, so that the next one is on its way while the data of the one before come. A command for the core waits for all
 // LOADs in front of it. While the core carries one out, LOADs that do not have to wait are carried out: those that say
-// so wait, those to the memories of bits and values, and all while the core writes weights itself. So behind the core's
-// command there are LOADs at most, and the next one for the core. LOADs to bits and values, and STOREs, wait until the
-// core has written all: that is some cycles behind the end of its command.
+// so wait, those to the memory of bits, and all while the core writes weights itself. So behind the core's command
+// there are LOADs at most, and the next one for the core. STOREs, LOADs to bits, and those to values that say so, wait
+// until the core has written all: that is some cycles behind the end of its command.
 //
 // `start` begins a frame, with the three addresses, multiples of a beat's bytes; `done` is a pulse. What ends a frame
 // early is in `flags` until the next start: an error of DRAM (all beats that were asked for are awaited), a kind that
@@ -51,6 +51,9 @@ module bvit_engine_control #(
   input  wire logic               read_ready,
   output      logic [ADDRESS-1:0] read_addr,
   output      logic [23:0]        read_beats,
+  output      logic [23:0]        read_less,     // those less two
+  output      logic               read_single,   // one
+  output      logic               read_held,     // those of a LOAD to values
   output      logic [TAG-1:0]     read_tag,
   input  wire logic               read_valid,
   input  wire logic [PORT-1:0]    read_data,
@@ -77,7 +80,7 @@ module bvit_engine_control #(
   localparam int AHEAD_BITS = $clog2(AHEAD + 1);
   localparam int LOADS_BITS = 4;
 
-  typedef enum logic [2:0] {IDLE, FETCH, DECODE, ISSUE, STORE, LAST, STUCK} state_t;
+  typedef enum logic [2:0] {IDLE, FETCH, DECODE, READY, ISSUE, STORE, LAST, STUCK} state_t;
   state_t state_q;
   logic [COMMAND_BITS-1:0] command_q;
   logic [ADDRESS-1:0] fetch_q, address_q;
@@ -93,7 +96,6 @@ module bvit_engine_control #(
                 || kind == 8'(KIND_VALUES);
   assign is_illegal = !on_core && kind != 8'(KIND_LOAD) && kind != 8'(KIND_STORE) && kind != 8'(KIND_END);
   assign waiting = read_busy || state_q == STORE;
-  assign late = waiting && watch_q == WATCH_BITS'(TIMEOUT);
   assign busy = state_q != IDLE;
 
   // LOADs on their way. One has ended a cycle behind its last beat: that is written by then, and counted.
@@ -104,14 +106,31 @@ module bvit_engine_control #(
 
   // Whether it may begin beside what the core does
   logic [2:0] memory;
-  logic load_issues, now, settles;
+  logic load_issues, now, on_core_q, moves_q, is_load_q, beside_q, settles_q, some_q, single_q, to_values_q, ends_q;
+  logic illegal_q, idle_q, offers_q, fetches_q;
+  logic [23:0] less_q;
   assign memory = command_q[AT_MEMORY+:3];
-  assign core_moves = core_command[AT_KIND+:8] == 8'(KIND_KEYS) || core_command[AT_KIND+:8] == 8'(KIND_VALUES);
-  assign settles = kind == 8'(KIND_STORE)
-                || (kind == 8'(KIND_LOAD) && (memory == 3'(MEMORY_BITS) || memory == 3'(MEMORY_VALUES)));
-  assign may_issue = settles ? !core_busy_q && core_idle
-                   : !core_busy_q || (kind == 8'(KIND_LOAD) && !command_q[AT_WAIT] && !core_moves);
-  assign load_issues = state_q == ISSUE && kind == 8'(KIND_LOAD) && may_issue && beats_q != '0 && !load_bad_q;
+  always_ff @(posedge clk) begin
+    // What DECODE finds is there in READY; what follows from the beats in ISSUE, in which `offers_q` is up.
+    // `fetches_q` is up in FETCH.
+    on_core_q <= on_core;
+    illegal_q <= is_illegal;
+    ends_q <= is_illegal || kind == 8'(KIND_END);
+    to_values_q <= memory == 3'(MEMORY_VALUES);
+    beside_q <= kind == 8'(KIND_LOAD) && !command_q[AT_WAIT];
+    idle_q <= core_idle;
+    late <= !rst && waiting && watch_q == WATCH_BITS'(TIMEOUT);
+    moves_q <= kind == 8'(KIND_KEYS) || kind == 8'(KIND_VALUES);
+    is_load_q <= kind == 8'(KIND_LOAD) && command_q[AT_WORDS+:16] != '0 && slices != '0;
+    settles_q <= kind == 8'(KIND_STORE) || (kind == 8'(KIND_LOAD)
+                 && (memory == 3'(MEMORY_BITS) || (memory == 3'(MEMORY_VALUES) && command_q[AT_WAIT])));
+    some_q <= command_q[AT_WORDS+:16] != '0 && slices != '0;
+    single_q <= command_q[AT_WORDS+:16] == 16'd1 && slices == 8'd1;
+    less_q <= beats_q - 24'd2;
+    if (offers_q && on_core_q && now) core_moves <= moves_q;
+  end
+  assign may_issue = core_busy_q ? beside_q && !settles_q && !core_moves : !settles_q || idle_q;
+  assign load_issues = offers_q && is_load_q && may_issue && !load_bad_q;
   // What is no LOAD, or moves nothing, begins when all LOADs have ended.
   assign now = may_issue && !loading && !load_bad_q;
 
@@ -126,6 +145,9 @@ module bvit_engine_control #(
   assign read_ask = load_issues || (more_q && ahead_q != AHEAD_BITS'(AHEAD));
   assign read_addr = load_issues ? address_q : fetch_q;
   assign read_beats = load_issues ? beats_q : 24'(COMMAND_BEATS);
+  assign read_less = load_issues ? less_q : 24'(COMMAND_BEATS - 2);
+  assign read_single = load_issues && single_q;
+  assign read_held = load_issues && to_values_q;
   assign read_tag = {load_issues, memory, command_q[AT_WEIGHTS+:16], slices};
   bvit_fifo #(
     .W(PORT + 1),
@@ -138,9 +160,9 @@ module bvit_engine_control #(
     .s_axis_tready(words_ready),
     .m_axis_tdata({word_bad, word}),
     .m_axis_tvalid(word_valid),
-    .m_axis_tready(state_q == FETCH)
+    .m_axis_tready(fetches_q)
   );
-  assign word_last = state_q == FETCH && word_valid && place_q == PLACE_BITS'(COMMAND_BEATS - 1);
+  assign word_last = fetches_q && word_valid && place_q == PLACE_BITS'(COMMAND_BEATS - 1);
 
   assign is_core = core_busy_q;
   assign is_store = state_q == STORE && !core_busy_q;
@@ -163,6 +185,8 @@ module bvit_engine_control #(
       load_ended_q <= 1'b0;
       load_bad_q <= 1'b0;
       load_stop_q <= 1'b0;
+      offers_q <= 1'b0;
+      fetches_q <= 1'b0;
     end else begin
       write_start <= 1'b0;
       core_start <= 1'b0;
@@ -186,36 +210,49 @@ module bvit_engine_control #(
           load_stop_q <= 1'b0;
           if (start) begin
             state_q <= FETCH;
+            fetches_q <= 1'b1;
             flags <= '0;
             more_q <= 1'b1;
           end
         end
         FETCH: begin
-          if (word_last) state_q <= DECODE;
+          if (word_last) begin
+            state_q <= DECODE;
+            fetches_q <= 1'b0;
+          end
         end
-        DECODE: begin
+        DECODE: state_q <= READY;
+        READY: begin
           state_q <= ISSUE;
-          if (bad_q || is_illegal || kind == 8'(KIND_END)) begin
+          offers_q <= 1'b1;
+          if (bad_q || ends_q) begin
             state_q <= LAST;
+            offers_q <= 1'b0;
             if (bad_q) flags[FLAG_READ_ERROR] <= 1'b1;
-            flags[FLAG_ILLEGAL] <= is_illegal && !bad_q;
+            flags[FLAG_ILLEGAL] <= illegal_q && !bad_q;
           end
         end
         ISSUE: begin
+          if (load_bad_q || (load_issues ? read_ready : now)) offers_q <= 1'b0;
           if (load_bad_q) begin
             state_q <= LAST;
           end else if (load_issues) begin
-            if (read_ready) state_q <= FETCH;
+            if (read_ready) begin
+              state_q <= FETCH;
+              fetches_q <= 1'b1;
+            end
           end else if (now) begin
             state_q <= FETCH;
-            if (on_core) begin
+            fetches_q <= 1'b1;
+            if (on_core_q) begin
               core_start <= 1'b1;
               core_busy_q <= 1'b1;
               command_done <= 1'b1;
-            end else if (beats_q == '0) begin
+            end else if (!some_q) begin
               command_done <= 1'b1;
             end else begin
               state_q <= STORE;
+              fetches_q <= 1'b0;
               write_start <= 1'b1;
             end
           end
@@ -224,6 +261,7 @@ module bvit_engine_control #(
           if (write_done) begin
             command_done <= 1'b1;
             state_q <= write_error ? LAST : FETCH;
+            fetches_q <= !write_error;
             flags[FLAG_WRITE_ERROR] <= write_error;
           end
         end
@@ -238,6 +276,8 @@ module bvit_engine_control #(
       endcase
       if (late) begin
         state_q <= STUCK;
+        offers_q <= 1'b0;
+        fetches_q <= 1'b0;
         done <= 1'b1;
         flags[FLAG_TIMEOUT] <= 1'b1;
       end
@@ -248,16 +288,16 @@ module bvit_engine_control #(
     // Where the next command lies, and where its data do
     if (state_q == IDLE) fetch_q <= programme;
     else if (fetch_asked) fetch_q <= fetch_q + ADDRESS'(COMMAND_BITS / 8);
-    if (state_q == FETCH && word_valid) begin
+    if (fetches_q && word_valid) begin
       command_q <= {word, command_q[COMMAND_BITS-1:PORT]};
       bad_q <= word_bad || (bad_q && place_q != '0);
     end
     if (state_q == IDLE) place_q <= '0;
-    else if (state_q == FETCH && word_valid) place_q <= place_q + 1'b1;
+    else if (fetches_q && word_valid) place_q <= place_q + 1'b1;
     address_q <= (kind == 8'(KIND_STORE) ? output_base : from_input ? input_base : programme)
                + ADDRESS'(command_q[AT_ADDRESS+:32]);
     beats_q <= 24'(command_q[AT_WORDS+:16]) * 24'(slices);
-    if (state_q == ISSUE && on_core && now) core_command <= command_q;
+    if (offers_q && on_core_q && now) core_command <= command_q;
     write_base <= command_q[AT_OPERAND0+:16];
     write_slices <= slices;
     write_addr <= address_q;

@@ -3,7 +3,8 @@
 // `start` begins the command, which stays until `done`, a pulse. The next one may begin in the cycle behind it: what
 // units still write then is there before that one reads. `idle`: all is written, and no command is under way.
 // `load_we` writes a beat of PORT bits: the columns from `load_slice` beats on of word `load_addr` of a memory; of bits
-// and values while `idle` only, of weights not beside KEYS and VALUES, of others what the command does not need.
+// while `idle` only, of values not two cycles behind `writes`, of weights not beside KEYS and VALUES; what the command
+// does not need.
 // `store_data` is beat `store_slice` of word `store_addr` of values, three cycles behind both, while `idle`.
 `default_nettype none
 
@@ -29,6 +30,7 @@ module bvit_engine_core #(
   input  wire logic        start,
   output      logic        done,
   output      logic        idle,
+  output      logic        writes,          // two cycles later the vector unit writes values
   input  wire logic        load_we,
   input  wire logic [2:0]  load_memory,
   input  wire logic [15:0] load_addr,
@@ -44,10 +46,11 @@ module bvit_engine_core #(
   localparam int GROUPS = ROWS / CHANNELS;
   localparam int LANE_BEATS = CHANNELS / OCTET;      // slices of a token in a word of values
   localparam int START = 6;     // from a fired turn to its first slot
-  localparam int DRAIN = 24;    // from the last fired turn to the last write, beside the turn itself
+  localparam int FOLDING = ($clog2(CHANNELS) - 1) / 2;   // see bvit_engine_vector
+  localparam int DRAIN = 24 + FOLDING;   // from the last fired turn to the last write, beside the turn itself
   // What of those may lie beside the next command: the vector unit has its last result before, and needs no field of
-  // the command any more; it writes bits two cycles later, and values up to six.
-  localparam int BESIDE = 9;
+  // the command any more; it writes bits two cycles later, and values up to six and the cycles of the folds.
+  localparam int BESIDE = 9 + FOLDING;
 
   if (ROWS % CHANNELS != 0 || CHANNELS % OCTET != 0 || ROWS > COLUMNS || TOKENS < 1 || TOKENS > COLUMNS
       || (PORT != 64 && PORT != 128) || CHANNELS < PORT / 8) begin : gen_bad
@@ -279,14 +282,16 @@ module bvit_engine_core #(
   localparam int PAIRS = (GROUPS + 1) / 2;
   localparam int PAIR_BITS = (PAIRS > 1) ? $clog2(PAIRS) : 1;
   logic [1:0][TOKENS-1:0][CHANNELS-1:0][SUM-1:0] group_sums_q;
-  logic odd;
+  logic odd, odd_next, no_steps_q;
+  assign odd_next = GROUPS > 1 && group_at[5][0];
+  always_ff @(posedge clk) no_steps_q <= step_count == '0;
   assign odd = GROUPS > 1 && group_at[6][0];
   for (genvar token = 0; token < TOKENS; token++) begin : gen_token
     logic [GROUPS-1:0][CHANNELS-1:0][SUM-1:0] by_group;
     assign by_group = sums[token];
     always_ff @(posedge clk) begin
       for (int i = 0; i < 2; i++) begin
-        if (step_count == '0) group_sums_q[i][token] <= '0;
+        if (no_steps_q) group_sums_q[i][token] <= '0;
         else if (PAIRS == 1) group_sums_q[i][token] <= by_group[i%GROUPS];
         else group_sums_q[i][token] <= by_group[{group_at[5][PAIR_BITS:1], 1'(i)}];
       end
@@ -317,7 +322,7 @@ module bvit_engine_core #(
     .param_raddr(vector_param_raddr),
     .params,
     .sums(group_sums_q),
-    .odd,
+    .odd(odd_next),
     .prelu(command[AT_PRELU]),
     .mid_shift(command[AT_MID_SHIFT+:5]),
     .slope_shift(command[AT_SLOPE_SHIFT+:4]),
@@ -328,6 +333,7 @@ module bvit_engine_core #(
     .fold_base(command[AT_FOLD_BASE+:16]),
     .bit_mode(command[AT_BIT_MODE+:2]),
     .lanes(command[AT_LANES+:8]),
+    .writes,
     .values_we(vector_we),
     .values_waddr(vector_waddr),
     .values_wdata(vector_wdata),

@@ -35,14 +35,14 @@ module bvit_engine_mover #(
   localparam int TOKEN_BITS = (TOKENS > 1) ? $clog2(TOKENS) : 1;
 
   // The counters: of KEYS slots, and in each the tokens; of VALUES octets, words of slots, and slots.
-  logic active_q, keys_step, place_last, slot_last, token_last, octet_last;
+  logic active_q, slot_last_q, keys_step, place_last, slot_last, token_last, octet_last;
   logic [15:0] at_q, left_q, row_q, word_q, block_q;
   logic [PLACE_BITS-1:0] place_q;
   logic [TOKEN_BITS-1:0] token_q;
   logic [3:0] octet_q;
   assign place_last = place_q == PLACE_BITS'(KEY_SLOTS - 1);
   assign token_last = token_q == TOKEN_BITS'(TOKENS - 1);
-  assign slot_last = left_q <= 16'd1;
+  assign slot_last = slot_last_q;   // found a cycle before
   assign octet_last = octet_q == octet_count - 4'd1;
   assign keys_step = transpose || token_last;
   assign busy = active_q;
@@ -57,6 +57,7 @@ module bvit_engine_mover #(
     if (start) begin
       at_q <= bits_base;
       left_q <= slots;
+      slot_last_q <= slots <= 16'd1;
       row_q <= '0;
       place_q <= '0;
       token_q <= '0;
@@ -69,6 +70,7 @@ module bvit_engine_mover #(
         at_q <= at_q + bits_stride;
         place_q <= place_last ? '0 : place_q + 1'b1;
         if (left_q != '0) left_q <= left_q - 16'd1;
+        slot_last_q <= left_q <= 16'd2;
       end
       if (!transpose) begin
         row_q <= (token_last && place_last) ? row_q + 16'(COLUMNS - FILLED + 1) : row_q + 16'd1;
@@ -79,6 +81,7 @@ module bvit_engine_mover #(
             // The next octet: in the same words, or in the words behind them.
             at_q <= bits_base;
             left_q <= slots;
+            slot_last_q <= slots <= 16'd1;
             octet_q <= octet_q + 4'd1;
             row_q <= row_q + 16'(OCTET);
             if (rows_full) block_q <= word_q + 16'd1;

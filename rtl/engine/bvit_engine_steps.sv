@@ -40,17 +40,40 @@ module bvit_engine_steps #(
 );
   localparam int GAP_BITS = $clog2(GAP + 1);
 
-  logic active_q, issue, final_step, free, inner_last, again, loops_last;
+  logic active_q, issue, inner_last, again, loops_last;
   logic [15:0] index_q, slot_left_q;
   logic [7:0] group_left_q;
   logic [GAP_BITS-1:0] gap_left_q;
   logic [1:0] level;
   logic [15:0] inner;
 
-  assign free = slot_left_q == '0 && group_left_q == '0 && gap_left_q == '0;
-  assign final_step = step_count <= 16'd1 || index_q == step_count - 16'd1;
-  assign issue = active_q && (!final_step || free);
-  assign fire = issue && final_step;
+  // Whether a count has ended, whether a step is the last, and whether one is issued: all is found a cycle before.
+  logic [15:0] steps_less_q, slots_less_q;
+  logic [7:0] groups_less_q;
+  logic single_q, slots_one_q, groups_one_q, first_q, final_q, slots_end_q, groups_end_q, gap_end_q, free_q;
+  logic active_d, final_d, free_d, issue_q, fire_q;
+  always_ff @(posedge clk) begin
+    steps_less_q <= step_count - 16'd2;
+    single_q <= step_count <= 16'd1;
+    slots_less_q <= slots - 16'd1;
+    slots_one_q <= slots == 16'd1;
+    groups_less_q <= groups - 8'd1;
+    groups_one_q <= groups == 8'd1;
+  end
+  assign issue = issue_q;   // active, and not the last step unless the vector unit is free
+  assign fire = fire_q;     // the last step
+  always_comb begin
+    active_d = start || (active_q && !(fire && loops_last));
+    final_d = final_q;
+    if (start) final_d = single_q;
+    else if (issue) final_d = final_q ? single_q : index_q == steps_less_q;
+    free_d = free_q;
+    if (start) free_d = 1'b1;
+    else if (fire) free_d = slots_one_q && groups_one_q && level != 2'd3;
+    else if (!slots_end_q) free_d = slot_left_q == 16'd1 && groups_end_q && gap_end_q;
+    else if (!groups_end_q) free_d = slots_one_q && group_left_q == 8'd1 && gap_end_q;
+    else if (!gap_end_q) free_d = gap_left_q == GAP_BITS'(1);
+  end
   assign busy = active_q;
 
   bvit_engine_loops u_loops (
@@ -69,27 +92,41 @@ module bvit_engine_steps #(
   );
 
   always_ff @(posedge clk) begin
-    if (rst) active_q <= 1'b0;
-    else if (start) active_q <= 1'b1;
-    else if (fire && loops_last) active_q <= 1'b0;
-    if (start) index_q <= '0;
-    else if (issue) index_q <= final_step ? '0 : index_q + 16'd1;
+    active_q <= !rst && active_d;
+    issue_q <= !rst && active_d && (!final_d || free_d);
+    fire_q <= !rst && active_d && final_d && free_d;
+    final_q <= final_d;
+    free_q <= free_d;
+    if (start) begin
+      index_q <= '0;
+      first_q <= 1'b1;
+    end else if (issue) begin
+      first_q <= final_q;
+      index_q <= final_q ? '0 : index_q + 16'd1;
+    end
     // The time that the vector unit takes for the turn that was fired.
     if (start) begin
-      slot_left_q <= '0;
-      group_left_q <= '0;
-      gap_left_q <= '0;
+      slots_end_q <= 1'b1;
+      groups_end_q <= 1'b1;
+      gap_end_q <= 1'b1;
     end else if (fire) begin
-      slot_left_q <= slots - 16'd1;
-      group_left_q <= groups - 8'd1;
-      gap_left_q <= (twice && !again && inner_last) ? GAP_BITS'(GAP) : '0;
-    end else if (slot_left_q != '0) begin
+      slot_left_q <= slots_less_q;
+      slots_end_q <= slots_one_q;
+      group_left_q <= groups_less_q;
+      groups_end_q <= groups_one_q;
+      gap_left_q <= GAP_BITS'(GAP);
+      gap_end_q <= level != 2'd3;
+    end else if (!slots_end_q) begin
       slot_left_q <= slot_left_q - 16'd1;
-    end else if (group_left_q != '0) begin
-      slot_left_q <= slots - 16'd1;
+      slots_end_q <= slot_left_q == 16'd1;
+    end else if (!groups_end_q) begin
+      slot_left_q <= slots_less_q;
+      slots_end_q <= slots_one_q;
       group_left_q <= group_left_q - 8'd1;
-    end else if (gap_left_q != '0) begin
+      groups_end_q <= group_left_q == 8'd1;
+    end else if (!gap_end_q) begin
       gap_left_q <= gap_left_q - 1'b1;
+      gap_end_q <= gap_left_q == GAP_BITS'(1);
     end
     step_raddr <= step_base + index_q;
   end
@@ -103,7 +140,7 @@ module bvit_engine_steps #(
   ) u_flags (
     .clk,
     .rst,
-    .d({fire, issue && index_q == '0, issue && step_count != '0, level}),
+    .d({fire, issue && first_q, issue && step_count != '0, level}),
     .q(flags)
   );
   logic turn, opens, takes;
@@ -139,7 +176,7 @@ module bvit_engine_steps #(
     double <= step[41];
   end
   logic unused;
-  assign unused = ^{flags, inner};
+  assign unused = ^{flags, inner, inner_last, again};
 endmodule
 
 `default_nettype wire

@@ -46,8 +46,12 @@ module bvit_engine_turns (
   logic busy_q, slot_last, group_last, turn_end;
   logic [15:0] slot_q;
   logic [7:0] group_q;
-  assign slot_last = slot_q == slots - 16'd1;
-  assign group_last = group_q == groups - 8'd1;
+  // Which slot and which group are the last is found a cycle before.
+  logic [15:0] slots_less_q;
+  logic [7:0] groups_less_q;
+  logic slots_one_q, groups_one_q, slot_last_q, group_last_q;
+  assign slot_last = slot_last_q;
+  assign group_last = group_last_q;
   assign turn_end = busy_q && slot_last && group_last;
 `ifndef SYNTHESIS
   /* verilator lint_off PROCASSINIT */
@@ -58,14 +62,23 @@ module bvit_engine_turns (
     if (rst) busy_q <= 1'b0;
     else if (go) busy_q <= 1'b1;
     else if (turn_end) busy_q <= 1'b0;
+    slots_less_q <= slots - 16'd2;
+    slots_one_q <= slots == 16'd1;
+    groups_less_q <= groups - 8'd2;
+    groups_one_q <= groups == 8'd1;
     if (go) begin
       slot_q <= '0;
       group_q <= '0;
+      slot_last_q <= slots_one_q;
+      group_last_q <= groups_one_q;
     end else if (slot_last) begin
       slot_q <= '0;
       group_q <= group_q + 8'd1;
+      slot_last_q <= slots_one_q;
+      group_last_q <= group_q == groups_less_q;
     end else begin
       slot_q <= slot_q + 16'd1;
+      slot_last_q <= slot_q == slots_less_q;
     end
 `ifndef SYNTHESIS
     if (known_q && !rst && go && busy_q) begin

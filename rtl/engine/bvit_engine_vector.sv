@@ -4,6 +4,7 @@
 // matrix unit's sum. What bvit_engine_turns says goes through the pipeline with it; the comments name the cycle behind
 // `valid` in which a signal is there. Parameters are read from four copies of their memory, each where it is needed.
 // A group's result is written byte by byte in the cycles behind it (a group has as many slots at least), and its bits.
+// Sums of neighbours have two levels of adders a cycle, and values come that much later than bits.
 `default_nettype none
 
 module bvit_engine_vector #(
@@ -32,7 +33,7 @@ module bvit_engine_vector #(
   output      logic [3:0][15:0] param_raddr,   // bias, bias2, slope and threshold, coefficient
   input  wire logic [3:0][CHANNELS-1:0][31:0] params,
   input  wire logic [1:0][TOKENS-1:0][CHANNELS-1:0][SUM-1:0] sums,  // cycle 6, of two groups: halves
-  input  wire logic        odd,              // cycle 6: which of them it is
+  input  wire logic        odd,              // cycle 5: which of them it is
   // of the command
   input  wire logic        prelu,
   input  wire logic [4:0]  mid_shift,        // 0, 4, 8, 12
@@ -45,6 +46,7 @@ module bvit_engine_vector #(
   input  wire logic [1:0]  bit_mode,
   input  wire logic [7:0]  lanes,
   // results
+  output      logic        writes,              // values_we is up in two cycles
   output      logic [CHANNELS-1:0] values_we,   // of each token
   output      logic [15:0] values_waddr,
   output      logic [TOKENS-1:0][CHANNELS-1:0][7:0] values_wdata,
@@ -64,12 +66,14 @@ module bvit_engine_vector #(
   localparam int SLOPE = 9;
   localparam int BEHIND = 11;   // cycle in which the bias behind the PReLU is added
   localparam int RESULT = 15;   // cycle in which the last tap's result is there
+  localparam int FOLDING = (FOLDS - 1) / 2;  // registers between levels of sums of neighbours
+  localparam int WRITE = RESULT + FOLDING;   // cycle in which its neighbours are added up
 
   // What goes along
-  logic [RESULT:0][3:0] flags;
+  logic [WRITE:0][3:0] flags;
   bvit_engine_stages #(
     .WIDTH(4),
-    .STEPS(RESULT),
+    .STEPS(WRITE),
     .RESET(1'b1)
   ) u_flags (
     .clk,
@@ -156,18 +160,23 @@ module bvit_engine_vector #(
   assign takes = flags[ADDS-2][3] && flags[ADDS-2][0];
   always_ff @(posedge clk) begin
     for (int channel = 0; channel < CHANNELS; channel++) begin
-      coef_q[channel] <= told[3][ODD_AT] ? params[3][channel][31:16] : params[3][channel][15:0];
+      coef_q[channel] <= told[3][PLAIN_AT] ? 16'd1
+                       : told[3][ODD_AT] ? params[3][channel][31:16] : params[3][channel][15:0];
       for (int token = 0; token < TOKENS; token++) begin
         byte_q[token][channel] <= there_q[token]
             ? {told[3][SIGNED_AT] & turned[TURNS][token][channel][7], turned[TURNS][token][channel]} : 9'd0;
       end
       if (!takes) factor_q[channel] <= '0;
-      else factor_q[channel] <= (told[4][PLAIN_AT] ? FACTOR'(1) : FACTOR'($signed(coef_q[channel])))
-                             << told[4][SHIFT_AT+:5];
+      else factor_q[channel] <= FACTOR'($signed(coef_q[channel])) << told[4][SHIFT_AT+:5];
     end
   end
 
-  // The lanes
+  // The lanes; what they take, a byte or 256 times that, or which of the sums, is found a cycle before.
+  logic matrix_q, second_q;
+  always_ff @(posedge clk) begin
+    matrix_q <= told[3][MATRIX_AT];
+    second_q <= told[3][MATRIX_AT] ? odd : told[3][HIGH_AT];
+  end
   logic [FACTOR-1:0] one_q;
   logic [WIDTH-1:0] above_q;
   logic [1:0] out_at_q;
@@ -187,8 +196,8 @@ module bvit_engine_vector #(
         .sum0(sums[0][token][channel]),
         .sum1(sums[1][token][channel]),
         .byte_in(byte_q[token][channel]),
-        .matrix(told[4][MATRIX_AT]),
-        .second(told[4][MATRIX_AT] ? odd : told[4][HIGH_AT]),
+        .matrix(matrix_q),
+        .second(second_q),
         .factor(factor_q[channel]),
         .first(flags[ADDS][2]),
         .bias(params[0][channel]),
@@ -243,11 +252,24 @@ module bvit_engine_vector #(
     end
   end
 
-  // Where the result goes: with folds its place counts pieces of words
-  logic [RESULT:0][15:0] values_at;
+  // Where the result goes: with folds its place counts pieces of words. The command's fields come as late.
+  logic [FOLDING:0][21:0] fields;
+  bvit_engine_stages #(
+    .WIDTH(22),
+    .STEPS(FOLDING)
+  ) u_fields (
+    .clk,
+    .rst,
+    .d({out_bytes, out_fold, fold_base}),
+    .q(fields)
+  );
+  logic [2:0] late_bytes, late_fold;
+  logic [15:0] late_base;
+  assign {late_bytes, late_fold, late_base} = fields[FOLDING];
+  logic [WRITE:0][15:0] values_at;
   bvit_engine_stages #(
     .WIDTH(16),
-    .STEPS(RESULT)
+    .STEPS(WRITE)
   ) u_values_at (
     .clk,
     .rst,
@@ -256,34 +278,59 @@ module bvit_engine_vector #(
   );
   logic [15:0] piece_word, word_q;
   logic [FOLDS-1:0] piece;
-  assign piece_word = values_at[RESULT-2] >> out_fold;
+  assign piece_word = values_at[WRITE-2] >> late_fold;
   always_comb begin
     piece = '0;
     for (int fold = 1; fold <= FOLDS; fold++) begin
-      if (32'(out_fold) == fold) piece = values_at[RESULT][FOLDS-1:0] & FOLDS'((1 << fold) - 1);
+      if (32'(late_fold) == fold) piece = values_at[WRITE][FOLDS-1:0] & FOLDS'((1 << fold) - 1);
     end
   end
   logic [15:0] scaled_q;
   always_ff @(posedge clk) begin
-    scaled_q <= 16'(piece_word * 16'(out_bytes));
-    word_q <= (out_fold == '0) ? values_at[RESULT-1] : fold_base + scaled_q;
+    scaled_q <= 16'(piece_word * 16'(late_bytes));
+    word_q <= (late_fold == '0) ? values_at[WRITE-1] : late_base + scaled_q;
   end
 
-  // Sums of neighbours, of two bytes: level by level, each half as many
+  // Sums of neighbours, of two bytes: level by level, each half as many. Every second level's are registers; all are
+  // there, and the result as well, when the last level's are.
+  logic [TOKENS-1:0][CHANNELS-1:0][WIDTH-1:FOLD] late_high;
   logic [TOKENS-1:0][CHANNELS-1:0][FOLD-1:0] folded;
   logic [CHANNELS-1:0] lane_we;
   for (genvar token = 0; token < TOKENS; token++) begin : gen_fold_token
     for (genvar fold = 0; fold <= FOLDS; fold++) begin : gen_fold
       localparam int COUNT = CHANNELS >> fold;
-      logic [COUNT-1:0][FOLD-1:0] sum;
+      localparam int LATE = FOLDING - ((fold == 0) ? 0 : (fold - 1) / 2);   // cycles until the last level's are there
+      localparam int BITS = (fold == 0) ? WIDTH : FOLD;
+      logic [COUNT-1:0][BITS-1:0] sum;
+      logic [LATE:0][COUNT-1:0][BITS-1:0] sums_at;
+      if (LATE > 0) begin : gen_late
+        bvit_engine_stages #(
+          .WIDTH(COUNT * BITS),
+          .STEPS(LATE)
+        ) u_sums (
+          .clk,
+          .rst,
+          .d(sum),
+          .q(sums_at)
+        );
+      end else begin : gen_now
+        assign sums_at = sum;
+      end
+      logic unused;
+      assign unused = ^sums_at;
       if (fold == 0) begin : gen_plain
         for (genvar i = 0; i < COUNT; i++) begin : gen_low
-          assign sum[i] = y[token][i][FOLD-1:0];
+          assign sum[i] = y[token][i];
+          assign late_high[token][i] = sums_at[LATE][i][WIDTH-1:FOLD];
         end
       end else begin : gen_add
+        localparam int BELOW = (fold > 1 && fold % 2 == 1) ? 1 : 0;   // every second level's are registers
+        logic [2*COUNT-1:0][FOLD-1:0] below;
+        for (genvar i = 0; i < 2 * COUNT; i++) begin : gen_below
+          assign below[i] = gen_fold_token[token].gen_fold[fold-1].sums_at[BELOW][i][FOLD-1:0];
+        end
         for (genvar i = 0; i < COUNT; i++) begin : gen_pair
-          assign sum[i] = gen_fold_token[token].gen_fold[fold-1].sum[2*i]
-                        + gen_fold_token[token].gen_fold[fold-1].sum[2*i+1];
+          assign sum[i] = below[2*i][FOLD-1:0] + below[2*i+1][FOLD-1:0];
         end
       end
     end
@@ -291,21 +338,24 @@ module bvit_engine_vector #(
       logic [CHOICES-1:0][FOLD-1:0] choices;
       for (genvar fold = 0; fold < CHOICES; fold++) begin : gen_each
         localparam int FROM = (fold <= FOLDS) ? fold : 0;
-        assign choices[fold] = gen_fold[FROM].sum[channel % (CHANNELS >> FROM)];
+        localparam int LATE = FOLDING - ((FROM == 0) ? 0 : (FROM - 1) / 2);
+        assign choices[fold] = gen_fold[FROM].sums_at[LATE][channel%(CHANNELS>>FROM)][FOLD-1:0];
       end
-      assign folded[token][channel] = choices[out_fold[CHOICE_BITS-1:0]];
+      assign folded[token][channel] = choices[late_fold[CHOICE_BITS-1:0]];
     end
   end
   for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_lane_we
     always_comb begin
-      lane_we[channel] = out_fold == '0;
+      lane_we[channel] = late_fold == '0;
       for (int fold = 1; fold <= FOLDS; fold++) begin
-        if (32'(out_fold) == fold) lane_we[channel] = 32'(piece) == channel / (CHANNELS >> fold);
+        if (32'(late_fold) == fold) lane_we[channel] = 32'(piece) == channel / (CHANNELS >> fold);
       end
     end
   end
 
-  // Cycle 16 and on: byte by byte
+  // Cycle WRITE and on: byte by byte
+  logic kept;
+  assign kept = flags[WRITE][3] && flags[WRITE][1];
   logic [TOKENS-1:0][CHANNELS-1:0][WIDTH-1:0] out_q;
   logic [CHANNELS-1:0] lane_we_q;
   logic [15:0] out_addr_q;
@@ -324,12 +374,15 @@ module bvit_engine_vector #(
 `endif
   always_ff @(posedge clk) begin
     if (rst) left_q <= '0;
-    else if (ends) left_q <= out_bytes;
+    else if (kept) left_q <= late_bytes;
     else if (left_q != '0) left_q <= left_q - 3'd1;
-    if (ends) begin
+    // What is true a cycle later: a result is there that has bytes, or more than one is left.
+    writes <= !rst && ((flags[WRITE-1][3] && flags[WRITE-1][1] && fields[FOLDING-1][21:19] != '0)
+                       || (kept ? late_bytes > 3'd1 : left_q > 3'd2));
+    if (kept) begin
       for (int token = 0; token < TOKENS; token++) begin
         for (int channel = 0; channel < CHANNELS; channel++) begin
-          out_q[token][channel] <= {y[token][channel][WIDTH-1:FOLD], folded[token][channel]};
+          out_q[token][channel] <= {late_high[token][channel], folded[token][channel]};
         end
       end
       lane_we_q <= lane_we;
@@ -340,7 +393,7 @@ module bvit_engine_vector #(
       plane_q <= plane_q + 2'd1;
     end
 `ifndef SYNTHESIS
-    if (known_q && !rst && ends) assert (left_q <= 3'd1) else $error("bvit_engine_vector: a result is written over");
+    if (known_q && !rst && kept) assert (left_q <= 3'd1) else $error("bvit_engine_vector: a result is written over");
     known_q <= known_q || rst;
 `endif
     if (rst) values_we <= '0;
@@ -353,7 +406,7 @@ module bvit_engine_vector #(
     end
   end
   logic unused;
-  assign unused = ^{mid_shift, out_shift, flags, record, operand_at, told, threshold, bits_at, values_at};
+  assign unused = ^{mid_shift, out_shift, flags, record, operand_at, told, threshold, bits_at, values_at, fields};
 endmodule
 
 `default_nettype wire

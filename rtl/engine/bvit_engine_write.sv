@@ -63,17 +63,18 @@ module bvit_engine_write #(
   );
   assign m_axi_bready = 1'b1;
   logic lengths_ready, length_valid, length_taken;
-  logic [7:0] length;
+  logic [7:0] length_less;   // beats less two
+  logic single;              // one beat
   bvit_fifo #(
-    .W(8),
+    .W(9),
     .DEPTH(OUTSTANDING + 1)
   ) u_lengths (
     .clk,
     .rst,
-    .s_axis_tdata(m_axi_awlen),
+    .s_axis_tdata({m_axi_awlen - 8'd1, m_axi_awlen == '0}),
     .s_axis_tvalid(taken),
     .s_axis_tready(lengths_ready),
-    .m_axis_tdata(length),
+    .m_axis_tdata({length_less, single}),
     .m_axis_tvalid(length_valid),
     .m_axis_tready(length_taken)
   );
@@ -110,9 +111,10 @@ module bvit_engine_write #(
     .m_axis_tready(sent)
   );
   logic [7:0] place_q;
+  logic first_q, last_q;     // of a burst's beats: found a cycle before
   assign m_axi_wdata = beat;
   assign m_axi_wvalid = data_valid && length_valid;
-  assign m_axi_wlast = place_q == length;
+  assign m_axi_wlast = first_q ? single : last_q;
   assign length_taken = sent && m_axi_wlast;
 
   logic running_q;
@@ -126,6 +128,7 @@ module bvit_engine_write #(
       left_q <= '0;
       held_q <= '0;
       place_q <= '0;
+      first_q <= 1'b1;
       running_q <= 1'b0;
       done <= 1'b0;
       error <= 1'b0;
@@ -133,7 +136,11 @@ module bvit_engine_write #(
       held_q <= held_q + HELD_BITS'(reads) - HELD_BITS'(sent);
       if (start) left_q <= start_beats;
       else if (reads) left_q <= left_q - 24'd1;
-      if (sent) place_q <= m_axi_wlast ? '0 : place_q + 8'd1;
+      if (sent) begin
+        place_q <= m_axi_wlast ? '0 : place_q + 8'd1;
+        first_q <= m_axi_wlast;
+        last_q <= place_q == length_less;
+      end
       running_q <= start || (running_q && !done);
       done <= running_q && !done && !busy;
       if (start) error <= 1'b0;

@@ -20,7 +20,18 @@ def test_there_are_some() -> None:
 def test_each_is_an_engine(name: str) -> None:
     settings = load_board(name).engine
     assert settings is not None
-    assert engine_of(load_board(name)) == EngineConfig(**settings.model_dump())
+    assert engine_of(load_board(name)) == EngineConfig(**settings.model_dump(exclude={"clock_mhz"}))
+
+
+def test_an_engine_has_its_own_clock_or_the_board_s() -> None:
+    board = load_board("pynq-z2")
+    assert board.engine is not None
+    slow, fast = (board.model_copy(update={"engine": board.engine.model_copy(update={"clock_mhz": clock})})
+                  for clock in (None, 125.0))  # fmt: skip
+    assert (slow.engine_clock_mhz, fast.engine_clock_mhz) == (board.clock_mhz, 125.0)
+    assert board.model_copy(update={"engine": None}).engine_clock_mhz == board.clock_mhz
+    # It is no part of what a programme was compiled for.
+    assert engine_of(slow).identity == engine_of(fast).identity
 
 
 def test_none_and_a_wrong_one_are_refused() -> None:

@@ -13,7 +13,7 @@ from bvit_hw.engine.cycles import Clock, Cycles, Rules, cycles_of, frame_cycles
 CONFIG = EngineConfig(tokens=7, rows=32, channels=8)
 RULES = Rules(
     latency=40, compute=10, attend=20, moving=30, address=3, fetch=4, issue=2, load=7, store=12, ahead=2, window=128,
-    turn=5, settle=6,
+    turn=5, settle=6, gap=0,
 )  # fmt: skip
 
 COMMANDS = {
@@ -108,10 +108,32 @@ def test_a_load_that_must_waits_for_the_units() -> None:
 @pytest.mark.parametrize("memory", [Memory.BITS, Memory.VALUES])
 def test_a_load_to_results_waits_until_all_is_written(memory: Memory) -> None:
     """Behind a COMPUTE that is six cycles later; behind KEYS nothing is left then."""
-    load = replace(LONG, memory=memory)
+    load = replace(LONG, memory=memory, wait=memory == Memory.VALUES)
     assert frame_cycles(CONFIG, RULES, [STEPS, load, END]) == FIRST + 170 + 6 + 3 + 40 + 1000 + 7
     keys = COMMANDS["keys"][0]
     assert frame_cycles(CONFIG, RULES, [keys, load, END]) == FIRST + 28 * 7 + 30 + 3 + 40 + 1000 + 7
+
+
+def test_a_load_to_values_comes_where_the_units_do_not_write() -> None:
+    """A COMPUTE writes in one of four cycles: of 100 beats none is late for that, but they take a third longer."""
+    load = replace(LONG, memory=Memory.VALUES, words=75)
+    command = replace(STEPS, step_count=16, groups=4, out_bytes=1, n2=100)
+    taken = FIRST + 1 + 16 + 3 + 40 + 16
+    clock = Clock(CONFIG, RULES)
+    clock.run([command, load])
+    assert clock.loads == taken + 100 + 7
+    # Of 2,000 more beats what does not come beside it comes behind it, when all is written.
+    longer = Clock(CONFIG, RULES)
+    longer.run([command, replace(load, words=2000)])
+    end = FIRST + 1600 + 10 + 6
+    beside = int((end - taken) * 0.75)
+    assert longer.loads == end + 2000 - beside + 7
+
+
+def test_a_cycle_passes_behind_each_request() -> None:
+    """Beats of LOADs and of commands, one after another."""
+    found = [frame_cycles(CONFIG, replace(RULES, gap=gap), [LONG] * 5 + [END]) for gap in (0, 1)]
+    assert 5 <= found[1] - found[0] <= 5 + 6 + 2
 
 
 def test_no_load_lies_beside_keys() -> None:

@@ -20,7 +20,7 @@ def moved_forward(commands: Sequence[Command]) -> tuple[list[Command], int]:
     count, at, waits = 0, None, False
     for command in commands:
         beside = (
-            command.kind == Kind.LOAD and not command.wait and command.memory not in (Memory.BITS, Memory.VALUES)
+            command.kind == Kind.LOAD and not command.wait and command.memory != Memory.BITS
             and at is not None and not waits and found[at].kind not in (Kind.KEYS, Kind.VALUES)
         )  # fmt: skip
         if beside and at is not None:
