@@ -1,4 +1,4 @@
-"""Bounds of the single engine (docs/engine.md), layer by layer: cycles that a network takes at least, per part.
+"""Bounds of the single engine (docs/engine_measured.md): cycles that a network takes at least, part by part.
 
     python benchmarks/engine_bounds.py [--preset small-224]
 

@@ -1,4 +1,4 @@
-"""Where a network's cycles go on a board's engine, by the model of cycles (docs/engine.md): nothing is simulated.
+"""Where a network's cycles go on a board's engine, by the model of cycles; nothing is simulated.
 
     python benchmarks/engine_losses.py [--preset small-224] [--board pynq-z2]
 

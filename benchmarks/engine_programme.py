@@ -1,4 +1,4 @@
-"""A network's programme for an engine (docs/engine.md): memories, tiles, commands, DRAM, and cycles beside the bounds.
+"""A network's programme for an engine: memories, tiles, commands, DRAM, and cycles beside the bounds.
 
     python benchmarks/engine_programme.py [--preset small-224] [--values 5120 ...]
 

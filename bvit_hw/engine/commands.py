@@ -1,4 +1,4 @@
-"""The engine's commands: fields, their places in the sixteen words of 64 bits, and back (docs/engine.md).
+"""The engine's commands: fields, their places in the sixteen words of 64 bits, and back (docs/engine_design.md).
 
 All kinds have the same fields at the same places. What a kind does not use is 0.
 """
@@ -160,7 +160,7 @@ def up_to(shifts: tuple[int, ...], shift: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One command; docs/engine.md says what each kind makes of the fields.
+    """One command; docs/engine_design.md says what each kind makes of the fields.
 
     ``wait``: of a LOAD, that it must not begin before the command in front of it that is neither LOAD nor STORE has
     ended; of one to values, before all is written. Those to bits wait all the same.

@@ -151,9 +151,9 @@ class Emitter:
         drafts, order = early(self.drafts, self.config, RULES)
         found = placed(drafts, self.config)
         # Behind how many commands each draft and all that came before it are done, as they were given.
-        behind = np.zeros(len(order), dtype=np.int64)
-        behind[order] = found.behind
-        found = replace(found, behind=[int(n) for n in np.maximum.accumulate(behind)])
+        ends = np.zeros(len(order), dtype=np.int64)
+        ends[order] = found.behind
+        found = replace(found, behind=[int(n) for n in np.maximum.accumulate(ends)])
         commands = [*found.commands, Command(kind=Kind.END)]
         behind = 8 * WORDS * len(commands)
         moved = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bvit_hw.engine.config import MEMORIES, OCTET, EngineConfig
 from bvit_hw.targets.memories import Memories
 
-#: how many times a memory is there, because so many words are read in a cycle (docs/engine.md, the RTL)
+#: how many times a memory is there, because so many words are read in a cycle (docs/engine_design.md, the RTL)
 COPIES = {"params": 4}
 
 

@@ -1,4 +1,4 @@
-"""The golden machine: the engine's commands in NumPy on its memories, bit for bit (docs/engine.md)."""
+"""The golden machine: the engine's commands in NumPy on its memories, bit for bit (docs/engine_design.md)."""
 
 from __future__ import annotations
 

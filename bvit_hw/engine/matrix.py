@@ -1,4 +1,4 @@
-"""Nodes that need the matrix unit: products with bits, and with integers in planes of bits (docs/engine.md)."""
+"""Nodes that need the matrix unit: products with bits, and with integers in planes of bits (docs/engine_design.md)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from bvit_hw.engine.config import EngineConfig
 from bvit_hw.engine.cycles import RULES, Clock, Rules
 
 #: how many drafts ahead contents are loaded
-AHEAD = 8
+AHEAD = 32
 T = TypeVar("T")
 
 

@@ -1,4 +1,4 @@
-"""The single engine's registers on AXI4-Lite: offsets, bits, and what each says (docs/engine.md).
+"""The single engine's registers on AXI4-Lite: offsets, bits, and what each says (docs/engine_design.md).
 
 The hardware's come from here: ``python -m bvit_hw.engine.package``. It runs on boards and needs nothing else.
 """

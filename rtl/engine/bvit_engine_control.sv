@@ -128,8 +128,9 @@ module bvit_engine_control #(
     single_q <= command_q[AT_WORDS+:16] == 16'd1 && slices == 8'd1;
     less_q <= beats_q - 24'd2;
     if (offers_q && on_core_q && now) core_moves <= moves_q;
+    // Of the next cycle: what is issued changes nothing of it before ISSUE is left.
+    may_issue <= (core_busy_q && !core_done) ? beside_q && !settles_q && !core_moves : !settles_q || idle_q;
   end
-  assign may_issue = core_busy_q ? beside_q && !settles_q && !core_moves : !settles_q || idle_q;
   assign load_issues = offers_q && is_load_q && may_issue && !load_bad_q;
   // What is no LOAD, or moves nothing, begins when all LOADs have ended.
   assign now = may_issue && !loading && !load_bad_q;

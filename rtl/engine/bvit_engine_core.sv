@@ -75,7 +75,9 @@ module bvit_engine_core #(
   logic [15:0] out_bytes;
   assign out_bytes = 16'(command[AT_OUT_BYTES+:3]);
   // A group has as many cycles as taps, and as it takes to write it.
+  logic attend_q;
   always_ff @(posedge clk) begin
+    attend_q <= attend;
     if (attend) slots <= 16'd1;
     else if (tap_count > out_bytes) slots <= tap_count;
     else slots <= (out_bytes == '0) ? 16'd1 : out_bytes;
@@ -161,7 +163,7 @@ module bvit_engine_core #(
     .clk,
     .rst,
     .start(go_steps),
-    .twice(attend),
+    .twice(attend_q),
     .n0,
     .n1,
     .n2,
@@ -235,7 +237,7 @@ module bvit_engine_core #(
     .rst,
     .load(go_steps),
     .go(fired[START]),
-    .twice(attend),
+    .twice(attend_q),
     .n0,
     .n1,
     .n2,
@@ -400,17 +402,19 @@ module bvit_engine_core #(
 
   // The command's end: the next one may begin, and nothing is under way any more.
   localparam int LEFT_BITS = $clog2(DRAIN + 1);
-  logic begun_q, start_q, busy, turn_busy_q;
+  logic begun_q, start_q, go_q, busy, turn_busy_q;
   logic [LEFT_BITS-1:0] left_q;
-  assign go_steps = attend ? rule_ready : start_q && compute;
+  assign go_steps = go_q || rule_ready;
   assign busy = steps_busy || mover_busy || turn_busy_q || (|fired);
   always_ff @(posedge clk) begin
     if (rst) begin
       running_q <= 1'b0;
       start_q <= 1'b0;
+      go_q <= 1'b0;
       turn_busy_q <= 1'b0;
     end else begin
       start_q <= start;
+      go_q <= start && compute;
       turn_busy_q <= turn_valid;
       if (start) running_q <= 1'b1;
       else if (done) running_q <= 1'b0;

@@ -1,4 +1,4 @@
-// The engine's registers on AXI4-Lite: identity, control, status, flags, addresses in DRAM, counters (docs/engine.md).
+// The engine's registers on AXI4-Lite: identity, control, status, flags, addresses in DRAM, counters.
 //
 // One transfer each way at a time, two cycles; reading where there is no register gives 0, writing there does nothing,
 // both OKAY. A start while a frame is under way does nothing. A soft reset holds `engine_rst` for RESET_CYCLES.

@@ -65,7 +65,7 @@ def test_each_board_has_room_for_its_engine_by_the_model(name: str) -> None:
         assert getattr(found, kind) <= getattr(board.limits, kind), kind
 
 
-#: the engine of the XC7Z020 takes 119 of its 140 blocks: seven more than the budget (docs/engine.md)
+#: the engine of the XC7Z020 takes 119 of its 140 blocks: seven more than the budget (docs/engine_measured.md)
 OVER = pytest.mark.xfail(strict=True, reason="more blocks than the budget, fewer than the chip has")
 
 

@@ -1,4 +1,4 @@
-"""The model of cycles, against what docs/engine.md says of the units, counted by hand."""
+"""The model of cycles, against what docs/engine_design.md says of the units, counted by hand."""
 
 from __future__ import annotations
 
