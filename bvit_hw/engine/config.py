@@ -24,7 +24,7 @@ BLOCK_WORDS = 512
 #: the memories, as EngineConfig names their depths
 MEMORIES = ("bits", "values", "weights", "params", "steps", "taps")
 #: raised whenever a command changes its meaning
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@
 
 package bvit_engine_pkg;
   // verilator lint_off UNUSEDPARAM
-  localparam int VERSION = 5;
+  localparam int VERSION = 6;
   localparam int COMMAND_BITS = 1024;
   localparam int COLUMNS = 64;
   localparam int OCTET = 8;
