@@ -191,7 +191,7 @@ class Hardware:
             board=board.name,
             target_fps=None,
             cycles=cycles,
-            rate=board.clock_mhz * 1e6 / cycles,
+            rate=board.engine_clock_mhz * 1e6 / cycles,
             **asdict(taken),
             limited_by="the engine, which does one command after the other",
             architecture=ENGINE,
