@@ -47,18 +47,11 @@ module bvit_engine_bursts #(
     if (ends) beats = COUNT_BITS'(left_q);
   end
   always_ff @(posedge clk) begin
-    if (rst) begin
-      valid_q <= 1'b0;
-      pending_q <= 1'b0;
-    end else if (start) begin
-      valid_q <= 1'b0;
-      pending_q <= 1'b1;
-    end else if (taken) begin
-      valid_q <= 1'b0;
-      pending_q <= !ends_q;
-    end else begin
-      valid_q <= pending_q;
-    end
+    if (rst) pending_q <= 1'b0;
+    else if (start) pending_q <= 1'b1;
+    else if (taken) pending_q <= !ends_q;
+    // Whoever starts has nothing pending.
+    valid_q <= !rst && pending_q && !taken;
     if (start) left_q <= start_beats;
     else if (taken) left_q <= left_q - 24'(beats_q);
     if (start) addr_q <= start_addr;
