@@ -237,7 +237,8 @@ def test_answers_that_are_lost_are_asked_for_again(line: Line) -> None:
     link = link_of(line, patience=2.0)
     link.reset()
     rng = random.Random(1)
-    line.harm_in = lambda data: data[1:] if rng.random() < 0.3 else data
+    # By the byte: in how many pieces an answer is read depends on the machine's load.
+    line.harm_in = lambda data: bytes(byte for byte in data if rng.random() > 0.03)
     for _ in range(10):
         assert link.read(reg.MAGIC) == reg.MAGIC_VALUE
     assert link.resent > 0

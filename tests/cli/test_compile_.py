@@ -79,7 +79,7 @@ def test_a_programme_that_gives_other_logits_is_not_written(tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("words", "error", "told"),
     [
-        (["--board", "u250"], BoardError, r"no table \[engine\]; boards that have one: pynq-z1, pynq-z2"),
+        (["--board", "u250"], BoardError, r"no table \[engine\]; boards that have one: kv260, pynq-z1"),
         (["--board", "pynq-z3"], BoardError, "pynq-z3"),
         (["--board", "pynq-z2", "--preset", "no-such"], BvitError, "no-such"),
         (["--board", "pynq-z2", "nowhere.safetensors"], BvitError, "nowhere.safetensors"),

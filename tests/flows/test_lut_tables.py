@@ -111,4 +111,6 @@ def test_no_more_lut_than_columns_that_differ(target: Target, words: int, luts: 
     assert counted == (pytest.approx(6 * luts, rel=0.03) if words == 512 else 6 * luts)
     assert luts == target.memories.table_luts(1, words), "what the cost model says"
     assert cells.get("MUXF8", 0) == (6 if target is XC7 and words == 256 else 0)
-    assert cells.get("L6MUX21", 0) == (0 if target is XC7 else 6 * {64: 1, 128: 3, 256: 6, 512: 12}.get(words, 0))
+    muxes = 0 if target is XC7 else 6 * {64: 1, 128: 3, 256: 6, 512: 12}.get(words, 0)
+    # Two halves of 512 words are joined by ABC, by one more of them or by lookup tables.
+    assert cells.get("L6MUX21", 0) in ((muxes, muxes + 6) if words == 512 else (muxes,))
