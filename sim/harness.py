@@ -263,6 +263,7 @@ def mutant(folder: Path, name: str, old: str, new: str) -> Path:
     """A copy in ``folder`` of the RTL file ``name`` with its first ``old`` replaced, for ``sources_override``."""
     text = library()[name].read_text()
     assert old in text, f"mutation of {name}: there is no {old!r} in it; it has changed, adapt the mutation"
+    folder.mkdir(exist_ok=True)
     (folder / name).write_text(text.replace(old, new, 1))
     return folder
 

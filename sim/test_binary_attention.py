@@ -265,46 +265,36 @@ MUTATIONS = [
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(MUTATIONS)))
-def test_mutations_are_caught(number: int, tmp_path: Path) -> None:
-    """The bench must fail on each of these faults."""
-    name, old, new = MUTATIONS[number]
-    op = BinaryAttention(queries=8, keys=6, heads=2, head_dim=8, table_bits=2, table_shift=2, simd=2, kp=3, mp=3, pe=2)
-    rng = np.random.default_rng(3)
-    # T = 1/4: rows with attended keys, with ties, and with a bound beyond the table's range all occur.
-    params = {"table": np.array([0, 3, 2, 0, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}
-    frames = [mixed_frame(op, rng) for _ in range(12)]
-    assert_caught(op, params, frames, mutant(tmp_path, name, old, new))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(SHORT_MUTATIONS)))
-def test_mutations_of_short_groups_are_caught(number: int, tmp_path: Path) -> None:
-    """Of five keys three at once, of their values four."""
-    name, old, new = SHORT_MUTATIONS[number]
-    op = BinaryAttention(queries=5, keys=5, heads=2, head_dim=8, table_bits=2, table_shift=2, simd=2, kp=3, mp=4, pe=2)
-    rng = np.random.default_rng(3)
-    params = {"table": np.array([3, 3, 2, 1, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}
-    assert_caught(op, params, [mixed_frame(op, rng) for _ in range(12)], mutant(tmp_path, name, old, new))
-
-
 #: where a row of queries waits whole: more than four groups of keys
 LONG_MUTATIONS = [
     ("bvit_attention_queries.sv", "!next_last || !whole_valid_q", "1'b1"),
     ("bvit_attention_queries.sv", "else if (load) whole_valid_q <= 1'b0;", ""),
     ("bvit_attention_queries.sv", "whole_valid_q && (!valid_q || row_done)", "whole_valid_q"),
 ]
+_SHAPE = {"heads": 2, "head_dim": 8, "table_bits": 2, "table_shift": 2}
+#: T = 1/4: rows with attended keys, with ties, and with a bound beyond the table's range all occur
+_ENTRIES = (0, 3, 2, 0, 3, 1, 3, 2, 3)
+#: the operator in which a table's faults show, its entries, and the fault
+FAULTS = [
+    *((BinaryAttention(queries=8, keys=6, **_SHAPE, simd=2, kp=3, mp=3, pe=2), _ENTRIES, *fault)
+      for fault in MUTATIONS),
+    # of five keys three at once, of their values four
+    *((BinaryAttention(queries=5, keys=5, **_SHAPE, simd=2, kp=3, mp=4, pe=2), (3, 3, 2, 1, 3, 1, 3, 2, 3), *fault)
+      for fault in SHORT_MUTATIONS),
+    # six groups of a key each; a row's two beats come faster than that
+    *((BinaryAttention(queries=8, keys=6, **_SHAPE, simd=4, kp=1, mp=3, pe=4), _ENTRIES, *fault)
+      for fault in LONG_MUTATIONS),
+]  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(LONG_MUTATIONS)))
-def test_mutations_of_long_phases_are_caught(number: int, tmp_path: Path) -> None:
-    """Six groups of a key each; a row's two beats come faster than that."""
-    name, old, new = LONG_MUTATIONS[number]
-    op = BinaryAttention(queries=8, keys=6, heads=2, head_dim=8, table_bits=2, table_shift=2, simd=4, kp=1, mp=3, pe=4)
+@pytest.mark.parametrize(("op", "entries", "name", "old", "new"), FAULTS)
+def test_mutations_are_caught(
+    op: BinaryAttention, entries: tuple[int, ...], name: str, old: str, new: str, tmp_path: Path
+) -> None:
+    """The bench must fail on each of these faults."""
     rng = np.random.default_rng(3)
-    params = {"table": np.array([0, 3, 2, 0, 3, 1, 3, 2, 3]), "threshold": np.int64(1)}
+    params = {"table": np.array(entries), "threshold": np.int64(1)}
     assert_caught(op, params, [mixed_frame(op, rng) for _ in range(12)], mutant(tmp_path, name, old, new))
 
 

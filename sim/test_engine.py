@@ -233,9 +233,7 @@ BESIDE_MUTATIONS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new"), BESIDE_MUTATIONS)
 def test_mutations_of_loads_beside_units_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
-    folder = tmp_path / "mutant"
-    folder.mkdir()
-    changed = mutant(folder, file, old, new)
+    changed = mutant(tmp_path / "mutant", file, old, new)
     with pytest.raises(AssertionError):
         judge_beside(tmp_path, changed)
 
@@ -269,8 +267,6 @@ MUTATIONS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new"), MUTATIONS)
 def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
-    folder = tmp_path / "mutant"
-    folder.mkdir()
-    changed = mutant(folder, file, old, new)
+    changed = mutant(tmp_path / "mutant", file, old, new)
     with pytest.raises(AssertionError):
         judge_errors(tmp_path, LEAST, changed)

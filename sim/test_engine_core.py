@@ -110,8 +110,6 @@ MUTATIONS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new"), MUTATIONS)
 def test_mutations_are_caught(file: str, old: str, new: str, tmp_path: Path) -> None:
-    folder = tmp_path / "mutant"
-    folder.mkdir()
-    changed = mutant(folder, file, old, new)
+    changed = mutant(tmp_path / "mutant", file, old, new)
     with pytest.raises(AssertionError, match=r"differ|simulation failed|has not finished"):
         check(LEAST, tmp_path, changed, 60)
