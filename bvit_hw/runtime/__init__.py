@@ -6,7 +6,8 @@ nothing else of bvit_hw.
 
 from .classifier import Classifier
 from .driver import Accelerator
-from .engine import Engine, LayerProfile
+from .engine import Engine
+from .engine_profile import LayerProfile
 from .errors import (
     DeviceBusyError,
     DeviceError,

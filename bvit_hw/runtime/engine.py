@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from .classifier import Classifier
 from .devices import open_engine_link
 from .engine_link import MemoryLink
+from .engine_profile import COUNTED, LayerProfile, stretches
 from .engine_registers import MAGIC, Control, Flag, Register, Status
 from .errors import (
     DeviceError,
@@ -25,7 +25,7 @@ from .errors import (
 )
 from .images import checked
 from .model_info import ModelInfo
-from .programme import COMMAND, FrameShape, ProgrammeFile, model_of, read_programme
+from .programme import COMMAND, FrameShape, model_of, read_programme
 
 #: the programme of a package
 PROGRAMME = "network.prog"
@@ -37,28 +37,6 @@ _FAULTS = {
     Flag.WRITE_ERROR: "DRAM answered a write with an error",
     Flag.ILLEGAL: "the programme in DRAM holds a command that is none",
 }
-
-
-@dataclass(frozen=True)
-class LayerProfile:
-    """A piece of a programme: ``cycles`` of a frame that go into it, and what the engine did in them.
-
-    In ``core`` cycles the units worked. In the others they were idle and waited for DRAM: for commands (``fetch``),
-    parameters and pictures (``load``), or to write (``store``).
-    """
-
-    name: str
-    commands: int
-    cycles: int
-    core: int
-    fetch: int
-    load: int
-    store: int
-
-    @property
-    def memory(self) -> int:
-        """Cycles in which the units were idle and waited for DRAM."""
-        return self.fetch + self.load + self.store
 
 
 class _Slot:
@@ -353,9 +331,7 @@ class Engine(Classifier):
         frame = checked(image, self.info)
         if len(frame) != 1:
             raise ImageError(f"{len(frame)} images; a profile is of one")
-        if by not in ("part", "node"):
-            raise ValueError(f"by={by!r}; allowed: 'part', 'node'")
-        stretches = _stretches(self._programme, by)
+        pieces = stretches(self._programme, by)
         with self._held.guard:
             self._usable()
             if self._held.streaming or self._room is None:
@@ -366,7 +342,7 @@ class Engine(Classifier):
             try:
                 self._still_ours()
                 self._pack(frame[0], slot)
-                for end, name in stretches:
+                for end, name in pieces:
                     place = slice(COMMAND * end, COMMAND * end + 8)
                     was = np.array(buffer[place])
                     buffer[place] = 0
@@ -377,7 +353,7 @@ class Engine(Classifier):
                     finally:
                         buffer[place] = was
                         self._link.written(buffer)
-                    now = [self._link.read(register) for register in _COUNTED]
+                    now = [self._link.read(register) for register in COUNTED]
                     more = [b - a for a, b in zip(before, now, strict=True)]
                     known = found.setdefault(name, [0] * 6)
                     found[name] = [a + b for a, b in zip(known, more, strict=True)]
@@ -386,36 +362,6 @@ class Engine(Classifier):
                 self._recover()
                 raise
         return [LayerProfile(name, *numbers) for name, numbers in found.items()]
-
-
-_COUNTED = (
-    Register.COMMANDS, Register.CYCLES, Register.CORE_CYCLES, Register.FETCH_CYCLES, Register.LOAD_CYCLES,
-    Register.STORE_CYCLES,
-)  # fmt: skip
-
-
-def _stretches(programme: ProgrammeFile, by: str) -> list[tuple[int, str]]:
-    """Behind how many commands each stretch ends, and whose it is; the last one ends with the programme."""
-    nodes = programme.facts.get("nodes")
-    last = programme.commands - 1
-    if not nodes:
-        raise ProgrammeError(f"{programme.name}: does not say whose its commands are; compile it again")
-    named = [(min(int(end), last), str(name)) for end, name in nodes]
-    if by == "part":
-        named = [(end, _part(name)) for end, name in named]
-    found: list[tuple[int, str]] = []
-    for end, name in named:
-        if found and (found[-1][1] == name or found[-1][0] == end):
-            found[-1] = (end, name if found[-1][0] == end else found[-1][1])
-        else:
-            found.append((end, name))
-    if found[-1][0] < last:
-        found.append((last, "output"))
-    return found
-
-
-def _part(name: str) -> str:
-    return name.split(".")[0]
 
 
 def check_engine(info: ModelInfo, read: Any) -> None:
