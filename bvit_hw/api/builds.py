@@ -118,8 +118,12 @@ def open_build(folder: str | Path = DEFAULT_FOLDER) -> Build:
 
 def as_build(given: Build | str | Path) -> Build:
     """The build, of which the folder may be given."""
+    return given if isinstance(given, Build) else open_build(_folder(given))
+
+
+def _folder(given: Build | str | Path) -> Path:
     require(given, (Build, str, Path), "a build is what api.build and api.open_build give, or its folder")
-    return given if isinstance(given, Build) else open_build(given)
+    return given.folder if isinstance(given, Build) else Path(given)
 
 
 def build(
@@ -242,8 +246,7 @@ def run(
     from bvit_hw.runtime import command, devices
     from bvit_hw.runtime.errors import DeviceError
 
-    require(build, (Build, str, Path), "a build is what api.build and api.open_build give, or its folder")
-    folder = build.folder if isinstance(build, Build) else Path(build)
+    folder = _folder(build)
     package = folder / "package"
     if not (package / "model.json").is_file():
         raise DeviceFailure(f"{folder}: holds no finished build (no package/model.json); run bvit-hw build first")

@@ -136,12 +136,13 @@ def explore(
     from bvit_hw.explore.settings import SAMPLERS, Settings, further_workers
     from bvit_hw.explore.storage import JOURNAL
     from bvit_hw.explore.terminal import SearchProgress
+    from bvit_hw.pipeline.options import checked_count
 
     if sampler not in SAMPLERS:
         raise ConfigError(f"--sampler {sampler!r} is unknown; allowed: {', '.join(SAMPLERS)}")
     for option, number in (("--trials", trials), ("--jobs", jobs)):
-        if number is not None and number < 1:
-            raise ConfigError(f"{option} {number} must be a whole number from 1 on")
+        if number is not None:
+            checked_count(option, number)
     trains = any(chosen.trains for chosen in chosen_objectives(objective))
     if data is not None and not trains:
         raise ConfigError(f"--data {data}: --objective {objective} trains nothing; add accuracy, or leave it out")

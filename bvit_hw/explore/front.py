@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from bvit_hw.explore.hardware import Point
 from bvit_hw.explore.objectives import OBJECTIVES, Objective, dominates
 from bvit_hw.explore.space import Space
-from bvit_hw.explore.stamp import FINAL_OF, REASON, SURPLUS, UNCOUNTED
+from bvit_hw.explore.stamp import AGAIN, FINAL_OF, REASON, SURPLUS, UNCOUNTED
 from bvit_hw.explore.storage import IDENTITY
 from bvit_hw.models.config import BinaryViTConfig
 
@@ -79,8 +79,8 @@ def found_in(study: optuna.Study, space: Space, storage: str) -> Found:
     for trial in trials:
         if trial.state == TrialState.PRUNED and SURPLUS not in trial.user_attrs:
             reason = str(trial.user_attrs.get(REASON, "stopped"))
-            if trial.user_attrs.get(UNCOUNTED) == "drawn before":
-                reason = "drawn before"
+            if trial.user_attrs.get(UNCOUNTED) == AGAIN:
+                reason = AGAIN  # of all points alike: whose it is does not matter here
             dropped[reason] = dropped.get(reason, 0) + 1
     return Found(
         name=study.study_name,

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 STAMP, WORKER, RETRY_OF, FINAL_OF, RUNGS, SURPLUS, REASON, BROKEN, UNCOUNTED = (
     "stamp", "worker", "retry_of", "final_of", "rungs", "surplus", "reason", "broken", "uncounted",
 )  # fmt: skip
+#: what UNCOUNTED may say: why a draw is not one of the trials that were asked for
+ILLEGAL, AGAIN = "no legal network", "drawn before"
 #: attributes that a trial which is taken again keeps
 _KEPT = (FINAL_OF, RUNGS)
 

@@ -21,8 +21,10 @@ from bvit_hw.explore.objectives import Measured, Objective, dominates
 from bvit_hw.explore.rungs import Rungs
 from bvit_hw.explore.space import Axis, Space
 from bvit_hw.explore.stamp import (
+    AGAIN,
     BROKEN,
     FINAL_OF,
+    ILLEGAL,
     REASON,
     RETRY_OF,
     RUNGS,
@@ -140,7 +142,7 @@ class Worker:
         try:
             config = self.search.space.config(lambda axis: _suggest(trial, axis))
         except ConfigError as error:
-            trial.set_user_attr(UNCOUNTED, "no legal network")
+            trial.set_user_attr(UNCOUNTED, ILLEGAL)
             _prune(trial, str(error))
         board = trial.suggest_categorical("board", list(self.search.boards))
         if board in self.search.board_files:
@@ -154,7 +156,7 @@ class Worker:
         trial.set_user_attr("network", config.model_dump(mode="json"))
         same = _same(trial, trials)
         if same is not None:
-            trial.set_user_attr(UNCOUNTED, "drawn before")
+            trial.set_user_attr(UNCOUNTED, AGAIN)
             _prune(trial, f"the same point as trial {same.number}'s")
         self.say(f"trial {trial.number}: {architecture} on {board}" + (f" at {wish}" if wish is not None else ""))
         try:

@@ -124,6 +124,13 @@ def checked_rate(target_fps: float | None) -> float | None:
     return target_fps
 
 
+def checked_count(option: str, count: int, least: int = 1) -> int:
+    """``count``; ConfigError that names ``option`` where it is no whole number from ``least`` on."""
+    if not (isinstance(count, Integral) and count >= least):
+        raise ConfigError(f"{option} {_shown(count)} must be a whole number from {least} on")
+    return count
+
+
 def checked_clock(board: Board, clock_mhz: float | None) -> float:
     """The clock in MHz that is asked for, or the board's; a BvitError where the board cannot have it."""
     clock = clock_mhz if clock_mhz is not None else board.clock_mhz
@@ -161,10 +168,9 @@ def resolve(
     )  # fmt: skip
     checked_rate(target_fps)
     clock = checked_clock(found_board, clock_mhz)
-    counts = (("--images", simulated_images, 1), ("--jobs", jobs, 1), ("--try-fifos", tried_fifos, 0))
-    for option, count, least in counts:
-        if not (isinstance(count, Integral) and count >= least):
-            raise ConfigError(f"{option} {_shown(count)} must be a whole number from {least} on")
+    checked_count("--images", simulated_images)
+    checked_count("--jobs", jobs)
+    checked_count("--try-fifos", tried_fifos, 0)
     if impl not in IMPLEMENTATIONS:
         raise ConfigError(f"--impl {impl}; allowed: {', '.join(IMPLEMENTATIONS)}")
     given = {
