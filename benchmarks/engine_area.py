@@ -1,4 +1,4 @@
-"""What Yosys counts of the single engine's units, each in a run of its own.
+"""What Yosys counts of the single engine's units, each in a run of its own, and their longest paths by the estimate.
 
     python benchmarks/engine_area.py --board pynq-z2 --units bvit_engine    # a Markdown table on stdout
 
@@ -22,7 +22,7 @@ from machine import processor
 from bvit_hw.boards import load_board
 from bvit_hw.engine.board_engine import engine_of
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.flows.yosys import SynthJob, synthesize
+from bvit_hw.flows.yosys import SynthJob, analyse
 from bvit_hw.ops.binary_mvau import PRIMITIVE_MODELS, PRIMITIVE_SOURCES
 from bvit_hw.rtl_library import library
 from bvit_hw.targets import XC7, Target
@@ -86,11 +86,15 @@ def main() -> int:
     given = vars(parser.parse_args())
     units, board = given.pop("units"), engine_of(load_board(given.pop("board")))
     config = replace(board, **{name: value for name, value in given.items() if value is not None})
-    print(f"{processor()}. {config}\n\n| unit | LUT | FF | BRAM18 | DSP |\n|---|---|---|---|---|", flush=True)
+    heads = "| unit | LUT | FF | BRAM18 | DSP | inside, ns | from | to |"
+    print(f"{processor()}. {config}\n\n{heads}\n|{8 * '---|'}", flush=True)
     for unit in units:
         with tempfile.TemporaryDirectory() as work:
-            found = synthesize([job(unit, config)], target=XC7, work=Path(work), processes=1)[unit]
-        print(f"| `{unit}` | {found.lut:,.0f} | {found.ff:,.0f} | {found.bram18:,.0f} | {found.dsp:,.0f} |", flush=True)
+            found = analyse([job(unit, config)], target=XC7, work=Path(work), processes=1)[unit]
+        count, inside = found.resources, found.timing.inside if found.timing is not None else None
+        path = "- | - | -" if inside is None else f"{inside.ns:.2f} | `{inside.begin}` | `{inside.end}`"
+        print(f"| `{unit}` | {count.lut:,.0f} | {count.ff:,.0f} | {count.bram18:,.0f} | {count.dsp:,.0f} | {path} |",
+              flush=True)  # fmt: skip
     return 0
 
 

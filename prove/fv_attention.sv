@@ -4,7 +4,7 @@
 //
 // Beats are weighed as in fv_operator: of queries by the row, of keys and values by the frame.
 //
-// For sequences of any length by induction: what is owed is counted in the registers of the module, u_inside.
+// For sequences of any length by induction: what is owed is counted in the registers of the module, dut.
 `include "fv.svh"
 `default_nettype none
 

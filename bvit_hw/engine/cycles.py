@@ -16,15 +16,13 @@ from bvit_hw.engine.machine import TABLE
 class Rules:
     """What an engine does in a cycle, and what a command takes besides; the numbers are those of rtl/engine.
 
-    ``taps`` of a group a cycle. ``latency``: cycles from an address to DRAM's first beat.
-    ``compute``, ``attend``, ``moving`` (KEYS and VALUES): to fill and drain the units, until the next command for them
-    may begin. ``settle``: how much later all results of a COMPUTE are
-    written, and what waits for that may begin. ``address``: from a request
+    ``taps`` of a group a cycle. ``latency``: cycles from an address to DRAM's first beat. ``compute``, ``attend``,
+    ``moving`` (KEYS and VALUES): to fill and drain the units, until the next command for them may begin. ``settle``:
+    how much later all results of a COMPUTE are written, and what waits for that may begin. ``address``: from a request
     until DRAM has its address; ``fetch``: from a command's last beat until it may be decoded; ``issue``: from then
     until it begins; ``load``: from a LOAD's last beat until what needs it may begin; ``store``: of a STORE besides the
     latency. ``ahead`` commands are fetched beforehand. ``window``: beats that may be under way, and ``turn``, from the
-    end of a burst to the next address, besides the latency. ``gap``: in which no beat comes, behind a
-    request's last one.
+    end of a burst to the next address, besides the latency. ``gap``: in which no beat comes, behind a request's last.
     """
 
     taps: int = 1
