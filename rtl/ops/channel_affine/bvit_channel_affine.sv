@@ -147,31 +147,18 @@ module bvit_channel_affine #(
   // products end one stage apart, so that a chain of DSP blocks can add them: operands wait
   logic [BASE_STAGE-1:0][PE-1:0][SUM_BITS-1:0] base_q;  // it waits for the first product
   logic [PE-1:0][BIAS_BITS-1:0] bias;
-  if (BIAS_PER_TOKEN) begin : gen_token_bias
-    bvit_rom #(
-      .WIDTH(PE * BIAS_BITS),
-      .DEPTH(FRAME_BEATS),
-      .BLOCK(BIAS_BLOCK),
-      .INIT_FILE(BIAS_FILE)
-    ) u_bias (
-      .clk(clk),
-      .en,
-      .addr(frame_beat),
-      .data(bias)
-    );
-  end else begin : gen_bias
-    bvit_rom #(
-      .WIDTH(PE * BIAS_BITS),
-      .DEPTH(BEATS),
-      .BLOCK(BIAS_BLOCK),
-      .INIT_FILE(BIAS_FILE)
-    ) u_bias (
-      .clk(clk),
-      .en,
-      .addr(beat),
-      .data(bias)
-    );
-  end
+  localparam int BIAS_ADDR = BIAS_PER_TOKEN ? FRAME_BITS : BEAT_BITS;
+  bvit_rom #(
+    .WIDTH(PE * BIAS_BITS),
+    .DEPTH(BIAS_PER_TOKEN ? FRAME_BEATS : BEATS),
+    .BLOCK(BIAS_BLOCK),
+    .INIT_FILE(BIAS_FILE)
+  ) u_bias (
+    .clk(clk),
+    .en,
+    .addr(BIAS_PER_TOKEN ? BIAS_ADDR'(frame_beat) : BIAS_ADDR'(beat)),
+    .data(bias)
+  );
 
   /* verilator lint_off UNUSEDSIGNAL */
   logic [PE*((N_MUL > 0) ? N_MUL : 1)-1:0][COEF_BITS-1:0] coef;
