@@ -223,8 +223,8 @@ def test_loads_to_values_come_where_the_units_do_not_write(tmp_path: Path) -> No
 BESIDE_MUTATIONS = [
     ("bvit_engine_read.sv", "!ended_q && !(hold && head_held)", "!ended_q"),
     ("bvit_engine_read.sv", "= !ended_q && ", "= "),
-    ("bvit_engine_vector.sv", "(kept ? late_bytes > 3'd1 : left_q > 3'd2)", "1'b0"),
-    ("bvit_engine_vector.sv", "(flags[WRITE-1][3] && flags[WRITE-1][1] &&", "(1'b0 &&"),
+    ("bvit_engine_values_out.sv", "(kept ? late_bytes > 3'd1 : left_q > 3'd2)", "1'b0"),
+    ("bvit_engine_values_out.sv", "(ended[FOLDING-1] &&", "(1'b0 &&"),
     ("bvit_engine_control.sv", "!settles_q || idle_q", "1'b1"),
     ("bvit_engine_control.sv", "load_issues && to_values_q", "1'b0"),
 ]  # fmt: skip

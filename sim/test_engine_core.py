@@ -92,7 +92,7 @@ MUTATIONS = [
     ("bvit_engine_vector.sv", "turned_q >> 2 * stage", "turned_q"),
     ("bvit_engine_vector.sv", "distance == '0 || ", ""),
     ("bvit_engine_vector.sv", "told[3][SIGNED_AT] & ", ""),
-    ("bvit_engine_vector.sv", "late_base + scaled_q", "late_base + values_at[WRITE-1]"),
+    ("bvit_engine_values_out.sv", "late_base + scaled_q", "late_base + places[FOLDING]"),
     ("bvit_engine_vector.sv", "[COMPARE-1:0]) >= ", "[COMPARE-1:0]) > "),
     ("bvit_engine_rule.sv", "(flags[SUMS-1][1] ? '0 : sum_q)", "sum_q"),
     ("bvit_engine_rule.sv", "!there_q[key] || ", ""),

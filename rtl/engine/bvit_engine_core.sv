@@ -46,7 +46,7 @@ module bvit_engine_core #(
   localparam int GROUPS = ROWS / CHANNELS;
   localparam int LANE_BEATS = CHANNELS / OCTET;      // slices of a token in a word of values
   localparam int START = 6;     // from a fired turn to its first slot
-  localparam int FOLDING = ($clog2(CHANNELS) - 1) / 2;   // see bvit_engine_vector
+  localparam int FOLDING = ($clog2(CHANNELS) - 1) / 2;   // see bvit_engine_values_out
   localparam int DRAIN = 24 + FOLDING;   // from the last fired turn to the last write, beside the turn itself
   // What of those may lie beside the next command: the vector unit has its last result before, and needs no field of
   // the command any more; it writes bits two cycles later, and values up to six and the cycles of the folds.

@@ -3,15 +3,13 @@
 // In each slot of a group there is a tap or none: a byte of a word of values, from the token `lane` further on, or the
 // matrix unit's sum. What bvit_engine_turns says goes through the pipeline with it; the comments name the cycle behind
 // `valid` in which a signal is there. Parameters are read from four copies of their memory, each where it is needed.
-// A group's result is written byte by byte in the cycles behind it (a group has as many slots at least), and its bits.
-// Sums of neighbours have two levels of adders a cycle, and values come that much later than bits.
+// A group's result goes to bits in the next cycle, and to values by bvit_engine_values_out.
 `default_nettype none
 
 module bvit_engine_vector #(
   parameter int TOKENS = 7,
   parameter int CHANNELS = 8,
-  localparam int SUM = bvit_engine_pkg::SUM_BITS,
-  localparam int FOLDS = $clog2(CHANNELS)
+  localparam int SUM = bvit_engine_pkg::SUM_BITS
 ) (
   input  wire logic        clk,
   input  wire logic        rst,
@@ -59,21 +57,16 @@ module bvit_engine_vector #(
   localparam int FACTOR = bvit_engine_pkg::FACTOR_BITS;
   localparam int WIDTH = bvit_engine_pkg::RESULT_BITS;
   localparam int COMPARE = bvit_engine_pkg::COMPARE_BITS;
-  localparam int FOLD = bvit_engine_pkg::FOLD_BITS;
-  localparam int CHOICE_BITS = $clog2(FOLDS + 1);
-  localparam int CHOICES = 1 << CHOICE_BITS;
   localparam int ADDS = 8;      // cycle in which a tap is added
   localparam int SLOPE = 9;
   localparam int BEHIND = 11;   // cycle in which the bias behind the PReLU is added
   localparam int RESULT = 15;   // cycle in which the last tap's result is there
-  localparam int FOLDING = (FOLDS - 1) / 2;  // registers between levels of sums of neighbours
-  localparam int WRITE = RESULT + FOLDING;   // cycle in which its neighbours are added up
 
   // What goes along
-  logic [WRITE:0][3:0] flags;
+  logic [RESULT:0][3:0] flags;
   bvit_engine_stages #(
     .WIDTH(4),
-    .STEPS(WRITE),
+    .STEPS(RESULT),
     .RESET(1'b1)
   ) u_flags (
     .clk,
@@ -239,6 +232,16 @@ module bvit_engine_vector #(
     .d(bits_addr),
     .q(bits_at)
   );
+  logic [RESULT-1:0][15:0] values_at;
+  bvit_engine_stages #(
+    .WIDTH(16),
+    .STEPS(RESULT - 1)
+  ) u_values_at (
+    .clk,
+    .rst,
+    .d(values_addr),
+    .q(values_at)
+  );
   always_ff @(posedge clk) begin
     if (rst) bits_we <= 1'b0;
     else bits_we <= ends && bit_mode != 2'(bvit_engine_pkg::BIT_NONE);
@@ -252,161 +255,25 @@ module bvit_engine_vector #(
     end
   end
 
-  // Where the result goes: with folds its place counts pieces of words. The command's fields come as late.
-  logic [FOLDING:0][21:0] fields;
-  bvit_engine_stages #(
-    .WIDTH(22),
-    .STEPS(FOLDING)
-  ) u_fields (
+  bvit_engine_values_out #(
+    .TOKENS(TOKENS),
+    .CHANNELS(CHANNELS)
+  ) u_values_out (
     .clk,
     .rst,
-    .d({out_bytes, out_fold, fold_base}),
-    .q(fields)
+    .place(values_at[RESULT-1]),
+    .ends,
+    .y,
+    .out_bytes,
+    .out_fold,
+    .fold_base,
+    .writes,
+    .values_we,
+    .values_waddr,
+    .values_wdata
   );
-  logic [2:0] late_bytes, late_fold;
-  logic [15:0] late_base;
-  assign {late_bytes, late_fold, late_base} = fields[FOLDING];
-  logic [WRITE:0][15:0] values_at;
-  bvit_engine_stages #(
-    .WIDTH(16),
-    .STEPS(WRITE)
-  ) u_values_at (
-    .clk,
-    .rst,
-    .d(values_addr),
-    .q(values_at)
-  );
-  logic [15:0] piece_word, word_q;
-  logic [FOLDS-1:0] piece;
-  assign piece_word = values_at[WRITE-2] >> late_fold;
-  always_comb begin
-    piece = '0;
-    for (int fold = 1; fold <= FOLDS; fold++) begin
-      if (32'(late_fold) == fold) piece = values_at[WRITE][FOLDS-1:0] & FOLDS'((1 << fold) - 1);
-    end
-  end
-  logic [15:0] scaled_q;
-  always_ff @(posedge clk) begin
-    scaled_q <= 16'(piece_word * 16'(late_bytes));
-    word_q <= (late_fold == '0) ? values_at[WRITE-1] : late_base + scaled_q;
-  end
-
-  // Sums of neighbours, of two bytes: level by level, each half as many. Every second level's are registers; all are
-  // there, and the result as well, when the last level's are.
-  logic [TOKENS-1:0][CHANNELS-1:0][WIDTH-1:FOLD] late_high;
-  logic [TOKENS-1:0][CHANNELS-1:0][FOLD-1:0] folded;
-  logic [CHANNELS-1:0] lane_we;
-  for (genvar token = 0; token < TOKENS; token++) begin : gen_fold_token
-    for (genvar fold = 0; fold <= FOLDS; fold++) begin : gen_fold
-      localparam int COUNT = CHANNELS >> fold;
-      localparam int LATE = FOLDING - ((fold == 0) ? 0 : (fold - 1) / 2);   // cycles until the last level's are there
-      localparam int BITS = (fold == 0) ? WIDTH : FOLD;
-      logic [COUNT-1:0][BITS-1:0] sum;
-      logic [LATE:0][COUNT-1:0][BITS-1:0] sums_at;
-      if (LATE > 0) begin : gen_late
-        bvit_engine_stages #(
-          .WIDTH(COUNT * BITS),
-          .STEPS(LATE)
-        ) u_sums (
-          .clk,
-          .rst,
-          .d(sum),
-          .q(sums_at)
-        );
-      end else begin : gen_now
-        assign sums_at = sum;
-      end
-      logic unused;
-      assign unused = ^sums_at;
-      if (fold == 0) begin : gen_plain
-        for (genvar i = 0; i < COUNT; i++) begin : gen_low
-          assign sum[i] = y[token][i];
-          assign late_high[token][i] = sums_at[LATE][i][WIDTH-1:FOLD];
-        end
-      end else begin : gen_add
-        localparam int BELOW = (fold > 1 && fold % 2 == 1) ? 1 : 0;   // every second level's are registers
-        logic [2*COUNT-1:0][FOLD-1:0] below;
-        for (genvar i = 0; i < 2 * COUNT; i++) begin : gen_below
-          assign below[i] = gen_fold_token[token].gen_fold[fold-1].sums_at[BELOW][i][FOLD-1:0];
-        end
-        for (genvar i = 0; i < COUNT; i++) begin : gen_pair
-          assign sum[i] = below[2*i][FOLD-1:0] + below[2*i+1][FOLD-1:0];
-        end
-      end
-    end
-    for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_choice
-      logic [CHOICES-1:0][FOLD-1:0] choices;
-      for (genvar fold = 0; fold < CHOICES; fold++) begin : gen_each
-        localparam int FROM = (fold <= FOLDS) ? fold : 0;
-        localparam int LATE = FOLDING - ((FROM == 0) ? 0 : (FROM - 1) / 2);
-        assign choices[fold] = gen_fold[FROM].sums_at[LATE][channel%(CHANNELS>>FROM)][FOLD-1:0];
-      end
-      assign folded[token][channel] = choices[late_fold[CHOICE_BITS-1:0]];
-    end
-  end
-  for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_lane_we
-    always_comb begin
-      lane_we[channel] = late_fold == '0;
-      for (int fold = 1; fold <= FOLDS; fold++) begin
-        if (32'(late_fold) == fold) lane_we[channel] = 32'(piece) == channel / (CHANNELS >> fold);
-      end
-    end
-  end
-
-  // Cycle WRITE and on: byte by byte
-  logic kept;
-  assign kept = flags[WRITE][3] && flags[WRITE][1];
-  logic [TOKENS-1:0][CHANNELS-1:0][WIDTH-1:0] out_q;
-  logic [CHANNELS-1:0] lane_we_q;
-  logic [15:0] out_addr_q;
-  logic [2:0] left_q;
-  logic [1:0] plane_q;
-  logic [TOKENS-1:0][CHANNELS-1:0][3:0][7:0] bytes;
-  for (genvar token = 0; token < TOKENS; token++) begin : gen_bytes_token
-    for (genvar channel = 0; channel < CHANNELS; channel++) begin : gen_bytes
-      assign bytes[token][channel] = 32'($signed(out_q[token][channel]));
-    end
-  end
-`ifndef SYNTHESIS
-  /* verilator lint_off PROCASSINIT */
-  logic known_q = 1'b0;  // there was a reset
-  /* verilator lint_on PROCASSINIT */
-`endif
-  always_ff @(posedge clk) begin
-    if (rst) left_q <= '0;
-    else if (kept) left_q <= late_bytes;
-    else if (left_q != '0) left_q <= left_q - 3'd1;
-    // What is true a cycle later: a result is there that has bytes, or more than one is left.
-    writes <= !rst && ((flags[WRITE-1][3] && flags[WRITE-1][1] && fields[FOLDING-1][21:19] != '0)
-                       || (kept ? late_bytes > 3'd1 : left_q > 3'd2));
-    if (kept) begin
-      for (int token = 0; token < TOKENS; token++) begin
-        for (int channel = 0; channel < CHANNELS; channel++) begin
-          out_q[token][channel] <= {late_high[token][channel], folded[token][channel]};
-        end
-      end
-      lane_we_q <= lane_we;
-      out_addr_q <= word_q;
-      plane_q <= '0;
-    end else begin
-      out_addr_q <= out_addr_q + 16'd1;
-      plane_q <= plane_q + 2'd1;
-    end
-`ifndef SYNTHESIS
-    if (known_q && !rst && kept) assert (left_q <= 3'd1) else $error("bvit_engine_vector: a result is written over");
-    known_q <= known_q || rst;
-`endif
-    if (rst) values_we <= '0;
-    else values_we <= (left_q != '0) ? lane_we_q : '0;
-    values_waddr <= out_addr_q;
-    for (int token = 0; token < TOKENS; token++) begin
-      for (int channel = 0; channel < CHANNELS; channel++) begin
-        values_wdata[token][channel] <= bytes[token][channel][plane_q];
-      end
-    end
-  end
   logic unused;
-  assign unused = ^{mid_shift, out_shift, flags, record, operand_at, told, threshold, bits_at, values_at, fields};
+  assign unused = ^{mid_shift, out_shift, flags, record, operand_at, told, threshold, bits_at, values_at};
 endmodule
 
 `default_nettype wire
