@@ -11,6 +11,7 @@ import numpy as np
 from bvit_hw.contract import FrozenNode, FrozenTensor
 from bvit_hw.contract.interval import signed_bits
 from bvit_hw.errors import ConfigError, FoldingError
+from bvit_hw.ops.attention_costs import LUT_RAM_DEPTH, SHIFT_LENGTH, attention_terms
 from bvit_hw.ops.attention_folding import attention_foldings
 from bvit_hw.ops.base import (
     CostTerms,
@@ -18,26 +19,19 @@ from bvit_hw.ops.base import (
     IntArray,
     Memory,
     Params,
-    Resources,
     RtlInstance,
     Stream,
     clog2,
     divisors,
     port_prefixes,
 )
-from bvit_hw.ops.circuits import count_luts, equal_luts, tree_bits, tree_registers
 from bvit_hw.ops.hls import MAX_BEAT_BITS, HlsInstance, HlsTable
 from bvit_hw.ops.params import ParamSpec
-from bvit_hw.ops.popcount import popcount_size, word_positions
-from bvit_hw.targets.memories import Join
+from bvit_hw.ops.popcount import word_positions
 
 #: widths that the RTL's one multiplier and NumPy's int64 hold with room to spare
 MAX_TABLE_BITS = 24
 MAX_TABLE_SHIFT = 24
-#: bvit_ram.sv puts memories up to this depth into LUT RAM, deeper ones into block RAM
-LUT_RAM_DEPTH = 64
-#: delays of bvit_delay.sv up to this length are shift registers, longer ones memories
-SHIFT_LENGTH = 33
 #: the threshold is an INT32 at most
 MAX_THRESHOLD = 2**31 - 1
 
@@ -290,73 +284,9 @@ class BinaryAttention(HwOp):
             "values": (2 << clog2(self.value_groups) + heads + chunks, self.mp, self.pe),
         }
 
-    def _counter_bits(self) -> int:
-        return (
-            2 * clog2(self.head_dim // self.simd)
-            + clog2(max(self.pe // self.simd, self.simd // self.pe))
-            + 4 * clog2(self.heads)
-            + 3 * clog2(self.key_groups)
-            + 2 * clog2(self.value_groups)
-            + 2 * clog2(self.head_dim // self.pe)
-            + clog2(self.queries)
-        )
-
     def cost_terms(self) -> CostTerms:
-        """Popcounts, tables and sums a lane; the one multiplier takes DSP blocks as its operands outgrow one."""
-        memories, kp, mp, pe = self.target.memories, self.kp, self.mp, self.pe
-        shapes = self.memory_shapes()
-        in_luts = [shape for shape in shapes.values() if shape[0] <= LUT_RAM_DEPTH]
-        deep = {name: shape for name, shape in shapes.items() if shape[0] > LUT_RAM_DEPTH}
-        blocks = Resources()
-        for name, (depth, n, bits) in deep.items():
-            if self.ultra and name != "entries":
-                blocks += memories.ultra_lanes(n, bits, depth)
-            else:
-                blocks += Resources(bram18=memories.enabled_halves(n, bits, depth))
-        size = popcount_size(self.head_dim) if self.shares_parities else None
-        lane_luts = size.lane_luts(self.target.weights("Popcount", "lut")) if size else 0.0
-        lanes = (kp if kp > 1 else 0) + (mp if mp > 1 else 0)
-        out_bits, entry_bits = self.outputs[0].bits, kp * self.table_bits
-        sum_bits = self.table_bits + clog2(self.keys)
-        luts: dict[str, float] = {
-            "one": 1,  # control: hardly more for longer counters
-            "lane": lanes,
-            "memory": sum(n * memories.lut_ram_cost(bits, depth, Join.BITS) for depth, n, bits in in_luts),
-            "score": 0 if size else kp * equal_luts(self.head_dim),
-            "shared_score": kp * lane_luts,
-            "parity": size.shared_parities + self.head_dim // 3 if size else 0,
-            # a table, a comparator and, unless in a memory, a delay for each bit of an entry
-            "entry": entry_bits * (3 if self.delay_cycles <= SHIFT_LENGTH else 2),
-            "sum": tree_bits(kp, self.table_bits) + (sum_bits if self.key_groups > 1 else 0),
-            "value": pe * count_luts(mp) + count_luts(kp),
-            "acc": pe * out_bits,
-            "choice": mp * -(-(self.value_groups - 1) // 3),
-            "split": pe * -(-(self.simd // pe - 1) // 3) if self.simd > pe else 0,
-        }
-        triples, ones = self.head_dim // 3, self.head_dim // 3 + self.head_dim % 3
-        columns = 3 * -(-ones // 6) + clog2(ones + 1) + 3 * -(-triples // 6) + clog2(triples + 1)
-        lane_registers = size.lane_registers if size else ones + triples + columns + clog2(self.head_dim + 1)
-        registers: dict[str, float] = {
-            "one": 1,
-            "counter": self._counter_bits(),
-            "lane": lanes,
-            # A row waits in a register of its own where a score phase is long.
-            "query": (5 if self.key_groups > 4 else 4) * self.head_dim - 2 * self.simd + max(pe - self.simd, 0),
-            "read": sum(n * bits for _, n, bits in in_luts),
-            "score": kp * lane_registers,
-            "parity": size.shared_parities if size else 0,
-            "entry": entry_bits + tree_registers(kp, self.table_bits) + sum_bits + self.table_bits,
-            "row": 2 * self.keys + self.key_groups * kp + 3 * kp + 3 * -(-kp // 6) + clog2(kp + 1),
-            "value": pe * (mp + 3 * -(-mp // 6) + clog2(mp + 1)) + mp,
-            "acc": pe * (out_bits - 1) + 6 * out_bits,
-        }
-        # Operands without a sign have a bit less.
-        data, coef = self.target.dsp.data - 1, self.target.dsp.coef - 1
-        share_bits = self.table_shift + 1
-        dsp = min(-(-sum_bits // a) * -(-share_bits // b) for a, b in ((data, coef), (coef, data)))
-        return CostTerms(
-            circuit="BinaryAttention", lut=luts, ff=registers, exact=blocks + Resources(dsp=dsp)
-        )
+        """See :func:`attention_terms`."""
+        return attention_terms(self)
 
     def rtl(self, params: Params) -> RtlInstance:
         """``bvit_binary_attention`` with the table and the threshold as memories.
@@ -393,8 +323,7 @@ class BinaryAttention(HwOp):
     def hls(self, params: Params) -> HlsInstance:
         """``binary_attention`` with the table and the threshold, which is cut as in :meth:`rtl`."""
         self.check_params(params)
-        value_groups = -(-self.keys // self.mp)
-        words = (self.kp * self.table_bits, (self.key_groups + 1) * self.kp, (value_groups + 1) * self.mp)
+        words = (self.kp * self.table_bits, (self.key_groups + 1) * self.kp, (self.value_groups + 1) * self.mp)
         if max(words) > MAX_BEAT_BITS:
             raise ConfigError(
                 f"BinaryAttention: kp={self.kp} entries of {self.table_bits} bits side by side, keys={self.keys}; "
