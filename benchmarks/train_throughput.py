@@ -4,7 +4,7 @@ Forward, cross-entropy against a given softmax (a teacher's cost is not counted)
 in a process of its own, so that peak memory is its own. On a CPU they take turns step by step, which shares out what
 else the machine does; on a GPU one runs after the other. `plain` is benchmarks/plain_binaryvit.py: eager, float32,
 AdamW as it comes; `plain, kept memory` has our allocator setting. Prints one JSON line a variant with the ratio to
-`plain`. The same command runs on CPU and CUDA:
+`plain` as soon as it is known. The same command runs on CPU and CUDA:
 
     python benchmarks/train_throughput.py --batch 4 --steps 5
     python benchmarks/train_throughput.py --device cuda --batch 64 --steps 20
@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -219,16 +219,16 @@ def measure(
     threads: int,
     patience: float,
     trees: dict[str, Path] | None = None,
-) -> dict[str, tuple[list[tuple[float, float]], float]]:
-    """Seconds (clock, processor) of every measured step, and peak GiB, of each variant.
+) -> Iterator[tuple[str, list[tuple[float, float]], float]]:
+    """Each variant, seconds (clock, processor) of every measured step, peak GiB: as soon as they are known.
 
     Fewer steps once ``patience`` seconds are over. ``trees`` are variants whose package is another one.
     """
     context = multiprocessing.get_context("spawn")
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    peaks: dict[str, float] = {}
     groups = [names] if device == "cpu" else [[name] for name in names]
     for group in groups:
+        seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in group}
+        peaks: dict[str, float] = {}
         pipes: dict[str, Connection] = {}
         children: list[Any] = []
         for name in group:
@@ -254,7 +254,7 @@ def measure(
             peaks[name] = pipe.recv()
         for child in children:
             child.join()
-    return {name: (seconds[name], peaks[name]) for name in names}
+        yield from ((name, seconds[name], peaks[name]) for name in group)
 
 
 @contextmanager
@@ -302,26 +302,27 @@ def main(
                 before = f"{one}, {against}"
                 names = (before, *(f"{one}, {options}" for options in options_of))
                 found = measure(list(names), network, device, batch, steps, warm_up, threads, patience, {before: tree})
-                _tell(found, before, network, device, batch, threads)
+                _tell(found, network, device, batch, threads)
         return
     chosen = ["plain", *(name for name in (names or VARIANTS) if name != "plain")]
     found = measure(chosen, network, device, batch, steps, warm_up, threads, patience)
-    _tell(found, "plain", network, device, batch, threads)
+    _tell(found, network, device, batch, threads)
 
 
 def _tell(
-    found: dict[str, tuple[list[tuple[float, float]], float]],
-    first: str,
+    found: Iterable[tuple[str, list[tuple[float, float]], float]],
     network: str,
     device: str,
     batch: int,
     threads: int,
 ) -> None:
     where = torch.cuda.get_device_name() if device == "cuda" else processor()
-    for name, (seconds, peak) in found.items():
+    first: tuple[str, list[tuple[float, float]]] | None = None
+    for name, seconds, peak in found:
+        first = first or (name, seconds)
         median, worked = (statistics.median(each) for each in zip(*seconds, strict=True))
         ratios = [
-            statistics.median([a[i] / b[i] for a, b in zip(found[first][0], seconds, strict=True)]) for i in (0, 1)
+            statistics.median([a[i] / b[i] for a, b in zip(first[1], seconds, strict=False)]) for i in (0, 1)
         ]
         line = {
             "variant": name,
@@ -333,7 +334,7 @@ def _tell(
             "seconds_a_step": round(median, 4),
             "images_a_second": round(batch / median, 2),
             "processor_seconds_a_step": round(worked, 4),
-            f"ratio_to_{first}": round(ratios[0], 2),
+            f"ratio_to_{first[0]}": round(ratios[0], 2),
             "ratio_of_processor_seconds": round(ratios[1], 2),
             "peak_gib": round(peak, 2),
             "torch": torch.__version__,
