@@ -105,12 +105,16 @@ def attention(machine: Machine, rng: np.random.Generator, count: int) -> list[Co
     rows = config.rows // OCTET
     behind = table_words(config.channels)
     _steps(machine, rng)
-    # Queries that are like a key in all columns.
-    machine.bits[rng.integers(0, 4, config.bits) == 0] = 0
+    # Queries that are like a key in all columns, or in none.
+    kinds = rng.integers(0, 8, config.bits)
+    machine.bits[kinds < 2] = 0
+    machine.bits[kinds == 2] = 1
     commands = []
     for _ in range(count):
-        start = int(rng.integers(0, OCTETS))
-        part = {"start": start, "count": int(rng.integers(1, OCTETS - start + 1))}
+        # Half of the queries meet the keys that lie there just now, and in all columns.
+        own = bool(rng.integers(0, 2))
+        start = 0 if own else int(rng.integers(0, OCTETS))
+        part = {"start": start, "count": OCTETS if own else int(rng.integers(1, OCTETS - start + 1))}
         half = config.bits // 2
         most = min(half, config.key_slots * 3)
         n0 = int(rng.integers(1, most + 1))
@@ -133,9 +137,12 @@ def attention(machine: Machine, rng: np.random.Generator, count: int) -> list[Co
             machine.params[record : record + behind] = flat.reshape(behind, -1)
             keys = words * COLUMNS
             machine.params[record + behind, 0] = int(rng.integers(0, (3 << 16) // keys))
+            step = int(rng.integers(0, config.steps))
+            if own:
+                machine.steps[step] = Step(int(rng.integers(0, 8)), 0).word
             commands.append(Command(
-                kind=Kind.ATTEND, n0=q[0], n1=q[1], n2=n2, step_base=int(rng.integers(0, config.steps)), step_count=1,
-                weights=View(int(rng.integers(0, 1 << 16)), 0, 0, 1), bits_in=View(int(rng.integers(0, 5)), 1, 2),
+                kind=Kind.ATTEND, n0=q[0], n1=q[1], n2=n2, step_base=step, step_count=1,
+                weights=View(base if own else int(rng.integers(0, 1 << 16)), 0, 0, 1), bits_in=View(int(rng.integers(0, 5)), 1, 2),
                 bits_out=View(half * OCTETS, q[1] * n2 * rows, n2 * rows, rows), param_base=record,
             ))  # fmt: skip
         commands.append(Command(kind=Kind.VALUES, n0=n0, bits_in=bits_in, weights=View(base + 7), **part))

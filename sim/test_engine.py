@@ -198,7 +198,7 @@ def judge_beside(folder: Path, override: Path | None = None, memory: dict[str, i
         compute, load(320, 64, lanes, begin, memory=Memory.VALUES),
         replace(compute, operand0=View(320, 0, 0, 1), values_out=View(192, 0, 0, 2)),
         load(384, 64, lanes, begin + 64 * 16, memory=Memory.VALUES),
-        compute, store(191, 1, 0), store(64, 128, 1), store(192, 128, 129), store(320, 128, 257),
+        replace(compute, operand0=View(384, 0, 0, 1)), store(191, 1, 0), store(64, 128, 1), store(192, 128, 129), store(320, 128, 257),
         load(64, 1, lanes, begin, memory=Memory.VALUES, wait=True),
         Command(kind=Kind.END),
     ]  # fmt: skip
@@ -219,7 +219,7 @@ def test_loads_to_values_come_where_the_units_do_not_write(tmp_path: Path) -> No
     print(f"{took} cycles")
 
 
-#: of what LOADs beside COMPUTEs need
+#: of what LOADs beside COMPUTEs need, and more commands than are fetched beforehand
 BESIDE_MUTATIONS = [
     ("bvit_engine_read.sv", "!ended_q && !(hold && head_held)", "!ended_q"),
     ("bvit_engine_read.sv", "= !ended_q && ", "= "),
@@ -227,6 +227,7 @@ BESIDE_MUTATIONS = [
     ("bvit_engine_values_out.sv", "(ended[FOLDING-1] &&", "(1'b0 &&"),
     ("bvit_engine_control.sv", "!settles_q || idle_q", "1'b1"),
     ("bvit_engine_control.sv", "load_issues && to_values_q", "1'b0"),
+    ("bvit_engine_control.sv", "more_q && ahead_q != AHEAD_BITS'(AHEAD)", "more_q"),
 ]  # fmt: skip
 
 
@@ -255,7 +256,6 @@ MUTATIONS = [
     ("bvit_engine_control.sv", "load_ended_q && !load_stop_q", "load_ended_q"),
     ("bvit_engine_control.sv", "!core_busy_q && !loading && !read_busy && !more_q", "!core_busy_q && !more_q"),
     ("bvit_engine_control.sv", ".rst(rst || state_q == IDLE)", ".rst"),
-    ("bvit_engine_control.sv", "more_q && ahead_q != AHEAD_BITS'(AHEAD)", "more_q"),
     ("bvit_engine_control.sv", "waiting && watch_q == WATCH_BITS'(TIMEOUT)", "1'b0"),
     ("bvit_engine_regs.sv", "!busy && !start", "!start"),
     ("bvit_engine_regs.sv", "done && flags == '0", "done"),

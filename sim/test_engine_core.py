@@ -13,11 +13,11 @@ from harness import mutant
 from bvit_hw.engine.config import EngineConfig
 
 CONFIGS = [
-    EngineConfig(tokens=3, rows=16, channels=8, **DEPTHS),
+    EngineConfig(tokens=5, rows=16, channels=8, **DEPTHS),
     EngineConfig(tokens=2, rows=16, channels=16, **DEPTHS),
     EngineConfig(tokens=1, rows=8, channels=8, **DEPTHS),
 ]
-#: for mutants, of which each needs a model: two groups, and lanes that leave columns of keys over
+#: for mutants, of which each needs a model: two groups, two stages of turns, lanes that leave columns of keys over
 LEAST = CONFIGS[0]
 #: that of a PYNQ-Z2 but for its depths, others at the borders
 LARGE = [
