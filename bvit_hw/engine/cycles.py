@@ -28,7 +28,7 @@ class Rules:
     taps: int = 1
     latency: int = 50
     compute: int = 28
-    attend: int = 48
+    attend: int = 49
     moving: int = 27
     settle: int = 11
     address: int = 3

@@ -31,7 +31,7 @@ from bvit_hw.disk import write_aside
 from bvit_hw.engine.compiler import compile_network
 from bvit_hw.engine.cycles import RULES, frame_cycles
 from bvit_hw.errors import BvitError, ConfigError, FoldingError, OutputError, ToolError
-from bvit_hw.flows.engine_area import engine_counts
+from bvit_hw.flows.engine_area import analyse_engine, engine_counts
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.graph.board_passes import board_passes
 from bvit_hw.graph.folding import fold
@@ -202,7 +202,7 @@ class Hardware:
         if board.name not in self._engines:
             log.info("board %s: Yosys counts its engine, once, in minutes", board.name)
             with tempfile.TemporaryDirectory(prefix="bvit-engine-") as work:
-                counts = engine_counts(board, Path(work), processes=1)
+                counts = engine_counts(board, analyse_engine(board, Path(work), processes=1))
             self._engines[board.name] = sum(counts.values(), Resources())
         return self._engines[board.name]
 

@@ -16,7 +16,10 @@ class TimingPath(Record):
 
 
 class TimingBetween(Record):
-    """A path that leaves a register of the first of ``units`` and ends in the last; ``signal`` arrives there."""
+    """A path that leaves a register of the first of ``units`` and ends in the last; ``signal`` arrives there.
+
+    Of an engine there is one unit, the whole, and ``signal`` says from where to where.
+    """
 
     ns: float
     levels: int
@@ -73,7 +76,8 @@ class Timing(Record):
             + (f", to {slow.end}" if slow.end else ""),
         ]
         if self.between is not None:
-            way = " -> ".join(self.between.units)
+            units = self.between.units
+            way = " -> ".join(units) if len(units) > 1 else f"{units[0]}, {self.between.signal}"
             found.append(f"slowest between operators: {self.between.ns:.1f} ns, {self.between.levels} cells: {way}")
         if self.ready_chain:
             found.append(f"longest chain of ready: {len(self.ready_chain)} operators, up to {self.ready_chain[-1]}")

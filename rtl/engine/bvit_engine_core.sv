@@ -154,7 +154,7 @@ module bvit_engine_core #(
   );
 
   // Matrix unit
-  logic go_steps, valid, first, last, double, ones, fire, steps_busy, sums_change;
+  logic go_steps_q, valid, first, last, double, ones, fire, steps_busy, sums_change;
   logic [7:0] mask;
   logic [TOKENS-1:0][ROWS-1:0][SUM-1:0] sums;
   bvit_engine_steps #(
@@ -162,7 +162,7 @@ module bvit_engine_core #(
   ) u_steps_unit (
     .clk,
     .rst,
-    .start(go_steps),
+    .start(go_steps_q),
     .twice(attend_q),
     .n0,
     .n1,
@@ -235,7 +235,7 @@ module bvit_engine_core #(
   bvit_engine_turns u_turns (
     .clk,
     .rst,
-    .load(go_steps),
+    .load(go_steps_q),
     .go(fired[START]),
     .twice(attend_q),
     .n0,
@@ -402,26 +402,25 @@ module bvit_engine_core #(
 
   // The command's end: the next one may begin, and nothing is under way any more.
   localparam int LEFT_BITS = $clog2(DRAIN + 1);
-  logic begun_q, start_q, go_q, busy, turn_busy_q;
+  logic begun_q, start_q, busy, turn_busy_q;
   logic [LEFT_BITS-1:0] left_q;
-  assign go_steps = go_q || rule_ready;
   assign busy = steps_busy || mover_busy || turn_busy_q || (|fired);
   always_ff @(posedge clk) begin
     if (rst) begin
       running_q <= 1'b0;
       start_q <= 1'b0;
-      go_q <= 1'b0;
+      go_steps_q <= 1'b0;
       turn_busy_q <= 1'b0;
     end else begin
       start_q <= start;
-      go_q <= start && compute;
+      go_steps_q <= (start && compute) || rule_ready;
       turn_busy_q <= turn_valid;
       if (start) running_q <= 1'b1;
       else if (done) running_q <= 1'b0;
     end
     if (rst) begun_q <= 1'b1;
     else if (start) begun_q <= !attend;
-    else if (rule_ready) begun_q <= 1'b1;
+    else if (go_steps_q) begun_q <= 1'b1;
     if (rst) left_q <= '0;
     else if (start || start_q || busy || !begun_q) left_q <= LEFT_BITS'(DRAIN);
     else if (left_q != '0) left_q <= left_q - 1'b1;

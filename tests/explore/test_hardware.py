@@ -54,10 +54,15 @@ def test_an_engine_is_counted_once_and_programmed(monkeypatch: pytest.MonkeyPatc
     counted: list[str] = []
     taken = {"unit": Resources(lut=30000, ff=20000, dsp=100), "memories": Resources(bram18=200)}
 
-    def counts(board: Board, work: Path, *, processes: int) -> dict[str, Resources]:
+    def analyses(board: Board, work: Path, *, processes: int) -> str:
         counted.append(board.name)
+        return "what Yosys said"
+
+    def counts(board: Board, found: str) -> dict[str, Resources]:
+        assert found == "what Yosys said"
         return taken
 
+    monkeypatch.setattr(hardware, "analyse_engine", analyses)
     monkeypatch.setattr(hardware, "engine_counts", counts)
     board = load_board("pynq-z2")
     boards = Hardware({name: load_board(name) for name in ("pynq-z2", "u250")})

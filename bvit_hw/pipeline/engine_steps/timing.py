@@ -1,4 +1,4 @@
-"""The step `timing` of an engine: how long the longest path of each unit is, beside what the clock leaves it."""
+"""The step `timing` of an engine: how long the longest path of each unit is, and of the whole, beside the clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bvit_hw.flows.engine_area import WHOLE
 from bvit_hw.flows.sta import UnitTiming
+from bvit_hw.flows.stitched_timing import Between
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.build_step import BuildStep
 from bvit_hw.pipeline.engine import StepContext
@@ -14,14 +16,19 @@ from bvit_hw.pipeline.steps.timing import UNITS_FILE, estimate, has_delays
 
 
 def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
-    """Estimate the longest path inside each unit; what lies between units is not known."""
+    """Estimate the longest path inside each unit, and that of the whole, which may lie between units."""
     found = json.loads((context.earlier["synthesize"] / UNITS_FILE).read_text())
-    return estimate(context, build.options, {name: UnitTiming.read(data) for name, data in found["units"].items()}, [])
+    units = {name: UnitTiming.read(data) for name, data in found["units"].items()}
+    whole = units.pop(WHOLE)
+    path = whole.inside
+    assert path is not None, "an engine has registers"
+    longest = Between(ns=path.ns, levels=path.levels, units=(WHOLE,), signal=f"{path.begin} -> {path.end}")
+    return estimate(context, build.options, units, between=[longest], control_sets=whole.control_sets)
 
 
 STEP = BuildStep(
     name="timing",
-    title="timing: estimate of the engine's units",
+    title="timing: estimate of the engine",
     run=run,
     after=("synthesize",),
     inputs=lambda options: {"clock_mhz": options.clock_mhz, "board": options.board.model_dump(mode="json")},

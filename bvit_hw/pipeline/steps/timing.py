@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bvit_hw.flows.sta import UnitTiming
-from bvit_hw.flows.stitched_timing import Link, StitchedTiming
+from bvit_hw.flows.stitched_timing import Between, Link, StitchedTiming
 from bvit_hw.graph.hw_graph import HwGraph
 from bvit_hw.pipeline.artefacts import Artefacts
 from bvit_hw.pipeline.build_step import BuildStep, write_json
@@ -26,7 +26,11 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
     found = json.loads((context.earlier["synthesize"] / UNITS_FILE).read_text())
     timings = {name: UnitTiming.read(data) for name, data in found["units"].items()}
     units = {name: timings[other] for name, other in found["timed_as"].items()}
-    return estimate(context, build.options, units, links_of(build.stitched))
+    stitched = StitchedTiming(units, links_of(build.stitched))
+    return estimate(
+        context, build.options, units, between=stitched.paths(), ready_chain=stitched.ready_chain(),
+        control_sets=sum(timing.control_sets for timing in units.values()),
+    )  # fmt: skip
 
 
 def links_of(graph: HwGraph) -> list[Link]:
@@ -41,14 +45,20 @@ def links_of(graph: HwGraph) -> list[Link]:
 
 
 def estimate(
-    context: StepContext, options: BuildOptions, units: Mapping[str, UnitTiming], links: list[Link]
+    context: StepContext,
+    options: BuildOptions,
+    units: Mapping[str, UnitTiming],
+    *,
+    between: Sequence[Between],
+    ready_chain: Sequence[str] = (),
+    control_sets: int,
 ) -> Mapping[str, Any]:
-    """The step's results, of ``units`` by name, and its file paths.json with the longest paths of all kinds."""
+    """The step's results, of ``units`` by name, and its file paths.json with the longest paths of all kinds.
+
+    ``between`` has the longest path first.
+    """
     clock_ns = 1e3 / options.clock_mhz
     inside = {name: timing.inside for name, timing in units.items() if timing.inside is not None}
-    stitched = StitchedTiming(units, links)
-    between = stitched.paths()
-    chain = stitched.ready_chain()
     slow = {name: path.ns for name, path in inside.items() if path.ns > clock_ns}
     for path in between:
         if path.ns > clock_ns:
@@ -66,9 +76,9 @@ def estimate(
         "slowest": {"operator": slowest, **rows[slowest]},
         "between": as_json[0] if as_json else None,
         "endangers": dict(sorted(slow.items(), key=lambda item: -item[1])),
-        "ready_chain": list(chain),
+        "ready_chain": list(ready_chain),
         "enable": {"operator": enabled, "net": units[enabled].enable, "fan_out": units[enabled].enable_fan_out},
-        "control_sets": sum(timing.control_sets for timing in units.values()),
+        "control_sets": control_sets,
         "control_sets_available": int(options.board.available.lut // delays.luts_per_control_set),
         "wire_ns": delays.wire,
         "wire_doubling_ns": delays.wire_doubling,
