@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from engine_area import job
 from fit_costs import rewritten
 from machine import processor
 from scipy.optimize import nnls
@@ -25,19 +24,20 @@ from scipy.optimize import nnls
 from bvit_hw import targets
 from bvit_hw.engine.area import FIXED, unit_terms
 from bvit_hw.engine.config import EngineConfig
+from bvit_hw.flows.engine_area import WHOLE, unit_jobs
 from bvit_hw.flows.yosys import synthesize
 from bvit_hw.ops.base import Resources
 from bvit_hw.targets import XC7
 
 #: tokens, rows, channels: of units that are counted by themselves
 SHAPES = {
-    "bvit_engine_matrix": ((1, 8, 8), (2, 8, 8), (1, 16, 8), (2, 16, 8)),
+    "bvit_engine_matrix": ((1, 8, 8), (2, 8, 8), (1, 16, 8), (2, 16, 8), (7, 16, 8)),
     "bvit_engine_mover": ((1, 8, 8), (2, 8, 8), (7, 16, 8), (7, 64, 8)),
-    "bvit_engine_rule": ((1, 8, 8), (2, 8, 8), (3, 8, 8), (1, 16, 16), (2, 16, 16)),
-    "bvit_engine_vector": ((1, 8, 8), (2, 8, 8), (3, 8, 8), (1, 16, 16), (2, 16, 16)),
+    "bvit_engine_rule": ((1, 8, 8), (2, 8, 8), (3, 8, 8), (1, 16, 16), (2, 16, 16), (7, 16, 8)),
+    "bvit_engine_vector": ((1, 8, 8), (2, 8, 8), (3, 8, 8), (1, 16, 16), (2, 16, 16), (7, 16, 8)),
 }
 #: engines that are counted whole, the smallest first
-WHOLES = ((1, 8, 8), (2, 16, 8), (2, 8, 8), (2, 16, 16), (1, 32, 8))
+WHOLES = ((1, 8, 8), (2, 16, 8), (2, 8, 8), (2, 16, 16), (1, 32, 8), (7, 16, 8))
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = ROOT / "tests" / "engine" / "area_counts.json"
 KINDS = ("lut", "ff", "dsp")
@@ -54,7 +54,8 @@ def count(unit: str, shape: tuple[int, int, int], out: Path) -> Resources:
     """By Yosys, or as it was counted before."""
     begin = time.monotonic()
     work = out / f"{unit}_{'x'.join(map(str, shape))}"
-    found = synthesize([job(unit, engine(shape))], target=XC7, work=work, cache=out / "cache", processes=1)[unit]
+    jobs = unit_jobs(engine(shape), work / "ports", primitives=XC7.vendor_cells, modules=[unit])
+    found = synthesize(jobs, target=XC7, work=work, cache=out / "cache", processes=1)[unit]
     name = f"{unit} {'x'.join(map(str, shape))}"
     print(f"{name}: {found.lut:,.0f} LUT, {found.ff:,.0f} FF, {found.dsp:,.0f} DSP, "
           f"{time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
@@ -102,8 +103,8 @@ def main() -> int:
         fit(unit, list(SHAPES[unit]), found)
     wholes = WHOLES[: given.wholes]
     if wholes and set(given.units) == set(SHAPES):
-        found = [count("bvit_engine", shape, out) for shape in wholes]
-        counts["bvit_engine"] = {"x".join(map(str, s)): f for s, f in zip(wholes, found, strict=True)}
+        found = [count(WHOLE, shape, out) for shape in wholes]
+        counts[WHOLE] = {"x".join(map(str, s)): f for s, f in zip(wholes, found, strict=True)}
         rest = [
             whole - Resources(**{
                 kind: getattr(constant, kind) + sum(estimate(unit, shape, kind) for unit in SHAPES)

@@ -20,9 +20,7 @@ def open_link(path: Path, info: ModelInfo, claim: Callable[[str], None]) -> Link
     """
     if path.is_dir():
         return _open_simulated(path, claim)
-    overlay, device = _overlay(path, claim)
-    import pynq
-
+    pynq, overlay, device = _overlay(path, claim)
     if path.suffix == ".xclbin":
         from .alveo import KernelLink
 
@@ -42,45 +40,45 @@ def open_engine_link(path: Path, claim: Callable[[str], None]) -> MemoryLink:
     if path.is_dir():
         name = f"simulated-{path.resolve()}"
         claim(name)
-        if _has_pynq():
+        if _library() is not None:
             from .sim_pynq import open_engine_pynq
 
             return open_engine_pynq(path, name)
         from .sim_direct import open_engine_direct
 
         return open_engine_direct(path, name)
-    overlay, device = _overlay(path, claim)
-    import pynq
-
+    pynq, overlay, device = _overlay(path, claim)
     return EngineLink(overlay, pynq.allocate, name=f"pynq-{device.tag}")
 
 
-def _overlay(path: Path, claim: Callable[[str], None]) -> tuple[Any, Any]:
-    """The bitstream's overlay, and pynq's device that it was loaded into."""
+def _overlay(path: Path, claim: Callable[[str], None]) -> tuple[Any, Any, Any]:
+    """pynq, the bitstream's overlay, and pynq's device that it was loaded into."""
     if not path.is_file():
         raise DeviceError(f"{path}: no such bitstream; Vivado makes it (see the package's README.md)")
-    import pynq
-
+    pynq = _library()
+    if pynq is None:
+        raise DeviceError(f"{path}: a bitstream is loaded by the library pynq, which this Python does not have")
     try:
         device = pynq.Device.active_device
     except RuntimeError as error:
         raise DeviceError(f"{path}: pynq finds no device on this machine ({error})") from error
     claim(f"pynq-{device.tag}")
-    return pynq.Overlay(str(path)), device
+    return pynq, pynq.Overlay(str(path)), device
 
 
-def _has_pynq() -> bool:
+def _library() -> Any:
+    """The library pynq, or None where there is none; a folder that is called so is a package as well, but empty."""
     try:
-        import pynq  # noqa: F401
+        import pynq
     except ImportError:
-        return False
-    return True
+        return None
+    return pynq if hasattr(pynq, "Overlay") else None
 
 
 def _open_simulated(folder: Path, claim: Callable[[str], None]) -> Link:
     name = f"simulated-{folder.resolve()}"
     claim(name)
-    if not _has_pynq():
+    if _library() is None:
         from .sim_direct import open_direct
 
         return open_direct(folder, name)
