@@ -142,7 +142,8 @@ def attention(machine: Machine, rng: np.random.Generator, count: int) -> list[Co
                 machine.steps[step] = Step(int(rng.integers(0, 8)), 0).word
             commands.append(Command(
                 kind=Kind.ATTEND, n0=q[0], n1=q[1], n2=n2, step_base=step, step_count=1,
-                weights=View(base if own else int(rng.integers(0, 1 << 16)), 0, 0, 1), bits_in=View(int(rng.integers(0, 5)), 1, 2),
+                weights=View(base if own else int(rng.integers(0, 1 << 16)), 0, 0, 1),
+                bits_in=View(int(rng.integers(0, 5)), 1, 2),
                 bits_out=View(half * OCTETS, q[1] * n2 * rows, n2 * rows, rows), param_base=record,
             ))  # fmt: skip
         commands.append(Command(kind=Kind.VALUES, n0=n0, bits_in=bits_in, weights=View(base + 7), **part))

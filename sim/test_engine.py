@@ -18,7 +18,7 @@ from bvit_hw.engine.commands import Command, Kind, Memory, Space, Tap, View
 from bvit_hw.engine.compiled import Compiled
 from bvit_hw.engine.compiler import compile_network
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.engine.cycles import Rules, frame_cycles
+from bvit_hw.engine.cycles import HALF_BANDWIDTH, HESITANT_DRAM, Rules, frame_cycles
 from bvit_hw.engine.machine import Machine
 from bvit_hw.freeze import random_images
 from bvit_hw.freeze.random_frozen import random_frozen
@@ -83,14 +83,19 @@ def test_other_memories(memory: dict[str, int], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("latency", "within"), [(1, 0.01), (30, 0.01), (100, 0.03)])
-def test_the_model_says_how_many_cycles_a_frame_takes(latency: int, within: float, tmp_path: Path) -> None:
-    """DRAM without stalls; with a long latency bursts that do not begin at a border of 4 KB count a little more."""
-    memory = {"STALL": 0, "LATENCY_MIN": latency, "LATENCY_MAX": latency}
+@pytest.mark.parametrize(
+    ("latency", "hesitates", "within"),
+    [(1, 0, 0.01), (30, 0, 0.01), (100, 0, 0.03), (*HESITANT_DRAM, 0.05), (50, HALF_BANDWIDTH.hesitates, 0.05)],
+)
+def test_the_model_says_how_many_cycles_a_frame_takes(
+    latency: int, hesitates: int, within: float, tmp_path: Path
+) -> None:
+    """With a long latency bursts that do not begin at a border of 4 KB count a little more."""
+    memory = {"STALL": hesitates, "LATENCY_MIN": latency, "LATENCY_MAX": latency}
     found = holds("tiny-digits", SMALL, tmp_path, fused=True, memory=memory)
-    rules = Rules(latency=latency)
+    rules = Rules(latency=latency, hesitates=hesitates)
     told = frame_cycles(SMALL, rules, compiled_for("tiny-digits", SMALL, True).programme.commands)
-    print(f"latency {latency}: the model says {told}, simulated {found}")
+    print(f"latency {latency}, hesitates {hesitates}: the model says {told}, simulated {found}")
     assert abs(told - found) <= within * found, (told, found)
 
 
@@ -198,7 +203,8 @@ def judge_beside(folder: Path, override: Path | None = None, memory: dict[str, i
         compute, load(320, 64, lanes, begin, memory=Memory.VALUES),
         replace(compute, operand0=View(320, 0, 0, 1), values_out=View(192, 0, 0, 2)),
         load(384, 64, lanes, begin + 64 * 16, memory=Memory.VALUES),
-        replace(compute, operand0=View(384, 0, 0, 1)), store(191, 1, 0), store(64, 128, 1), store(192, 128, 129), store(320, 128, 257),
+        replace(compute, operand0=View(384, 0, 0, 1)),
+        store(191, 1, 0), store(64, 128, 1), store(192, 128, 129), store(320, 128, 257),
         load(64, 1, lanes, begin, memory=Memory.VALUES, wait=True),
         Command(kind=Kind.END),
     ]  # fmt: skip

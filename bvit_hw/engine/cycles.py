@@ -23,6 +23,7 @@ class Rules:
     until it begins; ``load``: from a LOAD's last beat until what needs it may begin; ``store``: of a STORE besides the
     latency. ``ahead`` commands are fetched beforehand. ``window``: beats that may be under way, and ``turn``, from the
     end of a burst to the next address, besides the latency. ``gap``: in which no beat comes, behind a request's last.
+    ``hesitates``: in so many of 16 cycles DRAM gives and takes no beat.
     """
 
     taps: int = 1
@@ -40,16 +41,24 @@ class Rules:
     window: int = 128
     turn: int = 6
     gap: int = 1
+    hesitates: int = 0
 
     def moved(self, beats: int) -> int:
         """Cycles that DRAM's port is busy with so many ``beats``, once the first is there."""
-        return beats + max(0, ceil(beats / self.window) - 1) * max(0, self.latency + self.turn - self.window)
+        window = self._slowed(self.window)
+        return self._slowed(beats) + max(0, ceil(beats / self.window) - 1) * max(0, self.latency + self.turn - window)
+
+    def _slowed(self, beats: int) -> int:
+        return -(-beats * 16 // (16 - self.hesitates))
 
 
 #: by which programmes are made where nothing else is said
 RULES = Rules()
 #: DRAM in a run with stalls: its latency in cycles, and in how many of 16 cycles its channels hesitate
 HESITANT_DRAM = (100, 4)
+#: the rules of such a run, and those of a DRAM of half the bandwidth
+HESITANT = Rules(latency=HESITANT_DRAM[0], hesitates=HESITANT_DRAM[1])
+HALF_BANDWIDTH = Rules(hesitates=8)
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ def _turns(config: EngineConfig, rules: Rules, c: Command) -> int:
 
 def cycles_of(config: EngineConfig, rules: Rules, command: Command) -> Cycles:
     """Of one command: of the port to DRAM what its beats take, of the units what they work."""
-    fetching = WORDS // config.slices
+    fetching = rules.moved(WORDS // config.slices)
     match command.kind:
         case Kind.LOAD | Kind.STORE:
             return Cycles(0, 0, rules.moved(command.words * command.slices // config.slices), fetching)
@@ -115,7 +124,7 @@ class Clock:
         self._settled = 0
         #: when DRAM has given all that it was asked for, and when each command that was asked for is there
         self._port = 0
-        self._fetched = deque(self._asked(0, WORDS // config.slices) for _ in range(rules.ahead))
+        self._fetched = deque(self._asked(0, rules.moved(WORDS // config.slices)) for _ in range(rules.ahead))
         self._moving = False
         #: in what part of its cycles the units write values, until `_settled`
         self._writing = 0.0

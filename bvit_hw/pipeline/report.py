@@ -229,6 +229,7 @@ def _engine_report(
         commands=compiled["commands"],
         programme_bytes=compiled["programme_bytes"],
         dram_bytes=compiled["dram_bytes"],
+        cycles_half_bandwidth=compiled["cycles_half_bandwidth"],
         memories=[EngineMemory(**memory) for memory in compiled["memories"]],
         parts=[EnginePart(**part) for part in compiled["parts"]],
         units=units,

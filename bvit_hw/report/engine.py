@@ -41,6 +41,7 @@ class EngineUnit(Record):
 class EngineRun(Record):
     """A single engine with its programme: sizes, memories, parts, units.
 
+    ``cycles_half_bandwidth``: of a frame with half of DRAM's bandwidth, by the model of cycles.
     ``waiting`` splits a simulated frame's cycles: the units worked (core), or were idle and waited for DRAM. ``images``
     of those ``asked`` for were simulated with DRAM of ``latency`` cycles; one of them once more with DRAM of
     ``hesitant_latency`` whose channels hesitate in ``hesitates_in_16`` of 16 cycles. None: not simulated.
@@ -51,6 +52,7 @@ class EngineRun(Record):
     commands: int
     programme_bytes: int
     dram_bytes: int
+    cycles_half_bandwidth: int
     memories: list[EngineMemory]
     parts: list[EnginePart]
     units: list[EngineUnit]

@@ -130,6 +130,10 @@ def _print_engine(engine: EngineRun, console: Console) -> None:
         f"  {engine.commands:,} commands; a frame moves {engine.dram_bytes:,} bytes of DRAM",
         markup=False,
     )
+    half = engine.cycles_half_bandwidth
+    console.print(
+        f"  with half of DRAM's bandwidth, by the model: {half:,} cycles, {total / half:.0%} of the rate", markup=False
+    )
     if engine.waiting is not None:
         idle = ", ".join(f"{name} {engine.waiting[name]:,}" for name in ("fetch", "load", "store"))
         core = engine.waiting["core"]

@@ -50,7 +50,8 @@ def test_the_report_says_what_was_simulated(built_engine: Path) -> None:
     assert report.accuracy.rtl == report.accuracy.frozen
     cycles, engine = report.cycles_per_frame, report.engine
     assert engine is not None and cycles.simulated is not None and engine.cycles_hesitant is not None
-    assert abs(cycles.simulated - cycles.model) <= 0.05 * cycles.model
+    assert abs(cycles.simulated - cycles.model) <= 0.02 * cycles.model
+    assert cycles.model < engine.cycles_half_bandwidth < 2 * cycles.model
     assert sum(part.takes for part in engine.parts) == cycles.model
     assert engine.waiting is not None and 0 < sum(engine.waiting.values()) <= cycles.simulated
     assert engine.cycles_hesitant > cycles.simulated and engine.note == ""

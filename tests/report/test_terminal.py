@@ -111,6 +111,7 @@ def test_an_engine_is_told_with_its_parts_and_what_was_simulated(simulated: bool
     }  # fmt: skip
     engine = EngineRun(
         identity="ab" * 32, numbers={"tokens": 7}, commands=7_059, programme_bytes=8_000_000, dram_bytes=8_400_123,
+        cycles_half_bandwidth=160_000,
         memories=[], units=[], **(ran if simulated else {}),  # type: ignore[arg-type]
         parts=[EnginePart(name=name, takes=takes, computing=1, filling=2, loading=3, fetching=4)
                for name, takes in (("stem", 30_000), ("b0", 90_000))],
@@ -123,7 +124,11 @@ def test_an_engine_is_told_with_its_parts_and_what_was_simulated(simulated: bool
     out = io.StringIO()
     print_report(SimpleNamespace(**vars(REPORT) | changed), Console(width=120, file=out))  # type: ignore[arg-type]
     text = out.getvalue()
-    for words in ("engine: it does not fit", "not modelled", "7,059 commands", "8,400,123 bytes", "90,000", "75%"):
+    always = (
+        "engine: it does not fit", "not modelled", "7,059 commands", "8,400,123 bytes", "90,000", "75%",
+        "160,000 cycles, 75% of the rate",
+    )  # fmt: skip
+    for words in always:
         assert words in text
     for words in ("worked 60,123", "load 50,002", "190,555 cycles; logits equal", "1 of 32 images simulated"):
         assert (words in text) == simulated

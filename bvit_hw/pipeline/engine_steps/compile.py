@@ -11,6 +11,7 @@ from bvit_hw.engine.check import check_programme
 from bvit_hw.engine.commands import Kind, Memory
 from bvit_hw.engine.compiler import compile_network
 from bvit_hw.engine.config import MEMORIES
+from bvit_hw.engine.cycles import HALF_BANDWIDTH, frame_cycles
 from bvit_hw.engine.footprint import memory_halves
 from bvit_hw.engine.programme import save_programme
 from bvit_hw.pipeline.artefacts import PROGRAMME_FILE, Artefacts
@@ -36,6 +37,7 @@ def run(context: StepContext, build: Artefacts) -> Mapping[str, Any]:
         "identity": config.identity,
         "engine": asdict(config),
         "cycles_model": programme.facts["cycles"],
+        "cycles_half_bandwidth": frame_cycles(config, HALF_BANDWIDTH, commands),
         "commands": len(commands),
         "programme_bytes": len(programme.body),
         "input_bytes": programme.input_bytes,
