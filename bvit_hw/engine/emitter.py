@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +13,11 @@ from bvit_hw.engine.commands import WORDS, BitMode, Command, Kind, Memory, Space
 from bvit_hw.engine.config import COLUMNS, OCTET, OCTETS, EngineConfig
 from bvit_hw.engine.cycles import RULES
 from bvit_hw.engine.early import early
-from bvit_hw.engine.layout import Bits, Layout, Room, Values
+from bvit_hw.engine.layout import Bits, Layout, Values
 from bvit_hw.engine.machine import Machine
 from bvit_hw.engine.programme import Programme
 from bvit_hw.engine.residence import Content, Contents, Draft, Placed, placed
+from bvit_hw.engine.rooms import Room
 from bvit_hw.errors import LimitError
 
 #: groups of channels that a command may have
@@ -27,19 +28,27 @@ VIEWS = 4
 BITS_REACH = (1 << 16) // OCTETS
 
 
+def room_depths(config: EngineConfig) -> dict[str, int]:
+    """The memories in which tensors lie, and how many words each has for them."""
+    return {"bits": min(config.bits, BITS_REACH), "values": config.values}
+
+
 class Emitter:
     """Drafts of commands in their order; rooms in the memories of bits and of values; contents of the others.
 
-    With ``dry`` only the rooms count: whether a network fits.
+    With ``dry`` only the rooms count: whether a network fits. ``rooms`` are others than those that give out first fit,
+    by the memory's name.
     """
 
-    def __init__(self, config: EngineConfig, contents: Contents, *, dry: bool = False) -> None:
+    def __init__(
+        self, config: EngineConfig, contents: Contents, *, dry: bool = False, rooms: Mapping[str, Room] | None = None
+    ) -> None:
         self.config, self.contents, self.dry = config, contents, dry
         self.drafts: list[Draft] = []
         #: keys and values that are copied to weights
         self.copied: dict[Hashable, Content] = {}
-        self.bits = Room("bits", min(config.bits, BITS_REACH))
-        self.values = Room("values", config.values)
+        found = {name: Room(name, depth) for name, depth in room_depths(config).items()} | dict(rooms or {})
+        self.bits, self.values = found["bits"], found["values"]
         #: where the last LOADs to values went: the next ones are better elsewhere, beside what reads those
         self._loaded = deque[range](maxlen=2)
 

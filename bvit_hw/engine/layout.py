@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import lcm
@@ -12,7 +11,7 @@ import numpy as np
 from bvit_hw.contract import FrozenGraph
 from bvit_hw.contract.interval import IntArray
 from bvit_hw.engine.config import OCTET, OCTETS
-from bvit_hw.errors import LimitError, LoweringError
+from bvit_hw.errors import LoweringError
 
 
 @dataclass(frozen=True)
@@ -182,63 +181,3 @@ class Lines:
                 return piece.base + line * piece.line
             line -= piece.layout.lines
         raise ValueError(f"line {line} is not among these")
-
-
-class RoomError(LimitError):
-    """A memory is too shallow for what has to lie there at once."""
-
-    def __init__(self, memory: str, message: str) -> None:
-        super().__init__(message)
-        self.memory = memory
-
-
-class Room:
-    """Addresses of a memory, given out first fit, from either end."""
-
-    def __init__(self, name: str, depth: int) -> None:
-        self.name, self.depth = name, depth
-        self._taken: dict[int, int] = {}
-        #: those of them that were taken from the end
-        self._highest: set[int] = set()
-        #: words of a memory that would have been deep enough
-        self.peak = 0
-
-    def take(self, words: int) -> int:
-        """The lowest ``words`` free words side by side; RoomError where there are none."""
-        at = 0
-        for base, size in sorted(self._taken.items()):
-            if base - at >= words:
-                break
-            at = base + size
-        if at + words > self.depth:
-            raise RoomError(
-                self.name,
-                f"engine: the memory {self.name} has {self.depth} words; "
-                f"this network needs {at + words} of them at once",
-            )
-        self._hold(at, words)
-        return at
-
-    def take_highest(self, words: int, apart: Iterable[range]) -> int:
-        """The highest free words side by side that are none of ``apart``; else what :meth:`take` gives."""
-        end = self.depth
-        for base, size in sorted([*self._taken.items(), *((one.start, len(one)) for one in apart)], reverse=True):
-            if end - base - size >= words:
-                break
-            end = min(end, base)
-        if end < words:
-            return self.take(words)
-        self._highest.add(end - words)
-        self._hold(end - words, words)
-        return end - words
-
-    def _hold(self, at: int, words: int) -> None:
-        self._taken[at] = words
-        low = max((base + size for base, size in self._taken.items() if base not in self._highest), default=0)
-        high = self.depth - min(self._highest, default=self.depth)
-        self.peak = max(self.peak, min(low + high, self.depth))
-
-    def free(self, base: int) -> None:
-        """Give back what :meth:`take` or :meth:`take_highest` gave."""
-        del self._taken[base]
-        self._highest.discard(base)

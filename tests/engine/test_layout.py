@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bvit_hw.engine.config import EngineConfig
-from bvit_hw.engine.layout import Bits, Layout, Room, RoomError, Values, strips
-from bvit_hw.errors import ConfigError, LoweringError
+from bvit_hw.engine.layout import Bits, Layout, Values, strips
+from bvit_hw.errors import ConfigError
 from bvit_hw.freeze.random_frozen import random_frozen
 from tests.other_networks import NETWORKS
 
@@ -47,15 +47,6 @@ def test_values_and_bits_are_read_from_their_places(extra: bool, signed: bool) -
     assert np.array_equal(values.read(memory), x) and np.array_equal(bits.read(words), b)
 
 
-def test_room_is_given_back_and_its_end_is_told() -> None:
-    room = Room("bits", 10)
-    first, second = room.take(4), room.take(4)
-    room.free(first)
-    assert (second, room.take(3), room.peak) == (4, 0, 8)
-    with pytest.raises(LoweringError, match=r"memory bits has 10 words; this network needs 13 of them"):
-        room.take(5)
-
-
 @pytest.mark.parametrize(
     ("field", "value"), [("tokens", 65), ("rows", 24), ("channels", 24), ("taps", 100), ("ultra", 2)]
 )
@@ -74,16 +65,3 @@ def test_words_are_whole_beats(channels: int, port: int, allowed: str) -> None:
 def test_rows_hold_a_whole_group_of_channels() -> None:
     with pytest.raises(ConfigError, match=r"engine: rows=16; allowed with channels=32: 32, 64"):
         EngineConfig(rows=16, channels=32)
-
-
-def test_words_from_the_end_are_apart_from_others_where_there_is_room() -> None:
-    room = Room("values", 100)
-    assert room.take(30) == 0
-    first = room.take_highest(20, ())
-    room.free(first)
-    second = room.take_highest(20, [range(first, first + 20)])
-    assert (first, second) == (80, 60) and room.peak == 70
-    # Where there is none apart, the lowest will do.
-    assert room.take_highest(25, [range(35, 60), range(80, 100)]) == 30
-    with pytest.raises(RoomError, match="the memory values has 100 words; this network needs 125 of them at once"):
-        room.take_highest(45, ())

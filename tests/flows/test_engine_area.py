@@ -49,7 +49,7 @@ def test_counts_add_up_to_the_whole() -> None:
     assert counts[BETWEEN] == Resources(lut=660, ff=350, dsp=1)
     total = sum(counts.values(), Resources())
     assert (total.lut, total.ff, total.dsp) == (1000, 600, 15)
-    assert total.bram18 == counts["memories"].bram18 == 2 * 119  # by their shapes
+    assert total.bram18 == counts["memories"].bram18 == 2 * 112  # by their shapes
 
 
 @pytest.mark.slow
