@@ -35,8 +35,9 @@ def check(config: EngineConfig, folder: Path, override: Path | None = None, coun
     """COMPUTE, then KEYS, ATTEND and VALUES."""
     rng = np.random.default_rng(seed)
     machine = filled(config, rng)
-    check_core(machine, compute(machine, rng, count), folder, override)
-    check_core(machine, attention(machine, rng, count // 2), folder, override)
+    cycles = max(20_000, 500 * count)
+    check_core(machine, compute(machine, rng, count), folder, override, cycles)
+    check_core(machine, attention(machine, rng, count // 2), folder, override, cycles)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
