@@ -39,9 +39,7 @@ def compile_network(
     grids = strips(graph, config.tokens)
     layouts = set(tensor_layouts(graph, graph.nodes, grids).values())
     tops = {layout: min(layout.lines, (heights or {}).get(layout.lines, layout.lines)) for layout in layouts}
-    contents = Contents()
-
-    depths = room_depths(config)
+    contents, depths = Contents(), room_depths(config)
 
     def attempt(tiles: Mapping[Layout, int], *, dry: bool, rooms: Mapping[str, Room]) -> TaskCompiler:
         plan = plan_network(graph, config, grids, tiles, fused)
