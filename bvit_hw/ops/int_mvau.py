@@ -195,7 +195,7 @@ class IntMVAU(HwOp):
         for pe, simd in sorted(pairs, key=lambda pair: (pair[0] * pair[1], pair[1])):
             for use_dsp in (0, 1):
                 yield replace(self, pe=pe, simd=simd, use_dsp=use_dsp, serial=0)
-        for pe in serial_lanes(self.rows, self.in_bits):
+        for pe in serial_lanes(self.rows, self.in_bits, self.cols):
             period = self.rows // pe
             for simd in (s for s in divisors(self.cols) if self.cols // s <= period):
                 yield replace(self, pe=pe, simd=simd, use_dsp=0, serial=1)

@@ -13,14 +13,24 @@ from bvit_hw.ops.coef_memory import pack_words
 
 #: address bits of a table: a LUT6 has one input more, the adder's
 TABLE_ADDRESS_BITS = 5
+#: tables of a unit: each reads a file that holds all of them. A simulator was still reading those of 6,144 after a
+#: quarter of an hour, with 3 GB.
+MOST_TABLES = 512
 
 
-def serial_lanes(rows: int, in_bits: int) -> list[int]:
+def serial_lanes(rows: int, in_bits: int, cols: int) -> list[int]:
     """Values of pe that the unit may have, ascending; none for inputs of one bit."""
     if in_bits < 2 or rows % in_bits:
         return []
-    phases = [p for p in divisors(rows // in_bits) if clog2(p) < TABLE_ADDRESS_BITS]
+    phases = [
+        p for p in divisors(rows // in_bits)
+        if clog2(p) < TABLE_ADDRESS_BITS and in_bits * _stages(cols, p) <= MOST_TABLES
+    ]  # fmt: skip
     return sorted(rows // in_bits // p for p in phases)
+
+
+def _stages(cols: int, phases: int) -> int:
+    return -(-cols // (TABLE_ADDRESS_BITS - clog2(phases)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +53,17 @@ class SerialMVAU:
         if self.rows % self.together:
             raise FoldingError(
                 f"IntMVAU: serial with pe={self.pe}: {self.rows} rows are no multiple of pe * in_bits = "
-                f"{self.together}; allowed: pe {serial_lanes(self.rows, self.in_bits) or 'none'}"
+                f"{self.together}; allowed: pe {serial_lanes(self.rows, self.in_bits, self.cols) or 'none'}"
             )
         if self.phase_bits >= TABLE_ADDRESS_BITS:
             raise FoldingError(
                 f"IntMVAU: serial with pe={self.pe} takes {self.phases} phases a token; allowed: up to "
                 f"{1 << TABLE_ADDRESS_BITS - 1}"
+            )
+        if self.in_bits * self.stages > MOST_TABLES:
+            raise FoldingError(
+                f"IntMVAU: serial with pe={self.pe} and cols={self.cols} takes {self.in_bits * self.stages} tables; "
+                f"allowed: up to {MOST_TABLES}, or serial 0"
             )
         beats = self.cols // self.simd
         if beats > self.cycles:
@@ -85,7 +100,7 @@ class SerialMVAU:
     @property
     def stages(self) -> int:
         """Tables of a row."""
-        return -(-self.cols // self.cols_a_stage)
+        return _stages(self.cols, self.phases)
 
     @property
     def plane_bits(self) -> int:

@@ -64,6 +64,9 @@ def test_serial_foldings() -> None:
         ({"pe": 4, "simd": 2}, "24 beats of a token take longer than its 8 cycles"),
         ({"rows": 8 * 17, "simd": 48}, "17 phases a token; allowed: up to 16"),
         ({"rows": 30}, "allowed: pe none"),
+        ({"cols": 768, "pe": 4, "simd": 96}, "pe=4 and cols=768 takes 1232 tables; allowed: up to 512"),
     ):
         with pytest.raises(FoldingError, match=message):
             replace(stem, **{"serial": 1, "simd": 6, **fields})
+    # DeiT's patches of 16 x 16 x 3: each table would read a file of all of them.
+    assert not [f for f in replace(stem, cols=768).foldings() if f.serial]
