@@ -20,7 +20,7 @@ from bvit_hw.engine.commands import Kind, Memory, Space
 from bvit_hw.engine.compiled import Compiled
 from bvit_hw.engine.compiler import compile_network
 from bvit_hw.engine.config import MEMORIES, EngineConfig
-from bvit_hw.engine.cycles import Clock, Cycles, Rules, frame_cycles
+from bvit_hw.engine.cycles import HALF_BANDWIDTH, HESITANT, Clock, Cycles, Rules, frame_cycles
 from bvit_hw.engine.footprint import memory_halves
 from bvit_hw.freeze.random_frozen import random_frozen
 from bvit_hw.targets.xilinx import MEMORIES as BLOCKS
@@ -29,6 +29,8 @@ from bvit_hw.targets.xilinx import MEMORIES as BLOCKS
 VARIANTS = {
     "as it is": Rules(),
     "DRAM answers after 100 cycles": Rules(latency=100),
+    "DRAM answers after 100 cycles and hesitates in 4 of 16": HESITANT,
+    "half of DRAM's bandwidth": HALF_BANDWIDTH,
     "no command is fetched beforehand": Rules(ahead=1),
     "two taps": Rules(taps=2),
     "four taps": Rules(taps=4),

@@ -321,9 +321,9 @@ def _tell(
     for name, seconds, peak in found:
         first = first or (name, seconds)
         median, worked = (statistics.median(each) for each in zip(*seconds, strict=True))
-        ratios = [
-            statistics.median([a[i] / b[i] for a, b in zip(first[1], seconds, strict=False)]) for i in (0, 1)
-        ]
+        # Where patience has ended a variant has fewer steps.
+        pairs = list(zip(first[1], seconds, strict=False))
+        ratios = [statistics.median([a[i] / b[i] for a, b in pairs]) for i in (0, 1)]
         line = {
             "variant": name,
             "preset": network,

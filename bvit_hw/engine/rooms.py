@@ -13,10 +13,12 @@ from bvit_hw.errors import LimitError
 class RoomError(LimitError):
     """A memory is too shallow for what has to lie there at once."""
 
-    def __init__(self, memory: str, depth: int, needed: int) -> None:
-        super().__init__(
-            f"engine: the memory {memory} has {depth} words; this network needs {needed} of them at once"
-        )
+    def __init__(self, memory: str, depth: int, needed: int, at_once: int | None = None) -> None:
+        """``needed`` words at the least; with ``at_once`` it is what they took, which another placing might not."""
+        says = f"needs {needed} of them at once"
+        if at_once is not None:
+            says = f"has {at_once} at once, and they took {needed} as they were placed"
+        super().__init__(f"engine: the memory {memory} has {depth} words; this network {says}")
         self.memory = memory
 
 
@@ -147,9 +149,9 @@ def planned(name: str, depth: int, stays: Sequence[Stay]) -> list[int]:
     begins = np.array([stay.begin for stay in stays], dtype=np.int64)
     ends = np.array([stay.end for stay in stays], dtype=np.int64)
     loaded = np.array([stay.loaded for stay in stays], dtype=bool)
-    needed = _at_once(words, begins, ends)
-    if needed > depth:
-        raise RoomError(name, depth, needed)
+    at_once = _at_once(words, begins, ends)
+    if at_once > depth:
+        raise RoomError(name, depth, at_once)
     least = np.iinfo(np.int64).max
     for sooner in SOONER:
         since = np.where(loaded, np.maximum(begins - sooner, 0), begins)
@@ -163,7 +165,7 @@ def planned(name: str, depth: int, stays: Sequence[Stay]) -> list[int]:
                 return [int(at) for at in places]
             least = min(least, int((places + words).max()))
             order = np.concatenate([order[beyond], order[~beyond]])
-    raise RoomError(name, depth, int(least))
+    raise RoomError(name, depth, int(least), at_once)
 
 
 def _at_once(words: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> int:

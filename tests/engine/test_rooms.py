@@ -31,11 +31,15 @@ def test_words_from_the_end_are_apart_from_others_where_there_is_room() -> None:
         room.take_highest(45, ())
 
 
+#: takes and frees that are drawn
+EVENTS = 300
+
+
 def drawn(seed: int) -> EndlessRoom:
     """Takes and frees at random, some of them from the end."""
     rng, room = np.random.default_rng(seed), EndlessRoom("values")
     held: list[int] = []
-    for _ in range(300):
+    for _ in range(EVENTS):
         if held and rng.integers(0, 2):
             room.free(held.pop(int(rng.integers(0, len(held)))))
         elif rng.integers(0, 4):
@@ -47,7 +51,7 @@ def drawn(seed: int) -> EndlessRoom:
 
 def at_once(stays: list[Stay]) -> int:
     """The most words that are there at once."""
-    return max(sum(s.words for s in stays if s.begin <= now < s.end) for now in range(300))
+    return max(sum(s.words for s in stays if s.begin <= now < s.end) for now in range(EVENTS))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -65,6 +69,12 @@ def test_what_is_there_at_once_lies_apart(seed: int) -> None:
                 assert at + one.words <= there or there + other.words <= at
     with pytest.raises(RoomError, match=f"has {least - 1} words; this network needs {least} of them at once"):
         planned("values", least - 1, stays)
+
+
+def test_what_was_not_placed_is_not_told_as_needed() -> None:
+    assert str(RoomError("bits", 8, 9)).endswith("has 8 words; this network needs 9 of them at once")
+    told = str(RoomError("bits", 8, 9, at_once=8))
+    assert told.endswith("has 8 words; this network has 8 at once, and they took 9 as they were placed")
 
 
 def test_a_hole_that_first_fit_leaves_is_filled() -> None:
